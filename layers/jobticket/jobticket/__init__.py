@@ -1,0 +1,1 @@
+"""Jobticket: production jobs, Jira connections and anomaly tickets, kept in step with Jira."""

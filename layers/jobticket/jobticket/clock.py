@@ -1,0 +1,40 @@
+"""The time, and how the product writes it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+__all__ = ["epoch", "iso_milliseconds", "now", "parse_iso"]
+
+
+def now() -> datetime:
+    """Return the current time, in UTC."""
+    return datetime.now(UTC)
+
+
+def iso_milliseconds(moment: datetime) -> str:
+    """Write a moment as every answer does: ISO 8601, UTC, milliseconds, ``Z``.
+
+    Examples
+    --------
+    >>> iso_milliseconds(datetime(2026, 11, 22, 9, 30, tzinfo=UTC))
+    '2026-11-22T09:30:00.000Z'
+    """
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def parse_iso(text: str) -> datetime:
+    """Read an ISO 8601 timestamp with any offset; one without an offset is UTC.
+
+    Raises
+    ------
+    ValueError
+        If the text is no timestamp.
+    """
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def epoch(moment: datetime) -> int:
+    """Return whole seconds since 1970, the unit of DynamoDB's TTL."""
+    return int(moment.timestamp())

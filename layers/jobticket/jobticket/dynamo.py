@@ -1,0 +1,424 @@
+"""DynamoDB, as little of it as the product uses: items as plain dictionaries, and writes that commit together.
+
+Keys are ``pk`` and ``sk`` in every table. Numbers come back as ``int`` or ``float``, never ``Decimal``.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from boto3.dynamodb.conditions import ConditionBase, ConditionExpressionBuilder
+from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+__all__ = [
+    "Check",
+    "ConditionFailedError",
+    "ConflictTimeoutError",
+    "Delete",
+    "Item",
+    "Page",
+    "Put",
+    "Table",
+    "Update",
+    "Write",
+    "dynamodb_client",
+]
+
+type_serializer = TypeSerializer()
+type_deserializer = TypeDeserializer()
+
+Item = dict[str, Any]
+
+#: How long a transaction is tried again that only met other transactions on the same counters.
+CONFLICT_PATIENCE_SECONDS = 15.0
+
+#: Reasons that say nothing about the request: the same one may succeed a moment later.
+TRANSIENT_REASONS = frozenset(
+    {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None", ""}
+)
+TRANSIENT_ERRORS = frozenset(
+    {
+        "TransactionConflictException",
+        "TransactionInProgressException",
+        "ThrottlingException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "InternalServerError",
+        "ServiceUnavailable",
+    }
+)
+
+
+class ConditionFailedError(Exception):
+    """A write's condition did not hold; nothing was written.
+
+    Attributes
+    ----------
+    position
+        Which write of the transaction failed, from 0.
+    item
+        The item as it stood, if there was one.
+    """
+
+    def __init__(self, position: int, item: Item | None) -> None:
+        super().__init__(f"the condition of write {position} did not hold")
+        self.position = position
+        self.item = item
+
+
+class ConflictTimeoutError(Exception):
+    """Other transactions held the same items for as long as this one was willing to wait."""
+
+
+def dynamodb_client() -> DynamoDBClient:
+    """Make the container's DynamoDB client: short timeouts, so that a retry fits into a request."""
+    return boto3.client(
+        "dynamodb",
+        config=Config(
+            connect_timeout=2,
+            read_timeout=5,
+            retries={"mode": "standard", "total_max_attempts": 4},
+            max_pool_connections=32,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write a whole item."""
+
+    item: Item
+    condition: ConditionBase | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Change attributes of one item (which is made if it is missing, unless the condition forbids)."""
+
+    pk: str
+    sk: str
+    set: Mapping[str, Any] = field(default_factory=dict)
+    add: Mapping[str, int] = field(default_factory=dict)
+    remove: Sequence[str] = ()
+    condition: ConditionBase | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete one item."""
+
+    pk: str
+    sk: str
+    condition: ConditionBase | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Write nothing, but commit only if the condition holds."""
+
+    pk: str
+    sk: str
+    condition: ConditionBase
+
+
+Write = Put | Update | Delete | Check
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a query; ``next_key`` is None on the last one."""
+
+    items: list[Item]
+    next_key: Item | None
+
+
+def _serialize(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: type_serializer.serialize(value) for name, value in item.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
+    if isinstance(value, Binary):
+        return bytes(value)
+    return value
+
+
+def _deserialize(item: Mapping[str, Any]) -> Item:
+    return {name: _plain(type_deserializer.deserialize(value)) for name, value in item.items()}
+
+
+class Expression:
+    """Collects the names and values of one request's expressions."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self.values: dict[str, Any] = {}
+        self._builder = ConditionExpressionBuilder()
+
+    def condition(self, condition: ConditionBase, *, key: bool = False) -> str:
+        built = self._builder.build_expression(condition, is_key_condition=key)
+        self.names |= built.attribute_name_placeholders
+        self.values |= built.attribute_value_placeholders
+        return built.condition_expression
+
+    def update(self, write: Update) -> str:
+        clauses = []
+        if write.set:
+            clauses.append(
+                "SET " + ", ".join(f"{self._name(n)} = {self._value(v)}" for n, v in write.set.items())
+            )
+        if write.add:
+            clauses.append(
+                "ADD " + ", ".join(f"{self._name(n)} {self._value(v)}" for n, v in write.add.items())
+            )
+        if write.remove:
+            clauses.append("REMOVE " + ", ".join(self._name(name) for name in write.remove))
+        return " ".join(clauses)
+
+    def projection(self, attributes: Sequence[str]) -> str:
+        return ", ".join(self._name(name) for name in attributes)
+
+    def _name(self, name: str) -> str:
+        placeholder = f"#u{len(self.names)}"
+        self.names[placeholder] = name
+        return placeholder
+
+    def _value(self, value: Any) -> str:
+        placeholder = f":u{len(self.values)}"
+        self.values[placeholder] = value
+        return placeholder
+
+    def parameters(self) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        if self.names:
+            given["ExpressionAttributeNames"] = self.names
+        if self.values:
+            given["ExpressionAttributeValues"] = _serialize(self.values)
+        return given
+
+
+def _key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+class Table:
+    """One table of the product.
+
+    Parameters
+    ----------
+    client
+        A DynamoDB client.
+    name
+        The table's name.
+    """
+
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def get(
+        self, pk: str, sk: str, *, consistent: bool = True, attributes: Sequence[str] = ()
+    ) -> Item | None:
+        """Read one item, or the named attributes of it."""
+        expression = Expression()
+        parameters: dict[str, Any] = {"ConsistentRead": consistent}
+        if attributes:
+            parameters["ProjectionExpression"] = expression.projection(attributes)
+        answer = self._client.get_item(
+            TableName=self.name, Key=_key(pk, sk), **parameters, **expression.parameters()
+        )
+        return _deserialize(answer["Item"]) if "Item" in answer else None
+
+    def put(self, item: Item, condition: ConditionBase | None = None) -> None:
+        """Write one whole item.
+
+        Raises
+        ------
+        ConditionFailedError
+            If the condition does not hold.
+        """
+        self._single(self._client.put_item, self._put(Put(item, condition)))
+
+    def update(self, write: Update) -> Item:
+        """Change one item and return it as it stands afterwards.
+
+        Raises
+        ------
+        ConditionFailedError
+            If the condition does not hold.
+        """
+        answer = self._single(self._client.update_item, self._update(write) | {"ReturnValues": "ALL_NEW"})
+        return _deserialize(answer["Attributes"])
+
+    def delete(self, pk: str, sk: str, condition: ConditionBase | None = None) -> Item | None:
+        """Delete one item and return what it held.
+
+        Raises
+        ------
+        ConditionFailedError
+            If the condition does not hold.
+        """
+        parameters = self._delete(Delete(pk, sk, condition)) | {"ReturnValues": "ALL_OLD"}
+        answer = self._single(self._client.delete_item, parameters)
+        return _deserialize(answer["Attributes"]) if answer.get("Attributes") else None
+
+    def query(
+        self,
+        condition: ConditionBase,
+        *,
+        index: str | None = None,
+        forward: bool = True,
+        limit: int | None = None,
+        start: Item | None = None,
+        consistent: bool = True,
+        filter_by: ConditionBase | None = None,
+    ) -> Page:
+        """Read one page of items whose keys meet the condition.
+
+        ``consistent`` is not taken for an index: those are eventually consistent.
+        """
+        expression = Expression()
+        parameters: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": expression.condition(condition, key=True),
+            "ScanIndexForward": forward,
+            "ConsistentRead": consistent and index is None,
+        }
+        if filter_by is not None:
+            parameters["FilterExpression"] = expression.condition(filter_by)
+        optional = {
+            "IndexName": index,
+            "Limit": limit,
+            "ExclusiveStartKey": _serialize(start) if start else None,
+        }
+        parameters |= {name: value for name, value in optional.items() if value is not None}
+        answer = self._client.query(**parameters, **expression.parameters())
+        last = answer.get("LastEvaluatedKey")
+        return Page([_deserialize(item) for item in answer["Items"]], _deserialize(last) if last else None)
+
+    def query_all(self, condition: ConditionBase, **options: Any) -> Iterator[Item]:
+        """Read every item whose keys meet the condition, page after page, as they are asked for."""
+        start: Item | None = options.pop("start", None)
+        while True:
+            page = self.query(condition, start=start, **options)
+            yield from page.items
+            if page.next_key is None:
+                return
+            start = page.next_key
+
+    def transact(self, writes: Sequence[Write], *, token: str) -> None:
+        """Commit all writes together, or none.
+
+        Conflicts with other transactions, throttling and lost answers are tried again with the same token
+        and jitter: DynamoDB commits a token once in ten minutes. A caller whose transaction is not
+        idempotent by its own conditions must recognise its own mark in ``ConditionFailedError.item``.
+
+        Raises
+        ------
+        ConditionFailedError
+            If a condition does not hold.
+        ConflictTimeoutError
+            If the items stayed contended.
+        """
+        request = {
+            "TransactItems": [self._transact_item(write) for write in writes],
+            "ClientRequestToken": token,
+        }
+        deadline = time.monotonic() + CONFLICT_PATIENCE_SECONDS
+        attempt = 0
+        while True:
+            try:
+                self._client.transact_write_items(**request)  # type: ignore[arg-type]
+            except ClientError as error:
+                _raise_unless_transient(error)
+                failure: Exception = error
+            except BotoCoreError as error:
+                failure = error
+            else:
+                return
+            attempt += 1
+            pause = random.uniform(0, min(0.4, 0.01 * 2**attempt))  # noqa: S311 - jitter, not a secret
+            if time.monotonic() + pause > deadline:
+                raise ConflictTimeoutError from failure
+            time.sleep(pause)
+
+    def _single(self, call: Any, parameters: dict[str, Any]) -> Any:
+        if "ConditionExpression" in parameters:
+            parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        try:
+            return call(**parameters)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            item: Any = error.response.get("Item")
+            raise ConditionFailedError(0, _deserialize(item) if item else None) from error
+
+    def _transact_item(self, write: Write) -> dict[str, Any]:
+        match write:
+            case Put():
+                name, parameters = "Put", self._put(write)
+            case Update():
+                name, parameters = "Update", self._update(write)
+            case Delete():
+                name, parameters = "Delete", self._delete(write)
+            case Check():
+                name, parameters = "ConditionCheck", self._check(write)
+        if "ConditionExpression" in parameters:
+            parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        return {name: parameters}
+
+    def _put(self, write: Put) -> dict[str, Any]:
+        return {"TableName": self.name, "Item": _serialize(write.item)} | _conditional(write.condition)
+
+    def _update(self, write: Update) -> dict[str, Any]:
+        expression = Expression()
+        parameters: dict[str, Any] = {"TableName": self.name, "Key": _key(write.pk, write.sk)}
+        # The condition first: boto's placeholders are numbered by themselves and must not meet ours.
+        if write.condition is not None:
+            parameters["ConditionExpression"] = expression.condition(write.condition)
+        parameters["UpdateExpression"] = expression.update(write)
+        return parameters | expression.parameters()
+
+    def _delete(self, write: Delete) -> dict[str, Any]:
+        return {"TableName": self.name, "Key": _key(write.pk, write.sk)} | _conditional(write.condition)
+
+    def _check(self, write: Check) -> dict[str, Any]:
+        return {"TableName": self.name, "Key": _key(write.pk, write.sk)} | _conditional(write.condition)
+
+
+def _conditional(condition: ConditionBase | None) -> dict[str, Any]:
+    if condition is None:
+        return {}
+    expression = Expression()
+    return {"ConditionExpression": expression.condition(condition), **expression.parameters()}
+
+
+def _raise_unless_transient(error: ClientError) -> None:
+    code = error.response["Error"]["Code"]
+    if code in TRANSIENT_ERRORS:
+        return
+    if code != "TransactionCanceledException":
+        raise error
+    reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+    for position, reason in enumerate(reasons):
+        if reason.get("Code") == "ConditionalCheckFailed":
+            item = reason.get("Item")
+            raise ConditionFailedError(position, _deserialize(item) if item else None) from error
+    if not all(reason.get("Code") in TRANSIENT_REASONS for reason in reasons):
+        raise error

@@ -1,0 +1,101 @@
+"""What the product answers when it does not do what it was asked.
+
+::
+
+    RefusalError                the request is refused; nothing was changed
+    ├── InvalidError            400  the request itself is wrong
+    ├── UnauthenticatedError    401  nobody, or nobody known, is asking
+    ├── ForbiddenError          403  the caller may not do this
+    ├── NotFoundError           404  what it names does not exist
+    ├── ConflictError           409  it does not fit the present state
+    ├── TooLargeError           413  the answer would not fit
+    ├── UnprocessableError      422  it contradicts an earlier request
+    ├── UpstreamError           502  Jira refused or could not be reached
+    ├── UnavailableError        503  for the moment; try again
+    └── TimedOutError           504  Jira did not answer in time
+
+The message is what the caller reads: it never holds a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+__all__ = [
+    "ConflictError",
+    "ForbiddenError",
+    "InvalidError",
+    "NotFoundError",
+    "RefusalError",
+    "TimedOutError",
+    "TooLargeError",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "UnprocessableError",
+    "UpstreamError",
+]
+
+
+class RefusalError(Exception):
+    """The request is refused.
+
+    Parameters
+    ----------
+    message
+        The text for the caller, as the contract words it.
+    details
+        Further members of the error body.
+    retry_after
+        Seconds after which another try makes sense; sent as ``Retry-After``.
+    """
+
+    status: ClassVar[int] = 500
+
+    def __init__(
+        self, message: str, *, details: Mapping[str, Any] | None = None, retry_after: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = dict(details or {})
+        self.retry_after = retry_after
+
+
+class InvalidError(RefusalError):
+    status = 400
+
+
+class UnauthenticatedError(RefusalError):
+    status = 401
+
+
+class ForbiddenError(RefusalError):
+    status = 403
+
+
+class NotFoundError(RefusalError):
+    status = 404
+
+
+class ConflictError(RefusalError):
+    status = 409
+
+
+class TooLargeError(RefusalError):
+    status = 413
+
+
+class UnprocessableError(RefusalError):
+    status = 422
+
+
+class UpstreamError(RefusalError):
+    status = 502
+
+
+class UnavailableError(RefusalError):
+    status = 503
+
+
+class TimedOutError(RefusalError):
+    status = 504

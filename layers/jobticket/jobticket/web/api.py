@@ -1,0 +1,333 @@
+"""Routes in, answers out: authentication, bodies, and one error envelope a family.
+
+A function declares its routes on an :class:`Api`; each route names the scope that its callers need. What a
+route refuses (``jobticket.errors``) becomes the documented status and envelope here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
+
+from jobticket.errors import InvalidError, NotFoundError, RefusalError, TooLargeError
+from jobticket.observability import logger
+from jobticket.web.authentication import Caller, KeyRing
+from jobticket.web.validation import parse
+
+__all__ = [
+    "Answer",
+    "Api",
+    "Envelope",
+    "Request",
+    "Route",
+    "detail_envelope",
+    "error_envelope",
+    "message_envelope",
+]
+
+#: Lambda's limit for an answer is 6 MB; what API Gateway wraps around the body needs some of it.
+LARGEST_ANSWER = 6 * 1024 * 1024 - 64 * 1024
+#: A body shorter than this is not worth compressing.
+COMPRESS_FROM = 1024
+
+Model = TypeVar("Model", bound=BaseModel)
+Envelope = Callable[[int, str, Mapping[str, Any]], dict[str, Any]]
+
+
+def message_envelope(status: int, message: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the error body of the jobs family (contract: jobs.md, Common)."""
+    return {"statusCode": status, "message": message, **details}
+
+
+def error_envelope(_status: int, message: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the error body of the connections and Jira family (contract: connections.md)."""
+    return {"error": message, **details}
+
+
+def detail_envelope(_status: int, message: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the error body of the ticketing family (contract: ticketing.md)."""
+    return {"detail": message, **details}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route answers.
+
+    Parameters
+    ----------
+    status
+        The HTTP status.
+    body
+        A model, a mapping or a list, sent as JSON; text and bytes are sent as they are (with
+        ``content_type``); None sends nothing.
+    headers
+        Further headers.
+    cookies
+        Whole ``Set-Cookie`` values.
+    """
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+    cookies: tuple[str, ...] = ()
+
+
+class Request:
+    """A request as a route sees it.
+
+    Parameters
+    ----------
+    event
+        The event that API Gateway sends for a REST API's proxy integration.
+    caller
+        Who is calling; None on a public route.
+    """
+
+    def __init__(self, event: Mapping[str, Any], caller: Caller | None) -> None:
+        self._event = event
+        self._caller = caller
+
+    @property
+    def caller(self) -> Caller:
+        """Who is calling."""
+        if self._caller is None:
+            raise LookupError("a public route has no caller")
+        return self._caller
+
+    @property
+    def method(self) -> str:
+        return str(self._event["httpMethod"])
+
+    @property
+    def route(self) -> str:
+        """The route's template, such as ``/api/jobs/{id}``."""
+        return str(self._event["resource"])
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """Headers by their names in lower case."""
+        return {name.lower(): value for name, value in (self._event.get("headers") or {}).items()}
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """Query parameters; of a repeated one, the last value."""
+        return dict(self._event.get("queryStringParameters") or {})
+
+    def path(self, name: str) -> str:
+        """Return a parameter of the path, decoded."""
+        return str((self._event.get("pathParameters") or {}).get(name, ""))
+
+    @cached_property
+    def raw_body(self) -> bytes:
+        """The body's bytes."""
+        body = self._event.get("body") or ""
+        if self._event.get("isBase64Encoded"):
+            return base64.b64decode(body)
+        return str(body).encode("utf-8", "surrogatepass")
+
+    @cached_property
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object; a missing body counts as an empty one.
+
+        Raises
+        ------
+        InvalidError
+            If the body is no JSON object.
+        """
+        if not self.raw_body.strip():
+            return {}
+        try:
+            body = json.loads(self.raw_body)
+            # A lone surrogate is legal in JSON's grammar and illegal in every text that is stored or sent on.
+            if b"\\u" in self.raw_body or b"\xed" in self.raw_body:
+                json.dumps(body, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
+            raise InvalidError("Invalid JSON body") from None
+        if body is None:
+            return {}
+        if not isinstance(body, dict):
+            raise InvalidError("Invalid JSON body")
+        return body
+
+    def parse(self, model: type[Model]) -> Model:
+        """Return the body as a model.
+
+        Raises
+        ------
+        InvalidError
+            If it is no JSON object or does not fit the model.
+        """
+        return parse(model, self.json)
+
+
+Handler = Callable[[Request], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method and path of a function, and the scope its callers need (None: public)."""
+
+    method: str
+    path: str
+    scope: str | None
+    handler: Handler
+
+
+class Api:
+    """The routes of one function.
+
+    Parameters
+    ----------
+    envelope
+        Makes the body of an error.
+    key_ring
+        Knows the callers; needed once a route has a scope.
+    """
+
+    def __init__(self, envelope: Envelope, key_ring: KeyRing | None = None) -> None:
+        self._envelope = envelope
+        self._key_ring = key_ring
+        self._resolver = APIGatewayRestResolver()
+        self._resolver.not_found(self._unknown)
+        self.routes: list[Route] = []
+
+    def get(self, path: str, *, scope: str | None) -> Callable[[Handler], Handler]:
+        """Declare a GET route."""
+        return self._declare("GET", path, scope)
+
+    def post(self, path: str, *, scope: str | None) -> Callable[[Handler], Handler]:
+        """Declare a POST route."""
+        return self._declare("POST", path, scope)
+
+    def put(self, path: str, *, scope: str | None) -> Callable[[Handler], Handler]:
+        """Declare a PUT route."""
+        return self._declare("PUT", path, scope)
+
+    def delete(self, path: str, *, scope: str | None) -> Callable[[Handler], Handler]:
+        """Declare a DELETE route."""
+        return self._declare("DELETE", path, scope)
+
+    def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """Answer one event of API Gateway, and log one line about it."""
+        started = time.perf_counter()
+        # Gateway has matched the route already. Its template with the parameters put back in is the same for
+        # every stage, base path and custom domain, which the event's own path is not.
+        answer = self._resolver.resolve({**event, "path": _canonical_path(event)}, context)
+        logger.info(
+            "answered",
+            method=event.get("httpMethod"),
+            route=event.get("resource"),
+            status=answer["statusCode"],
+            duration_ms=round((time.perf_counter() - started) * 1000, 1),
+        )
+        return answer
+
+    def _declare(self, method: str, path: str, scope: str | None) -> Callable[[Handler], Handler]:
+        def declare(handler: Handler) -> Handler:
+            route = Route(method, path, scope, handler)
+            self.routes.append(route)
+            rule = path.replace("{", "<").replace("}", ">")
+            self._resolver.route(rule, method=method)(lambda **_parameters: self._run(route))
+            return handler
+
+        return declare
+
+    def _run(self, route: Route) -> Response[Any]:
+        event = self._resolver.current_event.raw_event
+        try:
+            answer = route.handler(Request(event, self._authenticate(event, route.scope)))
+            return _response(answer, event)
+        except RefusalError as refusal:
+            return self._refused(refusal, event)
+        except Exception:
+            logger.exception("unhandled fault", route=route.path, method=route.method)
+            return self._refused(RefusalError("Internal Server Error"), event)
+
+    def _authenticate(self, event: Mapping[str, Any], scope: str | None) -> Caller | None:
+        if scope is None:
+            return None
+        if self._key_ring is None:
+            raise LookupError("a route with a scope needs a key ring")
+        caller = self._key_ring.authenticate(Request(event, None).headers.get("authorization"))
+        caller.require(scope)
+        return caller
+
+    def _refused(self, refusal: RefusalError, event: Mapping[str, Any]) -> Response[Any]:
+        headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
+        body = self._envelope(refusal.status, refusal.message, refusal.details)
+        return _response(Answer(refusal.status, body, headers), event)
+
+    def _unknown(self, _error: Exception) -> Response[Any]:
+        return self._refused(NotFoundError("Not Found"), self._resolver.current_event.raw_event)
+
+
+def _canonical_path(event: Mapping[str, Any]) -> str:
+    path = str(event.get("resource") or "")
+    for name, value in (event.get("pathParameters") or {}).items():
+        path = path.replace("{" + name + "}", quote(value, safe=""))
+    return path
+
+
+def _encode(answer: Answer) -> bytes:
+    body = answer.body
+    if body is None:
+        return b""
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, str) and answer.content_type != "application/json":
+        return body.encode()
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=_jsonable).encode(
+        "utf-8", "replace"
+    )
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True, exclude_none=True)
+    raise TypeError(f"{type(value).__name__} cannot be sent as JSON")
+
+
+def _response(answer: Answer, event: Mapping[str, Any]) -> Response[Any]:
+    headers: dict[str, str | list[str]] = dict(answer.headers)
+    body = _encode(answer)
+    if len(body) >= COMPRESS_FROM and _accepts_gzip(event):
+        body = gzip.compress(body, 6, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+        size = len(body) * 4 // 3
+        payload: str | bytes = body
+    else:
+        payload = body.decode()
+        size = len(body) + payload.count('"') + payload.count("\\")
+    if len(body) >= COMPRESS_FROM:
+        headers["Vary"] = "Accept-Encoding"
+    if size > LARGEST_ANSWER:
+        raise TooLargeError("The answer is too large: ask for it in pages, with limit and cursor")
+    if answer.cookies:
+        headers["Set-Cookie"] = list(answer.cookies)
+    return Response(
+        status_code=answer.status,
+        content_type=answer.content_type if body else None,
+        headers=headers,
+        body=payload if body else None,
+    )
+
+
+def _accepts_gzip(event: Mapping[str, Any]) -> bool:
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    for entry in headers.get("accept-encoding", "").split(","):
+        coding, _, parameters = entry.partition(";")
+        if coding.strip().lower() in {"gzip", "*"} and parameters.replace(" ", "") not in {"q=0", "q=0.0"}:
+            return True
+    return False

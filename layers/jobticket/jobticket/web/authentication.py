@@ -1,0 +1,139 @@
+"""Who is calling: a ring of named keys with scopes.
+
+The ring lives in Secrets Manager as SHA-256 hashes, ``{"keys": [{"name", "sha256", "scopes"}]}``, so that
+reading the secret gives nobody a key, keys can be rotated one by one, and a shop-floor tablet's key opens
+only what a tablet needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from jobticket.errors import ForbiddenError, UnauthenticatedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+__all__ = ["SCOPES", "Caller", "KeyRing", "fetch_secret", "secrets_client"]
+
+SCOPES = frozenset({"jobs", "jira", "tokens", "ticketing", "admin"})
+
+#: A key taken off the ring dies within this time.
+RING_SECONDS = 300.0
+#: An unknown key makes a container look at the ring again, but no more often than this.
+REFETCH_SECONDS = 30.0
+
+#: The local stack's default key, which the README prints: worth nothing anywhere else.
+LOCAL_KEY_SHA256 = hashlib.sha256(b"local-key").hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A key of the ring: its name and what it opens."""
+
+    name: str
+    scopes: frozenset[str]
+
+    def require(self, scope: str) -> None:
+        """Refuse unless the key has the scope.
+
+        Raises
+        ------
+        ForbiddenError
+            With the missing scope's name.
+        """
+        if scope not in self.scopes and "*" not in self.scopes:
+            raise ForbiddenError(f"This key does not have the scope: {scope}")
+
+
+def secrets_client() -> SecretsManagerClient:
+    """Make the container's Secrets Manager client."""
+    return boto3.client(
+        "secretsmanager",
+        config=Config(
+            connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
+        ),
+    )
+
+
+def fetch_secret(client: SecretsManagerClient, secret_id: str) -> str:
+    """Read a secret's current text."""
+    return client.get_secret_value(SecretId=secret_id)["SecretString"]
+
+
+class KeyRing:
+    """Knows callers by their keys.
+
+    Parameters
+    ----------
+    fetch
+        Returns the ring's JSON text; called when the cached ring is too old or does not know a key.
+    monotonic
+        Seconds on a clock that never goes back.
+    local
+        Whether this is the local stack, where alone the published default key is good.
+    """
+
+    def __init__(self, fetch: Callable[[], str], monotonic: Callable[[], float], *, local: bool) -> None:
+        self._fetch = fetch
+        self._monotonic = monotonic
+        self._local = local
+        self._entries: list[tuple[str, Caller]] = []
+        self._fetched_at: float | None = None
+        self._lock = threading.Lock()
+
+    def authenticate(self, authorization: str | None) -> Caller:
+        """Return who sent an ``Authorization: Bearer <key>`` header.
+
+        Raises
+        ------
+        UnauthenticatedError
+            If the header is missing or malformed or the key is not on the ring.
+        """
+        digest = hashlib.sha256(_bearer(authorization).encode()).hexdigest()
+        if not self._local and hmac.compare_digest(digest, LOCAL_KEY_SHA256):
+            raise UnauthenticatedError("Invalid secret key")
+        with self._lock:
+            if self._age() >= RING_SECONDS:
+                self._load()
+            caller = self._find(digest)
+            if caller is None and self._age() >= REFETCH_SECONDS:
+                self._load()
+                caller = self._find(digest)
+        if caller is None:
+            raise UnauthenticatedError("Invalid secret key")
+        return caller
+
+    def _age(self) -> float:
+        return float("inf") if self._fetched_at is None else self._monotonic() - self._fetched_at
+
+    def _load(self) -> None:
+        ring = json.loads(self._fetch())
+        self._entries = [
+            (key["sha256"], Caller(key["name"], frozenset(key["scopes"]))) for key in ring["keys"]
+        ]
+        self._fetched_at = self._monotonic()
+
+    def _find(self, digest: str) -> Caller | None:
+        # Every entry is compared, so that the time taken tells nothing of which one matched.
+        found = None
+        for sha256, caller in self._entries:
+            if hmac.compare_digest(sha256, digest):
+                found = caller
+        return found
+
+
+def _bearer(authorization: str | None) -> str:
+    scheme, _, key = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise UnauthenticatedError("Invalid secret key")
+    return key.strip()

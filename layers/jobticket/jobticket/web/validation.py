@@ -1,0 +1,162 @@
+"""Models at the edge, and the sentences that say what is wrong with a body.
+
+A body's model declares its fields in the order in which they are checked; the first fault becomes the
+message, as the contract words it: ``name is required``, ``steps[2].name must be a string``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from jobticket.errors import InvalidError
+
+__all__ = [
+    "Body",
+    "Flag",
+    "ListOf",
+    "LongText",
+    "ShortText",
+    "WholeNumber",
+    "fault",
+    "first_fault",
+    "parse",
+    "whole_number",
+]
+
+SHORT_TEXT = 255
+LONG_TEXT = 2000
+LIST_LENGTH = 100
+#: Far above any real quantity, far below where a number loses digits on its way.
+LARGEST_QUANTITY = 1_000_000_000
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Body(BaseModel):
+    """A request body: unknown members are ignored, null counts as missing, names are camel case."""
+
+    model_config = ConfigDict(extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            return {name: value for name, value in data.items() if value is not None}
+        return data
+
+
+def fault(text: str) -> PydanticCustomError:
+    """Return the error that says ``<field> <text>``."""
+    return PydanticCustomError("fault", "{text}", {"text": text})
+
+
+def _text(limit: int) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if not isinstance(value, str):
+            raise fault("must be a string")
+        trimmed = value.strip()
+        if len(trimmed) > limit:
+            raise fault(f"must be at most {limit} characters")
+        return trimmed
+
+    return check
+
+
+def _not_empty(value: str) -> str:
+    if not value:
+        raise fault("is required")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise fault("must be a boolean")
+    return value
+
+
+def whole_number(*, at_least: int = 1, at_most: int = LARGEST_QUANTITY) -> Callable[[Any], int]:
+    """Return a check for a whole number, in the contract's order: a number, large enough, an integer."""
+
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise fault("must be a number")
+        if value < at_least:
+            raise fault("must be greater than 0" if at_least == 1 else f"must be at least {at_least}")
+        if value != int(value):
+            raise fault("must be an integer")
+        if value > at_most:
+            raise fault(f"must be at most {at_most}")
+        return int(value)
+
+    return check
+
+
+def list_length(limit: int = LIST_LENGTH) -> Callable[[Any], list[Any]]:
+    """Return a check for a list of at most ``limit`` entries."""
+
+    def check(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise fault("must be an array")
+        if len(value) > limit:
+            raise fault(f"must have at most {limit} entries")
+        return value
+
+    return check
+
+
+#: Trimmed text of at most 255 characters, possibly empty.
+ShortText = Annotated[str, BeforeValidator(_text(SHORT_TEXT))]
+#: The same, not empty.
+RequiredText = Annotated[str, BeforeValidator(_text(SHORT_TEXT)), AfterValidator(_not_empty)]
+#: Explanations and reasons.
+LongText = Annotated[str, BeforeValidator(_text(LONG_TEXT))]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+WholeNumber = Annotated[int, BeforeValidator(whole_number())]
+ListOf = BeforeValidator(list_length())
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    place = ""
+    for part in location:
+        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else part
+    return place
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return the sentence for the first fault of a body."""
+    return _sentence(error.errors(include_url=False, include_input=False)[0])
+
+
+def _sentence(details: ErrorDetails) -> str:
+    place = _place(details["loc"])
+    match details["type"]:
+        case "missing":
+            return f"{place} is required"
+        case "fault":
+            return f"{place} {details['msg']}"
+        case "sentence":
+            return details["msg"]
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"{place} must be an object"
+        case _:
+            return f"{place} is not valid"
+
+
+def parse(model: type[Model], data: Mapping[str, Any]) -> Model:
+    """Return the body as its model.
+
+    Raises
+    ------
+    InvalidError
+        With the first fault.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise InvalidError(first_fault(error)) from None
