@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-__all__ = ["epoch", "iso_milliseconds", "now", "parse_iso"]
+__all__ = ["Deadline", "epoch", "iso_milliseconds", "now", "parse_iso"]
 
 
 def now() -> datetime:
@@ -38,3 +41,30 @@ def parse_iso(text: str) -> datetime:
 def epoch(moment: datetime) -> int:
     """Return whole seconds since 1970, the unit of DynamoDB's TTL."""
     return int(moment.timestamp())
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The moment by which a piece of work must have ended, however many steps it takes.
+
+    Attributes
+    ----------
+    ends_at
+        On the ``monotonic`` clock.
+    """
+
+    ends_at: float
+    monotonic: Callable[[], float] = time.monotonic
+
+    @classmethod
+    def after(cls, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> Deadline:
+        """Return the deadline that is ``seconds`` from now."""
+        return cls(monotonic() + seconds, monotonic)
+
+    def left(self) -> float:
+        """Return the seconds that are left, 0 at the least."""
+        return max(0.0, self.ends_at - self.monotonic())
+
+    def sooner(self, seconds: float) -> Deadline:
+        """Return the deadline of a part of the work: at most ``seconds`` from now, never later than this."""
+        return Deadline(min(self.ends_at, self.monotonic() + seconds), self.monotonic)

@@ -1,4 +1,4 @@
-"""DynamoDB, as little of it as the product uses: items as plain dictionaries, and writes that commit together.
+"""DynamoDB, as little of it as the product uses: plain items, and writes that commit together.
 
 Keys are ``pk`` and ``sk`` in every table. Numbers come back as ``int`` or ``float``, never ``Decimal``.
 """
@@ -155,7 +155,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(entry) for name, entry in value.items()}
     if isinstance(value, Binary):
-        return bytes(value)
+        return value.value  # type: ignore[attr-defined]
     return value
 
 
@@ -336,7 +336,7 @@ class Table:
         ConflictTimeoutError
             If the items stayed contended.
         """
-        request = {
+        request: Any = {
             "TransactItems": [self._transact_item(write) for write in writes],
             "ClientRequestToken": token,
         }
@@ -344,7 +344,7 @@ class Table:
         attempt = 0
         while True:
             try:
-                self._client.transact_write_items(**request)  # type: ignore[arg-type]
+                self._client.transact_write_items(**request)
             except ClientError as error:
                 _raise_unless_transient(error)
                 failure: Exception = error
@@ -415,7 +415,7 @@ def _raise_unless_transient(error: ClientError) -> None:
         return
     if code != "TransactionCanceledException":
         raise error
-    reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+    reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", [])
     for position, reason in enumerate(reasons):
         if reason.get("Code") == "ConditionalCheckFailed":
             item = reason.get("Item")

@@ -125,9 +125,14 @@ class Request:
         """Query parameters; of a repeated one, the last value."""
         return dict(self._event.get("queryStringParameters") or {})
 
+    @property
+    def path_parameters(self) -> dict[str, str]:
+        """The path's parameters, decoded."""
+        return dict(self._event.get("pathParameters") or {})
+
     def path(self, name: str) -> str:
         """Return a parameter of the path, decoded."""
-        return str((self._event.get("pathParameters") or {}).get(name, ""))
+        return self.path_parameters.get(name, "")
 
     @cached_property
     def raw_body(self) -> bytes:

@@ -21,11 +21,14 @@ __all__ = [
     "Flag",
     "ListOf",
     "LongText",
+    "RequiredText",
     "ShortText",
     "WholeNumber",
     "fault",
     "first_fault",
     "parse",
+    "sentence",
+    "short_text",
     "whole_number",
 ]
 
@@ -56,6 +59,11 @@ def fault(text: str) -> PydanticCustomError:
     return PydanticCustomError("fault", "{text}", {"text": text})
 
 
+def sentence(text: str) -> PydanticCustomError:
+    """Return the error that says just this, without the field's name before it."""
+    return PydanticCustomError("sentence", "{text}", {"text": text})
+
+
 def _text(limit: int) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if not isinstance(value, str):
@@ -66,6 +74,10 @@ def _text(limit: int) -> Callable[[Any], str]:
         return trimmed
 
     return check
+
+
+#: The check of a short text by itself.
+short_text = _text(SHORT_TEXT)
 
 
 def _not_empty(value: str) -> str:
@@ -84,7 +96,9 @@ def whole_number(*, at_least: int = 1, at_most: int = LARGEST_QUANTITY) -> Calla
     """Return a check for a whole number, in the contract's order: a number, large enough, an integer."""
 
     def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise fault("must be a number")
+        if isinstance(value, float) and not math.isfinite(value):
             raise fault("must be a number")
         if value < at_least:
             raise fault("must be greater than 0" if at_least == 1 else f"must be at least {at_least}")
@@ -97,7 +111,7 @@ def whole_number(*, at_least: int = 1, at_most: int = LARGEST_QUANTITY) -> Calla
     return check
 
 
-def list_length(limit: int = LIST_LENGTH) -> Callable[[Any], list[Any]]:
+def _list_length(limit: int) -> Callable[[Any], list[Any]]:
     """Return a check for a list of at most ``limit`` entries."""
 
     def check(value: Any) -> list[Any]:
@@ -111,14 +125,14 @@ def list_length(limit: int = LIST_LENGTH) -> Callable[[Any], list[Any]]:
 
 
 #: Trimmed text of at most 255 characters, possibly empty.
-ShortText = Annotated[str, BeforeValidator(_text(SHORT_TEXT))]
+ShortText = Annotated[str, BeforeValidator(short_text)]
 #: The same, not empty.
-RequiredText = Annotated[str, BeforeValidator(_text(SHORT_TEXT)), AfterValidator(_not_empty)]
+RequiredText = Annotated[str, BeforeValidator(short_text), AfterValidator(_not_empty)]
 #: Explanations and reasons.
 LongText = Annotated[str, BeforeValidator(_text(LONG_TEXT))]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 WholeNumber = Annotated[int, BeforeValidator(whole_number())]
-ListOf = BeforeValidator(list_length())
+ListOf = BeforeValidator(_list_length(LIST_LENGTH))
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -1,0 +1,217 @@
+"""Jobs, paths, serial numbers and settings over HTTP (contract: jobs.md)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobticket import clock
+from jobticket.config import Settings
+from jobticket.dynamo import Table, Write, dynamodb_client
+from jobticket.errors import InvalidError
+from jobticket.jobs import bodies, jobs, paths, serials, settings
+from jobticket.jobs.model import SerialStatus
+from jobticket.observability import logger
+from jobticket.web.api import Answer, Api, Request, message_envelope
+from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
+from jobticket.web.idempotency import Claim, once
+from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
+
+
+class JobsSettings(Settings):
+    """The environment of this function."""
+
+    jobs_table: str
+    key_ring_secret: str
+
+
+config = JobsSettings.from_environment()
+table = Table(dynamodb_client(), config.jobs_table)
+secrets = secrets_client()
+ring = KeyRing(
+    lambda: fetch_secret(secrets, config.key_ring_secret),
+    time.monotonic,
+    local=config.environment == "local",
+)
+api = Api(message_envelope, ring)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a request of API Gateway."""
+    return api.resolve(event, context)
+
+
+def _created(request: Request, make: Any) -> Answer:
+    """Answer 201 with what ``make`` creates, once for each idempotency key."""
+    now = clock.now()
+
+    def work(claim: Claim) -> Answer:
+        def alongside(made: Any) -> Sequence[Write]:
+            return claim.record(Answer(201, made))
+
+        return Answer(201, make(now, alongside))
+
+    return once(request, table, now, work)
+
+
+@api.post("/api/jobs", scope="jobs")
+def create_job(request: Request) -> Answer:
+    body = request.parse(bodies.NewJob)
+    return _created(request, lambda now, alongside: jobs.create_job(table, body, now, alongside))
+
+
+@api.get("/api/jobs", scope="jobs")
+def list_jobs(request: Request) -> Answer:
+    cursor = request.query.get("cursor")
+    position = decode_cursor(cursor) if cursor is not None else None
+    if cursor is not None and not jobs.is_list_position(position):
+        raise InvalidError("Invalid cursor")
+    page = jobs.list_jobs(table, limit_of(request.query), position)
+    return Answer(body=page.jobs, headers=_next(page.position))
+
+
+@api.get("/api/jobs/{id}", scope="jobs")
+def get_job(request: Request) -> Answer:
+    return Answer(body=jobs.job_details(*jobs.load_job(table, request.path("id"))))
+
+
+@api.put("/api/jobs/{id}", scope="jobs")
+def change_job(request: Request) -> Answer:
+    job_id = request.path("id")
+    body = _parse_for_existing(request, bodies.JobChange, lambda: jobs.get_job(table, job_id))
+    return Answer(body=jobs.change_job(table, job_id, body, clock.now()))
+
+
+@api.delete("/api/jobs/{id}", scope="jobs")
+def delete_job(request: Request) -> Answer:
+    jobs.delete_job(table, request.path("id"))
+    return Answer(204)
+
+
+@api.post("/api/paths", scope="jobs")
+def create_path(request: Request) -> Answer:
+    body = request.parse(bodies.NewPath)
+    return _created(request, lambda now, alongside: paths.create_path(table, body, now, alongside))
+
+
+@api.get("/api/paths/{id}", scope="jobs")
+def get_path(request: Request) -> Answer:
+    return Answer(body=paths.load_path(table, request.path("id")))
+
+
+@api.put("/api/paths/{id}", scope="jobs")
+def change_path(request: Request) -> Answer:
+    path_id = request.path("id")
+    body = _parse_for_existing(request, bodies.PathChange, lambda: paths.job_of_path(table, path_id))
+    return Answer(body=paths.change_path(table, path_id, body, clock.now()))
+
+
+@api.delete("/api/paths/{id}", scope="jobs")
+def delete_path(request: Request) -> Answer:
+    paths.delete_path(table, request.path("id"))
+    return Answer(204)
+
+
+@api.post("/api/serials", scope="jobs")
+def create_serials(request: Request) -> Answer:
+    body = request.parse(bodies.NewSerials)
+    return _created(request, lambda now, alongside: serials.create_serials(table, body, now, alongside))
+
+
+@api.get("/api/serials", scope="jobs")
+def list_serials(request: Request) -> Answer:
+    path_id = request.query.get("pathId", "").strip()
+    if not path_id:
+        raise InvalidError("pathId is required")
+    status: Any = request.query.get("status")
+    if status is not None and status not in get_args(SerialStatus):
+        raise InvalidError(f"status must be one of: {', '.join(get_args(SerialStatus))}")
+    cursor = request.query.get("cursor")
+    after = 0 if cursor is None else decode_cursor(cursor)
+    if type(after) is not int or not 0 <= after < 10**12:
+        raise InvalidError("Invalid cursor")
+    found, last = serials.list_serials(table, path_id, status, limit_of(request.query), after)
+    return Answer(body=found, headers=_next(last))
+
+
+@api.get("/api/serials/{id}", scope="jobs")
+def get_serial(request: Request) -> Answer:
+    return Answer(body=serials.get_serial(table, request.path("id")))
+
+
+@api.post("/api/serials/{id}/advance", scope="jobs")
+def advance(request: Request) -> Answer:
+    body = request.parse(bodies.AdvanceOne)
+    return Answer(body=serials.advance(table, request.path("id"), body.from_step_index, clock.now()))
+
+
+@api.post("/api/serials/{id}/advance-to", scope="jobs")
+def advance_to(request: Request) -> Answer:
+    body = request.parse(bodies.AdvanceTo)
+    moved, bypassed = serials.advance_to(table, request.path("id"), body.target_step_index, clock.now())
+    return Answer(body={"serial": moved, "bypassed": bypassed})
+
+
+@api.post("/api/serials/advance", scope="jobs")
+def advance_batch(request: Request) -> Answer:
+    body = request.parse(bodies.AdvanceBatch)
+    results = serials.advance_many(table, body.serial_ids, body.from_step_index, clock.now())
+    advanced = sum(result.error is None for result in results)
+    return Answer(
+        body={
+            "advanced": advanced,
+            "failed": len(results) - advanced,
+            "results": [_result(result) for result in results],
+        }
+    )
+
+
+def _result(result: serials.AdvanceResult) -> dict[str, Any]:
+    shown: dict[str, Any] = {"serialId": result.serial_id, "success": result.error is None}
+    if result.error is not None:
+        return {**shown, "error": result.error}
+    return {**shown, "serial": result.serial}
+
+
+@api.post("/api/serials/{id}/scrap", scope="jobs")
+def scrap(request: Request) -> Answer:
+    serial = request.path("id")
+    body = _parse_for_existing(
+        request, bodies.Scrap, lambda: serials.require_scrappable(serials.get_serial(table, serial))
+    )
+    return Answer(body=serials.scrap(table, serial, body.reason, body.explanation, clock.now()))
+
+
+@api.post("/api/serials/{id}/force-complete", scope="jobs")
+def force_complete(request: Request) -> Answer:
+    body = request.parse(bodies.ForceComplete)
+    return Answer(body=serials.force_complete(table, request.path("id"), body.reason, clock.now()))
+
+
+@api.get("/api/settings", scope="jobs")
+def get_settings(_request: Request) -> Answer:
+    return Answer(body=settings.read_settings(table))
+
+
+@api.put("/api/settings", scope="admin")
+def change_settings(request: Request) -> Answer:
+    body = request.parse(bodies.SettingsChange)
+    return Answer(body=settings.change_settings(table, body, clock.now()))
+
+
+def _parse_for_existing(request: Request, model: Any, look_up: Any) -> Any:
+    """Return the body; of a faulty one, say so only if what it would change exists (contract: 404 first)."""
+    _ = request.json  # malformed JSON is refused before anything is looked up
+    try:
+        return request.parse(model)
+    except InvalidError:
+        look_up()
+        raise
+
+
+def _next(position: Any) -> dict[str, str]:
+    return {} if position is None else {"x-next-cursor": encode_cursor(position)}

@@ -1,0 +1,144 @@
+"""What goes wrong between the product and Jira.
+
+::
+
+    JiraError                           the call did not do what it should
+    ├── JiraStatusError                 Jira answered, and refused (status, reason, messages, field_errors)
+    │   ├── JiraRefusedCredentialsError 401, also after the credentials were renewed once
+    │   ├── JiraForbiddenError          403
+    │   ├── JiraNotFoundError           404; Jira says so too when one may not see it
+    │   └── JiraRateLimitedError        429, or a limit that is known to last longer than the caller can wait
+    ├── JiraMalformedAnswerError        the answer is not Jira's: HTML, broken JSON, far too long
+    ├── JiraUnreachableError            no connection, or one that broke
+    │   └── JiraAddressRefusedError     the host's name leads to an address that must not be connected to
+    └── JiraTimeoutError                no answer within the time left
+
+``str(error)`` is a sentence that may be shown to the caller: it names no token, no header and no query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = [
+    "JiraAddressRefusedError",
+    "JiraError",
+    "JiraForbiddenError",
+    "JiraMalformedAnswerError",
+    "JiraNotFoundError",
+    "JiraRateLimitedError",
+    "JiraRefusedCredentialsError",
+    "JiraStatusError",
+    "JiraTimeoutError",
+    "JiraUnreachableError",
+]
+
+
+class JiraError(Exception):
+    """A call to Jira failed.
+
+    Attributes
+    ----------
+    outcome_unknown
+        Whether Jira may have done the work all the same: the request was sent, its answer was not read. A
+        write must then be settled by looking, never by sending it again.
+    """
+
+    def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
+        super().__init__(message)
+        self.outcome_unknown = outcome_unknown
+
+
+class JiraStatusError(JiraError):
+    """Jira answered with a status that is no success.
+
+    Attributes
+    ----------
+    status
+        The HTTP status.
+    reason
+        The status in words, such as ``Not Found``.
+    messages
+        Jira's ``errorMessages``.
+    field_errors
+        Jira's ``errors``: field to message.
+    retry_after
+        Seconds that Jira asks to wait, if it does.
+    after_lost_answer
+        Whether an earlier try of the same call may have been carried out: a 404 to a repeated DELETE then
+        most likely means that the first one worked.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        *,
+        messages: tuple[str, ...] = (),
+        field_errors: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        # A gateway's answer says nothing of what became of the request behind it.
+        super().__init__(f"Jira API error: {status} {reason}".rstrip(), outcome_unknown=status >= 500)
+        self.status = status
+        self.reason = reason
+        self.messages = messages
+        self.field_errors = dict(field_errors or {})
+        self.retry_after = retry_after
+        self.after_lost_answer = False
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What Jira said, for the ``details`` of an error body; empty if it said nothing."""
+        said: dict[str, Any] = {}
+        if self.messages:
+            said["errorMessages"] = list(self.messages)
+        if self.field_errors:
+            said["errors"] = dict(self.field_errors)
+        return said
+
+
+class JiraRefusedCredentialsError(JiraStatusError):
+    pass
+
+
+class JiraForbiddenError(JiraStatusError):
+    pass
+
+
+class JiraNotFoundError(JiraStatusError):
+    pass
+
+
+class JiraRateLimitedError(JiraStatusError):
+    """Jira's limit lasts longer than the caller can wait; nothing was done.
+
+    Attributes
+    ----------
+    seconds
+        After how many whole seconds another try makes sense.
+    limit
+        Jira's ``RateLimit-Reason``, if it gave one.
+    """
+
+    def __init__(self, reason: str, *, seconds: int, limit: str | None, **said: Any) -> None:
+        super().__init__(429, reason, retry_after=seconds, **said)
+        self.seconds = seconds
+        self.limit = limit
+
+
+class JiraMalformedAnswerError(JiraError):
+    pass
+
+
+class JiraUnreachableError(JiraError):
+    pass
+
+
+class JiraAddressRefusedError(JiraUnreachableError):
+    pass
+
+
+class JiraTimeoutError(JiraError):
+    pass

@@ -1,0 +1,227 @@
+"""Request bodies of the jobs routes. The order of the fields is the order of the checks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, get_args
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+
+from jobticket.jobs.model import AdvancementMode, ScrapReason
+from jobticket.web.validation import (
+    Body,
+    Flag,
+    ListOf,
+    LongText,
+    RequiredText,
+    ShortText,
+    WholeNumber,
+    fault,
+    sentence,
+    short_text,
+    whole_number,
+)
+
+__all__ = [
+    "AdvanceBatch",
+    "AdvanceOne",
+    "AdvanceTo",
+    "ForceComplete",
+    "JobChange",
+    "NewJob",
+    "NewPath",
+    "NewSerials",
+    "PathChange",
+    "Scrap",
+    "SettingsChange",
+    "StepEntry",
+]
+
+_SCRAP_REASONS = ", ".join(get_args(ScrapReason))
+_MODES = ", ".join(get_args(AdvancementMode))
+
+
+def _labels(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
+        raise fault("must be an array of strings")
+    if len(value) > 100:
+        raise fault("must have at most 100 entries")
+    trimmed = [label.strip() for label in value]
+    if any(len(label) > 255 for label in trimmed):
+        raise fault("must hold strings of at most 255 characters")
+    return [label for label in trimmed if label]
+
+
+def _blank_is_none(value: str) -> str | None:
+    return value or None
+
+
+def _mode(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise fault("must be a string")
+    if value.strip() not in get_args(AdvancementMode):
+        raise fault(f"must be one of: {_MODES}")
+    return value.strip()
+
+
+def _never_empty(value: str) -> str:
+    if not value:
+        raise fault("cannot be empty")
+    return value
+
+
+def _some_steps(value: Any) -> Any:
+    if value == []:
+        raise fault("is required")
+    return value
+
+
+OptionalText = Annotated[ShortText, AfterValidator(_blank_is_none)]
+ChangedName = Annotated[ShortText, AfterValidator(_never_empty)]
+Mode = Annotated[AdvancementMode, BeforeValidator(_mode)]
+Index = Annotated[int, BeforeValidator(whole_number(at_least=0))]
+
+
+class NewJob(Body):
+    """POST /api/jobs."""
+
+    name: RequiredText
+    goal_quantity: WholeNumber
+    jira_ticket_key: OptionalText | None = None
+    jira_ticket_summary: OptionalText | None = None
+    jira_part_number: OptionalText | None = None
+    jira_priority: OptionalText | None = None
+    jira_epic_link: OptionalText | None = None
+    jira_labels: Annotated[list[str], BeforeValidator(_labels)] | None = None
+
+
+class JobChange(Body):
+    """PUT /api/jobs/{id}: what is given changes, the rest stays."""
+
+    name: ChangedName | None = None
+    goal_quantity: WholeNumber | None = None
+
+
+class StepEntry(Body):
+    """One step of a path's body; a step whose ``id`` is given keeps its identity."""
+
+    id: ShortText | None = None
+    name: RequiredText
+    location: OptionalText | None = None
+    optional: Flag = False
+
+
+Steps = Annotated[list[StepEntry], ListOf, BeforeValidator(_some_steps)]
+
+
+class NewPath(Body):
+    """POST /api/paths."""
+
+    job_id: RequiredText
+    name: RequiredText
+    goal_quantity: WholeNumber
+    steps: Steps
+    advancement_mode: Mode = "strict"
+
+
+class PathChange(Body):
+    """PUT /api/paths/{id}."""
+
+    name: ChangedName | None = None
+    goal_quantity: WholeNumber | None = None
+    advancement_mode: Mode | None = None
+    steps: Steps | None = None
+
+
+class NewSerials(Body):
+    """POST /api/serials."""
+
+    path_id: RequiredText
+    quantity: Annotated[int, BeforeValidator(whole_number(at_most=1000))]
+    job_id: OptionalText | None = None
+
+
+class AdvanceOne(Body):
+    """POST /api/serials/{id}/advance."""
+
+    from_step_index: Annotated[int, BeforeValidator(whole_number(at_least=-1))] | None = None
+
+
+class AdvanceTo(Body):
+    """POST /api/serials/{id}/advance-to; as many as there are steps means completion."""
+
+    target_step_index: Index
+
+
+def _serial_ids(value: Any) -> Any:
+    if isinstance(value, list) and not value:
+        raise fault("is required")
+    return value
+
+
+class AdvanceBatch(Body):
+    """POST /api/serials/advance: a tray or a cart."""
+
+    serial_ids: Annotated[list[RequiredText], ListOf, BeforeValidator(_serial_ids)]
+    from_step_index: Annotated[int, BeforeValidator(whole_number(at_least=-1))] | None = None
+
+
+class Scrap(Body):
+    """POST /api/serials/{id}/scrap."""
+
+    reason: ScrapReason = Field(default=None, validate_default=True)
+    explanation: Annotated[LongText, AfterValidator(_blank_is_none)] | None = Field(
+        default=None, validate_default=True
+    )
+
+    @field_validator("reason", mode="before")
+    @classmethod
+    def _known_reason(cls, value: Any) -> Any:
+        if value is None:
+            raise sentence("Scrap reason is required")
+        reason = short_text(value)
+        if not reason:
+            raise sentence("Scrap reason is required")
+        if reason not in get_args(ScrapReason):
+            raise sentence(f"Scrap reason must be one of: {_SCRAP_REASONS}")
+        return reason
+
+    @field_validator("explanation")
+    @classmethod
+    def _explained(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("reason") == "other":
+            raise sentence("Explanation is required when scrap reason is other")
+        return value
+
+
+class ForceComplete(Body):
+    """POST /api/serials/{id}/force-complete."""
+
+    reason: Annotated[LongText, AfterValidator(_blank_is_none)] | None = None
+
+
+def _field_id(value: Any) -> str:
+    text = short_text(value)
+    if not text.replace("_", "").isalnum() or not text.isascii():
+        raise fault("must be the id of a Jira field")
+    return text
+
+
+FieldId = Annotated[str, BeforeValidator(_field_id)]
+
+
+class FieldMappingsChange(Body):
+    part_number: FieldId | None = None
+    goal_quantity: FieldId | None = None
+    epic_link: FieldId | None = None
+
+
+class SettingsChange(Body):
+    """PUT /api/settings: what is given changes; an empty externalId or projectKey clears it."""
+
+    enabled: Flag | None = None
+    push_enabled: Flag | None = None
+    push_paused: Flag | None = None
+    skip_unchanged: Flag | None = None
+    external_id: ShortText | None = None
+    project_key: ShortText | None = None
+    field_mappings: FieldMappingsChange | None = None

@@ -1,0 +1,202 @@
+"""Creating, reading, changing and deleting jobs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from boto3.dynamodb.conditions import Attr, Key
+
+from jobticket import clock
+from jobticket.dynamo import ConditionFailedError, Item, Put, Table, Update, Write
+from jobticket.errors import InvalidError, NotFoundError
+from jobticket.jobs.bodies import JobChange, NewJob
+from jobticket.jobs.distribution import Counts, job_progress
+from jobticket.jobs.layout import (
+    JOB_LIST,
+    JOB_SORT,
+    JOBS_INDEX,
+    is_id,
+    job_from,
+    job_item,
+    job_pk,
+    new_id,
+    path_from,
+)
+from jobticket.jobs.model import Job, JobDetails, Path
+
+__all__ = [
+    "JobPage",
+    "change_job",
+    "create_job",
+    "delete_job",
+    "get_job",
+    "job_details",
+    "list_jobs",
+    "load_job",
+]
+
+#: Returns the writes that must commit together with what was made; see ``jobticket.web.idempotency``.
+Alongside = Callable[[Any], Sequence[Write]]
+
+_EXISTS = Attr("pk").exists()
+
+
+def job_not_found(job_id: str) -> NotFoundError:
+    return NotFoundError(f"Job not found: {job_id}")
+
+
+def create_job(table: Table, body: NewJob, now: datetime, alongside: Alongside) -> Job:
+    """Create a job.
+
+    Parameters
+    ----------
+    alongside
+        Given the job, returns the writes that commit together with it.
+    """
+    moment = clock.iso_milliseconds(now)
+    job = Job(id=new_id("job"), created_at=moment, updated_at=moment, **body.model_dump())
+    writes = [Put(job_item(job), Attr("pk").not_exists()), *alongside(job)]
+    commit_new(table, writes, job_pk(job.id))
+    return job
+
+
+def commit_new(table: Table, writes: Sequence[Write], pk: str) -> None:
+    """Commit writes of which the first makes a new item, whose key nobody else could have chosen.
+
+    If that item exists already, this very transaction made it and only the answer was lost.
+    """
+    try:
+        table.transact(writes, token=secrets.token_urlsafe(24))
+    except ConditionFailedError as failed:
+        if not (failed.position == 0 and failed.item and failed.item["pk"] == pk):
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Jobs, newest first; ``position`` is where the next page starts, None on the last."""
+
+    jobs: list[Job]
+    position: str | None
+
+
+def list_jobs(table: Table, limit: int | None, position: str | None) -> JobPage:
+    """Return a page of jobs, or with no limit all of them, newest first."""
+    condition = Key("list_pk").eq(JOB_LIST)
+    start = _list_key(position) if position else None
+    if limit is None:
+        items = table.query_all(condition, index=JOBS_INDEX, forward=False, start=start)
+        return JobPage([job_from(item) for item in items], None)
+    page = table.query(condition, index=JOBS_INDEX, forward=False, limit=limit, start=start)
+    following = page.next_key["list_sk"] if page.next_key else None
+    return JobPage([job_from(item) for item in page.items], following)
+
+
+def is_list_position(position: object) -> bool:
+    """Tell whether a cursor's content is a place in the list of jobs."""
+    if not isinstance(position, str) or len(position) > 80:
+        return False
+    _, _, job_id = position.partition("#")
+    return is_id("job", job_id)
+
+
+def _list_key(position: str) -> Item:
+    job_id = position.partition("#")[2]
+    return {"pk": job_pk(job_id), "sk": JOB_SORT, "list_pk": JOB_LIST, "list_sk": position}
+
+
+def load_job(table: Table, job_id: str) -> tuple[Job, list[tuple[Path, Counts]]]:
+    """Return a job, its paths in the order of their creation, and where their serial numbers stand.
+
+    One query, whose cost grows with the number of paths and steps and not with that of serial numbers.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such job.
+    """
+    if not is_id("job", job_id):
+        raise job_not_found(job_id)
+    items = table.query_all(Key("pk").eq(job_pk(job_id)))
+    job, paths = _assemble(items)
+    if job is None:
+        raise job_not_found(job_id)
+    return job, paths
+
+
+def _assemble(items: Iterator[Item]) -> tuple[Job | None, list[tuple[Path, Counts]]]:
+    job: Job | None = None
+    paths: dict[str, Path] = {}
+    shards: dict[str, list[Item]] = {}
+    for item in items:
+        if item["sk"] == JOB_SORT:
+            job = job_from(item)
+        elif "#COUNT#" in item["sk"]:
+            shards.setdefault(item["path_id"], []).append(item)
+        else:
+            paths[item["id"]] = path_from(item)
+    ordered = sorted(paths.values(), key=lambda path: (path.created_at, path.id))
+    return job, [(path, Counts.of(path, shards.get(path.id, ()))) for path in ordered]
+
+
+def job_details(job: Job, paths: Sequence[tuple[Path, Counts]]) -> JobDetails:
+    """Return a job as GET /api/jobs/{id} shows it."""
+    return JobDetails(
+        **job.model_dump(), paths=[path for path, _ in paths], progress=job_progress(job, paths)
+    )
+
+
+def get_job(table: Table, job_id: str) -> Job:
+    """Return a job alone.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such job.
+    """
+    item = table.get(job_pk(job_id), JOB_SORT) if is_id("job", job_id) else None
+    if item is None:
+        raise job_not_found(job_id)
+    return job_from(item)
+
+
+def change_job(table: Table, job_id: str, body: JobChange, now: datetime) -> Job:
+    """Change what the body names; the last write wins.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such job.
+    """
+    if not is_id("job", job_id):
+        raise job_not_found(job_id)
+    changes = body.model_dump(exclude_none=True) | {"updated_at": clock.iso_milliseconds(now)}
+    try:
+        return job_from(table.update(Update(job_pk(job_id), JOB_SORT, set=changes, condition=_EXISTS)))
+    except ConditionFailedError:
+        raise job_not_found(job_id) from None
+
+
+def delete_job(table: Table, job_id: str) -> None:
+    """Delete a job that has no paths.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such job.
+    InvalidError
+        If it still has paths.
+    """
+    if not is_id("job", job_id):
+        raise job_not_found(job_id)
+    try:
+        table.delete(job_pk(job_id), JOB_SORT, Attr("path_count").eq(0))
+    except ConditionFailedError as failed:
+        if failed.item is None:
+            raise job_not_found(job_id) from None
+        count = failed.item["path_count"]
+        raise InvalidError(f"Cannot delete job: it has {count} path(s). Remove all paths first.") from None

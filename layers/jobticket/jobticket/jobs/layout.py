@@ -1,0 +1,166 @@
+"""How jobs lie in the table.
+
+=====================  ===========================  ==========================================================
+pk                     sk                           item
+=====================  ===========================  ==========================================================
+JOB#<job>              JOB                          the job; also in the index ``jobs_by_age``
+JOB#<job>              PATH#<path>                  a path with its steps
+JOB#<job>              PATH#<path>#COUNT#<shard>    one shard of the path's counts
+PATH#<path>            PATH                         which job the path belongs to
+PATH#<path>            BATCH#<first number>         serial numbers created by one call
+PATH#<path>            SN#<number>                  a serial number that has moved at least once
+BATCHES                <first number>               the same batch, to find a number's path by
+COUNTER#SERIALS        COUNTER                      the last number given out
+SETTINGS               SETTINGS                     the application's settings
+IDEMPOTENCY#<digest>   IDEMPOTENCY                  an answer given to a request with an idempotency key
+PUSH_LEASE#<ticket>    PUSH_LEASE                   who is pushing to a ticket
+=====================  ===========================  ==========================================================
+
+A job with its paths and their counts is one partition, read by one query whose cost does not depend on the
+number of serial numbers. A batch stands for its serial numbers until they move: creating a thousand of them
+writes a handful of items in one transaction.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from jobticket.dynamo import Item
+from jobticket.jobs.model import Job, Path, ProcessStep
+
+__all__ = [
+    "BATCHES",
+    "COUNTER",
+    "COUNTER_SORT",
+    "JOBS_INDEX",
+    "JOB_SORT",
+    "PATH_SORT",
+    "batch_sort",
+    "count_sort",
+    "is_id",
+    "job_from",
+    "job_item",
+    "job_pk",
+    "new_id",
+    "number_of",
+    "path_from",
+    "path_item",
+    "path_pk",
+    "path_sort",
+    "serial_id",
+    "serial_sort",
+]
+
+JOBS_INDEX = "jobs_by_age"
+JOB_SORT = "JOB"
+PATH_SORT = "PATH"
+BATCHES = "BATCHES"
+COUNTER = "COUNTER#SERIALS"
+COUNTER_SORT = "COUNTER"
+#: The one partition of the index of jobs.
+JOB_LIST = "JOBS"
+
+_ID = re.compile(r"(job|path|step)_[A-Za-z0-9_-]{12}")
+_SERIAL = re.compile(r"SN-(\d{5,12})")
+
+
+def new_id(prefix: str) -> str:
+    """Return a fresh id: the prefix and 12 URL-safe random characters."""
+    return f"{prefix}_{secrets.token_urlsafe(9)}"
+
+
+def is_id(prefix: str, text: str) -> bool:
+    """Tell whether a text has the form of an id, and so is worth a look-up."""
+    match = _ID.fullmatch(text)
+    return match is not None and match[1] == prefix
+
+
+def serial_id(number: int) -> str:
+    """Return a serial number's id.
+
+    Examples
+    --------
+    >>> serial_id(42)
+    'SN-00042'
+    """
+    return f"SN-{number:05d}"
+
+
+def number_of(serial: str) -> int | None:
+    """Return the number of a serial number's id, None if it cannot be one."""
+    match = _SERIAL.fullmatch(serial)
+    if match is None or serial_id(int(match[1])) != serial:
+        return None
+    return int(match[1])
+
+
+def job_pk(job_id: str) -> str:
+    return f"JOB#{job_id}"
+
+
+def path_pk(path_id: str) -> str:
+    return f"PATH#{path_id}"
+
+
+def path_sort(path_id: str) -> str:
+    return f"PATH#{path_id}"
+
+
+def count_sort(path_id: str, shard: int) -> str:
+    return f"{path_sort(path_id)}#COUNT#{shard:02d}"
+
+
+def batch_sort(first: int) -> str:
+    return f"BATCH#{first:012d}"
+
+
+def serial_sort(number: int) -> str:
+    return f"SN#{number:012d}"
+
+
+def _present(values: dict[str, Any]) -> Item:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def job_item(job: Job) -> Item:
+    """Return a new job's item: it has no paths yet."""
+    return _present(job.model_dump()) | {
+        "pk": job_pk(job.id),
+        "sk": JOB_SORT,
+        "list_pk": JOB_LIST,
+        "list_sk": f"{job.created_at}#{job.id}",
+        "path_count": 0,
+    }
+
+
+def job_from(item: Item) -> Job:
+    return Job.model_validate(item)
+
+
+def path_item(path: Path) -> Item:
+    """Return a new path's item: it has no serial numbers yet."""
+    item = _present(path.model_dump(exclude={"steps"}))
+    return item | {
+        "pk": job_pk(path.job_id),
+        "sk": path_sort(path.id),
+        **stored_steps(path.steps),
+    }
+
+
+def stored_steps(steps: Sequence[ProcessStep]) -> Item:
+    """Return the attributes that hold a path's steps; a step's order is its place in the list.
+
+    ``step_ids`` says which steps there are, so that a condition can tell a new list from a renamed step.
+    """
+    return {
+        "steps": [_present(step.model_dump(exclude={"order"})) for step in steps],
+        "step_ids": [step.id for step in steps],
+    }
+
+
+def path_from(item: Item) -> Path:
+    steps = [{**step, "order": order} for order, step in enumerate(item["steps"])]
+    return Path.model_validate({**item, "steps": steps})

@@ -1,0 +1,197 @@
+"""What the jobs context holds and hands out (contract: jobs.md, Model)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+__all__ = [
+    "AdvancementMode",
+    "Bypassed",
+    "FieldMappings",
+    "Job",
+    "JobDetails",
+    "JobProgress",
+    "JobSettings",
+    "Path",
+    "PathDetails",
+    "PathProgress",
+    "ProcessStep",
+    "ScrapReason",
+    "SerialNumber",
+    "SerialStatus",
+    "StepCount",
+]
+
+AdvancementMode = Literal["strict", "flexible"]
+SerialStatus = Literal["in_progress", "completed", "scrapped"]
+ScrapReason = Literal["out_of_tolerance", "process_defect", "damaged", "operator_error", "other"]
+
+
+class Record(BaseModel):
+    """Something the API shows: camel case outside, snake case inside, absent fields left out."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class Job(Record):
+    """A production order. Its state follows from its serial numbers; it has no status of its own.
+
+    Attributes
+    ----------
+    goal_quantity
+        Units to produce.
+    jira_ticket_key
+        The Jira issue to which the job is linked.
+    """
+
+    id: str
+    name: str
+    goal_quantity: int
+    jira_ticket_key: str | None = None
+    jira_ticket_summary: str | None = None
+    jira_part_number: str | None = None
+    jira_priority: str | None = None
+    jira_epic_link: str | None = None
+    jira_labels: list[str] | None = None
+    created_at: str
+    updated_at: str
+
+
+class ProcessStep(Record):
+    """One step of a path; ``order`` counts from 0."""
+
+    id: str
+    name: str
+    order: int
+    location: str | None = None
+    optional: bool = False
+
+
+class Path(Record):
+    """A route through the shop floor: the steps that a job's serial numbers go through, in order."""
+
+    id: str
+    job_id: str
+    name: str
+    goal_quantity: int
+    advancement_mode: AdvancementMode = "strict"
+    steps: list[ProcessStep]
+    created_at: str
+    updated_at: str
+
+
+class SerialNumber(Record):
+    """One unit and where it stands.
+
+    Attributes
+    ----------
+    current_step_index
+        The step's order, or -1 once all steps are finished.
+    """
+
+    id: str
+    job_id: str
+    path_id: str
+    current_step_index: int
+    status: SerialStatus
+    scrap_reason: ScrapReason | None = None
+    scrap_explanation: str | None = None
+    scrap_step_id: str | None = None
+    scrapped_at: str | None = None
+    force_completed: bool = False
+    force_completed_at: str | None = None
+    force_completed_reason: str | None = None
+    created_at: str
+    updated_at: str
+
+
+class Bypassed(Record):
+    """A step that a serial number was moved past: an optional one is skipped, another deferred."""
+
+    step_id: str
+    step_name: str
+    classification: Literal["skipped", "deferred"]
+
+
+class StepCount(Record):
+    """How many serial numbers stand at a step."""
+
+    step_id: str
+    step_name: str
+    step_order: int
+    location: str | None = None
+    serial_count: int
+    is_bottleneck: bool
+
+
+class PathDetails(Path):
+    """A path and the distribution of its serial numbers."""
+
+    distribution: list[StepCount]
+    completed_count: int
+    scrapped_count: int
+
+
+class PathProgress(Record):
+    path_id: str
+    path_name: str
+    goal_quantity: int
+    total_serials: int
+    completed_serials: int
+    scrapped_serials: int
+    percent_complete: float
+
+
+class JobProgress(Record):
+    """How far a job has come; ``progress_percent`` is unrounded and may exceed 100."""
+
+    job_id: str
+    job_name: str
+    goal_quantity: int
+    total_serials: int
+    completed_serials: int
+    in_progress_serials: int
+    scrapped_serials: int
+    progress_percent: float
+    path_progress: list[PathProgress]
+
+
+class JobDetails(Job):
+    """A job with its paths, in the order of their creation, and its progress."""
+
+    paths: list[Path]
+    progress: JobProgress
+
+
+class FieldMappings(Record):
+    """The ids of the Jira fields that hold a job's data."""
+
+    part_number: str = "customfield_10908"
+    goal_quantity: str = "customfield_10900"
+    epic_link: str = "customfield_10014"
+
+
+class JobSettings(Record):
+    """The application's settings.
+
+    Attributes
+    ----------
+    enabled, push_enabled
+        The two toggles without which nothing goes to Jira.
+    external_id
+        The Jira connection that pushes use.
+    push_paused, skip_unchanged
+        Scheduled pushes only: none at all; none for a job whose distribution has not changed.
+    """
+
+    enabled: bool = False
+    push_enabled: bool = False
+    push_paused: bool = False
+    skip_unchanged: bool = True
+    external_id: str | None = None
+    project_key: str | None = None
+    field_mappings: FieldMappings = FieldMappings()
+    updated_at: str | None = None

@@ -1,0 +1,523 @@
+"""Serial numbers: created in batches, moved one step at a time, each counted exactly once.
+
+A batch record stands for the serial numbers that one call created, until each of them first moves: then it
+gets an item of its own. A move is one transaction over the serial number, on the condition that it still
+stands where it was read, and over its shard of the path's counts.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from boto3.dynamodb.conditions import Attr, Key
+
+from jobticket import clock
+from jobticket.dynamo import ConditionFailedError, Item, Put, Table, Update, Write
+from jobticket.errors import ConflictError, InvalidError, NotFoundError, RefusalError
+from jobticket.jobs.bodies import NewSerials
+from jobticket.jobs.distribution import SCRAPPED, SHARDS, place, shard_of
+from jobticket.jobs.jobs import Alongside
+from jobticket.jobs.layout import (
+    BATCHES,
+    COUNTER,
+    COUNTER_SORT,
+    batch_sort,
+    count_sort,
+    job_pk,
+    number_of,
+    path_pk,
+    path_sort,
+    serial_id,
+    serial_sort,
+)
+from jobticket.jobs.model import Bypassed, Path, SerialNumber, SerialStatus
+from jobticket.jobs.paths import job_of_path, path_not_found, read_path
+
+__all__ = [
+    "AdvanceResult",
+    "advance",
+    "advance_many",
+    "advance_to",
+    "create_serials",
+    "force_complete",
+    "get_serial",
+    "list_serials",
+    "require_scrappable",
+    "scrap",
+]
+
+#: Serial numbers of one call that are moved side by side.
+_MOVERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Serial numbers ``first`` to ``last``, created by one call."""
+
+    first: int
+    quantity: int
+    job_id: str
+    path_id: str
+    step_count: int
+    created_at: str
+
+    @property
+    def last(self) -> int:
+        return self.first + self.quantity - 1
+
+    def serial(self, number: int) -> SerialNumber:
+        """Return a serial number of the batch as it was created."""
+        return SerialNumber(
+            id=serial_id(number),
+            job_id=self.job_id,
+            path_id=self.path_id,
+            current_step_index=0,
+            status="in_progress",
+            created_at=self.created_at,
+            updated_at=self.created_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A serial number as it was read."""
+
+    serial: SerialNumber
+    number: int
+    step_count: int
+    #: Whether it has an item of its own, and not just a place in its batch.
+    stored: bool
+
+
+def _batch_item(batch: Batch) -> Item:
+    return {
+        "first": batch.first,
+        "quantity": batch.quantity,
+        "job_id": batch.job_id,
+        "path_id": batch.path_id,
+        "step_count": batch.step_count,
+        "created_at": batch.created_at,
+    }
+
+
+def _batch_from(item: Item) -> Batch:
+    return Batch(**{name: item[name] for name in Batch.__slots__})
+
+
+def create_serials(table: Table, body: NewSerials, now: datetime, alongside: Alongside) -> list[SerialNumber]:
+    """Create serial numbers at the first step of a path, all or none.
+
+    Their numbers are consecutive. A failure may leave a gap between the numbers of two calls.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such path.
+    InvalidError
+        If the path belongs to another job than the body says.
+    """
+    job_id = job_of_path(table, body.path_id)
+    if body.job_id is not None and body.job_id != job_id:
+        raise InvalidError(f"Path does not belong to job {body.job_id}")
+    path, item = read_path(table, body.path_id, job_id)
+    batch = Batch(
+        first=_take_numbers(table, body.quantity),
+        quantity=body.quantity,
+        job_id=job_id,
+        path_id=path.id,
+        step_count=len(path.steps),
+        created_at=clock.iso_milliseconds(now),
+    )
+    serials = [batch.serial(number) for number in range(batch.first, batch.last + 1)]
+    writes = [*_creation(batch, item), *alongside(serials)]
+    try:
+        table.transact(writes, token=secrets.token_urlsafe(24))
+    except ConditionFailedError as failed:
+        if failed.position == 0 and failed.item is not None:
+            return serials  # committed before; only that answer was lost
+        if failed.position == 2:
+            raise _path_changed(failed, path) from None
+        raise
+    return serials
+
+
+def _take_numbers(table: Table, quantity: int) -> int:
+    """Take consecutive numbers that nobody else gets, and return the first."""
+    counter = table.update(Update(COUNTER, COUNTER_SORT, add={"last": quantity}))
+    return int(counter["last"]) - quantity + 1
+
+
+def _creation(batch: Batch, path_item: Item) -> list[Write]:
+    stored = _batch_item(batch)
+    per_shard = Counter(shard_of(number) for number in range(batch.first, batch.last + 1))
+    writes: list[Write] = [
+        Put({"pk": path_pk(batch.path_id), "sk": batch_sort(batch.first), **stored}, Attr("pk").not_exists()),
+        Put({"pk": BATCHES, "sk": f"{batch.first:012d}", **stored}),
+    ]
+    if not path_item.get("has_serials"):
+        # From the first batch on, the path can neither be deleted nor get other steps.
+        writes.append(
+            Update(
+                job_pk(batch.job_id),
+                path_sort(batch.path_id),
+                set={"has_serials": True},
+                condition=Attr("step_ids").eq(path_item["step_ids"]),
+            )
+        )
+    writes += [
+        _count(batch.job_id, batch.path_id, shard, {place(0): count}) for shard, count in per_shard.items()
+    ]
+    return writes
+
+
+def _path_changed(failed: ConditionFailedError, path: Path) -> RefusalError:
+    if failed.item is None:
+        return path_not_found(path.id)
+    return ConflictError("The path's steps have just been changed")
+
+
+def _count(job_id: str, path_id: str, shard: int, changes: dict[str, int]) -> Update:
+    return Update(job_pk(job_id), count_sort(path_id, shard), set={"path_id": path_id}, add=changes)
+
+
+def serial_not_found(serial: str) -> NotFoundError:
+    return NotFoundError(f"SerialNumber not found: {serial}")
+
+
+def get_serial(table: Table, serial: str) -> SerialNumber:
+    """Return a serial number.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such serial number.
+    """
+    return _read(table, serial).serial
+
+
+def _read(table: Table, serial: str) -> Standing:
+    number = number_of(serial)
+    batch = _find_batch(table, number) if number is not None else None
+    if number is None or batch is None:
+        raise serial_not_found(serial)
+    item = table.get(path_pk(batch.path_id), serial_sort(number))
+    return _standing(batch, number, item)
+
+
+def _standing(batch: Batch, number: int, item: Item | None) -> Standing:
+    serial = SerialNumber.model_validate(item) if item else batch.serial(number)
+    return Standing(serial, number, batch.step_count, stored=item is not None)
+
+
+def _find_batch(table: Table, number: int) -> Batch | None:
+    """Return the batch a number was created in: the last one that starts at or before it."""
+    condition = Key("pk").eq(BATCHES) & Key("sk").lte(f"{number:012d}")
+    found = table.query(condition, forward=False, limit=1).items
+    batch = _batch_from(found[0]) if found else None
+    return batch if batch and number <= batch.last else None
+
+
+def advance(table: Table, serial: str, from_step_index: int | None, now: datetime) -> SerialNumber:
+    """Move a serial number one step forward; from the last step, complete it.
+
+    Parameters
+    ----------
+    from_step_index
+        If given, move only if the serial number still stands there.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such serial number.
+    InvalidError
+        If it is scrapped or completed.
+    ConflictError
+        If it does not stand at ``from_step_index``, or was moved by someone else meanwhile.
+    """
+    standing = _read(table, serial)
+    elsewhere = None if from_step_index is None else _not_at(from_step_index)
+    if elsewhere and standing.serial.current_step_index != from_step_index:
+        raise elsewhere
+    _require_in_progress(standing.serial, "Cannot advance a scrapped serial")
+    target = standing.serial.current_step_index + 1
+    return _move(table, standing, _at_step(target, standing.step_count), now, elsewhere)
+
+
+def _not_at(step_index: int) -> ConflictError:
+    return ConflictError(f"Serial is not at step {step_index}")
+
+
+def _require_in_progress(serial: SerialNumber, when_scrapped: str) -> None:
+    if serial.status == "scrapped":
+        raise InvalidError(when_scrapped)
+    if serial.status == "completed":
+        raise InvalidError("Serial number is already completed")
+
+
+def _at_step(target: int, step_count: int) -> dict[str, Any]:
+    if target == step_count:
+        return {"current_step_index": -1, "status": "completed"}
+    return {"current_step_index": target}
+
+
+def _move(
+    table: Table,
+    standing: Standing,
+    changes: dict[str, Any],
+    now: datetime,
+    elsewhere: ConflictError | None = None,
+) -> SerialNumber:
+    """Change a serial number and its count together, if it still stands where it was read."""
+    moment = clock.iso_milliseconds(now)
+    moved = standing.serial.model_copy(update={**changes, "updated_at": moment})
+    mark = secrets.token_urlsafe(12)
+    writes: list[Write] = [
+        Update(
+            path_pk(moved.path_id),
+            serial_sort(standing.number),
+            set=moved.model_dump(exclude_none=True) | {"moved_by": mark},
+            condition=_unmoved(standing),
+        ),
+        _count(
+            moved.job_id,
+            moved.path_id,
+            shard_of(standing.number),
+            _difference(standing.serial, moved),
+        ),
+    ]
+    try:
+        table.transact(writes, token=mark)
+    except ConditionFailedError as failed:
+        # Our own mark: the transaction had committed, and only the answer was lost.
+        if not (failed.item and failed.item.get("moved_by") == mark):
+            raise elsewhere or ConflictError("Serial has been moved by someone else") from None
+    return moved
+
+
+def _unmoved(standing: Standing) -> Any:
+    if not standing.stored:
+        return Attr("pk").not_exists()
+    serial = standing.serial
+    return Attr("current_step_index").eq(serial.current_step_index) & Attr("status").eq(serial.status)
+
+
+def _counted_at(serial: SerialNumber) -> str:
+    return SCRAPPED if serial.status == "scrapped" else place(serial.current_step_index)
+
+
+def _difference(before: SerialNumber, after: SerialNumber) -> dict[str, int]:
+    return {_counted_at(before): -1, _counted_at(after): 1}
+
+
+def advance_to(table: Table, serial: str, target: int, now: datetime) -> tuple[SerialNumber, list[Bypassed]]:
+    """Move a serial number forward to a step, and tell which steps it was moved past.
+
+    Parameters
+    ----------
+    target
+        The step's index; as many as the path has steps means completion.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such serial number.
+    InvalidError
+        If the target is not ahead, out of range, or more than a step away in strict mode.
+    ConflictError
+        If the serial number was moved by someone else meanwhile.
+    """
+    standing = _read(table, serial)
+    _require_in_progress(standing.serial, "Cannot advance a scrapped serial")
+    current = standing.serial.current_step_index
+    if target <= current:
+        raise InvalidError("Cannot advance to a step at or before the current position")
+    if target > standing.step_count:
+        raise InvalidError("Target step index is out of range")
+    path, _ = read_path(table, standing.serial.path_id, standing.serial.job_id)
+    if path.advancement_mode == "strict" and target != current + 1:
+        raise InvalidError("Path is in strict mode: can only advance to the next step")
+    moved = _move(table, standing, _at_step(target, standing.step_count), now)
+    return moved, _bypassed(path, current, target)
+
+
+def _bypassed(path: Path, current: int, target: int) -> list[Bypassed]:
+    return [
+        Bypassed(
+            step_id=step.id,
+            step_name=step.name,
+            classification="skipped" if step.optional else "deferred",
+        )
+        for step in path.steps[current + 1 : target]
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class AdvanceResult:
+    """What became of one serial number of a batch move."""
+
+    serial_id: str
+    serial: SerialNumber | None = None
+    error: str | None = None
+
+
+def advance_many(
+    table: Table, serials: Sequence[str], from_step_index: int | None, now: datetime
+) -> list[AdvanceResult]:
+    """Move each of several serial numbers one step forward; each stands for itself.
+
+    Those that are counted in one shard are moved one after the other, so that a call never conflicts with
+    itself.
+    """
+    groups: dict[int, list[int]] = {}
+    for position, serial in enumerate(serials):
+        groups.setdefault((number_of(serial) or 0) % SHARDS, []).append(position)
+    results: list[AdvanceResult | None] = [None] * len(serials)
+
+    def move(positions: Sequence[int]) -> None:
+        for position in positions:
+            results[position] = _advance_one(table, serials[position], from_step_index, now)
+
+    with ThreadPoolExecutor(max_workers=_MOVERS) as pool:
+        for finished in [pool.submit(move, positions) for positions in groups.values()]:
+            finished.result()
+    return [result for result in results if result is not None]
+
+
+def _advance_one(table: Table, serial: str, from_step_index: int | None, now: datetime) -> AdvanceResult:
+    try:
+        return AdvanceResult(serial, advance(table, serial, from_step_index, now))
+    except RefusalError as refusal:
+        return AdvanceResult(serial, error=refusal.message)
+
+
+def require_scrappable(serial: SerialNumber) -> None:
+    """Refuse unless a serial number is in progress.
+
+    Raises
+    ------
+    InvalidError
+        If it is scrapped or completed.
+    """
+    if serial.status == "scrapped":
+        raise InvalidError("Serial is already scrapped")
+    if serial.status == "completed":
+        raise InvalidError("Cannot scrap a completed serial")
+
+
+def scrap(table: Table, serial: str, reason: str, explanation: str | None, now: datetime) -> SerialNumber:
+    """Take a serial number out of production for good; it keeps its step index.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such serial number.
+    InvalidError
+        If it is scrapped or completed.
+    ConflictError
+        If it was moved by someone else meanwhile.
+    """
+    standing = _read(table, serial)
+    require_scrappable(standing.serial)
+    path, _ = read_path(table, standing.serial.path_id, standing.serial.job_id)
+    changes = {
+        "status": "scrapped",
+        "scrap_reason": reason,
+        "scrap_explanation": explanation,
+        "scrap_step_id": path.steps[standing.serial.current_step_index].id,
+        "scrapped_at": clock.iso_milliseconds(now),
+    }
+    return _move(table, standing, changes, now)
+
+
+def force_complete(table: Table, serial: str, reason: str | None, now: datetime) -> SerialNumber:
+    """Complete a serial number from wherever it stands.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such serial number.
+    InvalidError
+        If it is scrapped or completed.
+    ConflictError
+        If it was moved by someone else meanwhile.
+    """
+    standing = _read(table, serial)
+    _require_in_progress(standing.serial, "Cannot force-complete a scrapped serial")
+    changes = {
+        "status": "completed",
+        "current_step_index": -1,
+        "force_completed": True,
+        "force_completed_at": clock.iso_milliseconds(now),
+        "force_completed_reason": reason,
+    }
+    return _move(table, standing, changes, now)
+
+
+def list_serials(
+    table: Table, path_id: str, status: SerialStatus | None, limit: int | None, after: int
+) -> tuple[list[SerialNumber], int | None]:
+    """Return serial numbers of a path in ascending order, and the number to go on after.
+
+    Parameters
+    ----------
+    status
+        Only those with this status.
+    limit
+        At most so many; None for all.
+    after
+        Only those with a larger number.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such path.
+    """
+    job_of_path(table, path_id)
+    found: list[SerialNumber] = []
+    last: int | None = None
+    for number, serial in _serials_after(table, path_id, status, after):
+        if len(found) == limit:
+            return found, last
+        found.append(serial)
+        last = number
+    return found, None
+
+
+def _serials_after(
+    table: Table, path_id: str, status: SerialStatus | None, after: int
+) -> Iterator[tuple[int, SerialNumber]]:
+    moved = _moved_after(table, path_id, after)
+    if status in {"completed", "scrapped"}:
+        # Only what has moved can be either.
+        for number, item in moved:
+            if item["status"] == status:
+                yield number, SerialNumber.model_validate(item)
+        return
+    upcoming = next(moved, None)
+    for batch in _batches_after(table, path_id, after):
+        for number in range(max(batch.first, after + 1), batch.last + 1):
+            if upcoming is None or upcoming[0] != number:
+                yield number, batch.serial(number)
+                continue
+            if status is None or upcoming[1]["status"] == status:
+                yield number, SerialNumber.model_validate(upcoming[1])
+            upcoming = next(moved, None)
+
+
+def _moved_after(table: Table, path_id: str, after: int) -> Iterator[tuple[int, Item]]:
+    condition = Key("pk").eq(path_pk(path_id)) & Key("sk").between(serial_sort(after + 1), "SN#~")
+    for item in table.query_all(condition):
+        yield int(item["sk"].removeprefix("SN#")), item
+
+
+def _batches_after(table: Table, path_id: str, after: int) -> Iterator[Batch]:
+    """Return the path's batches with numbers above one, in order; a batch holds at most 1,000."""
+    condition = Key("pk").eq(path_pk(path_id)) & Key("sk").between(batch_sort(max(0, after - 999)), "BATCH#~")
+    for item in table.query_all(condition):
+        yield _batch_from(item)

@@ -1,0 +1,100 @@
+"""The AWS that unit tests see: moto, with the tables of template.yaml and a ring of keys."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tests.gateway import Gateway
+from tests.infrastructure import create_table
+
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "POWERTOOLS_METRICS_NAMESPACE": "Jobticket",
+    "POWERTOOLS_SERVICE_NAME": "test",
+    "POWERTOOLS_METRICS_DISABLED": "true",
+    "JOBS_TABLE": "jobs",
+    "CONNECTIONS_TABLE": "connections",
+    "TICKETING_TABLE": "ticketing",
+    "KEY_RING_SECRET": "key-ring",
+    "ENCRYPTION_KEY": "alias/jobticket",
+    "ENVIRONMENT": "local",
+    "ALLOW_PRIVATE_HOSTS": "false",
+    "PUBLIC_URL": "http://127.0.0.1:8000",
+}
+os.environ.pop("AWS_ENDPOINT_URL", None)
+
+#: Keys that the tests call with. They open nothing outside of them.
+KEYS = {
+    "every-scope": ["*"],
+    "only-jobs": ["jobs"],
+    "only-jira": ["jira"],
+    "only-tokens": ["tokens"],
+    "only-ticketing": ["ticketing"],
+    "only-admin": ["admin"],
+}
+
+
+def key_ring(keys: dict[str, list[str]]) -> str:
+    return json.dumps(
+        {
+            "keys": [
+                {"name": key, "sha256": hashlib.sha256(key.encode()).hexdigest(), "scopes": scopes}
+                for key, scopes in keys.items()
+            ]
+        }
+    )
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    """An empty account with the product's tables, key and secrets."""
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb")
+        for resource, name in {
+            "JobsTable": "jobs",
+            "ConnectionsTable": "connections",
+            "TicketingTable": "ticketing",
+        }.items():
+            create_table(dynamodb, resource, name)
+        secrets = boto3.client("secretsmanager")
+        secrets.create_secret(Name="key-ring", SecretString=key_ring(KEYS))
+        kms = boto3.client("kms")
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        kms.create_alias(AliasName="alias/jobticket", TargetKeyId=key)
+        yield
+
+
+def load_function(name: str, *, cold: bool = False) -> ModuleType:
+    """Return a function's module: a warm container, or a cold one with the environment of this test."""
+    module = f"functions.{name}.app"
+    if cold:
+        sys.modules.pop(module, None)
+    return importlib.import_module(module)
+
+
+def gateway(module: ModuleType, key: str | None = "every-scope") -> Gateway:
+    return Gateway(module.api, module.handler, key)
+
+
+@pytest.fixture
+def jobs_function(aws: None) -> Any:
+    return load_function("jobs")
+
+
+@pytest.fixture
+def jobs_api(jobs_function: Any) -> Gateway:
+    """The jobs function behind API Gateway, called with a key that has every scope."""
+    return gateway(jobs_function)

@@ -1,0 +1,188 @@
+"""Jobs over HTTP (contract: jobs.md, Jobs; seeds 001 and 002)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.gateway import Gateway
+
+FULL = {
+    "name": "JOB-2024-001",
+    "goalQuantity": 50,
+    "jiraTicketKey": "PI-42",
+    "jiraTicketSummary": "Build 50 aluminum housings",
+    "jiraPartNumber": "ALU-HOUSING-7075",
+    "jiraPriority": "High",
+    "jiraEpicLink": "PI-10",
+    "jiraLabels": ["Q1-2024", "rush"],
+}
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+def test_a_job_is_created_with_its_jira_fields(jobs_api: Gateway) -> None:
+    answer = jobs_api.post("/api/jobs", FULL)
+    assert answer.status == 201
+    job = answer.json()
+    assert re.fullmatch(r"job_[A-Za-z0-9_-]{12}", job["id"])
+    assert TIMESTAMP.fullmatch(job["createdAt"])
+    assert job["createdAt"] == job["updatedAt"]
+    assert {key: job[key] for key in FULL} == FULL
+    assert set(job) == {*FULL, "id", "createdAt", "updatedAt"}
+
+
+def test_absent_fields_are_left_out(jobs_api: Gateway) -> None:
+    job = jobs_api.post("/api/jobs", {"name": "  JOB  ", "goalQuantity": 200, "jiraPriority": None}).json()
+    assert set(job) == {"id", "name", "goalQuantity", "createdAt", "updatedAt"}
+    assert job["name"] == "JOB"
+
+
+def test_a_client_sent_id_is_ignored_and_empty_labels_are_kept(jobs_api: Gateway) -> None:
+    job = jobs_api.post("/api/jobs", {"id": "job_mine", "name": "J", "goalQuantity": 1, "jiraLabels": []}).json()
+    assert job["id"] != "job_mine"
+    assert jobs_api.get(f"/api/jobs/{job['id']}").json()["jiraLabels"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "name is required"),
+        ({"name": None, "goalQuantity": 1}, "name is required"),
+        ({"name": "   ", "goalQuantity": 1}, "name is required"),
+        ({"name": 7}, "name must be a string"),
+        ({"name": "x" * 256, "goalQuantity": 1}, "name must be at most 255 characters"),
+        ({"name": "J"}, "goalQuantity is required"),
+        ({"name": "J", "goalQuantity": None}, "goalQuantity is required"),
+        ({"name": "J", "goalQuantity": "5"}, "goalQuantity must be a number"),
+        ({"name": "J", "goalQuantity": True}, "goalQuantity must be a number"),
+        ({"name": "J", "goalQuantity": [1]}, "goalQuantity must be a number"),
+        ({"name": "J", "goalQuantity": float("nan")}, "goalQuantity must be a number"),
+        ({"name": "J", "goalQuantity": float("inf")}, "goalQuantity must be a number"),
+        ({"name": "J", "goalQuantity": 0}, "goalQuantity must be greater than 0"),
+        ({"name": "J", "goalQuantity": -2.5}, "goalQuantity must be greater than 0"),
+        ({"name": "J", "goalQuantity": 2.5}, "goalQuantity must be an integer"),
+        ({"name": "J", "goalQuantity": 10**400}, "goalQuantity must be at most 1000000000"),
+        ({"name": "J", "goalQuantity": 1, "jiraTicketKey": 42}, "jiraTicketKey must be a string"),
+        ({"name": "J", "goalQuantity": 1, "jiraEpicLink": {}}, "jiraEpicLink must be a string"),
+        ({"name": "J", "goalQuantity": 1, "jiraLabels": "rush"}, "jiraLabels must be an array of strings"),
+        ({"name": "J", "goalQuantity": 1, "jiraLabels": ["a", 1]}, "jiraLabels must be an array of strings"),
+        ({"name": "J", "goalQuantity": 1, "jiraLabels": ["a"] * 101}, "jiraLabels must have at most 100 entries"),
+    ],
+)
+def test_a_faulty_job_is_refused_in_the_documented_words(
+    jobs_api: Gateway, body: dict[str, Any], message: str
+) -> None:
+    answer = jobs_api.post("/api/jobs", body)
+    assert (answer.status, answer.json()) == (400, {"statusCode": 400, "message": message})
+    assert jobs_api.get("/api/jobs").json() == []
+
+
+@pytest.mark.parametrize(
+    "body", ["{", "[1]", '"text"', "1", '{"name": "\\ud800"}', "[" * 100_000, '{"goalQuantity": ' + "9" * 5000 + "}"]
+)
+def test_a_malformed_body_is_refused(jobs_api: Gateway, body: str) -> None:
+    answer = jobs_api.post("/api/jobs", body)
+    assert (answer.status, answer.json()) == (400, {"statusCode": 400, "message": "Invalid JSON body"})
+
+
+def test_a_missing_body_counts_as_an_empty_object(jobs_api: Gateway) -> None:
+    assert jobs_api.post("/api/jobs").json()["message"] == "name is required"
+
+
+def test_text_of_any_script_is_kept(jobs_api: Gateway) -> None:
+    name = "Gehäuse 外壳 🔩 \u202e" + "ü" * 200
+    job = jobs_api.post("/api/jobs", {"name": name, "goalQuantity": 1}).json()
+    assert jobs_api.get(f"/api/jobs/{job['id']}").json()["name"] == name
+
+
+def test_jobs_are_listed_newest_first_page_by_page(jobs_api: Gateway) -> None:
+    made = [jobs_api.post("/api/jobs", {"name": f"J{n}", "goalQuantity": 1}).json() for n in range(7)]
+    expected = [job["id"] for job in sorted(made, key=lambda job: (job["createdAt"], job["id"]), reverse=True)]
+    assert [job["id"] for job in jobs_api.get("/api/jobs").json()] == expected
+
+    seen: list[str] = []
+    url: str | None = "/api/jobs?limit=3"
+    while url:
+        answer = jobs_api.get(url)
+        seen += [job["id"] for job in answer.json()]
+        cursor = answer.headers.get("x-next-cursor")
+        url = f"/api/jobs?limit=3&cursor={cursor}" if cursor else None
+    assert seen == expected
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "eyJhIjoxfQ", "W10", "", "%00", "MQ", "IngjeSI"])
+def test_a_foreign_cursor_is_refused(jobs_api: Gateway, cursor: str) -> None:
+    answer = jobs_api.get(f"/api/jobs?limit=3&cursor={cursor}")
+    assert (answer.status, answer.json()["message"]) == (400, "Invalid cursor")
+
+
+@pytest.mark.parametrize("limit", ["0", "501", "-1", "x", "1.5", "", "٣"])
+def test_a_limit_out_of_range_is_refused(jobs_api: Gateway, limit: str) -> None:
+    answer = jobs_api.get(f"/api/jobs?limit={limit}")
+    assert (answer.status, answer.json()["message"]) == (400, "limit must be an integer from 1 to 500")
+
+
+@pytest.mark.parametrize("job_id", ["job_000000000000", "path_000000000000", "x", "job_%00", "x" * 5000, "%F0%9F%94%A9"])
+def test_an_unknown_job_is_not_found(jobs_api: Gateway, job_id: str) -> None:
+    from urllib.parse import unquote
+
+    expected = {"statusCode": 404, "message": f"Job not found: {unquote(job_id)}"}
+    for method, body in [("GET", None), ("PUT", {}), ("PUT", {"name": ""}), ("DELETE", None)]:
+        answer = jobs_api.call(method, f"/api/jobs/{job_id}", body)
+        assert (answer.status, answer.json()) == (404, expected)
+
+
+def test_a_change_touches_what_it_names_and_the_time(jobs_api: Gateway) -> None:
+    job = jobs_api.post("/api/jobs", FULL).json()
+    changed = jobs_api.put(f"/api/jobs/{job['id']}", {"goalQuantity": 75, "jiraTicketKey": "XX-1", "id": "x"})
+    assert changed.status == 200
+    assert changed.json() == job | {"goalQuantity": 75, "updatedAt": changed.json()["updatedAt"]}
+    unchanged = jobs_api.put(f"/api/jobs/{job['id']}", {})
+    assert unchanged.status == 200
+    assert unchanged.json()["updatedAt"] >= changed.json()["updatedAt"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"name": " "}, "name cannot be empty"),
+        ({"name": 5}, "name must be a string"),
+        ({"goalQuantity": 0}, "goalQuantity must be greater than 0"),
+        ({"goalQuantity": "7"}, "goalQuantity must be a number"),
+        ({"goalQuantity": 1.5}, "goalQuantity must be an integer"),
+    ],
+)
+def test_a_faulty_change_changes_nothing(jobs_api: Gateway, body: dict[str, Any], message: str) -> None:
+    job = jobs_api.post("/api/jobs", FULL).json()
+    answer = jobs_api.put(f"/api/jobs/{job['id']}", body)
+    assert (answer.status, answer.json()["message"]) == (400, message)
+    assert jobs_api.get("/api/jobs").json() == [job]
+
+
+def test_a_job_with_paths_cannot_be_deleted(jobs_api: Gateway) -> None:
+    job = jobs_api.post("/api/jobs", FULL).json()
+    body = {"jobId": job["id"], "name": "Main", "goalQuantity": 1, "steps": [{"name": "CNC"}]}
+    paths = [jobs_api.post("/api/paths", body).json() for _ in range(2)]
+    refused = jobs_api.delete(f"/api/jobs/{job['id']}")
+    assert refused.json() == {
+        "statusCode": 400,
+        "message": "Cannot delete job: it has 2 path(s). Remove all paths first.",
+    }
+    for path in paths:
+        assert jobs_api.delete(f"/api/paths/{path['id']}").status == 204
+    deleted = jobs_api.delete(f"/api/jobs/{job['id']}")
+    assert (deleted.status, deleted.body) == (204, b"")
+    assert jobs_api.get(f"/api/jobs/{job['id']}").status == 404
+
+
+def test_a_fault_of_the_database_is_a_plain_500(
+    jobs_api: Gateway, jobs_function: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(jobs_function.table, "query", broken)
+    answer = jobs_api.get("/api/jobs")
+    assert (answer.status, answer.json()) == (500, {"statusCode": 500, "message": "Internal Server Error"})
