@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,11 @@ def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[s
 _Loader.add_multi_constructor("!", _short_form)
 
 
+@cache
 def template() -> dict[str, Any]:
     """Return template.yaml with its short forms as mappings."""
     with TEMPLATE.open() as file:
-        loaded: dict[str, Any] = yaml.load(file, _Loader)  # noqa: S506 - a SafeLoader with inert tags
+        loaded: dict[str, Any] = yaml.load(file, _Loader)
     return loaded
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -58,20 +59,26 @@ def key_ring(keys: dict[str, list[str]]) -> str:
     )
 
 
+@cache
+def client(service: Any) -> Any:
+    """Return the tests' own client of a service; making one takes longer than most tests."""
+    return boto3.client(service)
+
+
 @pytest.fixture
 def aws() -> Iterator[None]:
     """An empty account with the product's tables, key and secrets."""
     with mock_aws():
-        dynamodb = boto3.client("dynamodb")
+        dynamodb = client("dynamodb")
         for resource, name in {
             "JobsTable": "jobs",
             "ConnectionsTable": "connections",
             "TicketingTable": "ticketing",
         }.items():
             create_table(dynamodb, resource, name)
-        secrets = boto3.client("secretsmanager")
+        secrets = client("secretsmanager")
         secrets.create_secret(Name="key-ring", SecretString=key_ring(KEYS))
-        kms = boto3.client("kms")
+        kms = client("kms")
         key = kms.create_key()["KeyMetadata"]["KeyId"]
         kms.create_alias(AliasName="alias/jobticket", TargetKeyId=key)
         yield

@@ -40,7 +40,9 @@ def test_absent_fields_are_left_out(jobs_api: Gateway) -> None:
 
 
 def test_a_client_sent_id_is_ignored_and_empty_labels_are_kept(jobs_api: Gateway) -> None:
-    job = jobs_api.post("/api/jobs", {"id": "job_mine", "name": "J", "goalQuantity": 1, "jiraLabels": []}).json()
+    job = jobs_api.post(
+        "/api/jobs", {"id": "job_mine", "name": "J", "goalQuantity": 1, "jiraLabels": []}
+    ).json()
     assert job["id"] != "job_mine"
     assert jobs_api.get(f"/api/jobs/{job['id']}").json()["jiraLabels"] == []
 
@@ -68,7 +70,10 @@ def test_a_client_sent_id_is_ignored_and_empty_labels_are_kept(jobs_api: Gateway
         ({"name": "J", "goalQuantity": 1, "jiraEpicLink": {}}, "jiraEpicLink must be a string"),
         ({"name": "J", "goalQuantity": 1, "jiraLabels": "rush"}, "jiraLabels must be an array of strings"),
         ({"name": "J", "goalQuantity": 1, "jiraLabels": ["a", 1]}, "jiraLabels must be an array of strings"),
-        ({"name": "J", "goalQuantity": 1, "jiraLabels": ["a"] * 101}, "jiraLabels must have at most 100 entries"),
+        (
+            {"name": "J", "goalQuantity": 1, "jiraLabels": ["a"] * 101},
+            "jiraLabels must have at most 100 entries",
+        ),
     ],
 )
 def test_a_faulty_job_is_refused_in_the_documented_words(
@@ -80,7 +85,8 @@ def test_a_faulty_job_is_refused_in_the_documented_words(
 
 
 @pytest.mark.parametrize(
-    "body", ["{", "[1]", '"text"', "1", '{"name": "\\ud800"}', "[" * 100_000, '{"goalQuantity": ' + "9" * 5000 + "}"]
+    "body",
+    ["{", "[1]", '"text"', "1", '{"name": "\\ud800"}', "[" * 100_000, '{"goalQuantity": ' + "9" * 5000 + "}"],
 )
 def test_a_malformed_body_is_refused(jobs_api: Gateway, body: str) -> None:
     answer = jobs_api.post("/api/jobs", body)
@@ -99,7 +105,9 @@ def test_text_of_any_script_is_kept(jobs_api: Gateway) -> None:
 
 def test_jobs_are_listed_newest_first_page_by_page(jobs_api: Gateway) -> None:
     made = [jobs_api.post("/api/jobs", {"name": f"J{n}", "goalQuantity": 1}).json() for n in range(7)]
-    expected = [job["id"] for job in sorted(made, key=lambda job: (job["createdAt"], job["id"]), reverse=True)]
+    expected = [
+        job["id"] for job in sorted(made, key=lambda job: (job["createdAt"], job["id"]), reverse=True)
+    ]
     assert [job["id"] for job in jobs_api.get("/api/jobs").json()] == expected
 
     seen: list[str] = []
@@ -124,7 +132,9 @@ def test_a_limit_out_of_range_is_refused(jobs_api: Gateway, limit: str) -> None:
     assert (answer.status, answer.json()["message"]) == (400, "limit must be an integer from 1 to 500")
 
 
-@pytest.mark.parametrize("job_id", ["job_000000000000", "path_000000000000", "x", "job_%00", "x" * 5000, "%F0%9F%94%A9"])
+@pytest.mark.parametrize(
+    "job_id", ["job_000000000000", "path_000000000000", "x", "job_%00", "x" * 5000, "%F0%9F%94%A9"]
+)
 def test_an_unknown_job_is_not_found(jobs_api: Gateway, job_id: str) -> None:
     from urllib.parse import unquote
 
