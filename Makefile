@@ -1,0 +1,71 @@
+# Everything sets itself up: `make run` on a machine with Python 3.11 or newer and make is enough.
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+REQUIREMENTS := $(wildcard requirements/*.txt layers/*/requirements.txt tools/requirements.txt)
+LOCAL := $(VENV)/.local-installed
+DEV := $(VENV)/.dev-installed
+
+# The suite of the deployed stack runs with the roles of the functions enforced, as AWS does; AUTH=false leaves that out.
+AUTH ?= true
+
+.PHONY: help run demo test check format bench clean
+
+help:
+	@echo "make run     the whole product on this machine: http://127.0.0.1:8000, data kept in .local"
+	@echo "make demo    the demonstration alone, on free ports and data of its own"
+	@echo "make test    every check and every test"
+	@echo "make check   format, lint, types, template"
+	@echo "make format  bring the code into shape"
+	@echo "make bench   measure"
+	@echo "make clean   forget what was built and installed; the data in .local stay"
+
+run: $(LOCAL)
+	@exec $(PY) -m local run
+
+demo: $(LOCAL)
+	@exec $(PY) -m local demo
+
+test: check
+	$(PY) -m pytest tests --ignore=tests/stack -n 2 --dist loadgroup
+	AUTH=$(AUTH) $(PY) -m pytest tests/stack
+
+check: $(DEV)
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(VENV)/bin/cfn-lint template.yaml
+
+format: $(DEV)
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+bench: $(DEV)
+	$(PY) -m benchmarks
+
+clean:
+	rm -rf $(VENV) .build .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(LOCAL): $(REQUIREMENTS) | $(PY)
+	@echo "Installing what the local stack needs (once) ..."
+	@$(PIP) -r requirements/local.txt -r tools/requirements.txt
+	@touch $@
+
+$(DEV): $(REQUIREMENTS) | $(PY)
+	@echo "Installing what checks and tests need (once) ..."
+	@$(PIP) -r requirements/dev.txt -r tools/requirements.txt
+	@touch $(LOCAL) $@
+
+# The first Python that is new enough; one that merely has the right name (a shim without a version behind it) does not count.
+$(PY):
+	@for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "Jobticket needs Python 3.11 or newer, and none is on the PATH. Install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$($$found --version) ..."; \
+	"$$found" -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "That Python cannot make virtual environments; install its venv package (python3-venv on Debian and Ubuntu)." >&2; exit 1; }

@@ -1,0 +1,191 @@
+"""The demonstration: a job from its creation to the table in its Jira ticket, step by step.
+
+Each step comes with the line that does it, which a shell takes as long as the stack runs.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import textwrap
+from typing import Any
+
+import requests
+
+from local.settings import Settings
+
+__all__ = ["Demonstration", "DemonstrationError", "demonstrate", "has_jobs"]
+
+TICKET = "PI-42"
+PROJECT = "PI"
+CONNECTION = "plant-north"
+JIRA_CREDENTIALS = "demo@example.com:local-api-token"
+SECONDS = 60
+WIDTH = 100
+
+Json = Any
+
+
+class DemonstrationError(Exception):
+    """A step did not do what the demonstration shows."""
+
+
+def has_jobs(settings: Settings) -> bool:
+    """Whether there are any data that a demonstration would only clutter."""
+    return bool(_send(settings, "GET", "/api/jobs?limit=1", None))
+
+
+def demonstrate(settings: Settings) -> None:
+    """Show what the product does, on the running stack."""
+    Demonstration(settings).run()
+
+
+class Demonstration:
+    """Sends the requests and prints them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._step = 0
+
+    def run(self) -> None:
+        self._connect_site()
+        job = self._create_job()
+        self._work_on_main_route(job)
+        self._work_on_rework_loop(job)
+        self._show_job(job)
+        self._push(job)
+        self._show_ticket()
+
+    def _connect_site(self) -> None:
+        self._say(
+            "Connect the Jira site of the northern plant by an API token; it is checked and kept encrypted."
+        )
+        self._send(
+            "PUT",
+            f"/api/backend/connections/{CONNECTION}/api-token",
+            {"provider": "jira", "host": self._settings.atlassian_url, "credentials": JIRA_CREDENTIALS},
+        )
+        self._say("Let jobs push to that site.")
+        self._send(
+            "PUT",
+            "/api/settings",
+            {"enabled": True, "pushEnabled": True, "externalId": CONNECTION, "projectKey": PROJECT},
+        )
+
+    def _create_job(self) -> Json:
+        self._say(f"Create a job that belongs to the ticket {TICKET}.")
+        return self._send(
+            "POST",
+            "/api/jobs",
+            {"name": "Bearing housing, 12 pieces", "goalQuantity": 12, "jiraTicketKey": TICKET},
+        )
+
+    def _work_on_main_route(self, job: Json) -> None:
+        self._say("Give it a path. It is strict: a part goes from step to step and passes over none.")
+        path = self._send(
+            "POST",
+            "/api/paths",
+            {
+                "jobId": job["id"],
+                "name": "Main Route",
+                "goalQuantity": 8,
+                "steps": [
+                    {"name": "CNC", "location": "Hall 2"},
+                    {"name": "Deburr"},
+                    {"name": "QC", "location": "Lab"},
+                ],
+            },
+        )
+        self._say("Five parts get serial numbers. They stand at the first step.")
+        serials = self._send("POST", "/api/serials", {"pathId": path["id"], "quantity": 5})
+        ids = [serial["id"] for serial in serials]
+        self._say("A tray of three moves on to deburring.")
+        self._send("POST", "/api/serials/advance", {"serialIds": ids[:3], "fromStepIndex": 0})
+        self._say(f"{ids[0]} goes on to quality control, and passes it.")
+        self._send("POST", f"/api/serials/{ids[0]}/advance", {"fromStepIndex": 1})
+        self._send("POST", f"/api/serials/{ids[0]}/advance", {"fromStepIndex": 2})
+        self._say(f"{ids[1]} has been dropped: it is scrapped, and counts nowhere any more.")
+        self._send("POST", f"/api/serials/{ids[1]}/scrap", {"reason": "damaged"})
+
+    def _work_on_rework_loop(self, job: Json) -> None:
+        self._say("A second path, for rework. It is flexible, and its middle step is optional.")
+        path = self._send(
+            "POST",
+            "/api/paths",
+            {
+                "jobId": job["id"],
+                "name": "Rework",
+                "goalQuantity": 4,
+                "advancementMode": "flexible",
+                "steps": [{"name": "Grind"}, {"name": "Polish", "optional": True}, {"name": "Inspect"}],
+            },
+        )
+        serials = self._send("POST", "/api/serials", {"pathId": path["id"], "quantity": 2})
+        self._say(f"{serials[0]['id']} needs no polish and goes straight to inspection.")
+        self._send("POST", f"/api/serials/{serials[0]['id']}/advance-to", {"targetStepIndex": 2})
+
+    def _show_job(self, job: Json) -> None:
+        self._say("Where the job stands:")
+        self._send("GET", f"/api/jobs/{job['id']}")
+
+    def _push(self, job: Json) -> None:
+        self._say(f"Push it to {TICKET}: the description gets a table of every path.")
+        answer = self._send("POST", "/api/jira/push", {"jobId": job["id"]})
+        if not answer.get("success"):
+            raise DemonstrationError(f"the push failed: {answer.get('error')}")
+
+    def _show_ticket(self) -> None:
+        url = f"{self._settings.atlassian_url}/rest/api/2/issue/{TICKET}"
+        user, _, token = JIRA_CREDENTIALS.partition(":")
+        self._say(f"What people see in {TICKET} now ({self._settings.atlassian_url}/browse/{TICKET}):")
+        print(f"   curl -u {JIRA_CREDENTIALS} {shlex.quote(url)}\n", flush=True)
+        description = _answer_of(_session().get(url, auth=(user, token), timeout=SECONDS))["fields"][
+            "description"
+        ]
+        print(textwrap.indent(description, "   | "), flush=True)
+
+    def _say(self, text: str) -> None:
+        self._step += 1
+        print(f"\n{self._step}. {text}", flush=True)
+
+    def _send(self, method: str, path: str, body: Json = None) -> Json:
+        print(textwrap.indent(_curl(self._settings, method, path, body), "   "), flush=True)
+        answer = _send(self._settings, method, path, body)
+        print(f"   → {_shortened(answer)}", flush=True)
+        return answer
+
+
+def _curl(settings: Settings, method: str, path: str, body: Json) -> str:
+    """The line that sends a request, in a form that a shell takes."""
+    lines = [f"curl -X {method} {shlex.quote(settings.url + path)}"]
+    lines.append(f"-H {shlex.quote(f'Authorization: Bearer {settings.api_key}')}")
+    if body is not None:
+        lines.append("-H 'Content-Type: application/json'")
+        lines.append(f"-d {shlex.quote(json.dumps(body))}")
+    return " \\\n  ".join(lines)
+
+
+def _send(settings: Settings, method: str, path: str, body: Json) -> Json:
+    headers = {"Authorization": f"Bearer {settings.api_key}"}
+    url = settings.url + path
+    return _answer_of(_session().request(method, url, json=body, headers=headers, timeout=SECONDS))
+
+
+def _answer_of(response: requests.Response) -> Json:
+    if not response.ok:
+        request = response.request
+        raise DemonstrationError(
+            f"{request.method} {request.url} answered {response.status_code}: {response.text}"
+        )
+    return response.json() if response.content else None
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False  # no proxy of the environment between this and the loopback address
+    return session
+
+
+def _shortened(answer: Json) -> str:
+    text = json.dumps(answer, ensure_ascii=False)
+    return text if len(text) <= 4 * WIDTH else f"{text[: 4 * WIDTH]} …"

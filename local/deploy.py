@@ -1,0 +1,129 @@
+"""Deploy template.yaml to the emulator, as CloudFormation does it in an account."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local.aws import Aws
+from local.errors import LocalStackError
+from local.fixups import apply_what_deployment_leaves_out
+from local.packages import upload_code
+from local.settings import Settings
+from local.template import load_template
+
+__all__ = ["STACK", "Deployed", "deploy"]
+
+STACK = "jobticket-local"
+POLL_SECONDS = 0.1
+SECONDS = 120
+UNTHROTTLED = "10000"
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What a deployment has made."""
+
+    api_id: str
+    outputs: Mapping[str, str]
+
+
+def deploy(aws: Aws, settings: Settings) -> Deployed:
+    """Create the stack, or bring it up to date; code and template that are unchanged cost nothing."""
+    template = load_template()
+    parameters = _parameters(template, settings)
+    upload_code(aws, template)
+    cloudformation = aws.client("cloudformation")
+    _create_or_update(cloudformation, json.dumps(template, separators=(",", ":")), parameters)
+    apply_what_deployment_leaves_out(aws, template, STACK)
+    return Deployed(_physical_id(cloudformation, "Api"), _outputs(cloudformation))
+
+
+def _parameters(template: dict[str, Any], settings: Settings) -> list[dict[str, str]]:
+    """What the local stack sets of the template's parameters."""
+    wanted = {
+        "Environment": "local",
+        "PublicUrl": settings.url,
+        "AllowPrivateHosts": "true",
+        "AtlassianAuthUrl": settings.atlassian_url,
+        "AtlassianApiUrl": settings.atlassian_url,
+        "ThrottleRate": UNTHROTTLED,
+        "ThrottleBurst": UNTHROTTLED,
+        "ReturnOrigins": settings.return_origins,
+        "ConnectMode": settings.connect_mode,
+        "PushSchedule": settings.push_schedule,
+    }
+    return [
+        {"ParameterKey": name, "ParameterValue": value}
+        for name, value in wanted.items()
+        if name in template["Parameters"] and value is not None
+    ]
+
+
+def _create_or_update(cloudformation: Any, body: str, parameters: list[dict[str, str]]) -> None:
+    status = _status(cloudformation)
+    if status in ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED"):
+        # A stack that has never worked can only be deleted.
+        cloudformation.delete_stack(StackName=STACK)
+        _wait(cloudformation)
+        status = None
+    operation = (
+        cloudformation.create_stack if status in (None, "DELETE_COMPLETE") else cloudformation.update_stack
+    )
+    try:
+        operation(
+            StackName=STACK,
+            TemplateBody=body,
+            Parameters=parameters,
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Tags=[{"Key": "application", "Value": "jobticket"}, {"Key": "environment", "Value": "local"}],
+        )
+    except ClientError as error:
+        reason = error.response["Error"]["Message"]
+        if "No updates are to be performed" in reason:
+            return
+        raise LocalStackError(f"template.yaml was refused: {reason}") from error
+    if _wait(cloudformation) not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        raise LocalStackError(f"template.yaml could not be deployed:\n{_failures(cloudformation)}")
+
+
+def _wait(cloudformation: Any) -> str | None:
+    end = time.monotonic() + SECONDS
+    while (status := _status(cloudformation)) and status.endswith("_IN_PROGRESS"):
+        if time.monotonic() > end:
+            raise LocalStackError(f"The deployment is still {status} after {SECONDS} s")
+        time.sleep(POLL_SECONDS)
+    return status
+
+
+def _status(cloudformation: Any) -> str | None:
+    try:
+        stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+    except ClientError:
+        return None
+    status: str = stack["StackStatus"]
+    return status
+
+
+def _failures(cloudformation: Any) -> str:
+    events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+    failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
+    return "\n".join(
+        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '?')}" for event in failed
+    )
+
+
+def _physical_id(cloudformation: Any, logical_id: str) -> str:
+    detail = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId=logical_id)
+    physical_id: str = detail["StackResourceDetail"]["PhysicalResourceId"]
+    return physical_id
+
+
+def _outputs(cloudformation: Any) -> dict[str, str]:
+    stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

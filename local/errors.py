@@ -1,0 +1,9 @@
+"""What can go wrong with the local stack, said so that the person in front of it can act."""
+
+from __future__ import annotations
+
+__all__ = ["LocalStackError"]
+
+
+class LocalStackError(Exception):
+    """The local stack cannot go on; the text is shown as it is."""

@@ -1,0 +1,90 @@
+"""Zip the code of functions and layers, the same bytes for the same files, into the emulator's S3."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local.aws import Aws
+from local.errors import LocalStackError
+from local.template import resources_of_type
+from tools.build_layers import LayerBuildError, build_layers, running_interpreter
+
+__all__ = ["upload_code"]
+
+ROOT = Path(__file__).resolve().parent.parent
+BUCKET = "jobticket-code"
+ANY_TIME = (2020, 1, 1, 0, 0, 0)
+LEFT_OUT = ("__pycache__", ".mypy_cache", ".ruff_cache")
+FAST = 1  # nobody downloads these; a start waits for them
+
+
+def upload_code(aws: Aws, template: dict[str, Any]) -> None:
+    """Upload what the template's functions and layers name, and put the addresses into the template."""
+    s3 = aws.client("s3")
+    _make_bucket(s3)
+    for properties in resources_of_type(template, "AWS::Serverless::Function").values():
+        properties["CodeUri"] = _upload(s3, _zip_folder(_function_folder(properties["CodeUri"])))
+    layers = _built_layers()
+    for properties in resources_of_type(template, "AWS::Serverless::LayerVersion").values():
+        properties["ContentUri"] = _upload(s3, _zip_layer(layers[Path(properties["ContentUri"]).name]))
+
+
+def _function_folder(code_uri: str) -> Path:
+    folder = ROOT / code_uri
+    if not (folder / "app.py").is_file():
+        raise LocalStackError(f"template.yaml names {code_uri}, and there is no app.py")
+    return folder
+
+
+def _built_layers() -> dict[str, Path]:
+    try:
+        return build_layers(running_interpreter())
+    except LayerBuildError as error:
+        raise LocalStackError(str(error)) from error
+
+
+def _zip_layer(folder: Path) -> bytes:
+    """Zip a built layer once; its stamp, beside it, tells whether it has been built anew."""
+    stamp = folder.with_suffix(".stamp").read_text()[:16]
+    kept = folder.with_name(f"{folder.name}-{stamp}.zip")
+    if not kept.exists():
+        for outdated in folder.parent.glob(f"{folder.name}-*.zip"):
+            outdated.unlink(missing_ok=True)
+        unfinished = kept.with_suffix(".tmp")
+        unfinished.write_bytes(_zip_folder(folder, left_out=()))
+        unfinished.replace(kept)
+    return kept.read_bytes()
+
+
+def _zip_folder(folder: Path, left_out: tuple[str, ...] = LEFT_OUT) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=FAST) as archive:
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder)
+            if path.is_file() and not set(name.parts) & set(left_out):
+                entry = zipfile.ZipInfo(name.as_posix(), ANY_TIME)
+                entry.external_attr = 0o644 << 16
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, path.read_bytes())
+    return buffer.getvalue()
+
+
+def _make_bucket(s3: Any) -> None:
+    if any(bucket["Name"] == BUCKET for bucket in s3.list_buckets()["Buckets"]):
+        return
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
+
+
+def _upload(s3: Any, code: bytes) -> str:
+    key = f"{hashlib.sha256(code).hexdigest()}.zip"
+    try:
+        s3.head_object(Bucket=BUCKET, Key=key)
+    except ClientError:
+        s3.put_object(Bucket=BUCKET, Key=key, Body=code)
+    return f"s3://{BUCKET}/{key}"

@@ -1,0 +1,36 @@
+"""Ports on the loopback address."""
+
+from __future__ import annotations
+
+import socket
+
+from local.errors import LocalStackError
+from local.settings import HOST
+
+__all__ = ["free_port", "is_free", "require_free"]
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the port now."""
+    with socket.socket() as probe:
+        # As servers do: connections that only linger from a server stopped just now are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def require_free(port: int, setting: str) -> None:
+    if not is_free(port):
+        raise LocalStackError(
+            f"Port {port} is taken, perhaps by another local stack. Stop that or choose another: {setting}=…"
+        )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

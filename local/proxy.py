@@ -1,0 +1,166 @@
+"""The front door: one port that answers as API Gateway would, with the emulator out of sight behind it.
+
+Every request goes to the deployed API of the emulator and nowhere else, byte for byte: the emulator answers
+the whole AWS API, unsigned, on the port that it listens on, so nothing but the product may be reachable from
+here. In four places the emulator answers otherwise than API Gateway does with template.yaml's gateway
+responses, and this puts it right: routes that do not exist, functions that fail, calls that take too long,
+and bodies that are too large.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from local.errors import LocalStackError
+from local.settings import HOST
+
+__all__ = ["Front", "gateway_answer"]
+
+# The emulator refuses what exceeds its cap of workers. Callers wait here instead, as for Lambda to scale.
+CALLS_AT_ONCE = 8
+SECONDS_FOR_A_CALL = 29  # API Gateway's limit
+LARGEST_BODY = 10 * 1024 * 1024  # API Gateway's limit
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+REPLACED_IN_REQUEST = HOP_BY_HOP | {"host", "content-length", "x-forwarded-for", "expect"}
+REPLACED_IN_ANSWER = HOP_BY_HOP | {"content-length", "date", "server"}
+
+
+@dataclass
+class Front:
+    """Serves the deployed API on a port."""
+
+    port: int
+    _api: URL | None = None
+    _permits: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CALLS_AT_ONCE))
+    _session: aiohttp.ClientSession | None = None
+    _runner: web.AppRunner | None = None
+
+    def serve_api(self, emulator_url: str, api_id: str, stage: str = "live") -> None:
+        """Point to an API; its id changes whenever a deployment changes routes."""
+        self._api = URL(f"{emulator_url}/_aws/execute-api/{api_id}/{stage}")
+
+    async def start(self) -> None:
+        application = web.Application(client_max_size=LARGEST_BODY)
+        application.router.add_route("*", "/{path:.*}", self._answer)
+        self._session = aiohttp.ClientSession(
+            auto_decompress=False,
+            trust_env=False,
+            timeout=aiohttp.ClientTimeout(total=SECONDS_FOR_A_CALL),
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, HOST, self.port).start()
+        except OSError as error:
+            raise LocalStackError(f"Port {self.port} is taken; choose another one: PORT=…") from error
+
+    async def stop(self) -> None:
+        if self._runner:
+            await self._runner.cleanup()
+        if self._session:
+            await self._session.close()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if not _is_plain_path(request.raw_path.partition("?")[0]):
+            return _envelope(404, "Not Found")
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return _envelope(413, "Request Entity Too Large")
+        async with self._permits:
+            return await self._call(request, body)
+
+    async def _call(self, request: web.Request, body: bytes) -> web.StreamResponse:
+        assert self._session is not None
+        assert self._api is not None
+        url = URL(f"{self._api}{request.raw_path}", encoded=True)
+        try:
+            async with self._session.request(
+                request.method,
+                url,
+                headers=_request_headers(request, url),
+                data=body or None,
+                allow_redirects=False,
+            ) as upstream:
+                content = await upstream.read()
+        except TimeoutError:
+            return _envelope(504, "Internal server error")
+        except aiohttp.ClientError:
+            return _envelope(502, "Internal server error")
+        if known := gateway_answer(upstream.status, upstream.headers, content):
+            return _envelope(*known)
+        return web.Response(status=upstream.status, headers=_answer_headers(upstream.headers), body=content)
+
+
+def gateway_answer(status: int, headers: Mapping[str, str], content: bytes) -> tuple[int, str] | None:
+    """What API Gateway itself would answer where the emulator's answer is not a function's.
+
+    The product's own errors always have more fields than `message`, or another one.
+    """
+    if status not in (403, 429, 502, 504):
+        return None
+    try:
+        answer = json.loads(content or b"{}")
+    except ValueError:
+        return None
+    if not isinstance(answer, dict) or "statusCode" in answer or "error" in answer:
+        return None
+    if status == 403 and "x-amzn-errortype" in {name.lower() for name in headers}:
+        return 404, "Not Found"
+    if status == 429 and answer == {"message": "Too Many Requests"}:
+        return 429, "Too Many Requests"
+    if status in (429, 502, 504):
+        return (504 if status == 504 else 502), "Internal server error"
+    return None
+
+
+def _is_plain_path(raw_path: str) -> bool:
+    """Whether a path has no dots that could lead out of the API's own tree."""
+    return not {".", ".."} & set(unquote(raw_path).split("/"))
+
+
+def _request_headers(request: web.Request, url: URL) -> CIMultiDict[str]:
+    headers = _without(request.headers.items(), REPLACED_IN_REQUEST)
+    headers["Host"] = f"{url.host}:{url.port}"
+    headers["X-Forwarded-For"] = request.remote or HOST
+    headers["X-Forwarded-Proto"] = "http"
+    headers["X-Forwarded-Host"] = request.host
+    headers["X-Forwarded-Port"] = str(request.url.port)
+    # With */* as a binary type API Gateway decodes every body, the emulator only those for an Accept header.
+    headers.setdefault("Accept", "*/*")
+    return headers
+
+
+def _answer_headers(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    return _without(headers.items(), REPLACED_IN_ANSWER)
+
+
+def _without(pairs: Iterable[tuple[str, str]], names: frozenset[str]) -> CIMultiDict[str]:
+    return CIMultiDict((name, value) for name, value in pairs if name.lower() not in names)
+
+
+def _envelope(status: int, message: str) -> web.Response:
+    return web.json_response({"statusCode": status, "message": message}, status=status)

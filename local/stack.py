@@ -1,0 +1,131 @@
+"""The local stack as a whole: what starts in which order, and what stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import importlib.util
+import json
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.aws import Aws
+from local.deploy import Deployed, deploy
+from local.emulator import Emulator, start_emulator
+from local.errors import LocalStackError
+from local.key_ring import seed_key_ring
+from local.ports import require_free
+from local.processes import Process, start_process
+from local.proxy import Front
+from local.settings import Settings
+
+__all__ = ["DESCRIPTION", "LocalStack", "running_stack"]
+
+DESCRIPTION = "stack.json"  # in the data folder: where the parts of the running stack are
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """A running stack."""
+
+    settings: Settings
+    aws: Aws
+    deployed: Deployed
+    processes: tuple[Process, ...]
+
+    async def wait_until_a_part_ends(self) -> str:
+        """Wait for the end of a program that should go on, and say which it was."""
+        waits = {asyncio.ensure_future(process.wait_until_it_ends()): process for process in self.processes}
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return waits[done.pop()].ended_message()
+
+
+@asynccontextmanager
+async def running_stack(settings: Settings) -> AsyncIterator[LocalStack]:
+    """Start everything; stop it in the opposite order, so that what the last request did is saved."""
+    require_free(settings.port, "PORT")
+    require_free(settings.atlassian_port, "ATLASSIAN_PORT")
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_own_data(settings.data_dir))
+        emulator = await start_emulator(settings.data_dir, enforce_roles=settings.enforce_roles)
+        stack.push_async_callback(emulator.process.stop)
+        processes = [emulator.process]
+        if atlassian := await _start_atlassian(settings):
+            stack.push_async_callback(atlassian.stop)
+            processes.append(atlassian)
+        front = Front(settings.port)
+        stack.push_async_callback(front.stop)
+        await front.start()
+        aws = Aws(emulator.url)
+        deployed = await asyncio.to_thread(_deploy, aws, settings)
+        front.serve_api(emulator.url, deployed.api_id)
+        stack.enter_context(_described(settings, emulator, deployed))
+        yield LocalStack(settings, aws, deployed, tuple(processes))
+
+
+def _deploy(aws: Aws, settings: Settings) -> Deployed:
+    deployed = deploy(aws, settings)
+    seed_key_ring(aws, deployed.outputs["KeyRingSecretArn"], settings.callers)
+    return deployed
+
+
+async def _start_atlassian(settings: Settings) -> Process | None:
+    """Start the emulated Atlassian, if this checkout has it."""
+    if importlib.util.find_spec("local.atlassian.__main__") is None:
+        return None
+    data_dir = settings.data_dir / "atlassian"
+    data_dir.mkdir(exist_ok=True)
+    process = await start_process(
+        "The emulated Atlassian",
+        "local.atlassian",
+        ["--port", str(settings.atlassian_port), "--data-dir", str(data_dir)],
+        {"PATH": os.defpath, "LANG": "C.UTF-8"},
+        settings.data_dir / "atlassian.log",
+    )
+    try:
+        await process.wait_until_it_answers(f"{settings.atlassian_url}/_control", within=30)
+    except BaseException:
+        await process.stop()
+        raise
+    return process
+
+
+@contextmanager
+def _own_data(data_dir: Path) -> Iterator[None]:
+    """Two stacks on the same data would overwrite each other's."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LocalStackError(
+                f"Another local stack uses the data in {data_dir}. Stop that or choose other data: DATA_DIR=…"
+            ) from error
+        yield
+
+
+@contextmanager
+def _described(settings: Settings, emulator: Emulator, deployed: Deployed) -> Iterator[None]:
+    """Leave a note of where everything is, for tests and for tools, as long as the stack runs."""
+    note = settings.data_dir / DESCRIPTION
+    description = {
+        "url": settings.url,
+        "atlassian_url": settings.atlassian_url,
+        "aws_endpoint_url": emulator.url,
+        "api_id": deployed.api_id,
+        "outputs": dict(deployed.outputs),
+    }
+    note.write_text(json.dumps(description, indent=2))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            note.unlink()

@@ -1,0 +1,191 @@
+"""Build the Lambda layers of template.yaml into .build/layers/<name>/python.
+
+    python tools/build_layers.py            for the interpreter that runs this (the local stack)
+    python tools/build_layers.py --lambda   for Lambda: Python 3.13 on arm64
+
+A layer carries compiled code: nothing compiles at a cold start, and because the compiled files are not
+checked against their sources, neither the time stamps of a zip nor a read-only file system matter. Compiling
+takes an interpreter of the target's version, so `--lambda` run by another Python leaves the sources alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import fcntl
+import hashlib
+import py_compile
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["LAMBDA", "LayerBuildError", "Target", "build_layers", "running_interpreter"]
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ROOT / "layers"
+BUILD = ROOT / ".build" / "layers"
+CONSTRAINTS = ROOT / "requirements" / "constraints.txt"
+
+# The runtime brings these; a second copy would cost 20 MB and a slower start.
+BROUGHT_BY_RUNTIME = ("boto3", "botocore", "s3transfer")
+NEVER_IMPORTED = ("tests", "test", "__pycache__")
+
+
+class LayerBuildError(Exception):
+    """A layer could not be built."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a layer is built for."""
+
+    python: str
+    platform: str | None = None
+
+    @property
+    def folder(self) -> str:
+        return f"{self.python}-{self.platform or 'local'}"
+
+    @property
+    def is_running_version(self) -> bool:
+        return self.python == running_version()
+
+    def pip_options(self) -> list[str]:
+        """Options that make pip choose wheels of the target instead of the running interpreter's."""
+        if self.platform is None:
+            return []
+        return ["--platform", self.platform, "--python-version", self.python, "--only-binary=:all:"]
+
+
+def running_version() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def running_interpreter() -> Target:
+    return Target(running_version())
+
+
+LAMBDA = Target("3.13", "manylinux2014_aarch64")
+
+
+def build_layers(target: Target) -> dict[str, Path]:
+    """Build every layer whose inputs have changed.
+
+    Returns
+    -------
+    dict
+        The folder that becomes each layer's zip, by the layer's name.
+    """
+    folders = {}
+    with _only_builder():
+        for source in sorted(path for path in SOURCES.iterdir() if path.is_dir()):
+            folders[source.name] = _build(source, target)
+    return folders
+
+
+@contextmanager
+def _only_builder() -> Iterator[None]:
+    """Two stacks may start at once; the second finds the layers built."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(source: Path, target: Target) -> Path:
+    folder = BUILD / target.folder / source.name
+    stamp = folder.with_suffix(".stamp")
+    inputs = _inputs_digest(source, target)
+    if folder.is_dir() and stamp.exists() and stamp.read_text() == inputs:
+        return folder
+    stamp.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    python = folder / "python"
+    python.mkdir(parents=True)
+    _fill(source, python, target)
+    _thin_out(python)
+    if target.is_running_version:
+        _compile(python)
+    stamp.write_text(inputs)
+    return folder
+
+
+def _inputs_digest(source: Path, target: Target) -> str:
+    digest = hashlib.sha256(f"{target} {sys.version}".encode())
+    for path in [Path(__file__), CONSTRAINTS, *_source_files(source)]:
+        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _source_files(source: Path) -> list[Path]:
+    return sorted(path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def _fill(source: Path, python: Path, target: Target) -> None:
+    for package in (path for path in source.iterdir() if path.is_dir() and path.name != "__pycache__"):
+        shutil.copytree(package, python / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    requirements = source / "requirements.txt"
+    if requirements.exists():
+        _install(requirements, python, target)
+
+
+def _install(requirements: Path, python: Path, target: Target) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-compile",
+    ]
+    command += ["--target", str(python), "--constraint", str(CONSTRAINTS), "--requirement", str(requirements)]
+    finished = subprocess.run([*command, *target.pip_options()], capture_output=True, text=True, check=False)
+    if finished.returncode != 0:
+        raise LayerBuildError(
+            f"pip could not install {requirements.relative_to(ROOT)}:\n{finished.stderr.strip()}"
+        )
+
+
+def _thin_out(python: Path) -> None:
+    """Drop what no function imports.
+
+    Metadata (dist-info) stays, but for the list of files: pydantic and Powertools ask for versions.
+    """
+    shutil.rmtree(python / "bin", ignore_errors=True)
+    for name in BROUGHT_BY_RUNTIME:
+        for path in python.glob(f"{name}*"):
+            shutil.rmtree(path, ignore_errors=True)
+    for path in sorted(python.rglob("*"), reverse=True):
+        if path.is_dir() and path.name in NEVER_IMPORTED:
+            shutil.rmtree(path)
+        elif path.name == "RECORD" or path.suffix == ".pyi":
+            path.unlink()
+
+
+def _compile(python: Path) -> None:
+    # The paths in tracebacks are those in the function, not those of this machine.
+    compileall.compile_dir(
+        python,
+        quiet=1,
+        stripdir=str(python),
+        prependdir="/opt/python",
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        workers=1,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Build the Lambda layers.")
+    parser.add_argument("--lambda", dest="for_lambda", action="store_true", help="for Python 3.13 on arm64")
+    target = LAMBDA if parser.parse_args().for_lambda else running_interpreter()
+    for folder in build_layers(target).values():
+        print(folder.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
