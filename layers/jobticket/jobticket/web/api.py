@@ -202,7 +202,7 @@ class Api:
     """
 
     def __init__(self, envelope: Envelope, key_ring: KeyRing | None = None) -> None:
-        self._envelope = envelope
+        self.envelope = envelope
         self._key_ring = key_ring
         self._resolver = APIGatewayRestResolver()
         self._resolver.not_found(self._unknown)
@@ -271,7 +271,7 @@ class Api:
 
     def _refused(self, refusal: RefusalError, event: Mapping[str, Any]) -> Response[Any]:
         headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
-        body = self._envelope(refusal.status, refusal.message, refusal.details)
+        body = self.envelope(refusal.status, refusal.message, refusal.details)
         return _response(Answer(refusal.status, body, headers), event)
 
     def _unknown(self, _error: Exception) -> Response[Any]:
