@@ -7,6 +7,7 @@ is not a public one; the version is pinned, and the start fails at once should i
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
@@ -51,6 +52,7 @@ class _Snapshots:
 
 
 def main() -> None:
+    logging.getLogger("persistence").setLevel(logging.WARNING)  # otherwise a line a service at every snapshot
     _Snapshots().install()
     ministack.main()
 

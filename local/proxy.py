@@ -163,4 +163,5 @@ def _without(pairs: Iterable[tuple[str, str]], names: frozenset[str]) -> CIMulti
 
 
 def _envelope(status: int, message: str) -> web.Response:
-    return web.json_response({"statusCode": status, "message": message}, status=status)
+    body = json.dumps({"statusCode": status, "message": message}, separators=(",", ":")).encode()
+    return web.Response(status=status, body=body, content_type="application/json")

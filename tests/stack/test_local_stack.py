@@ -1,0 +1,205 @@
+"""The local stack itself: its door, its data, its messages."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.proxy import gateway_answer
+from tools.build_layers import build_layers, running_interpreter
+
+if TYPE_CHECKING:
+    from tests.stack.conftest import Stack
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NOT_FOUND = {"statusCode": 404, "message": "Not Found"}
+
+
+def run_local(*arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local", *arguments],
+        cwd=ROOT,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+class TestDoor:
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", "/"),
+            ("GET", "/nowhere"),
+            ("GET", "/api"),
+            ("GET", "/api/nowhere"),
+            ("GET", "/live/api/jobs"),
+            ("PATCH", "/api/jobs"),
+            ("DELETE", "/api/jobs"),
+            ("GET", "/api/jira/push"),
+            ("OPTIONS", "/api/jobs"),
+            ("GET", "/api/jobs/one/two"),
+            ("GET", "/api/jobs/one%2Ftwo"),
+        ],
+    )
+    @pytest.mark.parametrize("scope", ["*", None])
+    def test_routes_that_do_not_exist(self, stack: Stack, method: str, path: str, scope: str | None) -> None:
+        response = stack.request(method, path, scope=scope)
+        assert response.status_code == 404
+        assert response.json() == NOT_FOUND
+
+    def test_head_has_no_body(self, stack: Stack) -> None:
+        response = stack.request("HEAD", "/api/jobs")
+        assert (response.status_code, response.content) == (404, b"")
+
+    @pytest.mark.parametrize(
+        ("method", "path", "headers"),
+        [
+            ("GET", "/_ministack/health", {}),
+            ("POST", "/_ministack/reset", {}),
+            ("GET", "/_ministack/sqs/messages", {}),
+            ("GET", "/_localstack/health", {}),
+            ("GET", "/../../../../_ministack/health", {}),
+            ("GET", "/%2e%2e/%2e%2e/%2e%2e/%2e%2e/_ministack/health", {}),
+            ("GET", "/_aws/execute-api/x/live/api/jobs", {}),
+            ("GET", "/restapis", {}),
+            ("GET", "/jobticket-code", {}),
+            ("GET", "/", {"Host": "jobticket-code.s3.amazonaws.com"}),
+            ("POST", "/", {"X-Amz-Target": "DynamoDB_20120810.ListTables"}),
+            ("POST", "/?Action=ListUsers", {}),
+            ("POST", "/?Action=GetCallerIdentity&Version=2011-06-15", {}),
+            ("GET", "/2015-03-31/functions", {}),
+            ("GET", "http://127.0.0.1/_ministack/health", {}),
+        ],
+    )
+    def test_emulator_is_out_of_reach(
+        self, stack: Stack, method: str, path: str, headers: dict[str, str]
+    ) -> None:
+        # Not requests: it would tidy up the path before sending it.
+        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=30)
+        connection.request(method, path, body="{}" if method == "POST" else None, headers=headers)
+        response = connection.getresponse()
+        answer = response.read()
+        connection.close()
+        assert response.status == 404, answer
+        assert answer == b'{"statusCode":404,"message":"Not Found"}'
+
+    def test_body_beyond_the_limit_of_api_gateway(self, stack: Stack) -> None:
+        response = stack.request("POST", "/api/jobs", data=b" " * (10 * 1024 * 1024 + 1))
+        assert response.status_code == 413
+        assert response.json() == {"statusCode": 413, "message": "Request Entity Too Large"}
+
+    def test_bursts_wait_instead_of_failing(self, stack: Stack) -> None:
+        with ThreadPoolExecutor(30) as callers:
+            answers = callers.map(lambda _: stack.request("GET", "/api/settings").status_code, range(90))
+        assert set(answers) == {200}
+
+
+class TestGatewayAnswers:
+    """What the emulator says where API Gateway would speak itself."""
+
+    ERROR_TYPE: Mapping[str, str] = {"x-amzn-ErrorType": "MissingAuthenticationTokenException"}
+
+    def test_no_such_route(self) -> None:
+        content = b'{"message":"Missing Authentication Token"}'
+        assert gateway_answer(403, self.ERROR_TYPE, content) == (404, "Not Found")
+
+    def test_error_of_a_function_is_not_shown(self) -> None:
+        content = b'{"message": "{\\"errorMessage\\": \\"boom\\"}"}'
+        assert gateway_answer(502, {}, content) == (502, "Internal server error")
+
+    def test_function_without_a_free_worker(self) -> None:
+        content = b'{"Reason":"ConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}'
+        assert gateway_answer(429, {}, content) == (502, "Internal server error")
+
+    @pytest.mark.parametrize(
+        ("status", "content"),
+        [
+            (403, b'{"error":"This key does not have the scope: tokens"}'),
+            (502, b'{"statusCode":502,"message":"Jira API error: 500 Internal Server Error"}'),
+            (502, b'{"error":"Failed to fetch Jira sites"}'),
+            (429, b'{"error":"Slow down"}'),
+            (200, b'{"message":"fine"}'),
+            (502, b"<html>"),
+            (502, b"[1]"),
+        ],
+    )
+    def test_answers_of_the_product_pass(self, status: int, content: bytes) -> None:
+        assert gateway_answer(status, {}, content) is None
+
+
+class TestData:
+    def test_restart_keeps_data(self, own_stack: Stack) -> None:
+        job = own_stack.request("POST", "/api/jobs", json={"name": "Housing", "goalQuantity": 3}).json()
+        own_stack.stop()
+        own_stack.start()
+        assert own_stack.request("GET", f"/api/jobs/{job['id']}").json()["name"] == "Housing"
+
+    def test_kill_leaves_a_stack_that_starts(self, own_stack: Stack) -> None:
+        """What was done a few seconds before is in a snapshot; the rest may be lost, the stack may not."""
+        own_stack.kill()
+        own_stack.start()
+        assert own_stack.request("GET", "/api/jobs").status_code == 200
+
+    def test_tables_expire_and_can_be_restored(self, stack: Stack) -> None:
+        dynamodb = stack.client("dynamodb")
+        tables = [value for name, value in stack.outputs.items() if name.endswith("TableName")]
+        assert len(tables) == 3
+        for table in tables:
+            expiry = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+            assert (expiry["AttributeName"], expiry["TimeToLiveStatus"]) == ("expires_at", "ENABLED")
+            backups = dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+            assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+
+
+class TestMessages:
+    def test_port_is_taken(self, stack: Stack, tmp_path: Path) -> None:
+        finished = run_local("run", environment=stack.environment() | {"DATA_DIR": str(tmp_path)})
+        assert finished.returncode == 1
+        assert finished.stderr == (
+            f"Error: Port {stack.port} is taken, perhaps by another local stack. "
+            "Stop that or choose another: PORT=…\n"
+        )
+
+    def test_data_are_in_use(self, stack: Stack) -> None:
+        environment = stack.environment()
+        finished = run_local("run", environment=environment | {"PORT": "18000", "ATLASSIAN_PORT": "18001"})
+        assert finished.returncode == 1
+        assert finished.stderr.startswith("Error: Another local stack uses the data in ")
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("PORT", "http"), ("PORT", "70000"), ("API_KEYS", "{"), ("API_KEYS", '[{"name": "a"}]')],
+    )
+    def test_malformed_setting(self, name: str, value: str) -> None:
+        finished = run_local("run", environment=os.environ | {name: value})
+        assert finished.returncode == 1
+        assert re.fullmatch(f"Error: {name} must be [^\n]*\n", finished.stderr)
+
+
+def test_demonstration_ends_well() -> None:
+    finished = run_local("demo", environment=os.environ)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "|| Date || CNC || Deburr || QC || Completed ||" in finished.stdout
+    assert "curl -X POST http://127.0.0.1:" in finished.stdout
+
+
+def test_layers_carry_compiled_code_and_no_aws_sdk() -> None:
+    for folder in build_layers(running_interpreter()).values():
+        python = folder / "python"
+        sources = [path for path in python.rglob("*.py") if "__pycache__" not in path.parts]
+        compiled = {path.name.split(".")[0] for path in python.rglob("*.pyc")}
+        assert sources
+        assert {path.stem for path in sources} <= compiled
+        assert not list(python.glob("boto*"))
