@@ -16,7 +16,9 @@ import boto3
 from boto3.dynamodb.conditions import ConditionBase, ConditionExpressionBuilder
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.parsers import ResponseParserError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -58,6 +60,8 @@ TRANSIENT_ERRORS = frozenset(
         "ServiceUnavailable",
     }
 )
+#: The request may have arrived and its answer be lost, or it may never have got there.
+LOST = (HTTPClientError, NoConnectionError, ResponseParserError)
 
 
 class ConditionFailedError(Exception):
@@ -348,7 +352,7 @@ class Table:
             except ClientError as error:
                 _raise_unless_transient(error)
                 failure: Exception = error
-            except BotoCoreError as error:
+            except LOST as error:
                 failure = error
             else:
                 return
@@ -411,7 +415,7 @@ def _conditional(condition: ConditionBase | None) -> dict[str, Any]:
 
 def _raise_unless_transient(error: ClientError) -> None:
     code = error.response["Error"]["Code"]
-    if code in TRANSIENT_ERRORS:
+    if code in TRANSIENT_ERRORS or error.response["ResponseMetadata"].get("HTTPStatusCode", 0) >= 500:
         return
     if code != "TransactionCanceledException":
         raise error

@@ -16,6 +16,7 @@ from jobticket.web.validation import (
     ShortText,
     WholeNumber,
     fault,
+    integer,
     sentence,
     short_text,
     whole_number,
@@ -30,6 +31,7 @@ __all__ = [
     "NewJob",
     "NewPath",
     "NewSerials",
+    "NewStep",
     "PathChange",
     "Scrap",
     "SettingsChange",
@@ -46,8 +48,9 @@ def _labels(value: Any) -> list[str]:
     if len(value) > 100:
         raise fault("must have at most 100 entries")
     trimmed = [label.strip() for label in value]
-    if any(len(label) > 255 for label in trimmed):
-        raise fault("must hold strings of at most 255 characters")
+    for position, label in enumerate(trimmed):
+        if len(label) > 255:
+            raise sentence(f"jiraLabels[{position}] must be at most 255 characters")
     return [label for label in trimmed if label]
 
 
@@ -78,7 +81,8 @@ def _some_steps(value: Any) -> Any:
 OptionalText = Annotated[ShortText, AfterValidator(_blank_is_none)]
 ChangedName = Annotated[ShortText, AfterValidator(_never_empty)]
 Mode = Annotated[AdvancementMode, BeforeValidator(_mode)]
-Index = Annotated[int, BeforeValidator(whole_number(at_least=0))]
+#: An integer of any size: whether there is such a step is for the path to say.
+Index = Annotated[int, BeforeValidator(integer)]
 
 
 class NewJob(Body):
@@ -101,16 +105,18 @@ class JobChange(Body):
     goal_quantity: WholeNumber | None = None
 
 
-class StepEntry(Body):
-    """One step of a path's body; a step whose ``id`` is given keeps its identity."""
+class NewStep(Body):
+    """One step of a new path."""
 
-    id: ShortText | None = None
     name: RequiredText
     location: OptionalText | None = None
     optional: Flag = False
 
 
-Steps = Annotated[list[StepEntry], ListOf, BeforeValidator(_some_steps)]
+class StepEntry(NewStep):
+    """One step of a changed path; a step whose ``id`` is given keeps its identity."""
+
+    id: OptionalText | None = None
 
 
 class NewPath(Body):
@@ -119,7 +125,7 @@ class NewPath(Body):
     job_id: RequiredText
     name: RequiredText
     goal_quantity: WholeNumber
-    steps: Steps
+    steps: Annotated[list[NewStep], ListOf, BeforeValidator(_some_steps)]
     advancement_mode: Mode = "strict"
 
 
@@ -129,21 +135,22 @@ class PathChange(Body):
     name: ChangedName | None = None
     goal_quantity: WholeNumber | None = None
     advancement_mode: Mode | None = None
-    steps: Steps | None = None
+    steps: Annotated[list[StepEntry], ListOf, BeforeValidator(_some_steps)] | None = None
 
 
 class NewSerials(Body):
     """POST /api/serials."""
 
     path_id: RequiredText
-    quantity: Annotated[int, BeforeValidator(whole_number(at_most=1000))]
+    # An integer comes before a positive one here.
+    quantity: Annotated[int, BeforeValidator(whole_number(at_most=1000)), BeforeValidator(integer)]
     job_id: OptionalText | None = None
 
 
 class AdvanceOne(Body):
     """POST /api/serials/{id}/advance."""
 
-    from_step_index: Annotated[int, BeforeValidator(whole_number(at_least=-1))] | None = None
+    from_step_index: Index | None = None
 
 
 class AdvanceTo(Body):
@@ -162,7 +169,7 @@ class AdvanceBatch(Body):
     """POST /api/serials/advance: a tray or a cart."""
 
     serial_ids: Annotated[list[RequiredText], ListOf, BeforeValidator(_serial_ids)]
-    from_step_index: Annotated[int, BeforeValidator(whole_number(at_least=-1))] | None = None
+    from_step_index: Index | None = None
 
 
 class Scrap(Body):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
-from jobticket.dynamo import ConditionFailedError, Item, Put, Table, Update, Write
+from jobticket.dynamo import ConditionFailedError, Delete, Item, Put, Table, Update, Write
 from jobticket.errors import InvalidError, NotFoundError
 from jobticket.jobs.bodies import JobChange, NewJob
 from jobticket.jobs.distribution import Counts, job_progress
@@ -43,6 +44,7 @@ __all__ = [
 Alongside = Callable[[Any], Sequence[Write]]
 
 _EXISTS = Attr("pk").exists()
+_POSITION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z#(?P<job>.+)")
 
 
 def job_not_found(job_id: str) -> NotFoundError:
@@ -91,17 +93,17 @@ def list_jobs(table: Table, limit: int | None, position: str | None) -> JobPage:
     if limit is None:
         items = table.query_all(condition, index=JOBS_INDEX, forward=False, start=start)
         return JobPage([job_from(item) for item in items], None)
-    page = table.query(condition, index=JOBS_INDEX, forward=False, limit=limit, start=start)
-    following = page.next_key["list_sk"] if page.next_key else None
-    return JobPage([job_from(item) for item in page.items], following)
+    # One more than asked for tells whether there is a next page.
+    page = table.query(condition, index=JOBS_INDEX, forward=False, limit=limit + 1, start=start)
+    shown = page.items[:limit]
+    more = len(page.items) > limit or page.next_key is not None
+    return JobPage([job_from(item) for item in shown], shown[-1]["list_sk"] if shown and more else None)
 
 
 def is_list_position(position: object) -> bool:
     """Tell whether a cursor's content is a place in the list of jobs."""
-    if not isinstance(position, str) or len(position) > 80:
-        return False
-    _, _, job_id = position.partition("#")
-    return is_id("job", job_id)
+    match = _POSITION.fullmatch(position) if isinstance(position, str) else None
+    return match is not None and is_id("job", match["job"])
 
 
 def _list_key(position: str) -> Item:
@@ -193,8 +195,10 @@ def delete_job(table: Table, job_id: str) -> None:
     """
     if not is_id("job", job_id):
         raise job_not_found(job_id)
+    # A transaction of one: its token makes a repeat after a lost answer succeed, not find nothing.
+    deletion = Delete(job_pk(job_id), JOB_SORT, Attr("path_count").eq(0))
     try:
-        table.delete(job_pk(job_id), JOB_SORT, Attr("path_count").eq(0))
+        table.transact([deletion], token=secrets.token_urlsafe(24))
     except ConditionFailedError as failed:
         if failed.item is None:
             raise job_not_found(job_id) from None

@@ -12,7 +12,7 @@ from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from jobticket import clock
 from jobticket.dynamo import ConditionFailedError, Delete, Item, Put, Table, Update, Write
 from jobticket.errors import InvalidError, NotFoundError
-from jobticket.jobs.bodies import NewPath, PathChange, StepEntry
+from jobticket.jobs.bodies import NewPath, NewStep, PathChange, StepEntry
 from jobticket.jobs.distribution import Counts, distribution
 from jobticket.jobs.jobs import Alongside, job_not_found
 from jobticket.jobs.layout import (
@@ -55,7 +55,7 @@ def create_path(table: Table, body: NewPath, now: datetime, alongside: Alongside
         name=body.name,
         goal_quantity=body.goal_quantity,
         advancement_mode=body.advancement_mode,
-        steps=_steps(body.steps, known=frozenset()),
+        steps=[_step(order, entry, new_id("step")) for order, entry in enumerate(body.steps)],
         created_at=moment,
         updated_at=moment,
     )
@@ -78,15 +78,16 @@ def create_path(table: Table, body: NewPath, now: datetime, alongside: Alongside
     return path
 
 
-def _steps(entries: Sequence[StepEntry], known: frozenset[str]) -> list[ProcessStep]:
+def _step(order: int, entry: NewStep, step_id: str) -> ProcessStep:
+    return ProcessStep(
+        id=step_id, name=entry.name, order=order, location=entry.location, optional=entry.optional
+    )
+
+
+def _changed_steps(entries: Sequence[StepEntry], known: frozenset[str]) -> list[ProcessStep]:
+    """Return the new steps; an id that the path does not know is no identity to keep."""
     return [
-        ProcessStep(
-            id=entry.id if entry.id in known and entry.id else new_id("step"),
-            name=entry.name,
-            order=order,
-            location=entry.location,
-            optional=entry.optional,
-        )
+        _step(order, entry, entry.id if entry.id in known and entry.id else new_id("step"))
         for order, entry in enumerate(entries)
     ]
 
@@ -160,7 +161,7 @@ def change_path(table: Table, path_id: str, body: PathChange, now: datetime) -> 
     condition: ConditionBase = Attr("pk").exists()
     if body.steps is not None:
         path, _ = read_path(table, path_id, job_id)
-        steps = _steps(body.steps, frozenset(step.id for step in path.steps))
+        steps = _changed_steps(body.steps, frozenset(step.id for step in path.steps))
         _no_step_twice(steps)
         changes |= stored_steps(steps)
         # With serial numbers on the path, its steps must be the same ones, in the same order.

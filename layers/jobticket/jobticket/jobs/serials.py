@@ -21,7 +21,7 @@ from jobticket import clock
 from jobticket.dynamo import ConditionFailedError, Item, Put, Table, Update, Write
 from jobticket.errors import ConflictError, InvalidError, NotFoundError, RefusalError
 from jobticket.jobs.bodies import NewSerials
-from jobticket.jobs.distribution import SCRAPPED, SHARDS, place, shard_of
+from jobticket.jobs.distribution import SCRAPPED, place, shard_of
 from jobticket.jobs.jobs import Alongside
 from jobticket.jobs.layout import (
     BATCHES,
@@ -38,6 +38,7 @@ from jobticket.jobs.layout import (
 )
 from jobticket.jobs.model import Bypassed, Path, SerialNumber, SerialStatus
 from jobticket.jobs.paths import job_of_path, path_not_found, read_path
+from jobticket.observability import logger
 
 __all__ = [
     "AdvanceResult",
@@ -54,6 +55,8 @@ __all__ = [
 
 #: Serial numbers of one call that are moved side by side.
 _MOVERS = 8
+#: How often a creation starts again because the path got other steps between its reading and its writing.
+_CREATIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,26 +128,37 @@ def create_serials(table: Table, body: NewSerials, now: datetime, alongside: Alo
     job_id = job_of_path(table, body.path_id)
     if body.job_id is not None and body.job_id != job_id:
         raise InvalidError(f"Path does not belong to job {body.job_id}")
-    path, item = read_path(table, body.path_id, job_id)
-    batch = Batch(
-        first=_take_numbers(table, body.quantity),
-        quantity=body.quantity,
-        job_id=job_id,
-        path_id=path.id,
-        step_count=len(path.steps),
-        created_at=clock.iso_milliseconds(now),
-    )
-    serials = [batch.serial(number) for number in range(batch.first, batch.last + 1)]
-    writes = [*_creation(batch, item), *alongside(serials)]
+    first: int | None = None
+    for _ in range(_CREATIONS):
+        path, item = read_path(table, body.path_id, job_id)
+        first = first or _take_numbers(table, body.quantity)
+        batch = Batch(
+            first=first,
+            quantity=body.quantity,
+            job_id=job_id,
+            path_id=path.id,
+            step_count=len(path.steps),
+            created_at=clock.iso_milliseconds(now),
+        )
+        serials = [batch.serial(number) for number in range(batch.first, batch.last + 1)]
+        if _commit(table, batch, [*_creation(batch, item), *alongside(serials)]):
+            return serials
+    raise ConflictError("The path's steps have just been changed")
+
+
+def _commit(table: Table, batch: Batch, writes: Sequence[Write]) -> bool:
+    """Commit a creation; False if the path has got other steps since it was read."""
     try:
         table.transact(writes, token=secrets.token_urlsafe(24))
     except ConditionFailedError as failed:
         if failed.position == 0 and failed.item is not None:
-            return serials  # committed before; only that answer was lost
-        if failed.position == 2:
-            raise _path_changed(failed, path) from None
-        raise
-    return serials
+            return True  # committed before; only that answer was lost
+        if failed.position != 2:
+            raise
+        if failed.item is None:
+            raise path_not_found(batch.path_id) from None
+        return False
+    return True
 
 
 def _take_numbers(table: Table, quantity: int) -> int:
@@ -174,12 +188,6 @@ def _creation(batch: Batch, path_item: Item) -> list[Write]:
         _count(batch.job_id, batch.path_id, shard, {place(0): count}) for shard, count in per_shard.items()
     ]
     return writes
-
-
-def _path_changed(failed: ConditionFailedError, path: Path) -> RefusalError:
-    if failed.item is None:
-        return path_not_found(path.id)
-    return ConflictError("The path's steps have just been changed")
 
 
 def _count(job_id: str, path_id: str, shard: int, changes: dict[str, int]) -> Update:
@@ -372,12 +380,17 @@ def advance_many(
     """Move each of several serial numbers one step forward; each stands for itself.
 
     Those that are counted in one shard are moved one after the other, so that a call never conflicts with
-    itself.
+    itself. One that is given twice, as by a doubled scan, is moved once.
     """
     groups: dict[int, list[int]] = {}
-    for position, serial in enumerate(serials):
-        groups.setdefault((number_of(serial) or 0) % SHARDS, []).append(position)
     results: list[AdvanceResult | None] = [None] * len(serials)
+    seen: set[str] = set()
+    for position, serial in enumerate(serials):
+        if serial in seen:
+            results[position] = AdvanceResult(serial, error="Serial is given more than once")
+            continue
+        seen.add(serial)
+        groups.setdefault(shard_of(number_of(serial) or 0), []).append(position)
 
     def move(positions: Sequence[int]) -> None:
         for position in positions:
@@ -394,6 +407,10 @@ def _advance_one(table: Table, serial: str, from_step_index: int | None, now: da
         return AdvanceResult(serial, advance(table, serial, from_step_index, now))
     except RefusalError as refusal:
         return AdvanceResult(serial, error=refusal.message)
+    except Exception:
+        # What became of the others is worth telling, whatever happened to this one.
+        logger.exception("a serial number of a batch could not be moved")
+        return AdvanceResult(serial, error="Internal Server Error")
 
 
 def require_scrappable(serial: SerialNumber) -> None:
@@ -502,6 +519,8 @@ def _serials_after(
     upcoming = next(moved, None)
     for batch in _batches_after(table, path_id, after):
         for number in range(max(batch.first, after + 1), batch.last + 1):
+            while upcoming is not None and upcoming[0] < number:
+                upcoming = next(moved, None)  # of a batch that was committed after the batches were read
             if upcoming is None or upcoming[0] != number:
                 yield number, batch.serial(number)
                 continue

@@ -20,6 +20,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
+from jobticket.clock import Deadline
 from jobticket.errors import InvalidError, NotFoundError, RefusalError, TooLargeError
 from jobticket.observability import logger
 from jobticket.web.authentication import Caller, KeyRing
@@ -38,6 +39,10 @@ __all__ = [
 
 #: Lambda's limit for an answer is 6 MB; what API Gateway wraps around the body needs some of it.
 LARGEST_ANSWER = 6 * 1024 * 1024 - 64 * 1024
+#: API Gateway gives up after 29 s. What is not done by then must have been answered before.
+LONGEST_WORK_SECONDS = 27.0
+#: What an answer takes to be written down, at the end of a function's time.
+ANSWER_SECONDS = 0.5
 #: A body shorter than this is not worth compressing.
 COMPRESS_FROM = 1024
 
@@ -93,11 +98,16 @@ class Request:
         The event that API Gateway sends for a REST API's proxy integration.
     caller
         Who is calling; None on a public route.
+    deadline
+        When the route must have answered.
     """
 
-    def __init__(self, event: Mapping[str, Any], caller: Caller | None) -> None:
+    def __init__(
+        self, event: Mapping[str, Any], caller: Caller | None, deadline: Deadline | None = None
+    ) -> None:
         self._event = event
         self._caller = caller
+        self.deadline = deadline or Deadline.after(LONGEST_WORK_SECONDS)
 
     @property
     def caller(self) -> Caller:
@@ -139,7 +149,7 @@ class Request:
         """The body's bytes."""
         body = self._event.get("body") or ""
         if self._event.get("isBase64Encoded"):
-            return base64.b64decode(body)
+            return base64.b64decode(body, validate=True)
         return str(body).encode("utf-8", "surrogatepass")
 
     @cached_property
@@ -151,12 +161,14 @@ class Request:
         InvalidError
             If the body is no JSON object.
         """
-        if not self.raw_body.strip():
-            return {}
         try:
-            body = json.loads(self.raw_body)
+            # JSON on a network is UTF-8; of bytes, json.loads would take UTF-16 and UTF-32 as well.
+            text = self.raw_body.decode("utf-8-sig")
+            if not text.strip():
+                return {}
+            body = json.loads(text)
             # A lone surrogate is legal in JSON's grammar and illegal in every text that is stored or sent on.
-            if b"\\u" in self.raw_body or b"\xed" in self.raw_body:
+            if "\\u" in text:
                 json.dumps(body, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             raise InvalidError("Invalid JSON body") from None
@@ -252,7 +264,8 @@ class Api:
     def _run(self, route: Route) -> Response[Any]:
         event = self._resolver.current_event.raw_event
         try:
-            answer = route.handler(Request(event, self._authenticate(event, route.scope)))
+            caller = self._authenticate(event, route.scope)
+            answer = route.handler(Request(event, caller, _deadline(self._resolver.lambda_context)))
             return _response(answer, event)
         except RefusalError as refusal:
             return self._refused(refusal, event)
@@ -278,10 +291,16 @@ class Api:
         return self._refused(NotFoundError("Not Found"), self._resolver.current_event.raw_event)
 
 
+def _deadline(context: Any) -> Deadline:
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    seconds = LONGEST_WORK_SECONDS if remaining is None else remaining() / 1000 - ANSWER_SECONDS
+    return Deadline.after(min(seconds, LONGEST_WORK_SECONDS))
+
+
 def _canonical_path(event: Mapping[str, Any]) -> str:
     path = str(event.get("resource") or "")
     for name, value in (event.get("pathParameters") or {}).items():
-        path = path.replace("{" + name + "}", quote(value, safe=""))
+        path = path.replace("{" + name + "}", quote(value, safe="", errors="replace"))
     return path
 
 
@@ -307,6 +326,8 @@ def _jsonable(value: Any) -> Any:
 def _response(answer: Answer, event: Mapping[str, Any]) -> Response[Any]:
     headers: dict[str, str | list[str]] = dict(answer.headers)
     body = _encode(answer)
+    if len(body) >= COMPRESS_FROM:
+        headers["Vary"] = "Accept-Encoding"
     if len(body) >= COMPRESS_FROM and _accepts_gzip(event):
         body = gzip.compress(body, 6, mtime=0)
         headers["Content-Encoding"] = "gzip"
@@ -315,8 +336,6 @@ def _response(answer: Answer, event: Mapping[str, Any]) -> Response[Any]:
     else:
         payload = body.decode()
         size = len(body) + payload.count('"') + payload.count("\\")
-    if len(body) >= COMPRESS_FROM:
-        headers["Vary"] = "Accept-Encoding"
     if size > LARGEST_ANSWER:
         raise TooLargeError("The answer is too large: ask for it in pages, with limit and cursor")
     if answer.cookies:
@@ -331,8 +350,14 @@ def _response(answer: Answer, event: Mapping[str, Any]) -> Response[Any]:
 
 def _accepts_gzip(event: Mapping[str, Any]) -> bool:
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    for entry in headers.get("accept-encoding", "").split(","):
-        coding, _, parameters = entry.partition(";")
-        if coding.strip().lower() in {"gzip", "*"} and parameters.replace(" ", "") not in {"q=0", "q=0.0"}:
-            return True
-    return False
+    quality = dict(_coding(entry) for entry in headers.get("accept-encoding", "").split(","))
+    return quality.get("gzip", quality.get("*", 0.0)) > 0
+
+
+def _coding(entry: str) -> tuple[str, float]:
+    coding, _, parameters = entry.partition(";")
+    weight = parameters.replace(" ", "").lower().removeprefix("q=")
+    try:
+        return coding.strip().lower(), float(weight or 1)
+    except ValueError:
+        return coding.strip().lower(), 1.0

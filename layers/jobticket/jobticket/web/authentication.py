@@ -89,6 +89,7 @@ class KeyRing:
         self._local = local
         self._entries: list[tuple[str, Caller]] = []
         self._fetched_at: float | None = None
+        self._asked_at: float | None = None
         self._lock = threading.Lock()
 
     def authenticate(self, authorization: str | None) -> Caller:
@@ -99,29 +100,32 @@ class KeyRing:
         UnauthenticatedError
             If the header is missing or malformed or the key is not on the ring.
         """
-        digest = hashlib.sha256(_bearer(authorization).encode()).hexdigest()
+        digest = hashlib.sha256(_bearer(authorization).encode("utf-8", "surrogatepass")).hexdigest()
         if not self._local and hmac.compare_digest(digest, LOCAL_KEY_SHA256):
             raise UnauthenticatedError("Invalid secret key")
         with self._lock:
-            if self._age() >= RING_SECONDS:
+            if self._since(self._fetched_at) >= RING_SECONDS:
                 self._load()
             caller = self._find(digest)
-            if caller is None and self._age() >= REFETCH_SECONDS:
+            if caller is None and self._since(self._asked_at) >= REFETCH_SECONDS:
                 self._load()
                 caller = self._find(digest)
         if caller is None:
             raise UnauthenticatedError("Invalid secret key")
         return caller
 
-    def _age(self) -> float:
-        return float("inf") if self._fetched_at is None else self._monotonic() - self._fetched_at
+    def _since(self, moment: float | None) -> float:
+        return float("inf") if moment is None else self._monotonic() - moment
 
     def _load(self) -> None:
+        # The age counts from before the request: a key taken off while it was under way is on the answer. And
+        # a request that fails counts as one, or unknown keys would ask an ailing secret store without end.
+        self._asked_at = self._monotonic()
         ring = json.loads(self._fetch())
         self._entries = [
             (key["sha256"], Caller(key["name"], frozenset(key["scopes"]))) for key in ring["keys"]
         ]
-        self._fetched_at = self._monotonic()
+        self._fetched_at = self._asked_at
 
     def _find(self, digest: str) -> Caller | None:
         # Every entry is compared, so that the time taken tells nothing of which one matched.

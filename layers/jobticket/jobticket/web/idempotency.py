@@ -17,11 +17,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 
 from jobticket import clock
 from jobticket.dynamo import ConditionFailedError, Item, Table, Update
 from jobticket.errors import ConflictError, InvalidError, RefusalError, UnprocessableError
+from jobticket.observability import logger
 from jobticket.web.api import Answer, Request
 
 __all__ = ["KEPT", "LEASE", "Claim", "keep", "once"]
@@ -104,8 +106,7 @@ def once(request: Request, table: Table, now: datetime, work: Callable[[Claim], 
     if not 1 <= len(key) <= 255:
         raise InvalidError("Idempotency-Key must have 1 to 255 characters")
     pk = "IDEMPOTENCY#" + _digest(request.caller.name, request.method, request.route, key)
-    fingerprint = _digest(json.dumps(request.json, sort_keys=True), json.dumps(request.path_parameters))
-    claim = _claim(table, Claim(pk, owner, now), fingerprint)
+    claim = _claim(table, Claim(pk, owner, now), _fingerprint(request))
     if isinstance(claim, Answer):
         return claim
     try:
@@ -151,25 +152,39 @@ def _take_over(table: Table, claim: Claim, record: Item, earlier: Item) -> Claim
         raise ConflictError("A request with this Idempotency-Key is under way", retry_after=left)
     try:
         table.put(record, Attr("owner").eq(earlier.get("owner")) & Attr("state").eq("under way"))
-    except ConditionFailedError:
-        raise ConflictError("A request with this Idempotency-Key is under way", retry_after=1) from None
+    except ConditionFailedError as failed:
+        if not (failed.item and failed.item.get("owner") == claim.owner):
+            raise ConflictError("A request with this Idempotency-Key is under way", retry_after=1) from None
     return Claim(claim.pk, claim.owner, claim.now, taken_over=True)
 
 
 def _release(table: Table, claim: Claim) -> None:
-    """Free the key if no answer was recorded: a refusal is not kept."""
+    """Free the key if no answer was recorded: a refusal is not kept.
+
+    The outcome stands whether or not this succeeds: a claim that stays ends with its lease.
+    """
     assert claim.pk is not None
     unrecorded: ConditionBase = Attr("owner").eq(claim.owner) & Attr("state").eq("under way")
     try:
         table.delete(claim.pk, SORT_KEY, unrecorded)
     except ConditionFailedError:
         return  # recorded together with the effect
+    except (ClientError, BotoCoreError):
+        logger.warning("an idempotency key stays claimed until its lease ends", exc_info=True)
 
 
 def keep(table: Table, claim: Claim, answer: Answer) -> None:
     """Record an answer whose effect lies outside the database, after the effect."""
     for write in claim.record(answer):
         table.update(write)
+
+
+def _fingerprint(request: Request) -> str:
+    try:
+        body = json.dumps(request.json, sort_keys=True)
+    except RecursionError:  # so deeply nested that it could just be read
+        raise InvalidError("Invalid JSON body") from None
+    return _digest(body, json.dumps(request.path_parameters))
 
 
 def _digest(*parts: str) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "WholeNumber",
     "fault",
     "first_fault",
+    "integer",
     "parse",
     "sentence",
     "short_text",
@@ -92,21 +93,32 @@ def _flag(value: Any) -> bool:
     return value
 
 
-def whole_number(*, at_least: int = 1, at_most: int = LARGEST_QUANTITY) -> Callable[[Any], int]:
-    """Return a check for a whole number, in the contract's order: a number, large enough, an integer."""
+def _number(value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise fault("must be a number")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise fault("must be a number")
+    return value
+
+
+def integer(value: Any) -> int:
+    """Check for an integer of any size."""
+    number = _number(value)
+    if number != int(number):
+        raise fault("must be an integer")
+    return int(number)
+
+
+def whole_number(*, at_most: int = LARGEST_QUANTITY) -> Callable[[Any], int]:
+    """Return a check for a quantity, in the contract's order: a number, large enough, an integer."""
 
     def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise fault("must be a number")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise fault("must be a number")
-        if value < at_least:
-            raise fault("must be greater than 0" if at_least == 1 else f"must be at least {at_least}")
-        if value != int(value):
-            raise fault("must be an integer")
-        if value > at_most:
+        if _number(value) <= 0:
+            raise fault("must be greater than 0")
+        number = integer(value)
+        if number > at_most:
             raise fault(f"must be at most {at_most}")
-        return int(value)
+        return number
 
     return check
 
@@ -171,6 +183,7 @@ def parse(model: type[Model], data: Mapping[str, Any]) -> Model:
         With the first fault.
     """
     try:
-        return model.model_validate(data)
+        # Only the documented names: a model's own ones are for code.
+        return model.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as error:
         raise InvalidError(first_fault(error)) from None
