@@ -17,9 +17,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from tools.openapi.operation import Operation
+from tools.openapi.page import page
 
 ROOT = Path(__file__).parents[2]
-TARGETS = (ROOT / "docs" / "openapi.json", ROOT / "functions" / "site" / "openapi.json")
+#: Where the document stands for people, where the site function finds it, and the page made from it.
+DOCUMENTS = (ROOT / "docs" / "openapi.json", ROOT / "functions" / "site" / "openapi.json")
+PAGE = ROOT / "functions" / "site" / "docs.html"
 
 #: What each function reads at its start; making the document calls nothing.
 ENVIRONMENT = {
@@ -209,16 +212,17 @@ def build() -> dict[str, Any]:
 
 
 def main() -> int:
-    """Write the document, or with ``--check`` say whether the written one is current."""
-    text = json.dumps(build(), indent=1, ensure_ascii=False) + "\n"
+    """Write the document and its page, or with ``--check`` say whether the written ones are current."""
+    document = build()
+    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    wanted = dict.fromkeys(DOCUMENTS, text) | {PAGE: page(document)}
     if "--check" in sys.argv[1:]:
-        stale = [path for path in TARGETS if not path.exists() or path.read_text() != text]
+        stale = [path for path, content in wanted.items() if not path.exists() or path.read_text() != content]
         for path in stale:
             print(f"{path.relative_to(ROOT)} is out of date: run make openapi", file=sys.stderr)
         return 1 if stale else 0
-    for path in TARGETS:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    for path, content in wanted.items():
+        path.write_text(content)
     return 0
 
 

@@ -1,0 +1,63 @@
+"""The routes of functions/connections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tools.openapi.operation import CURSOR, LIMIT, Operation, array_of, object_of, query
+
+__all__ = ["OPERATIONS"]
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
+_MAYBE_TIME: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
+_KIND: dict[str, Any] = {"enum": ["oauth", "api_token", "personal_access_token"]}
+_ACCOUNT = object_of(("accountId", "name"), displayName=_TEXT, accountId=_TEXT, name=_TEXT)
+_CONNECTION = object_of(
+    external_id=_TEXT,
+    provider={"enum": ["jira"]},
+    kind=_KIND,
+    site_name=_TEXT,
+    site_url=_TEXT,
+    selected_project_id=_MAYBE_TEXT,
+    status={"enum": ["valid", "expired", "invalid"]},
+    authorized_at={"type": "string", "format": "date-time"},
+    last_refreshed_at=_MAYBE_TIME,
+    expires_at=_MAYBE_TIME,
+)
+_IN_QUERY = query(
+    "external_id", "The external id, where a path cannot carry it; wins over the path's.", _TEXT
+)
+_PROVIDER = query("provider", "Only jira.", {"enum": ["jira"], "default": "jira"})
+_FAULTY = {400: "A field is missing or faulty; the text names it."}
+_UNKNOWN = {401: "The key is missing or not known, or there is no such connection."}
+
+OPERATIONS = {
+    "GET /api/backend/connections": Operation(
+        "List connections, by external id",
+        {200: object_of(connections=array_of(_CONNECTION), next_cursor=_MAYBE_TEXT)},
+        {400: "The limit or the cursor is not valid."},
+        parameters=(LIMIT, CURSOR),
+    ),
+    "PUT /api/backend/connections/{external_id}/api-token": Operation(
+        "Connect with an API token or a personal access token",
+        {200: object_of(external_id=_TEXT, kind=_KIND, host=_TEXT, account=_ACCOUNT)},
+        {400: "A field is faulty, or Jira does not take the credentials; each fault has its own text."},
+        object_of(provider={"enum": ["jira"]}, host=_TEXT, credentials=_TEXT),
+        (_IN_QUERY,),
+        description="`credentials` with a colon are an email and API token, or a user name and password; "
+        "without one they are a Data Center's personal access token. Replaces the connection of that name.",
+    ),
+    "POST /api/backend/connections/{external_id}/test": Operation(
+        "Ask Jira whether the connection works",
+        {200: object_of(("account", "error"), connected={"type": "boolean"}, account=_ACCOUNT, error=_TEXT)},
+        {**_FAULTY, **_UNKNOWN},
+        parameters=(_IN_QUERY, _PROVIDER),
+    ),
+    "DELETE /api/backend/connections/{external_id}": Operation(
+        "Remove a connection and its tokens at once",
+        {204: None},
+        _FAULTY,
+        parameters=(_IN_QUERY, _PROVIDER),
+    ),
+}
