@@ -1,0 +1,128 @@
+"""What tests and curious people can change about the emulated site while it runs."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+_LOG_LENGTH = 20_000
+
+
+class Fault(BaseModel):
+    """Something that goes wrong with the calls that match.
+
+    Without ``status`` the work is done as usual, only later (``delay_ms``), without an answer (``drop``) or
+    with one that breaks off (``truncate_bytes``). With ``status`` nothing is done and that is the answer.
+    ``times`` is how often it strikes; null is always.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    method: str | None = None
+    path: str = ".*"
+    times: int | None = 1
+    status: int | None = Field(default=None, ge=200, le=599)
+    headers: dict[str, str] = {}
+    body: Any = None
+    delay_ms: float = Field(default=0, ge=0)
+    drop: Literal["before", "after"] | None = None
+    truncate_bytes: int | None = Field(default=None, ge=0)
+
+    @field_validator("path")
+    @classmethod
+    def _is_an_expression(cls, path: str) -> str:
+        try:
+            re.compile(path)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return path
+
+    def matches(self, method: str, path: str) -> bool:
+        if self.times == 0 or (self.method and self.method.upper() != method):
+            return False
+        return re.search(self.path, path) is not None
+
+    def strike(self) -> None:
+        if self.times is not None:
+            self.times -= 1
+
+
+class RateLimits(BaseModel):
+    """Cloud's limits. Null switches one off; the per-issue one is on, as at Atlassian."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    points_per_hour: int | None = Field(default=None, ge=0)
+    tenant_points_per_hour: int | None = Field(default=None, ge=0)
+    burst_per_second: int | None = Field(default=None, ge=1)
+    issue_writes_per_2s: int | None = Field(default=20, ge=1)
+    retry_after: bool = True
+
+
+class Controls(BaseModel):
+    """The switches, at their normal positions."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    latency_ms: float = Field(default=0, ge=0)
+    access_token_seconds: int = Field(default=3600, ge=0)
+    code_seconds: int = Field(default=300, ge=0)
+    reuse_interval_seconds: int = Field(default=600, ge=0)
+    clock_offset_seconds: float = 0
+    data_center: bool = False
+    basic_disabled: bool = False
+    normalise: bool | None = None
+    search_lag_ms: float = Field(default=0, ge=0)
+    scope_mismatch_status: Literal[401, 403] = 401
+    read_only_projects: list[str] = []
+    hidden_projects: list[str] = []
+    forbidden_boards: list[int] = []
+    off_screen_fields: list[str] = []
+    record_bodies: bool = False
+    rate_limits: RateLimits = RateLimits()
+    faults: list[Fault] = []
+
+    def change(self, part: dict[str, Any]) -> None:
+        """Set some switches, all of them or none."""
+        merged = {**self.model_dump(exclude={"rate_limits"}), **part}
+        if isinstance(part.get("rate_limits"), dict):
+            merged["rate_limits"] = {**self.rate_limits.model_dump(), **part["rate_limits"]}
+        else:
+            merged.setdefault("rate_limits", self.rate_limits)
+        checked = Controls.model_validate(merged)
+        for name in part:
+            setattr(self, name, getattr(checked, name))
+
+    def reset(self) -> None:
+        self.change(Controls().model_dump())
+
+    def fault_for(self, method: str, path: str) -> Fault | None:
+        """Return the first fault that matches and count it; later ones wait for their turn."""
+        for fault in self.faults:
+            if fault.matches(method, path):
+                fault.strike()
+                return fault.model_copy()
+        return None
+
+
+class RequestLog:
+    """What was asked, the newest 20,000 calls, and how many were under way at once."""
+
+    def __init__(self) -> None:
+        self.entries: deque[dict[str, Any]] = deque(maxlen=_LOG_LENGTH)
+        self.in_flight = 0
+        self.max_in_flight = 0
+
+    def begin(self) -> None:
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+
+    def end(self) -> None:
+        self.in_flight -= 1
+
+    def clear(self) -> None:
+        self.entries.clear()
+        self.max_in_flight = self.in_flight
