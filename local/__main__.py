@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
+import logging
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ __all__ = ["main"]
 
 def main() -> None:
     arguments = _arguments()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     # A profile or an endpoint of a real account has no say here.
     for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
         del os.environ[name]

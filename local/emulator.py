@@ -27,7 +27,7 @@ class Emulator:
         self.process = process
 
 
-async def start_emulator(data_dir: Path, *, enforce_roles: bool) -> Emulator:
+async def start_emulator(data_dir: Path, lock: int, *, enforce_roles: bool) -> Emulator:
     """Start the emulator on the data that an earlier one left behind."""
     port = _port(data_dir)
     process = await start_process(
@@ -36,6 +36,7 @@ async def start_emulator(data_dir: Path, *, enforce_roles: bool) -> Emulator:
         [],
         _environment(data_dir, port, enforce_roles=enforce_roles),
         data_dir / "ministack.log",
+        lock,
     )
     emulator = Emulator(port, process)
     try:

@@ -26,6 +26,10 @@ class Process:
         self.log = log
         self._process = process
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def wait_until_it_answers(self, url: str, within: float) -> None:
         """Wait for the first answer with status 200."""
         try:
@@ -65,9 +69,9 @@ class Process:
 
 
 async def start_process(
-    name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path
+    name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path, lock: int
 ) -> Process:
-    """Start a module as a program of its own, tied to this one's life."""
+    """Start a module as a program of its own, tied to this one's life, that shares a lock with it."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
@@ -78,6 +82,7 @@ async def start_process(
             stderr=output,
             env=dict(environment),
             cwd=ROOT,
+            pass_fds=(lock,),
             # Ctrl-C reaches the terminal's whole group; this program stops the others itself, in order.
             start_new_session=True,
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -24,6 +25,8 @@ from local.errors import LocalStackError
 from local.settings import HOST
 
 __all__ = ["Front", "gateway_answer"]
+
+_log = logging.getLogger(__name__)
 
 # The emulator refuses what exceeds its cap of workers. Callers wait here instead, as for Lambda to scale.
 CALLS_AT_ONCE = 8
@@ -108,9 +111,12 @@ class Front:
                 content = await upstream.read()
         except TimeoutError:
             return _envelope(504, "Internal server error")
-        except aiohttp.ClientError:
+        except aiohttp.ClientError as error:
+            _log.warning("%s %s: no answer of the emulator: %r", request.method, request.path, error)
             return _envelope(502, "Internal server error")
         if known := gateway_answer(upstream.status, upstream.headers, content):
+            if known[0] >= 500:  # what the caller must not see is what the developer looks for
+                _log.warning("%s %s: %s", request.method, request.path, content.decode(errors="replace"))
             return _envelope(*known)
         return web.Response(status=upstream.status, headers=_answer_headers(upstream.headers), body=content)
 

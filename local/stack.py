@@ -8,6 +8,7 @@ import fcntl
 import importlib.util
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from local.settings import Settings
 
 __all__ = ["DESCRIPTION", "LocalStack", "running_stack"]
 
+SECONDS_TO_WAIT_FOR_DATA = 5
+POLL_SECONDS = 0.1
 DESCRIPTION = "stack.json"  # in the data folder: where the parts of the running stack are
 
 
@@ -52,13 +55,13 @@ class LocalStack:
 async def running_stack(settings: Settings) -> AsyncIterator[LocalStack]:
     """Start everything; stop it in the opposite order, so that what the last request did is saved."""
     require_free(settings.port, "PORT")
-    require_free(settings.atlassian_port, "ATLASSIAN_PORT")
     async with AsyncExitStack() as stack:
-        stack.enter_context(_own_data(settings.data_dir))
-        emulator = await start_emulator(settings.data_dir, enforce_roles=settings.enforce_roles)
+        lock = await stack.enter_async_context(_own_data(settings.data_dir))
+        require_free(settings.atlassian_port, "ATLASSIAN_PORT")
+        emulator = await start_emulator(settings.data_dir, lock, enforce_roles=settings.enforce_roles)
         stack.push_async_callback(emulator.process.stop)
         processes = [emulator.process]
-        if atlassian := await _start_atlassian(settings):
+        if atlassian := await _start_atlassian(settings, lock):
             stack.push_async_callback(atlassian.stop)
             processes.append(atlassian)
         front = Front(settings.port)
@@ -77,7 +80,7 @@ def _deploy(aws: Aws, settings: Settings) -> Deployed:
     return deployed
 
 
-async def _start_atlassian(settings: Settings) -> Process | None:
+async def _start_atlassian(settings: Settings, lock: int) -> Process | None:
     """Start the emulated Atlassian, if this checkout has it."""
     if importlib.util.find_spec("local.atlassian.__main__") is None:
         return None
@@ -89,6 +92,7 @@ async def _start_atlassian(settings: Settings) -> Process | None:
         ["--port", str(settings.atlassian_port), "--data-dir", str(data_dir)],
         {"PATH": os.defpath, "LANG": "C.UTF-8"},
         settings.data_dir / "atlassian.log",
+        lock,
     )
     try:
         await process.wait_until_it_answers(f"{settings.atlassian_url}/_control", within=30)
@@ -98,18 +102,39 @@ async def _start_atlassian(settings: Settings) -> Process | None:
     return process
 
 
-@contextmanager
-def _own_data(data_dir: Path) -> Iterator[None]:
-    """Two stacks on the same data would overwrite each other's."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+@asynccontextmanager
+async def _own_data(data_dir: Path) -> AsyncIterator[int]:
+    """Lock the data: two stacks on the same would overwrite each other's.
+
+    The programs that this one starts hold the lock as well. After this one has been killed they save, which
+    takes them a moment, and a new stack waits for that instead of reading what is half saved.
+    """
+    with _lock_file(data_dir).open("w") as lock:
+        if not await asyncio.to_thread(_locked_within, lock.fileno(), SECONDS_TO_WAIT_FOR_DATA):
             raise LocalStackError(
                 f"Another local stack uses the data in {data_dir}. Stop that or choose other data: DATA_DIR=…"
-            ) from error
-        yield
+            )
+        yield lock.fileno()
+
+
+def _lock_file(data_dir: Path) -> Path:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    return data_dir / "lock"
+
+
+def _locked_within(descriptor: int, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not (locked := _locked(descriptor)) and time.monotonic() < end:
+        time.sleep(POLL_SECONDS)
+    return locked
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager
@@ -120,6 +145,7 @@ def _described(settings: Settings, emulator: Emulator, deployed: Deployed) -> It
         "url": settings.url,
         "atlassian_url": settings.atlassian_url,
         "aws_endpoint_url": emulator.url,
+        "emulator_pid": emulator.process.pid,
         "api_id": deployed.api_id,
         "outputs": dict(deployed.outputs),
     }

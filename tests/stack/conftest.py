@@ -65,7 +65,8 @@ class Stack:
         )
         output: list[str] = []
         ready = threading.Event()
-        threading.Thread(target=_follow, args=(self._process, output, ready), daemon=True).start()
+        self._follower = threading.Thread(target=_follow, args=(self._process, output, ready), daemon=True)
+        self._follower.start()
         if not ready.wait(SECONDS_TO_START) or self._process.poll() is not None:
             self.stop()
             pytest.fail(f"The local stack did not start:\n{''.join(output)}")
@@ -77,13 +78,24 @@ class Stack:
         try:
             self._process.wait(SECONDS_TO_STOP)
         except subprocess.TimeoutExpired:
-            self.kill()
+            self._process.kill()
+        self._follower.join()
 
     def kill(self) -> None:
         """End without a chance to save anything."""
         assert self._process
         self._process.kill()
-        self._process.wait()
+        self._follower.join()
+
+    def wait(self) -> int:
+        """Wait for an end of its own accord."""
+        assert self._process
+        self._follower.join(SECONDS_TO_STOP)
+        return self._process.wait(1)
+
+    def close(self) -> None:
+        self.stop()
+        self._session.close()
 
     def environment(self) -> dict[str, str]:
         """What a stack on these ports and data is started with."""
@@ -124,10 +136,11 @@ class Stack:
 def _follow(process: subprocess.Popen[str], output: list[str], ready: threading.Event) -> None:
     """Read what the stack prints, to its end: a full pipe would stop it."""
     assert process.stdout
-    for line in process.stdout:
-        output.append(line)
-        if line.startswith("Ready:"):
-            ready.set()
+    with process.stdout:
+        for line in process.stdout:
+            output.append(line)
+            if line.startswith("Ready:"):
+                ready.set()
     process.wait()
     ready.set()
 
@@ -139,7 +152,7 @@ def running(data_dir: Path) -> Iterator[Stack]:
     try:
         yield stack
     finally:
-        stack.stop()
+        stack.close()
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +36,21 @@ def run_local(*arguments: str, environment: Mapping[str, str]) -> subprocess.Com
         timeout=240,
         check=False,
     )
+
+
+def create_job(stack: Stack) -> dict[str, str]:
+    response = stack.request("POST", "/api/jobs", json={"name": "Housing", "goalQuantity": 3})
+    assert response.status_code == 201, response.text
+    job: dict[str, str] = response.json()
+    return job
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 15) -> None:
+    """Wait for what nothing announces."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
 
 
 class TestDoor:
@@ -141,16 +158,26 @@ class TestGatewayAnswers:
 
 class TestData:
     def test_restart_keeps_data(self, own_stack: Stack) -> None:
-        job = own_stack.request("POST", "/api/jobs", json={"name": "Housing", "goalQuantity": 3}).json()
+        job = create_job(own_stack)
         own_stack.stop()
         own_stack.start()
         assert own_stack.request("GET", f"/api/jobs/{job['id']}").json()["name"] == "Housing"
 
-    def test_kill_leaves_a_stack_that_starts(self, own_stack: Stack) -> None:
-        """What was done a few seconds before is in a snapshot; the rest may be lost, the stack may not."""
+    def test_killed_stack_saves_what_it_has(self, own_stack: Stack) -> None:
+        """The emulator notices the end of the stack, saves, and only then lets the next one at the data."""
+        job = create_job(own_stack)
         own_stack.kill()
         own_stack.start()
-        assert own_stack.request("GET", "/api/jobs").status_code == 200
+        assert own_stack.request("GET", f"/api/jobs/{job['id']}").json()["name"] == "Housing"
+
+    def test_killed_emulator_loses_seconds_at_most(self, own_stack: Stack) -> None:
+        job = create_job(own_stack)
+        snapshot = own_stack.data_dir / "aws" / "dynamodb.json"
+        wait_until(lambda: snapshot.exists() and job["id"] in snapshot.read_text())
+        os.kill(own_stack.description()["emulator_pid"], signal.SIGKILL)
+        assert own_stack.wait() == 1, "a stack without its emulator must end and say so"
+        own_stack.start()
+        assert own_stack.request("GET", f"/api/jobs/{job['id']}").json()["name"] == "Housing"
 
     def test_tables_expire_and_can_be_restored(self, stack: Stack) -> None:
         dynamodb = stack.client("dynamodb")
