@@ -40,7 +40,7 @@ PRIVATE = (
 
 IPV4_COMPATIBLE = IPv6Network("::/96")
 NAT64 = IPv6Network("64:ff9b::/96")
-NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")
+SITE_LOCAL = IPv6Network("fec0::/10")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class AddressPolicy:
             return self.allow_loopback
         if any(address in network for network in PRIVATE if network.version == address.version):
             return self.allow_private
-        return address.is_global
+        return address.is_global and not (address.version == 6 and address in SITE_LOCAL)
 
 
 def _meant(address: Address) -> Iterator[Address]:
@@ -95,7 +95,7 @@ def _embedded(address: IPv6Address) -> tuple[IPv4Address, ...]:
         return (address.sixtofour,)
     if address.teredo is not None:
         return address.teredo
-    if address in NAT64 or address in NAT64_LOCAL:
+    if address in NAT64:
         return (low,)
     if address in IPV4_COMPATIBLE and not (address.is_loopback or address.is_unspecified):
         return (low,)

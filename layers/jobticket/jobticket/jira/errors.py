@@ -18,6 +18,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -116,16 +117,18 @@ class JiraRateLimitedError(JiraStatusError):
 
     Attributes
     ----------
-    seconds
-        After how many whole seconds another try makes sense.
     limit
         Jira's ``RateLimit-Reason``, if it gave one.
     """
 
-    def __init__(self, reason: str, *, seconds: int, limit: str | None, **said: Any) -> None:
-        super().__init__(429, reason, retry_after=seconds, **said)
-        self.seconds = seconds
+    def __init__(self, reason: str, *, limit: str | None, **said: Any) -> None:
+        super().__init__(429, reason, **said)
         self.limit = limit
+
+    @property
+    def seconds(self) -> int:
+        """After how many whole seconds another try makes sense, for ``Retry-After``."""
+        return max(1, math.ceil(self.retry_after or 0))
 
 
 class JiraMalformedAnswerError(JiraError):

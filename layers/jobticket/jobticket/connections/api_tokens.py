@@ -1,0 +1,178 @@
+"""Connections without OAuth: an email with an API token, or a Data Center's personal access token."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import requests
+
+from jobticket.clock import Deadline
+from jobticket.connections.hosts import check_host
+from jobticket.connections.model import Connection, ConnectionId, Kind
+from jobticket.connections.store import ConnectionStore, new_authorization
+from jobticket.connections.vault import Vault
+from jobticket.errors import InvalidError
+from jobticket.jira.client import Credential, Deployment, JiraClient, Site
+from jobticket.jira.errors import (
+    JiraAddressRefusedError,
+    JiraError,
+    JiraForbiddenError,
+    JiraRefusedCredentialsError,
+    JiraTimeoutError,
+)
+
+__all__ = ["SECRET_FIELD", "Account", "TokenConnector", "account_of", "credential_of", "explain", "kind_of"]
+
+SECRET_FIELD = "credentials"  # noqa: S105 - a field's name
+LONGEST_CREDENTIALS = 4096
+#: Enough for two tries with a slow site, and well inside a request.
+VERIFY_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom Jira takes the credentials for."""
+
+    display_name: str
+    account_id: str | None
+    name: str | None
+
+    @property
+    def deployment(self) -> Deployment:
+        """Cloud knows people by account ids, a Data Center by user names."""
+        return "data_center" if self.account_id is None else "cloud"
+
+    def as_json(self) -> dict[str, str]:
+        told = {"displayName": self.display_name, "accountId": self.account_id, "name": self.name}
+        return {name: value for name, value in told.items() if value is not None}
+
+
+def kind_of(credentials: str) -> Kind:
+    """Return what the credentials are: with a colon they are a user name and a token or password."""
+    return "api_token" if ":" in credentials else "personal_access_token"
+
+
+def credential_of(credentials: str) -> Credential:
+    """Return what Jira is shown for these credentials."""
+    if kind_of(credentials) == "personal_access_token":
+        return Credential(f"Bearer {credentials}", secrets=(credentials,))
+    encoded = base64.b64encode(credentials.encode()).decode()
+    return Credential(f"Basic {encoded}", secrets=(credentials.partition(":")[2], encoded))
+
+
+def check_credentials(credentials: object) -> str:
+    """Return the credentials if they can stand in a header.
+
+    Raises
+    ------
+    InvalidError
+        If they cannot.
+    """
+    if not isinstance(credentials, str) or not credentials.strip():
+        raise InvalidError("credentials is required")
+    text = credentials.strip()
+    user, colon, secret = text.partition(":")
+    if len(text) > LONGEST_CREDENTIALS or not text.isprintable() or (colon and not (user and secret)):
+        raise InvalidError("credentials must be email:api_token or a personal access token")
+    if not colon and not (text.isascii() and " " not in text):
+        raise InvalidError("credentials must be email:api_token or a personal access token")
+    return text
+
+
+def account_of(body: Any) -> Account | None:
+    """Return the account of an answer of ``/myself``, None if it is none."""
+    if not isinstance(body, dict):
+        return None
+    account_id, name = body.get("accountId"), body.get("name")
+    if not isinstance(account_id, str) and not isinstance(name, str):
+        return None
+    shown = body.get("displayName")
+    return Account(
+        shown if isinstance(shown, str) else str(account_id or name),
+        account_id if isinstance(account_id, str) else None,
+        name if isinstance(name, str) else None,
+    )
+
+
+def explain(error: JiraError) -> str:
+    """Say what a person can do about credentials that do not work."""
+    if isinstance(error, JiraRefusedCredentialsError):
+        return "Incorrect credentials: check the email and the token, and that the token has not expired"
+    if isinstance(error, JiraForbiddenError):
+        return "The account lacks permission to use Jira's REST API"
+    if isinstance(error, JiraAddressRefusedError):
+        return "host resolves to an address that this deployment does not allow"
+    if isinstance(error, JiraTimeoutError):
+        return "Network timeout: Jira did not answer; a firewall may be in the way"
+    return f"Connection failed: check the host ({error})"
+
+
+class TokenConnector:
+    """Verifies and stores credentials.
+
+    Parameters
+    ----------
+    allow_http
+        For the local stack.
+    """
+
+    def __init__(
+        self, store: ConnectionStore, vault: Vault, session: requests.Session, *, allow_http: bool
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._session = session
+        self._allow_http = allow_http
+
+    def verify(self, host: object, credentials: object, deadline: Deadline) -> tuple[str, str, Account]:
+        """Return host and credentials in their stored form, and whom Jira takes them for.
+
+        Raises
+        ------
+        InvalidError
+            With a sentence of its own for each thing that can be wrong.
+        """
+        if not isinstance(host, str) or not host:
+            raise InvalidError("host is required")
+        checked = check_host(host, allow_http=self._allow_http)
+        text = check_credentials(credentials)
+        site = Site(checked, checked, "cloud", checked)
+        client = JiraClient(
+            self._session, site, credential_of(text), deadline=deadline.sooner(VERIFY_SECONDS)
+        )
+        try:
+            account = account_of(client.get("/rest/api/2/myself"))
+        except JiraError as error:
+            raise InvalidError(explain(error)) from None
+        if account is None:
+            raise InvalidError("Connection failed: check the host (it does not answer like Jira)")
+        return checked, text, account
+
+    def connect(
+        self, name: ConnectionId, host: object, credentials: object, *, now: datetime, deadline: Deadline
+    ) -> tuple[Connection, Account]:
+        """Verify the credentials and store them as this connection, over any earlier one.
+
+        Raises
+        ------
+        InvalidError
+            If they do not work; nothing has changed then.
+        """
+        checked, text, account = self.verify(host, credentials, deadline)
+        connection = Connection(
+            id=name,
+            kind=kind_of(text),
+            authorization=new_authorization(),
+            secret=self._vault.seal(name, SECRET_FIELD, text),
+            site_id=None,
+            site_name=checked.partition("://")[2],
+            site_url=checked,
+            api_url=checked,
+            deployment=account.deployment,
+            authorized_at=now,
+            account=account.display_name,
+        )
+        return self._store.replace(connection), account

@@ -1,0 +1,134 @@
+"""What a connection is: who may use which Jira, under a name that the caller chose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from jobticket.errors import InvalidError
+from jobticket.jira.client import Deployment
+
+__all__ = [
+    "GRANT_LIFETIME",
+    "PROVIDERS",
+    "AccessToken",
+    "Connection",
+    "ConnectionId",
+    "Kind",
+    "Status",
+    "checked_id",
+]
+
+PROVIDERS = frozenset({"jira"})
+#: ``oauth``: a user's consent. ``api_token``: user name and token (Basic). ``personal_access_token``: a Data
+#: Center's own (Bearer).
+Kind = Literal["oauth", "api_token", "personal_access_token"]
+Status = Literal["valid", "expired", "invalid"]
+
+#: However often it is refreshed, a consent ends a year after it was given.
+GRANT_LIFETIME = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionId:
+    """The name of a connection: one for each provider and external id."""
+
+    provider: str
+    external_id: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}#{self.external_id}"
+
+
+def checked_id(provider: object, external_id: object) -> ConnectionId:
+    """Return the name that a request gives.
+
+    Raises
+    ------
+    InvalidError
+        With the contract's sentence.
+    """
+    if not provider or external_id is None or external_id == "":
+        raise InvalidError("Missing provider or external_id")
+    if not isinstance(provider, str) or provider not in PROVIDERS:
+        raise InvalidError("Invalid provider. Ensure that all provider names are lowercase.")
+    if not isinstance(external_id, str) or not 1 <= len(external_id) <= 255 or not _is_text(external_id):
+        raise InvalidError("external_id must be a string of 1 to 255 characters")
+    return ConnectionId(provider, external_id)
+
+
+def _is_text(text: str) -> bool:
+    """Tell whether this can be stored: half of a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One connection, with its secret still sealed.
+
+    Attributes
+    ----------
+    authorization
+        Names the act that made it. Whatever was begun under an earlier one must not change this one.
+    version
+        Counts the secrets of this authorization: a rotated refresh token has the next number.
+    secret
+        The sealed refresh token or credentials.
+    api_url
+        Where Jira's ``/rest`` is; without OAuth the same as ``site_url``.
+    expires_at
+        When the consent ends, whatever is done; None without OAuth.
+    invalid
+        Whether Jira has refused it for good: it needs a new authorization.
+    """
+
+    id: ConnectionId
+    kind: Kind
+    authorization: str
+    secret: bytes
+    site_id: str | None
+    site_name: str
+    site_url: str
+    api_url: str
+    deployment: Deployment
+    authorized_at: datetime
+    account: str | None = None
+    version: int = 1
+    last_refreshed_at: datetime | None = None
+    expires_at: datetime | None = None
+    invalid: bool = False
+    selected_project_id: str | None = None
+
+    def is_expired(self, now: datetime) -> bool:
+        return self.expires_at is not None and now >= self.expires_at
+
+    def is_usable(self, now: datetime) -> bool:
+        return not self.invalid and not self.is_expired(now)
+
+    def status(self, now: datetime) -> Status:
+        """Return the word for its state."""
+        if self.invalid:
+            return "invalid"
+        return "expired" if self.is_expired(now) else "valid"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A cached access token, sealed.
+
+    Attributes
+    ----------
+    usable_until
+        Some minutes before its real end, so that whoever gets it can still use it.
+    expires_at
+        Its real end.
+    """
+
+    sealed: bytes
+    usable_until: datetime
+    expires_at: datetime

@@ -1,0 +1,58 @@
+"""What is told about connections: never a secret."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from jobticket import clock
+from jobticket.connections.access import JiraAccess
+from jobticket.connections.api_tokens import account_of, explain
+from jobticket.connections.model import Connection
+from jobticket.errors import RefusalError
+from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError
+
+__all__ = ["summary", "test_connection"]
+
+
+def summary(connection: Connection, now: datetime) -> dict[str, Any]:
+    """Return a connection as the list shows it."""
+    return {
+        "external_id": connection.id.external_id,
+        "provider": connection.id.provider,
+        "kind": connection.kind,
+        "site_name": connection.site_name,
+        "site_url": connection.site_url,
+        "selected_project_id": connection.selected_project_id,
+        "status": connection.status(now),
+        "authorized_at": _time(connection.authorized_at),
+        "last_refreshed_at": _time(connection.last_refreshed_at),
+        "expires_at": _time(connection.expires_at),
+    }
+
+
+def test_connection(access: JiraAccess, connection: Connection, deadline: clock.Deadline) -> dict[str, Any]:
+    """Ask Jira who the connection is.
+
+    Credentials that Jira refuses are marked so, and the mark is taken off once it takes them again. A consent
+    is judged by its refresh alone.
+    """
+    by_credentials = connection.kind != "oauth"
+    try:
+        client = access.unchecked_client(connection, deadline=deadline)
+        account = account_of(client.get("/rest/api/2/myself"))
+    except JiraError as error:
+        if by_credentials and isinstance(error, JiraRefusedCredentialsError):
+            access.store.mark(connection, invalid=True)
+        return {"connected": False, "error": explain(error)}
+    except RefusalError as refusal:
+        return {"connected": False, "error": refusal.message}
+    if account is None:
+        return {"connected": False, "error": "Connection failed: the host does not answer like Jira"}
+    if by_credentials and connection.invalid:
+        access.store.mark(connection, invalid=False)
+    return {"connected": True, "account": account.as_json()}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else clock.iso_milliseconds(moment)

@@ -1,0 +1,260 @@
+"""Connections in their table.
+
+======================  ==============  ======================================================
+pk                      sk              what
+======================  ==============  ======================================================
+``CONNECTION#p#id``     ``CONNECTION``  the connection; its secret sealed
+``CONNECTION#p#id``     ``ACCESS``      its access token, sealed, while there is a good one
+``DATA_KEY#name``       ``DATA_KEY``    a wrapped data key (``vault``)
+======================  ==============  ======================================================
+
+The index ``connections_by_id`` lists connections by external id and holds no secret. ``expires_at`` is the
+table's TTL attribute; a connection keeps its end in ``expires_on``, because an expired one can still be
+asked about.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from boto3.dynamodb.conditions import Attr, ConditionBase, Key
+
+from jobticket import clock
+from jobticket.connections.model import AccessToken, Connection, ConnectionId
+from jobticket.dynamo import ConditionFailedError, Delete, Item, Put, Table, Update, Write
+from jobticket.errors import UnavailableError
+
+__all__ = ["ConnectionPage", "ConnectionStore", "new_authorization"]
+
+INDEX = "connections_by_id"
+LIST_KEY = "CONNECTIONS"
+#: A replacement meets another change of the same connection rarely, and twice in a row hardly ever.
+TRIES = 5
+
+
+def new_authorization() -> str:
+    """Return a name for one act of authorization."""
+    return secrets.token_urlsafe(12)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionPage:
+    """Some connections, without their secrets.
+
+    Attributes
+    ----------
+    last
+        The one after which the next page starts; None on the last page.
+    """
+
+    connections: list[Connection]
+    last: ConnectionId | None
+
+
+class ConnectionStore:
+    """Reads and writes connections.
+
+    Parameters
+    ----------
+    table
+        The connections table.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def get(self, name: ConnectionId) -> Connection | None:
+        """Read a connection."""
+        item = self.table.get(partition(name), "CONNECTION")
+        return None if item is None else connection_of(item)
+
+    def get_with_token(self, name: ConnectionId) -> tuple[Connection | None, AccessToken | None]:
+        """Read a connection and its cached access token in one call, as they stood at one moment."""
+        items = {item["sk"]: item for item in self.table.query(Key("pk").eq(partition(name))).items}
+        connection, token = items.get("CONNECTION"), items.get("ACCESS")
+        return (
+            None if connection is None else connection_of(connection),
+            None if token is None else token_of(token),
+        )
+
+    def get_token(self, name: ConnectionId) -> AccessToken | None:
+        """Read the cached access token alone.
+
+        Whatever ends a connection removes its token in the same transaction: a token that is there is good.
+        """
+        item = self.table.get(partition(name), "ACCESS")
+        return None if item is None else token_of(item)
+
+    def replace(self, connection: Connection) -> Connection:
+        """Write a newly authorized connection over whatever has its name, and return it as written.
+
+        The project that was chosen stays chosen if the site is the same.
+        """
+        for _ in range(TRIES):
+            earlier = self.table.get(partition(connection.id), "CONNECTION")
+            merged = with_project_of(connection, None if earlier is None else connection_of(earlier))
+            writes: list[Write] = [
+                Put(item_of(merged), unchanged(earlier)),
+                Delete(partition(connection.id), "ACCESS"),
+            ]
+            try:
+                self.table.transact(writes, token=secrets.token_hex(16))
+            except ConditionFailedError as failed:
+                if failed.item is not None and failed.item["authorization"] == connection.authorization:
+                    return connection_of(failed.item)
+                continue
+            return merged
+        raise UnavailableError("The connection is being changed by others", retry_after=1)
+
+    def delete(self, name: ConnectionId) -> None:
+        """Remove a connection and its token at once; nothing happens if there is none."""
+        self.table.transact(
+            [Delete(partition(name), "CONNECTION"), Delete(partition(name), "ACCESS")],
+            token=secrets.token_hex(16),
+        )
+
+    def mark(self, connection: Connection, *, invalid: bool) -> None:
+        """Say whether a connection without OAuth is refused, unless it was replaced meanwhile."""
+        write = Update(
+            partition(connection.id),
+            "CONNECTION",
+            set={"status": stored_status(invalid)},
+            condition=Attr("authorization").eq(connection.authorization),
+        )
+        try:
+            self.table.update(write)
+        except ConditionFailedError:
+            return
+
+    def select_project(self, name: ConnectionId, project_id: str | None) -> bool:
+        """Choose the connection's project, or none; tell whether the connection exists."""
+        chosen: Mapping[str, Any] = {} if project_id is None else {"selected_project_id": project_id}
+        write = Update(
+            partition(name),
+            "CONNECTION",
+            set=chosen,
+            remove=() if chosen else ("selected_project_id",),
+            condition=Attr("pk").exists(),
+        )
+        try:
+            self.table.update(write)
+        except ConditionFailedError:
+            return False
+        return True
+
+    def page(self, limit: int, after: ConnectionId | None) -> ConnectionPage:
+        """Read connections by external id, starting after one."""
+        start = None if after is None else {"sk": "CONNECTION", **_keys(after)}
+        page = self.table.query(Key("list_pk").eq(LIST_KEY), index=INDEX, limit=limit, start=start)
+        connections = [connection_of(item) for item in page.items]
+        return ConnectionPage(connections, connections[-1].id if page.next_key and connections else None)
+
+
+def partition(name: ConnectionId) -> str:
+    """Return the partition key of a connection."""
+    return f"CONNECTION#{name}"
+
+
+def _keys(name: ConnectionId) -> Item:
+    return {
+        "pk": partition(name),
+        "list_pk": LIST_KEY,
+        "list_sk": f"{name.external_id}#{name.provider}",
+    }
+
+
+def unchanged(earlier: Item | None) -> ConditionBase:
+    """Return the condition that a connection is still what was read."""
+    if earlier is None:
+        return Attr("pk").not_exists()
+    condition: ConditionBase = Attr("authorization").eq(earlier["authorization"])
+    if "selected_project_id" in earlier:
+        return condition & Attr("selected_project_id").eq(earlier["selected_project_id"])
+    return condition & Attr("selected_project_id").not_exists()
+
+
+def with_project_of(connection: Connection, earlier: Connection | None) -> Connection:
+    """Return the new connection with the earlier one's project, if both are of the same site."""
+    if earlier is None or not same_site(connection, earlier):
+        return connection
+    return replace(connection, selected_project_id=earlier.selected_project_id)
+
+
+def same_site(one: Connection, other: Connection) -> bool:
+    if one.site_id is not None and other.site_id is not None:
+        return one.site_id == other.site_id
+    return one.site_url == other.site_url
+
+
+def item_of(connection: Connection) -> Item:
+    """Return the connection as its item."""
+    item = {
+        **_keys(connection.id),
+        "sk": "CONNECTION",
+        "provider": connection.id.provider,
+        "external_id": connection.id.external_id,
+        "kind": connection.kind,
+        "authorization": connection.authorization,
+        "version": connection.version,
+        "secret": connection.secret,
+        "site_id": connection.site_id,
+        "site_name": connection.site_name,
+        "site_url": connection.site_url,
+        "api_url": connection.api_url,
+        "deployment": connection.deployment,
+        "account": connection.account,
+        "authorized_at": clock.iso_milliseconds(connection.authorized_at),
+        "last_refreshed_at": _text(connection.last_refreshed_at),
+        "expires_on": _text(connection.expires_at),
+        "status": stored_status(connection.invalid),
+        "selected_project_id": connection.selected_project_id,
+    }
+    return {name: value for name, value in item.items() if value is not None}
+
+
+def connection_of(item: Item) -> Connection:
+    """Return an item's connection; what an index leaves out stays empty."""
+    return Connection(
+        id=ConnectionId(item["provider"], item["external_id"]),
+        kind=item["kind"],
+        authorization=item.get("authorization", ""),
+        version=item.get("version", 0),
+        secret=item.get("secret", b""),
+        site_id=item.get("site_id"),
+        site_name=item["site_name"],
+        site_url=item["site_url"],
+        api_url=item.get("api_url", ""),
+        deployment=item.get("deployment", "cloud"),
+        account=item.get("account"),
+        authorized_at=clock.parse_iso(item["authorized_at"]),
+        last_refreshed_at=_moment(item.get("last_refreshed_at")),
+        expires_at=_moment(item.get("expires_on")),
+        invalid=item["status"] == "invalid",
+        selected_project_id=item.get("selected_project_id"),
+    )
+
+
+def stored_status(invalid: bool) -> str:
+    """Return the word that the table keeps: it does not know the time, so it has none for expired."""
+    return "invalid" if invalid else "valid"
+
+
+def token_of(item: Item) -> AccessToken:
+    """Return an item's access token."""
+    return AccessToken(
+        sealed=item["token"],
+        usable_until=clock.parse_iso(item["usable_until"]),
+        expires_at=clock.parse_iso(item["token_expires_at"]),
+    )
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else clock.iso_milliseconds(moment)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else clock.parse_iso(text)

@@ -1,0 +1,176 @@
+"""Secrets at rest: sealed by the application, on top of the table's own encryption.
+
+A secret is sealed with AES-256-GCM under a data key, bound to its connection and field, so that a ciphertext
+copied into another row opens nowhere. Data keys serve one rotation period, not one connection; they lie in
+the connections table wrapped by KMS, and unwrapped in the memory of the containers that needed them. The name
+of the data key stands in front of each ciphertext, so that older ones stay readable after a rotation.
+
+A sealed secret is: version (1 byte), length of the key's name (1), the name, nonce (12), ciphertext and tag.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import boto3
+from boto3.dynamodb.conditions import Attr
+from botocore.config import Config
+
+from jobticket import clock
+from jobticket.dynamo import ConditionFailedError, Table
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from mypy_boto3_kms import KMSClient
+
+    from jobticket.connections.model import ConnectionId
+
+__all__ = ["Vault", "VaultError", "kms_client"]
+
+FORMAT = 1
+NONCE_BYTES = 12
+SORT_KEY = "DATA_KEY"
+PURPOSE = "connections"
+
+
+class VaultError(Exception):
+    """A ciphertext does not belong where it was found, or was changed."""
+
+
+def kms_client() -> KMSClient:
+    """Make the container's KMS client."""
+    return boto3.client(
+        "kms",
+        config=Config(
+            connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
+        ),
+    )
+
+
+class Vault:
+    """Seals and opens secrets.
+
+    Parameters
+    ----------
+    table
+        Where the wrapped data keys lie.
+    kms
+        Gives the KMS client when a data key must be made or unwrapped: most containers never ask.
+    key_arn
+        The KMS key that wraps data keys.
+    now
+        The time: a data key serves one calendar month.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        kms: Callable[[], KMSClient],
+        key_arn: str,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self._table = table
+        self._kms = kms
+        self._key_arn = key_arn
+        self._now = now
+        self._data_keys: dict[str, AESGCM] = {}
+        self._lock = threading.Lock()
+
+    def seal(self, connection: ConnectionId, field: str, secret: str) -> bytes:
+        """Return the secret, encrypted for this field of this connection."""
+        name = data_key_name(self._now(), self._key_arn)
+        data_key = self._data_key(name, make=True)
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        header = bytes((FORMAT, len(name))) + name.encode()
+        ciphertext = data_key.encrypt(nonce, secret.encode(), _bound_to(connection, field, header))
+        return header + nonce + ciphertext
+
+    def open(self, connection: ConnectionId, field: str, sealed: bytes) -> str:
+        """Return the secret that was sealed for this field of this connection.
+
+        Raises
+        ------
+        VaultError
+            If it was sealed for another one, was changed, or its data key is gone.
+        """
+        from cryptography.exceptions import InvalidTag
+
+        header, nonce, ciphertext = _split(sealed)
+        data_key = self._data_key(header[2:].decode("ascii", "replace"), make=False)
+        try:
+            return data_key.decrypt(nonce, ciphertext, _bound_to(connection, field, header)).decode()
+        except InvalidTag:
+            raise VaultError(f"the {field} of a connection cannot be opened") from None
+
+    def _data_key(self, name: str, *, make: bool) -> AESGCM:
+        with self._lock:
+            if name not in self._data_keys:
+                self._data_keys[name] = _cipher(self._fetch(name, make=make))
+            return self._data_keys[name]
+
+    def _fetch(self, name: str, *, make: bool) -> bytes:
+        item = self._table.get(f"DATA_KEY#{name}", SORT_KEY)
+        if item is None and make:
+            return self._make(name)
+        if item is None:
+            raise VaultError(f"the data key {name} does not exist")
+        return self._unwrap(name, item["wrapped"], item["kms_key"])
+
+    def _make(self, name: str) -> bytes:
+        made = self._kms().generate_data_key(
+            KeyId=self._key_arn, KeySpec="AES_256", EncryptionContext=_context(name)
+        )
+        pk = f"DATA_KEY#{name}"
+        item = {
+            "pk": pk,
+            "sk": SORT_KEY,
+            "wrapped": made["CiphertextBlob"],
+            "kms_key": self._key_arn,
+            "created_at": clock.iso_milliseconds(self._now()),
+        }
+        try:
+            self._table.put(item, Attr("pk").not_exists())
+        except ConditionFailedError as failed:
+            # Another container was quicker. Its key counts, or this one's ciphertexts could not be opened.
+            winner = failed.item or self._table.get(pk, SORT_KEY) or {}
+            return self._unwrap(name, winner["wrapped"], winner["kms_key"])
+        return made["Plaintext"]
+
+    def _unwrap(self, name: str, wrapped: bytes, key_arn: str) -> bytes:
+        # The row names the KMS key, and the function's role decides which it may be.
+        answer = self._kms().decrypt(KeyId=key_arn, CiphertextBlob=wrapped, EncryptionContext=_context(name))
+        return answer["Plaintext"]
+
+
+def data_key_name(now: datetime, key_arn: str) -> str:
+    """Return the name of the data key of a moment: another month or another KMS key, another data key."""
+    return f"{now:%Y-%m}-{hashlib.sha256(key_arn.encode()).hexdigest()[:8]}"
+
+
+def _context(name: str) -> dict[str, str]:
+    return {"purpose": PURPOSE, "data_key": name}
+
+
+def _cipher(key: bytes) -> AESGCM:
+    # Not at the top: most functions that can reach a connection rarely do, and this import costs their start.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key)
+
+
+def _split(sealed: bytes) -> tuple[bytes, bytes, bytes]:
+    start = 2 + sealed[1] if len(sealed) > 1 else 0
+    if start == 0 or sealed[0] != FORMAT or len(sealed) <= start + NONCE_BYTES:
+        raise VaultError("not a sealed secret")
+    return sealed[:start], sealed[start : start + NONCE_BYTES], sealed[start + NONCE_BYTES :]
+
+
+def _bound_to(connection: ConnectionId, field: str, header: bytes) -> bytes:
+    """Return the associated data: parts with their lengths, so that no two places share one."""
+    parts = (header, connection.provider.encode(), connection.external_id.encode(), field.encode())
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)

@@ -1,0 +1,469 @@
+"""The one Jira client: every call of the product to Jira goes through here.
+
+It knows transport, not Jira's operations: a path's template and its values go in, JSON comes out::
+
+    client.get("/rest/api/2/issue/{issue}", issue=key, params={"fields": "summary,description"})
+    client.put("/rest/api/2/issue/{issue}", issue=key, json={"fields": {"description": text}})
+    client.post("/rest/api/2/issue/{issue}/comment", issue=key, json={"body": text})
+    client.delete("/rest/api/2/issue/{issue}", issue=key)
+
+What holds for every call:
+
+* Values are checked (``jobticket.jira.keys``) and encoded into the path; nothing leaves the client's site.
+* The whole of it, pauses and repeats included, ends by the client's deadline.
+* GET and DELETE are repeated after 502, 503, 504, time-outs and broken connections. POST and PUT are not,
+  unless the caller says ``repeatable=True`` or the request certainly never reached Jira. A 429 was not
+  carried out: after its pause, any method is tried again.
+* A 401 renews the credential once, where it can be renewed, and repeats the call once.
+* Anything else is an error of ``jobticket.jira.errors``, which never holds a secret.
+
+Use ``JiraAccess.client_for`` (``jobticket.connections.access``) to get one for a connection.
+"""
+
+from __future__ import annotations
+
+import json as json_text
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Literal
+from urllib.parse import quote
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
+
+from jobticket import clock
+from jobticket.clock import Deadline
+from jobticket.jira import keys, limits, redaction
+from jobticket.jira.errors import (
+    JiraAddressRefusedError,
+    JiraError,
+    JiraForbiddenError,
+    JiraMalformedAnswerError,
+    JiraNotFoundError,
+    JiraRateLimitedError,
+    JiraRefusedCredentialsError,
+    JiraStatusError,
+    JiraTimeoutError,
+    JiraUnreachableError,
+)
+from jobticket.jira.limits import BACKOFF_SECONDS, QUOTA_SECONDS, RateLimits, Scope
+from jobticket.jira.session import AddressRefusedError, bounded
+
+__all__ = ["Credential", "Deployment", "JiraClient", "Pace", "Site"]
+
+Deployment = Literal["cloud", "data_center"]
+
+CONNECT_SECONDS = 3.05
+READ_SECONDS = 15.0
+#: Less than this is too little to start a call with.
+LEAST_SECONDS = 0.05
+#: No page that the product asks for comes near; it keeps a hostile answer out of the memory.
+LONGEST_ANSWER = 24 * 1024 * 1024
+CHUNK = 64 * 1024
+MOST_TRIES = 4
+#: Pauses that Jira asks for are no fault of the call: only the deadline ends them, and this, to be sure.
+MOST_LIMITED_TRIES = 8
+
+#: What is repeated: a gateway's trouble, not Jira's own 500.
+TRANSIENT = frozenset({502, 503, 504})
+IDEMPOTENT = frozenset({"GET", "DELETE"})
+
+_placeholder = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The Jira that a client speaks to.
+
+    Attributes
+    ----------
+    api_url
+        What ``/rest/…`` is put after; without a slash at the end.
+    browse_url
+        Where people see it: links are ``{browse_url}/browse/{key}``.
+    deployment
+        ``cloud`` or ``data_center``.
+    quota_key
+        The same for all sites that share one rate limit.
+    """
+
+    api_url: str
+    browse_url: str
+    deployment: Deployment
+    quota_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What Jira is shown.
+
+    Attributes
+    ----------
+    authorization
+        The value of the ``Authorization`` header.
+    renew
+        Called once after a 401; returns a fresh credential, or raises what the caller shall see. None where
+        there is nothing to renew.
+    secrets
+        What must never be repeated to anybody, even if Jira does.
+    """
+
+    authorization: str = field(repr=False)
+    renew: Callable[[], Credential] | None = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Time and chance, so that a test needs neither."""
+
+    sleep: Callable[[float], None] = time.sleep
+    random: Callable[[], float] = random.random
+
+
+class JiraClient:
+    """Calls one site with one credential. Threads may share it.
+
+    Parameters
+    ----------
+    session
+        The container's session (``jobticket.jira.session.new_session``).
+    site
+        Where to.
+    credential
+        As whom.
+    deadline
+        When everything that is done with this client must have ended.
+    rate_limits
+        What the container knows of Jira's limits.
+    """
+
+    def __init__(
+        self,
+        session: requests.Session,
+        site: Site,
+        credential: Credential,
+        *,
+        deadline: Deadline,
+        rate_limits: RateLimits | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self.site = site
+        self.deadline = deadline
+        self._session = session
+        self._credential = credential
+        self._renewal = threading.Lock()
+        self._rate_limits = rate_limits or RateLimits(deadline.monotonic)
+        self._pace = pace or Pace()
+
+    @property
+    def deployment(self) -> Deployment:
+        """Whether this is a Cloud site or a Data Center."""
+        return self.site.deployment
+
+    @property
+    def is_cloud(self) -> bool:
+        return self.site.deployment == "cloud"
+
+    def browse_url(self, key: str) -> str:
+        """Return where people see an issue."""
+        return f"{self.site.browse_url}/browse/{quote(key, safe='')}"
+
+    def get(self, template: str, *, params: Mapping[str, Any] | None = None, **values: object) -> Any:
+        """Read; return the JSON of the answer."""
+        return self._request("GET", template, values, params, None, repeatable=True)
+
+    def post(
+        self,
+        template: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        repeatable: bool = False,
+        **values: object,
+    ) -> Any:
+        """Send; return the JSON of the answer, None if it has no body.
+
+        Parameters
+        ----------
+        repeatable
+            That sending it twice does what sending it once does: a search, a bulk read, an upsert.
+        """
+        return self._request("POST", template, values, params, json, repeatable=repeatable)
+
+    def put(
+        self,
+        template: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        repeatable: bool = False,
+        **values: object,
+    ) -> Any:
+        """Replace; return the JSON of the answer, None if it has no body.
+
+        Not repeated by itself: between two tries somebody may have written something newer.
+        """
+        return self._request("PUT", template, values, params, json, repeatable=repeatable)
+
+    def delete(self, template: str, *, params: Mapping[str, Any] | None = None, **values: object) -> Any:
+        """Delete. See ``JiraStatusError.after_lost_answer`` for a 404 to a repeated call."""
+        return self._request("DELETE", template, values, params, None, repeatable=True)
+
+    def _request(
+        self,
+        method: str,
+        template: str,
+        values: Mapping[str, object],
+        params: Mapping[str, Any] | None,
+        body: Any,
+        *,
+        repeatable: bool,
+    ) -> Any:
+        call = _Call(method, self.site.api_url + fill(template, values), params, body, repeatable)
+        scope = Scope(
+            self.site.quota_key, self.site.api_url, f"{method} {template}", _written(method, values)
+        )
+        progress = _Progress()
+        while True:
+            self._await_limits(scope)
+            credential = self._credential
+            try:
+                return self._send(call, credential)
+            except JiraError as error:
+                progress.mark(error)
+                self._prepare_repeat(error, call, scope, credential, progress)
+
+    def _prepare_repeat(
+        self, error: JiraError, call: _Call, scope: Scope, credential: Credential, progress: _Progress
+    ) -> None:
+        """Do what must be done before the call is sent again, or raise its error."""
+        if isinstance(error, JiraRefusedCredentialsError):
+            if progress.renewed or not self._renew(credential):
+                raise error
+            progress.renewed = True
+        elif isinstance(error, JiraRateLimitedError):
+            progress.limited += 1
+            self._rate_limits.note(scope, error.limit, _limit_seconds(error, progress.limited))
+            if progress.limited >= MOST_LIMITED_TRIES:
+                raise error
+        else:
+            progress.failures += 1
+            if progress.failures >= MOST_TRIES or not may_repeat(error, repeatable=call.repeatable):
+                raise error
+            self._pause_after(error, progress.failures)
+
+    def _send(self, call: _Call, credential: Credential) -> Any:
+        # What can be repeated is not given all the time there is; a write whose answer is lost is worse than
+        # a slow one.
+        left = self.deadline.sooner(READ_SECONDS) if call.repeatable else self.deadline
+        if left.left() < LEAST_SECONDS:
+            raise JiraTimeoutError("Jira did not answer in time")
+        try:
+            with bounded(left), self._open(call, credential, left.left()) as answer:
+                content = _read(answer)
+        except AddressRefusedError:
+            raise JiraAddressRefusedError(
+                "Jira's host leads to an address that this deployment does not connect to"
+            ) from None
+        except requests.RequestException as error:
+            # The cause is cut off: a log of it would show the URL and its query.
+            raise _transport_error(error) from None
+        return _evaluate(answer, content, credential.secrets)
+
+    def _open(self, call: _Call, credential: Credential, left: float) -> requests.Response:
+        headers = {"Authorization": credential.authorization}
+        data = None
+        if call.body is not None:
+            headers["Content-Type"] = "application/json"
+            data = json_text.dumps(call.body, separators=(",", ":")).encode()
+        return self._session.request(
+            call.method,
+            call.url,
+            params=call.params,
+            data=data,
+            headers=headers,
+            timeout=(min(CONNECT_SECONDS, left), left),
+            allow_redirects=False,
+            stream=True,
+        )
+
+    def _renew(self, refused: Credential) -> bool:
+        """Get a fresh credential unless another thread has done so; tell whether there is one."""
+        with self._renewal:
+            if self._credential is not refused:
+                return True
+            if refused.renew is None:
+                return False
+            self._credential = refused.renew()
+            return True
+
+    def _await_limits(self, scope: Scope) -> None:
+        seconds, reason = self._rate_limits.pause(scope)
+        if seconds <= 0:
+            return
+        spare = self.deadline.left() - LEAST_SECONDS - seconds
+        if spare <= 0:
+            raise JiraRateLimitedError("Too Many Requests", retry_after=seconds, limit=reason)
+        # Never earlier than asked, and not everybody at the same moment.
+        self._pace.sleep(seconds + self._pace.random() * min(spare, 0.25 + 0.2 * seconds))
+
+    def _pause_after(self, error: JiraError, failures: int) -> None:
+        pause = self._pace.random() * BACKOFF_SECONDS * 2**failures
+        if isinstance(error, JiraStatusError) and error.retry_after is not None:
+            pause += error.retry_after
+        if pause + LEAST_SECONDS >= self.deadline.left():
+            raise error
+        self._pace.sleep(pause)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    method: str
+    url: str
+    params: Mapping[str, Any] | None
+    body: Any
+    repeatable: bool
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What has become of a call so far."""
+
+    failures: int = 0
+    limited: int = 0
+    renewed: bool = False
+    lost_answer: bool = False
+
+    def mark(self, error: JiraError) -> None:
+        """Tell the error of earlier tries whose outcome is unknown, and remember this one."""
+        if isinstance(error, JiraStatusError):
+            error.after_lost_answer = self.lost_answer
+        self.lost_answer = self.lost_answer or error.outcome_unknown
+        error.outcome_unknown = self.lost_answer
+
+
+def fill(template: str, values: Mapping[str, object]) -> str:
+    """Put values into a path's template, checked and encoded.
+
+    Raises
+    ------
+    MalformedKeyError
+        If a value has not the form of what it stands for, or would change the path.
+    """
+    if not template.startswith("/rest/") or set(_placeholder.findall(template)) != values.keys():
+        raise LookupError(f"the values do not fit {template}")
+
+    def encoded(match: re.Match[str]) -> str:
+        name = match.group(1)
+        value = keys.check(name, str(values[name]))
+        # Encoding leaves dots as they are, and a segment of dots is a step upwards.
+        if value in {"", ".", ".."}:
+            raise keys.MalformedKeyError(f"{name} cannot stand in a path")
+        return quote(value, safe="")
+
+    return _placeholder.sub(encoded, template)
+
+
+def may_repeat(error: JiraError, *, repeatable: bool) -> bool:
+    """Tell whether a call that failed so may be sent again."""
+    if isinstance(error, JiraAddressRefusedError):
+        return False
+    if isinstance(error, JiraStatusError):
+        return repeatable and error.status in TRANSIENT
+    if isinstance(error, JiraUnreachableError | JiraTimeoutError):
+        return repeatable or not error.outcome_unknown
+    return False
+
+
+def _written(method: str, values: Mapping[str, object]) -> str | None:
+    issue = values.get("issue", values.get("key"))
+    return None if method == "GET" or issue is None else str(issue)
+
+
+def _limit_seconds(error: JiraRateLimitedError, tries: int) -> float:
+    if error.retry_after is not None:
+        return error.retry_after
+    brief = error.limit in limits.BRIEF
+    return float((BACKOFF_SECONDS if brief else QUOTA_SECONDS) * 2**tries / 2)
+
+
+def _read(answer: requests.Response) -> bytes:
+    """Read an answer's body, as far as it is bearable."""
+    content = bytearray()
+    for chunk in answer.iter_content(CHUNK):
+        content += chunk
+        if len(content) > LONGEST_ANSWER:
+            raise JiraMalformedAnswerError("Jira's answer is too long", outcome_unknown=True)
+    return bytes(content)
+
+
+def _transport_error(error: requests.RequestException) -> JiraError:
+    cause = error.args[0] if error.args else None
+    cause = getattr(cause, "reason", None) or cause
+    if isinstance(error, requests.exceptions.SSLError):
+        return JiraUnreachableError("Jira could not be reached: its TLS certificate is not valid")
+    if isinstance(cause, NewConnectionError):
+        return JiraUnreachableError("Jira could not be reached")
+    if isinstance(error, requests.ConnectTimeout) or isinstance(cause, ConnectTimeoutError):
+        return JiraTimeoutError("Jira could not be reached in time")
+    if isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError):
+        return JiraTimeoutError("Jira did not answer in time", outcome_unknown=True)
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return JiraMalformedAnswerError("Jira's answer could not be read", outcome_unknown=True)
+    if isinstance(error, ValueError) and not isinstance(error, requests.ConnectionError):
+        return JiraUnreachableError("Jira's URL is not valid")
+    return JiraUnreachableError("The connection to Jira was lost", outcome_unknown=True)
+
+
+def _evaluate(answer: requests.Response, content: bytes, secrets: tuple[str, ...]) -> Any:
+    """Return the JSON of a good answer, raise the error of another."""
+    if not 200 <= answer.status_code < 300:
+        raise _status_error(answer, _json_or_none(content), secrets)
+    if not content.strip():
+        return None
+    try:
+        return json_text.loads(content)
+    except (ValueError, RecursionError):
+        # An HTML page with status 200 is a login page or a proxy's: whatever it is, it is not Jira.
+        raise JiraMalformedAnswerError("Jira's answer is not JSON", outcome_unknown=True) from None
+
+
+def _json_or_none(content: bytes) -> Any:
+    try:
+        return json_text.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _status_error(answer: requests.Response, body: Any, secrets: tuple[str, ...]) -> JiraStatusError:
+    status = answer.status_code
+    reason = _reason(status, answer.reason, secrets)
+    messages = redaction.messages(body, secrets)
+    errors = redaction.field_errors(body, secrets)
+    wait = limits.retry_after(answer.headers, clock.now())
+    if status == 429:
+        limit = redaction.redact(answer.headers.get("RateLimit-Reason", ""), secrets) or None
+        return JiraRateLimitedError(
+            reason, limit=limit, retry_after=wait, messages=messages, field_errors=errors
+        )
+    kind = _KINDS.get(status, JiraStatusError)
+    return kind(status, reason, messages=messages, field_errors=errors, retry_after=wait)
+
+
+_KINDS: dict[int, type[JiraStatusError]] = {
+    401: JiraRefusedCredentialsError,
+    403: JiraForbiddenError,
+    404: JiraNotFoundError,
+}
+_PHRASES = {int(status): status.phrase for status in HTTPStatus}
+
+
+def _reason(status: int, given: str | None, secrets: tuple[str, ...]) -> str:
+    said = redaction.redact(given or "", secrets)[:80]
+    return said or _PHRASES.get(status, "")

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import requests
+
+from jobticket.clock import Deadline
+from jobticket.jira.addresses import AddressPolicy
+from jobticket.jira.client import Credential, JiraClient, Pace, Site
+from jobticket.jira.limits import RateLimits
+from jobticket.jira.session import new_session
+from tests.unit.jira.wire import WireJira, serving
+
+
+@dataclass
+class Clock:
+    """Time that passes only in sleeps."""
+
+    now: float = 1000.0
+    slept: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with new_session(AddressPolicy(allow_loopback=True)) as session:
+        yield session
+
+
+@pytest.fixture
+def jira() -> Iterator[WireJira]:
+    with serving() as jira:
+        yield jira
+
+
+MakeClient = Callable[..., JiraClient]
+
+
+@pytest.fixture
+def make_client(session: requests.Session, jira: WireJira, clock: Clock) -> MakeClient:
+    """Make a client on the test's clock; its sockets still time out by the real one."""
+
+    def make(
+        *,
+        seconds: float = 25.0,
+        credential: Credential | None = None,
+        rate_limits: RateLimits | None = None,
+        real_time: bool = False,
+    ) -> JiraClient:
+        return JiraClient(
+            session,
+            Site(jira.url, "https://browse.example", "cloud", "quota"),
+            credential or Credential("Basic dXNlcjpzZWNyZXQtdG9rZW4=", secrets=("secret-token",)),
+            deadline=Deadline.after(seconds) if real_time else Deadline.after(seconds, clock.monotonic),
+            rate_limits=rate_limits,
+            pace=Pace(clock.sleep, lambda: 0.5),
+        )
+
+    return make
