@@ -10,6 +10,7 @@
     ├── ConflictError           409  it does not fit the present state
     ├── TooLargeError           413  the answer would not fit
     ├── UnprocessableError      422  it contradicts an earlier request
+    ├── LimitedError            429  a rate limit of Jira's lasts longer than the call can wait
     ├── UpstreamError           502  Jira refused or could not be reached
     ├── UnavailableError        503  for the moment; try again
     └── TimedOutError           504  Jira did not answer in time
@@ -26,6 +27,7 @@ __all__ = [
     "ConflictError",
     "ForbiddenError",
     "InvalidError",
+    "LimitedError",
     "NotFoundError",
     "RefusalError",
     "TimedOutError",
@@ -87,6 +89,10 @@ class TooLargeError(RefusalError):
 
 class UnprocessableError(RefusalError):
     status = 422
+
+
+class LimitedError(RefusalError):
+    status = 429
 
 
 class UpstreamError(RefusalError):
