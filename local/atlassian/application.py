@@ -18,7 +18,7 @@ from local.atlassian.routing import Answer, JiraError
 
 Work = Callable[[Emulator, Request], Answer]
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 _NO_FAULT = Fault(times=None)
 _SIZE_LIMIT = 32 * 1024 * 1024
 

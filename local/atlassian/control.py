@@ -38,6 +38,8 @@ class _BoardSpec(BaseModel):
 
     name: str
     type: str = "scrum"
+    # Sprints of other boards that this one shows too.
+    sprint_ids: list[int] = []
 
 
 class _SprintSpec(BaseModel):
@@ -153,7 +155,10 @@ def _create_boards(site: Site, project: Project, bulk: _Bulk) -> list[int]:
     specs = bulk.boards
     if isinstance(specs, int):
         specs = [_BoardSpec(name=f"{project.key} board {number}") for number in range(1, specs + 1)]
-    made = [site.add_board(Board(site.next_id("board"), each.name, each.type, project.id)) for each in specs]
+    made = [
+        site.add_board(Board(site.next_id("board"), each.name, each.type, project.id, each.sprint_ids))
+        for each in specs
+    ]
     return [board.id for board in made]
 
 

@@ -37,9 +37,12 @@ def running(port: int = 0, *, data_dir: Path | None = None, **controls: object) 
     thread.start()
     try:
         ready.wait(timeout=30)
+        if loop.is_closed():
+            raise RuntimeError("The emulated Atlassian did not start.")
         yield base_url
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
         thread.join(timeout=30)
 
 
