@@ -3,6 +3,9 @@
 A key is claimed before the work starts. The record of the answer commits together with the effect, in the
 same transaction, so that a crash leaves either both or neither. A claim whose holder died can be taken over
 once its lease has run out.
+
+An effect outside the database (:class:`OutsideEffect`) is remembered before it is tried. As long as nobody
+knows what became of it, the claim is handed on, never forgotten: whoever repeats the request finds out first.
 """
 
 from __future__ import annotations
@@ -11,9 +14,9 @@ import gzip
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
@@ -26,7 +29,7 @@ from jobticket.errors import ConflictError, InvalidError, RefusalError, Unproces
 from jobticket.observability import logger
 from jobticket.web.api import Answer, Request
 
-__all__ = ["KEPT", "LEASE", "Claim", "keep", "once"]
+__all__ = ["KEPT", "LEASE", "Claim", "OutsideEffect", "keep", "once"]
 
 #: How long a first answer is given again.
 KEPT = timedelta(hours=24)
@@ -46,12 +49,15 @@ class Claim:
         The record's partition key; None when the request came without a key.
     taken_over
         Whether an earlier holder died at this work, so that its effect may exist outside the database.
+    settles_at
+        Until when the effect of an earlier try may still come to light, if one was tried and never settled.
     """
 
     pk: str | None
     owner: str
     now: datetime
     taken_over: bool = False
+    settles_at: datetime | None = None
 
     def record(self, answer: Answer) -> list[Update]:
         """Return the write that keeps the answer, for the transaction that has the effect.
@@ -70,7 +76,7 @@ class Claim:
                     "answer": gzip.compress(_json(answer.body), mtime=0),
                     "expires_at": clock.epoch(self.now + KEPT),
                 },
-                remove=["lease_until"],
+                remove=["lease_until", "settles_at"],
                 condition=Attr("owner").eq(self.owner),
             )
         ]
@@ -81,11 +87,71 @@ class Claim:
         return None if self.pk is None else self.pk.removeprefix("IDEMPOTENCY#")
 
 
-def once(request: Request, table: Table, now: datetime, work: Callable[[Claim], Answer]) -> Answer:
+class OutsideEffect:
+    """The memory of an effect that no transaction of the database covers.
+
+    Parameters
+    ----------
+    table
+        Where the claim is.
+    claim
+        The claim; one without a key has no memory, and every method does nothing.
+    """
+
+    def __init__(self, table: Table, claim: Claim) -> None:
+        self._table = table
+        self._claim = claim
+
+    @property
+    def mark(self) -> str | None:
+        """A stable name to recognise the effect by; None without a key."""
+        return self._claim.mark
+
+    @property
+    def settles_at(self) -> datetime | None:
+        """Until when the effect of an earlier try may still come to light."""
+        return self._claim.settles_at
+
+    def begin(self, settles_at: datetime) -> None:
+        """Remember, before it is tried, that the effect may exist, and until when it may come to light.
+
+        Raises
+        ------
+        ConflictError
+            If the claim was taken over meanwhile.
+        """
+        self._note(set_={"settles_at": clock.epoch(settles_at)})
+
+    def undone(self) -> None:
+        """Remember that there is certainly no effect."""
+        self._note(remove=["settles_at"])
+
+    def _note(self, set_: dict[str, Any] | None = None, remove: Sequence[str] = ()) -> None:
+        if self._claim.pk is None:
+            return
+        condition = Attr("owner").eq(self._claim.owner) & Attr("state").eq("under way")
+        try:
+            self._table.update(
+                Update(self._claim.pk, SORT_KEY, set=set_ or {}, remove=remove, condition=condition)
+            )
+        except ConditionFailedError:
+            raise ConflictError("A request with this Idempotency-Key is under way", retry_after=1) from None
+
+
+def once(
+    request: Request,
+    table: Table,
+    now: datetime,
+    work: Callable[[Claim], Answer],
+    *,
+    route: str | None = None,
+) -> Answer:
     """Do the work unless this key's work was done before; then give the first answer again.
 
     Parameters
     ----------
+    route
+        What the key is for, where several routes do the same; else the request's own.
     work
         Takes the claim and must commit ``claim.record(answer)`` together with its effect. It may leave that
         out (an answer without an effect, such as ``{success: false}``): then the key stays free.
@@ -105,7 +171,7 @@ def once(request: Request, table: Table, now: datetime, work: Callable[[Claim], 
         return work(Claim(None, owner, now))
     if not 1 <= len(key) <= 255:
         raise InvalidError("Idempotency-Key must have 1 to 255 characters")
-    pk = "IDEMPOTENCY#" + _digest(request.caller.name, request.method, request.route, key)
+    pk = "IDEMPOTENCY#" + _digest(request.caller.name, request.method, route or request.route, key)
     claim = _claim(table, Claim(pk, owner, now), _fingerprint(request))
     if isinstance(claim, Answer):
         return claim
@@ -150,12 +216,16 @@ def _take_over(table: Table, claim: Claim, record: Item, earlier: Item) -> Claim
     left = earlier.get("lease_until", 0) - clock.epoch(claim.now)
     if left > 0:
         raise ConflictError("A request with this Idempotency-Key is under way", retry_after=left)
+    settles_at = earlier.get("settles_at")
+    if settles_at is not None:
+        record = {**record, "settles_at": settles_at}
     try:
         table.put(record, Attr("owner").eq(earlier.get("owner")) & Attr("state").eq("under way"))
     except ConditionFailedError as failed:
         if not (failed.item and failed.item.get("owner") == claim.owner):
             raise ConflictError("A request with this Idempotency-Key is under way", retry_after=1) from None
-    return Claim(claim.pk, claim.owner, claim.now, taken_over=True)
+    moment = None if settles_at is None else datetime.fromtimestamp(settles_at, UTC)
+    return Claim(claim.pk, claim.owner, claim.now, taken_over=True, settles_at=moment)
 
 
 def _release(table: Table, claim: Claim) -> None:
