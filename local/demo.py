@@ -183,6 +183,7 @@ def _answer_of(response: requests.Response) -> Json:
 def _session() -> requests.Session:
     session = requests.Session()
     session.trust_env = False  # no proxy of the environment between this and the loopback address
+    session.headers["Accept-Encoding"] = "identity"  # as the printed lines have it
     return session
 
 

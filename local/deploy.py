@@ -15,7 +15,7 @@ from local.errors import LocalStackError
 from local.fixups import apply_what_deployment_leaves_out
 from local.packages import upload_code
 from local.settings import Settings
-from local.template import load_template
+from local.template import load_template, resources_of_type
 
 __all__ = ["STACK", "Deployed", "deploy"]
 
@@ -31,6 +31,7 @@ class Deployed:
 
     api_id: str
     outputs: Mapping[str, str]
+    functions: frozenset[str]  # the template's names
 
 
 def deploy(aws: Aws, settings: Settings) -> Deployed:
@@ -41,7 +42,11 @@ def deploy(aws: Aws, settings: Settings) -> Deployed:
     cloudformation = aws.client("cloudformation")
     _create_or_update(cloudformation, json.dumps(template, separators=(",", ":")), parameters)
     apply_what_deployment_leaves_out(aws, template, STACK)
-    return Deployed(_physical_id(cloudformation, "Api"), _outputs(cloudformation))
+    return Deployed(
+        _physical_id(cloudformation, "Api"),
+        _outputs(cloudformation),
+        frozenset(resources_of_type(template, "AWS::Serverless::Function")),
+    )
 
 
 def _parameters(template: dict[str, Any], settings: Settings) -> list[dict[str, str]]:
