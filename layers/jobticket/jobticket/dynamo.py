@@ -45,6 +45,9 @@ Item = dict[str, Any]
 #: How long a transaction is tried again that only met other transactions on the same counters.
 CONFLICT_PATIENCE_SECONDS = 15.0
 
+#: DynamoDB reads so many items at once.
+LARGEST_BATCH = 100
+
 #: Reasons that say nothing about the request: the same one may succeed a moment later.
 TRANSIENT_REASONS = frozenset(
     {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None", ""}
@@ -248,6 +251,19 @@ class Table:
             TableName=self.name, Key=_key(pk, sk), **parameters, **expression.parameters()
         )
         return _deserialize(answer["Item"]) if "Item" in answer else None
+
+    def get_all(self, keys: Sequence[tuple[str, str]]) -> Iterator[Item]:
+        """Read the items of these keys that exist, in any order."""
+        for start in range(0, len(keys), LARGEST_BATCH):
+            yield from self._get_batch([_key(*key) for key in keys[start : start + LARGEST_BATCH]])
+
+    def _get_batch(self, keys: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
+        wanted: Any = {self.name: {"Keys": keys, "ConsistentRead": True}}
+        while wanted:
+            # A batch of more than 16 MB comes in parts; each makes progress, so this ends.
+            answer = self._client.batch_get_item(RequestItems=wanted)
+            yield from map(_deserialize, answer["Responses"].get(self.name, ()))
+            wanted = answer.get("UnprocessedKeys")
 
     def put(self, item: Item, condition: ConditionBase | None = None) -> None:
         """Write one whole item.
