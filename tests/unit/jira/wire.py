@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -102,8 +103,11 @@ def _read_request(connection: socket.socket) -> Sent | None:
     return Sent(method, target, headers, body)
 
 
-def _serve(jira: WireJira, connection: socket.socket) -> None:
-    with connection, contextlib.suppress(OSError):
+def _serve(jira: WireJira, plain: socket.socket, tls: ssl.SSLContext | None) -> None:
+    with (
+        contextlib.suppress(OSError),
+        plain if tls is None else tls.wrap_socket(plain, server_side=True) as connection,
+    ):
         while True:
             request = _read_request(connection)
             if request is None:
@@ -115,10 +119,11 @@ def _serve(jira: WireJira, connection: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def serving(host: str = "127.0.0.1") -> Iterator[WireJira]:
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[WireJira]:
     """Serve on a free port; the test fills in ``acts``, one a request."""
-    listener = socket.create_server((host, 0))
-    jira = WireJira(f"http://{host}:{listener.getsockname()[1]}", [])
+    listener = socket.create_server(("127.0.0.1", 0))
+    origin = "http://127.0.0.1" if tls is None else "https://localhost"
+    jira = WireJira(f"{origin}:{listener.getsockname()[1]}", [])
 
     def accept() -> None:
         while True:
@@ -127,7 +132,7 @@ def serving(host: str = "127.0.0.1") -> Iterator[WireJira]:
             except OSError:
                 return
             jira.connections += 1
-            threading.Thread(target=_serve, args=(jira, connection), daemon=True).start()
+            threading.Thread(target=_serve, args=(jira, connection, tls), daemon=True).start()
 
     thread = threading.Thread(target=accept, daemon=True)
     thread.start()

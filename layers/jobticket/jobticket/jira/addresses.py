@@ -40,7 +40,8 @@ PRIVATE = (
 
 IPV4_COMPATIBLE = IPv6Network("::/96")
 NAT64 = IPv6Network("64:ff9b::/96")
-SITE_LOCAL = IPv6Network("fec0::/10")
+#: What is assigned for the public internet. Everything outside has some other meaning, known or yet to come.
+GLOBAL_UNICAST = IPv6Network("2000::/3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class AddressPolicy:
             return self.allow_loopback
         if any(address in network for network in PRIVATE if network.version == address.version):
             return self.allow_private
-        return address.is_global and not (address.version == 6 and address in SITE_LOCAL)
+        return address.is_global and (address.version == 4 or address in GLOBAL_UNICAST)
 
 
 def _meant(address: Address) -> Iterator[Address]:

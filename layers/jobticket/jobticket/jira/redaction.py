@@ -14,7 +14,7 @@ HIDDEN = "[hidden]"
 
 _CREDENTIALS = re.compile(
     r"""(?xi)
-    \b(?:bearer|basic)\s+[\w.~+/=-]{8,}                  # an Authorization header
+    \b(?:bearer|basic)\s+(?=[\w.~+/=-]*[\d=+/_])[\w.~+/=-]{8,}  # an Authorization header, not a sentence
     | \beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?                   # a JSON web token
     | \bAT[A-Z]{2}[\w+/=-]{20,}                          # an Atlassian API token
     | (?<=_token)["'\s:=]+[^\s"'&,}]{6,}                 # access_token=…, "refresh_token": "…"
