@@ -34,7 +34,6 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
 from jobticket import clock
 from jobticket.clock import Deadline
@@ -52,19 +51,14 @@ from jobticket.jira.errors import (
     JiraUnreachableError,
 )
 from jobticket.jira.limits import BACKOFF_SECONDS, QUOTA_SECONDS, RateLimits, Scope
-from jobticket.jira.session import AddressRefusedError, bounded
+from jobticket.jira.transport import LEAST_SECONDS, HttpAnswer, send
 
 __all__ = ["Credential", "Deployment", "JiraClient", "Pace", "Site"]
 
 Deployment = Literal["cloud", "data_center"]
 
-CONNECT_SECONDS = 3.05
+#: What a call that can be repeated may take, before it is.
 READ_SECONDS = 15.0
-#: Less than this is too little to start a call with.
-LEAST_SECONDS = 0.05
-#: No page that the product asks for comes near; it keeps a hostile answer out of the memory.
-LONGEST_ANSWER = 24 * 1024 * 1024
-CHUNK = 64 * 1024
 MOST_TRIES = 4
 #: Pauses that Jira asks for are no fault of the call: only the deadline ends them, and this, to be sure.
 MOST_LIMITED_TRIES = 8
@@ -262,36 +256,21 @@ class JiraClient:
         # What can be repeated is not given all the time there is; a write whose answer is lost is worse than
         # a slow one.
         left = self.deadline.sooner(READ_SECONDS) if call.repeatable else self.deadline
-        if left.left() < LEAST_SECONDS:
-            raise JiraTimeoutError("Jira did not answer in time")
-        try:
-            with bounded(left), self._open(call, credential, left.left()) as answer:
-                content = _read(answer)
-        except AddressRefusedError:
-            raise JiraAddressRefusedError(
-                "Jira's host leads to an address that this deployment does not connect to"
-            ) from None
-        except requests.RequestException as error:
-            # The cause is cut off: a log of it would show the URL and its query.
-            raise _transport_error(error) from None
-        return _evaluate(answer, content, credential.secrets)
-
-    def _open(self, call: _Call, credential: Credential, left: float) -> requests.Response:
         headers = {"Authorization": credential.authorization}
         data = None
         if call.body is not None:
             headers["Content-Type"] = "application/json"
             data = json_text.dumps(call.body, separators=(",", ":")).encode()
-        return self._session.request(
+        answer = send(
+            self._session,
             call.method,
             call.url,
+            deadline=left,
             params=call.params,
-            data=data,
             headers=headers,
-            timeout=(min(CONNECT_SECONDS, left), left),
-            allow_redirects=False,
-            stream=True,
+            data=data,
         )
+        return _evaluate(answer, credential.secrets)
 
     def _renew(self, refused: Credential) -> bool:
         """Get a fresh credential unless another thread has done so; tell whether there is one."""
@@ -393,42 +372,14 @@ def _limit_seconds(error: JiraRateLimitedError, tries: int) -> float:
     return float((BACKOFF_SECONDS if brief else QUOTA_SECONDS) * 2**tries / 2)
 
 
-def _read(answer: requests.Response) -> bytes:
-    """Read an answer's body, as far as it is bearable."""
-    content = bytearray()
-    for chunk in answer.iter_content(CHUNK):
-        content += chunk
-        if len(content) > LONGEST_ANSWER:
-            raise JiraMalformedAnswerError("Jira's answer is too long", outcome_unknown=True)
-    return bytes(content)
-
-
-def _transport_error(error: requests.RequestException) -> JiraError:
-    cause = error.args[0] if error.args else None
-    cause = getattr(cause, "reason", None) or cause
-    if isinstance(error, requests.exceptions.SSLError):
-        return JiraUnreachableError("Jira could not be reached: its TLS certificate is not valid")
-    if isinstance(cause, NewConnectionError):
-        return JiraUnreachableError("Jira could not be reached")
-    if isinstance(error, requests.ConnectTimeout) or isinstance(cause, ConnectTimeoutError):
-        return JiraTimeoutError("Jira could not be reached in time")
-    if isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError):
-        return JiraTimeoutError("Jira did not answer in time", outcome_unknown=True)
-    if isinstance(error, requests.exceptions.ContentDecodingError):
-        return JiraMalformedAnswerError("Jira's answer could not be read", outcome_unknown=True)
-    if isinstance(error, ValueError) and not isinstance(error, requests.ConnectionError):
-        return JiraUnreachableError("Jira's URL is not valid")
-    return JiraUnreachableError("The connection to Jira was lost", outcome_unknown=True)
-
-
-def _evaluate(answer: requests.Response, content: bytes, secrets: tuple[str, ...]) -> Any:
+def _evaluate(answer: HttpAnswer, secrets: tuple[str, ...]) -> Any:
     """Return the JSON of a good answer, raise the error of another."""
-    if not 200 <= answer.status_code < 300:
-        raise _status_error(answer, _json_or_none(content), secrets)
-    if not content.strip():
+    if not 200 <= answer.status < 300:
+        raise _status_error(answer, _json_or_none(answer.content), secrets)
+    if not answer.content.strip():
         return None
     try:
-        return json_text.loads(content)
+        return json_text.loads(answer.content)
     except (ValueError, RecursionError):
         # An HTML page with status 200 is a login page or a proxy's: whatever it is, it is not Jira.
         raise JiraMalformedAnswerError("Jira's answer is not JSON", outcome_unknown=True) from None
@@ -441,8 +392,8 @@ def _json_or_none(content: bytes) -> Any:
         return None
 
 
-def _status_error(answer: requests.Response, body: Any, secrets: tuple[str, ...]) -> JiraStatusError:
-    status = answer.status_code
+def _status_error(answer: HttpAnswer, body: Any, secrets: tuple[str, ...]) -> JiraStatusError:
+    status = answer.status
     reason = _reason(status, answer.reason, secrets)
     messages = redaction.messages(body, secrets)
     errors = redaction.field_errors(body, secrets)
@@ -464,6 +415,6 @@ _KINDS: dict[int, type[JiraStatusError]] = {
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
 
-def _reason(status: int, given: str | None, secrets: tuple[str, ...]) -> str:
-    said = redaction.redact(given or "", secrets)[:80]
+def _reason(status: int, given: str, secrets: tuple[str, ...]) -> str:
+    said = redaction.redact(given, secrets)[:80]
     return said or _PHRASES.get(status, "")

@@ -1,0 +1,108 @@
+"""One request and its answer: read whole, or an error that says whether the request may have arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
+
+from jobticket.clock import Deadline
+from jobticket.jira.errors import (
+    JiraAddressRefusedError,
+    JiraError,
+    JiraMalformedAnswerError,
+    JiraTimeoutError,
+    JiraUnreachableError,
+)
+from jobticket.jira.session import CONNECT_SECONDS, AddressRefusedError, bounded
+
+__all__ = ["HttpAnswer", "send"]
+
+#: Less than this is too little to start a call with.
+LEAST_SECONDS = 0.05
+#: No page that the product asks for comes near; it keeps a hostile answer out of the memory.
+LONGEST_ANSWER = 24 * 1024 * 1024
+CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """An answer that was read to its end."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    content: bytes
+
+
+def send(
+    session: requests.Session,
+    method: str,
+    url: str,
+    *,
+    deadline: Deadline,
+    params: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    data: bytes | None = None,
+) -> HttpAnswer:
+    """Send one request, follow nothing, and read the answer by the deadline.
+
+    Raises
+    ------
+    JiraError
+        If there is no whole answer. Its cause is cut off, because a log of it would show the URL's query.
+    """
+    left = deadline.left()
+    if left < LEAST_SECONDS:
+        raise JiraTimeoutError("Jira did not answer in time")
+    try:
+        with (
+            bounded(deadline),
+            session.request(
+                method,
+                url,
+                params=params,
+                data=data,
+                headers=headers,
+                timeout=(min(CONNECT_SECONDS, left), left),
+                allow_redirects=False,
+                stream=True,
+            ) as answer,
+        ):
+            return HttpAnswer(answer.status_code, answer.reason or "", answer.headers, _read(answer))
+    except AddressRefusedError:
+        raise JiraAddressRefusedError(
+            "Jira's host leads to an address that this deployment does not connect to"
+        ) from None
+    except requests.RequestException as error:
+        raise _failure(error) from None
+
+
+def _read(answer: requests.Response) -> bytes:
+    content = bytearray()
+    for chunk in answer.iter_content(CHUNK):
+        content += chunk
+        if len(content) > LONGEST_ANSWER:
+            raise JiraMalformedAnswerError("Jira's answer is too long", outcome_unknown=True)
+    return bytes(content)
+
+
+def _failure(error: requests.RequestException) -> JiraError:
+    cause = error.args[0] if error.args else None
+    cause = getattr(cause, "reason", None) or cause
+    if isinstance(error, requests.exceptions.SSLError):
+        return JiraUnreachableError("Jira could not be reached: its TLS certificate is not valid")
+    if isinstance(cause, NewConnectionError):
+        return JiraUnreachableError("Jira could not be reached")
+    if isinstance(error, requests.ConnectTimeout) or isinstance(cause, ConnectTimeoutError):
+        return JiraTimeoutError("Jira could not be reached in time")
+    if isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError):
+        return JiraTimeoutError("Jira did not answer in time", outcome_unknown=True)
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return JiraMalformedAnswerError("Jira's answer could not be read", outcome_unknown=True)
+    if isinstance(error, ValueError) and not isinstance(error, requests.ConnectionError):
+        return JiraUnreachableError("Jira's URL is not valid")
+    return JiraUnreachableError("The connection to Jira was lost", outcome_unknown=True)
