@@ -24,6 +24,7 @@ from jobticket.clock import Deadline
 from jobticket.errors import InvalidError, NotFoundError, RefusalError, TooLargeError
 from jobticket.observability import logger
 from jobticket.web.authentication import Caller, KeyRing
+from jobticket.web.cross_origin import CrossOrigin
 from jobticket.web.validation import parse
 
 __all__ = [
@@ -211,11 +212,20 @@ class Api:
         Makes the body of an error.
     key_ring
         Knows the callers; needed once a route has a scope.
+    cross_origin
+        Which web pages of other origins may read the answers; by default none.
     """
 
-    def __init__(self, envelope: Envelope, key_ring: KeyRing | None = None) -> None:
+    def __init__(
+        self,
+        envelope: Envelope,
+        key_ring: KeyRing | None = None,
+        *,
+        cross_origin: CrossOrigin | None = None,
+    ) -> None:
         self.envelope = envelope
         self._key_ring = key_ring
+        self._cross_origin = cross_origin
         self._resolver = APIGatewayRestResolver()
         self._resolver.not_found(self._unknown)
         self.routes: list[Route] = []
@@ -235,6 +245,10 @@ class Api:
     def delete(self, path: str, *, scope: str | None) -> Callable[[Handler], Handler]:
         """Declare a DELETE route."""
         return self._declare("DELETE", path, scope)
+
+    def preflight(self, path: str) -> None:
+        """Declare the OPTIONS route by which a browser asks before it calls a route from another origin."""
+        self._declare("OPTIONS", path, None)(lambda _request: Answer(204))
 
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Answer one event of API Gateway, and log one line about it."""
@@ -266,7 +280,7 @@ class Api:
         try:
             caller = self._authenticate(event, route.scope)
             answer = route.handler(Request(event, caller, _deadline(self._resolver.lambda_context)))
-            return _response(answer, event)
+            return self._answered(answer, event)
         except RefusalError as refusal:
             return self._refused(refusal, event)
         except Exception:
@@ -285,7 +299,17 @@ class Api:
     def _refused(self, refusal: RefusalError, event: Mapping[str, Any]) -> Response[Any]:
         headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
         body = self.envelope(refusal.status, refusal.message, refusal.details)
-        return _response(Answer(refusal.status, body, headers), event)
+        return self._answered(Answer(refusal.status, body, headers), event)
+
+    def _answered(self, answer: Answer, event: Mapping[str, Any]) -> Response[Any]:
+        response = _response(answer, event)
+        if self._cross_origin is not None:
+            request = Request(event, None)
+            origin = request.headers.get("origin")
+            vary = response.headers.get("Vary")
+            response.headers["Vary"] = "Origin" if vary is None else f"Origin, {vary}"
+            response.headers.update(self._cross_origin.headers(origin, request.method))
+        return response
 
     def _unknown(self, _error: Exception) -> Response[Any]:
         return self._refused(NotFoundError("Not Found"), self._resolver.current_event.raw_event)

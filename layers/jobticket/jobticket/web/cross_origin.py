@@ -1,0 +1,34 @@
+"""Which web pages of other origins may call a route and read its answer (CORS)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["CrossOrigin"]
+
+PREFLIGHT_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class CrossOrigin:
+    """The origins that a deployment trusts, and the headers that their pages may send.
+
+    Cookies are not among what they may send: the pages that need one are the product's own.
+    """
+
+    origins: frozenset[str]
+    allowed_headers: tuple[str, ...]
+
+    def headers(self, origin: str | None, method: str) -> Mapping[str, str]:
+        """Return the headers that tell a browser; none for an origin that is not trusted."""
+        if origin is None or origin not in self.origins:
+            return {}
+        granted = {"Access-Control-Allow-Origin": origin}
+        if method == "OPTIONS":
+            granted |= {
+                "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+                "Access-Control-Allow-Headers": ", ".join(self.allowed_headers),
+                "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+            }
+        return granted
