@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobticket.push.limits import LIMIT, fits, packed
 
@@ -129,7 +129,8 @@ def _moved(tables: Sequence[OwnTable], limit: int) -> tuple[str, ...]:
 def replan(description: str | None, sections: Sequence[str], earlier: Plan, *, limit: int = LIMIT) -> Plan:
     """Plan again for a description that somebody changed while the earlier plan was carried out.
 
-    Tables that are in comments already leave the description without being posted again.
+    What the earlier plan posted as comments is not posted again. The result always has a description: where
+    the person's edit has to be, the earlier write stands.
 
     Parameters
     ----------
@@ -139,7 +140,11 @@ def replan(description: str | None, sections: Sequence[str], earlier: Plan, *, l
     """
     old = description or ""
     posted = _first_of_each(own_tables(old), [table.content for table in earlier.moved])
-    return plan(without(old, posted), sections, limit=limit)
+    rest = without(old, posted)
+    if earlier.in_comment:
+        return Plan(rest, in_comment=True)
+    planned = plan(rest, sections, limit=limit)
+    return replace(planned, description=rest) if planned.description is None else planned
 
 
 def has_arrived(now: str | None, *, read: str | None, planned: str, sections: Sequence[str]) -> bool:
