@@ -211,7 +211,12 @@ def _continues(line: str) -> bool:
 
 
 def _closed(row: str) -> bool:
-    return len(row) > 1 and row.endswith("|") and not row.endswith("\\|")
+    return len(row) > 1 and row.endswith("|") and not _ends_in_escape(row[:-1])
+
+
+def _ends_in_escape(text: str) -> bool:
+    """Tell whether a backslash at the end would escape whatever came next."""
+    return (len(text) - len(text.rstrip("\\"))) % 2 == 1
 
 
 def _cells(row: str) -> tuple[Cell, ...]:
@@ -279,5 +284,9 @@ def _to_markup(block: Block) -> str:
 
 
 def _row_markup(row: tuple[Cell, ...]) -> str:
-    parts = [("||" if cell.header else "|") + (cell.text or " ") for cell in row]
+    parts = [("||" if cell.header else "|") + _cell_markup(cell.text) for cell in row]
     return "".join(parts) + ("||" if row and row[-1].header else "|")
+
+
+def _cell_markup(text: str) -> str:
+    return f"{text} " if not text or _ends_in_escape(text) else text
