@@ -1,0 +1,289 @@
+"""Jira operations over any connection (contract: jira.md)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobticket import clock
+from jobticket.connections.access import AccessSettings, JiraAccess
+from jobticket.connections.errors import ConnectionNotFoundError
+from jobticket.connections.model import Connection, ConnectionId
+from jobticket.errors import InvalidError
+from jobticket.jira import boards, bodies, issues, projects, tickets
+from jobticket.jira.client import JiraClient
+from jobticket.jira.creation import Creation, UntraceableError
+from jobticket.jira.crew import crew
+from jobticket.jira.paging import Slice
+from jobticket.jira.refusals import Texts, refusing
+from jobticket.observability import logger
+from jobticket.web.api import Answer, Api, Handler, Request, error_envelope
+from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
+from jobticket.web.idempotency import Claim, OutsideEffect, keep, once
+from jobticket.web.paging import LARGEST_LIMIT, decode_cursor, encode_cursor, limit_of
+
+PREFIXES = ("/api/backend/jira", "/api/backend/integration-helpers/jira")
+NO_PROJECT = "No project selected and no project ID provided"
+PROVIDER = "jira"
+
+
+class JiraSettings(AccessSettings):
+    """The environment of this function."""
+
+    key_ring_secret: str
+
+
+config = JiraSettings.from_environment()
+secrets = secrets_client()
+ring = KeyRing(
+    lambda: fetch_secret(secrets, config.key_ring_secret),
+    time.monotonic,
+    local=config.environment == "local",
+)
+access = JiraAccess.open(config)
+api = Api(error_envelope, ring)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a request of API Gateway."""
+    return api.resolve(event, context)
+
+
+def _route(declare: Callable[..., Callable[[Handler], Handler]], *names: str) -> Callable[[Handler], Handler]:
+    """Declare a route by each of its names under each prefix."""
+
+    def under_all(handle: Handler) -> Handler:
+        for prefix in PREFIXES:
+            for name in names:
+                declare(f"{prefix}/{name}", scope="jira")(handle)
+        return handle
+
+    return under_all
+
+
+def _connected(request: Request, external_id: str) -> tuple[Connection, JiraClient]:
+    connection = access.connection(external_id, PROVIDER)
+    return connection, access.client_of(connection, deadline=request.deadline)
+
+
+def _for_project(request: Request, external_id: str, given: Any) -> tuple[JiraClient, str]:
+    """Return the client and the project that a request is about: the one it names, or the selected one."""
+    named = bodies.project_of(given)
+    connection, client = _connected(request, external_id)
+    project = named or connection.selected_project_id
+    if project is None:
+        raise InvalidError(NO_PROJECT)
+    return client, project
+
+
+def _project_in_query(request: Request) -> tuple[JiraClient, str]:
+    external_id = bodies.external_id_of(request.query)
+    return _for_project(request, external_id, request.query.get("jira_project_id"))
+
+
+class _Part:
+    """The part of a list that a request asks for; all of it unless it says otherwise.
+
+    A cursor is bound to the list that it came from.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.limit = limit_of(request.query)
+        cursor = request.query.get("cursor")
+        self._given = None if cursor is None else decode_cursor(cursor)
+        self.is_continued = cursor is not None
+        if self.is_continued and self.limit is None:
+            self.limit = LARGEST_LIMIT
+
+    def offset(self, of: str) -> int:
+        """Return where the part starts, as a number."""
+        position = self.position(of)
+        if position is None:
+            return 0
+        if type(position) is not int or not 0 <= position < 10**9:
+            raise InvalidError("Invalid cursor")
+        return position
+
+    def position(self, of: str) -> int | str | None:
+        """Return where the part starts, in the list's own terms."""
+        match self._given:
+            case None if not self.is_continued:
+                return None
+            case [str(name), int() | str() as position] if name == of:
+                return position
+            case _:
+                raise InvalidError("Invalid cursor")
+
+    def headers(self, of: str, found: Slice) -> dict[str, str]:
+        """Return the header that names the next part, if there is one."""
+        return {} if found.following is None else {"x-next-cursor": encode_cursor([of, found.following])}
+
+
+@_route(api.get, "get-projects", "get-all-projects")
+def get_projects(request: Request) -> Answer:
+    part = _Part(request)
+    external_id, start = bodies.external_id_of(request.query), part.offset("projects")
+    connection, client = _connected(request, external_id)
+    with refusing(Texts("Failed to fetch Jira projects")):
+        found = projects.list_projects(client, start, part.limit)
+    body = {
+        "projects": found.rows,
+        "total": len(found.rows),
+        "selected_project_id": connection.selected_project_id,
+    }
+    return Answer(body=body, headers=part.headers("projects", found))
+
+
+@_route(api.post, "select-project")
+def select_project(request: Request) -> Answer:
+    selection = bodies.Selection.read(request.json)
+    name = ConnectionId(PROVIDER, selection.external_id)
+    if not access.store.select_project(name, selection.project):
+        raise ConnectionNotFoundError(name)
+    return Answer(body={"success": True})
+
+
+@_route(api.get, "get-selected-project", "get-selected-project-id")
+def get_selected_project(request: Request) -> Answer:
+    connection = access.connection(bodies.external_id_of(request.query), PROVIDER)
+    return Answer(body={"jira_project_id": connection.selected_project_id})
+
+
+@_route(api.get, "get-tickets-for-project")
+def get_tickets_for_project(request: Request) -> Answer:
+    part, with_sprint = _Part(request), bodies.flag_of(request.query, "include_sprint")
+    client, project = _project_in_query(request)
+    name = f"tickets {project}"
+    position = part.position(name)
+    with refusing(Texts("Failed to fetch Jira tickets")), crew(1) as threads:
+        sprint = threads.submit(tickets.sprint_or_none, client, project) if with_sprint else None
+        found = tickets.tickets_of_project(client, project, part.limit, position)
+        body = {
+            "tickets": found.rows,
+            "total": len(found.rows),
+            "sprint": None if sprint is None else sprint.result(),
+        }
+    return Answer(body=body, headers=part.headers(name, found))
+
+
+@_route(api.get, "get-boards-for-project")
+def get_boards_for_project(request: Request) -> Answer:
+    part = _Part(request)
+    client, project = _project_in_query(request)
+    name = f"boards {project}"
+    with refusing(Texts("Failed to fetch Jira boards")):
+        found = boards.boards_of_project(client, project, part.offset(name), part.limit)
+    body = {"boards": found.rows, "total": len(found.rows)}
+    return Answer(body=body, headers=part.headers(name, found))
+
+
+def _sprints(
+    request: Request, texts: Texts, state: str | None
+) -> tuple[list[boards.BoardSprints], dict[str, str]]:
+    part = _Part(request)
+    client, project = _project_in_query(request)
+    name = f"sprints {project}"
+    with refusing(texts):
+        found = boards.boards_of_project(client, project, part.offset(name), part.limit)
+        return boards.sprints_of_boards(client, found.rows, state), part.headers(name, found)
+
+
+@_route(api.get, "get-all-sprints-for-project")
+def get_all_sprints_for_project(request: Request) -> Answer:
+    found, headers = _sprints(request, Texts("Failed to fetch Jira sprints"), None)
+    body = {
+        "boards": [board.as_json(sprints=board.sprints, active_sprints=board.active) for board in found],
+        "total_sprints": len({sprint["id"] for board in found for sprint in board.sprints}),
+    }
+    return Answer(body=body, headers=headers)
+
+
+@_route(api.get, "get-active-sprints-for-project")
+def get_active_sprints_for_project(request: Request) -> Answer:
+    found, headers = _sprints(request, Texts("Failed to fetch active Jira sprints"), "active")
+    return Answer(
+        body={"boards": [board.as_json(active_sprints=board.active) for board in found]}, headers=headers
+    )
+
+
+@_route(api.get, "get-tickets-for-sprint")
+def get_tickets_for_sprint(request: Request) -> Answer:
+    part = _Part(request)
+    external_id = bodies.external_id_of(request.query)
+    sprint = bodies.sprint_of(request.query.get("sprint_id"))
+    name = f"sprint {sprint}"
+    start = part.offset(name)
+    _, client = _connected(request, external_id)
+    texts = Texts(
+        "Failed to fetch Jira tickets for sprint",
+        forbidden="Access denied to sprint",
+        missing="Sprint not found",
+    )
+    with refusing(texts):
+        shown, found = tickets.tickets_of_sprint(client, sprint, start, part.limit)
+    body = {"tickets": found.rows, "total": len(found.rows), "sprint": shown}
+    return Answer(body=body, headers=part.headers(name, found))
+
+
+@_route(api.get, "get-issue-details", "get-issue")
+def get_issue_details(request: Request) -> Answer:
+    external_id = bodies.external_id_of(request.query)
+    issue = bodies.issue_of(request.query.get("issue_id_or_key") or request.query.get("issue_key"))
+    _, client = _connected(request, external_id)
+    texts = Texts("Failed to fetch Jira issue", forbidden="Access denied to issue", missing="Issue not found")
+    with refusing(texts):
+        return Answer(body={"issue": issues.get_issue(client, issue)})
+
+
+@_route(api.put, "edit-issue")
+def edit_issue(request: Request) -> Answer:
+    edit = bodies.Edit.read(request.json)
+    _, client = _connected(request, edit.external_id)
+    texts = Texts(
+        "Failed to update Jira issue",
+        invalid=bodies.INVALID_EDIT,
+        forbidden="Access denied to edit issue",
+        missing="Issue not found",
+        changed=issues.CHANGED,
+    )
+    with refusing(texts, write=True):
+        return Answer(body={"success": True, "issue": issues.edit_issue(client, edit)})
+
+
+@_route(api.post, "create-ticket")
+def create_ticket(request: Request) -> Answer:
+    ticket = bodies.NewTicket.read(request.json)
+    table = access.store.table
+
+    def work(claim: Claim) -> Answer:
+        client, project = _for_project(request, ticket.external_id, ticket.project)
+        creation = Creation(client, ticket, project, OutsideEffect(table, claim))
+        try:
+            answer = Answer(201, {"ticket": creation.run()})
+        except UntraceableError as unknown:
+            # Kept like a success: a repeat must not create a second ticket, and hears the same.
+            refusal = unknown.refusal
+            answer = Answer(refusal.status, error_envelope(refusal.status, refusal.message, refusal.details))
+        keep(table, claim, answer)
+        return answer
+
+    return once(request, table, clock.now(), work, route="create-ticket")
+
+
+@_route(api.delete, "delete-issue")
+def delete_issue(request: Request) -> Answer:
+    deletion = bodies.Deletion.read(request.json, request.query)
+    _, client = _connected(request, deletion.external_id)
+    texts = Texts(
+        "Failed to delete Jira issue",
+        invalid="The issue cannot be deleted: it may have subtasks (delete_subtasks)",
+        forbidden="Access denied to delete issue",
+        missing="Issue not found",
+    )
+    with refusing(texts, write=True):
+        issues.delete_issue(client, deletion)
+    return Answer(204)

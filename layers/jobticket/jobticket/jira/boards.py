@@ -1,0 +1,144 @@
+"""Boards of a project, and their sprints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobticket.errors import NotFoundError
+from jobticket.jira import shapes
+from jobticket.jira.client import JiraClient
+from jobticket.jira.errors import JiraError, JiraStatusError
+from jobticket.jira.paging import Listing, Page, Reading, Row, Slice, Window, page_of, read_all
+
+__all__ = [
+    "NO_BOARDS",
+    "BoardSprints",
+    "active_sprint",
+    "boards_of_project",
+    "get_sprint",
+    "show_sprint",
+    "sprints_of_boards",
+]
+
+NO_BOARDS = "No agile boards found for this project"
+PAGE = 50
+#: A board that has no sprints (400), may not be read (403), or was deleted meanwhile (404).
+WITHOUT_SPRINTS = frozenset({400, 403, 404})
+
+
+@dataclass(frozen=True, slots=True)
+class BoardSprints:
+    """A board and those of its sprints that were asked for."""
+
+    board: Row
+    sprints: list[Row]
+
+    @property
+    def active(self) -> list[Row]:
+        return [sprint for sprint in self.sprints if sprint["state"] == "active"]
+
+    def as_json(self, **lists: list[Row]) -> dict[str, Any]:
+        """Return the board as the answers show it, with these lists of sprints."""
+        board = self.board
+        return {"board_id": board["id"], "board_name": board["name"], "board_type": board["type"], **lists}
+
+
+def boards_of_project(client: JiraClient, project: str, start: int = 0, limit: int | None = None) -> Slice:
+    """Return the boards that show a project.
+
+    Raises
+    ------
+    NotFoundError
+        If it has none, or there is no such project: Jira does not always say which.
+    """
+    listing = Listing(PAGE, start, limit)
+
+    def fetch(window: Window) -> Page:
+        parameters = {"projectKeyOrId": project, **window.parameters}
+        return page_of(client.get("/rest/agile/1.0/board", params=parameters), "values", show_board)
+
+    try:
+        read_all([Reading(listing, fetch)])
+    except JiraStatusError as error:
+        if error.status not in {400, 404}:
+            raise
+        details = {"details": error.details} if error.details else {}
+        raise NotFoundError(NO_BOARDS, details=details) from error
+    found = listing.slice()
+    if not found.rows and start == 0:
+        raise NotFoundError(NO_BOARDS)
+    return found
+
+
+def sprints_of_boards(
+    client: JiraClient, boards: Sequence[Row], state: str | None = None
+) -> list[BoardSprints]:
+    """Return the boards' sprints, read side by side.
+
+    A kanban board has none. A board that may not be read, or that was deleted meanwhile, is left out: to show
+    it without sprints would say something that is not known.
+    """
+    readings = {
+        board["id"]: Reading(Listing(PAGE), _sprint_pages(client, board["id"], state), _has_no_sprints)
+        for board in boards
+        if board["type"] != "kanban"
+    }
+    read_all(list(readings.values()))
+    return [
+        BoardSprints(board, readings[board["id"]].listing.slice().rows if board["id"] in readings else [])
+        for board in boards
+        if board["id"] not in readings or not _is_hidden(readings[board["id"]])
+    ]
+
+
+def _sprint_pages(client: JiraClient, board: int, state: str | None) -> Any:
+    def fetch(window: Window) -> Page:
+        parameters = window.parameters | ({} if state is None else {"state": state})
+        answer = client.get("/rest/agile/1.0/board/{board}/sprint", board=board, params=parameters)
+        return page_of(answer, "values", show_sprint)
+
+    return fetch
+
+
+def _has_no_sprints(error: JiraError) -> bool:
+    return isinstance(error, JiraStatusError) and error.status in WITHOUT_SPRINTS
+
+
+def _is_hidden(reading: Reading) -> bool:
+    return isinstance(reading.failure, JiraStatusError) and reading.failure.status != 400
+
+
+def active_sprint(client: JiraClient, project: str) -> Row | None:
+    """Return the active sprint of a project, of several the first board's first; None if there is none."""
+    try:
+        boards = boards_of_project(client, project).rows
+    except NotFoundError:
+        return None
+    active = sprints_of_boards(client, boards, state="active")
+    return next((sprint for board in active for sprint in board.active), None)
+
+
+def get_sprint(client: JiraClient, sprint: str) -> Row:
+    """Return one sprint."""
+    answer = client.get("/rest/agile/1.0/sprint/{sprint}", sprint=sprint)
+    return page_of({"values": [answer]}, "values", show_sprint).rows[0]
+
+
+def show_board(board: Any) -> Row:
+    """Return a board as the answers show it."""
+    return {"id": board["id"], "name": board.get("name"), "type": board.get("type")}
+
+
+def show_sprint(sprint: Any) -> Row:
+    """Return a sprint as the answers show it."""
+    return {
+        "id": sprint["id"],
+        "name": sprint.get("name"),
+        "state": sprint.get("state"),
+        "startDate": shapes.date(sprint.get("startDate")),
+        "endDate": shapes.date(sprint.get("endDate")),
+        "completeDate": shapes.date(sprint.get("completeDate")),
+        "goal": sprint.get("goal"),
+    }

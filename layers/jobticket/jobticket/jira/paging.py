@@ -1,0 +1,286 @@
+"""Lists that Jira gives out by ``startAt`` and ``maxResults``, read several pages at once.
+
+:class:`Listing` is pure: it says which windows to ask for, takes the pages as they come, in any order, and in
+the end has every row once. It ends whatever Jira answers, because each window leads to further ones only if
+it brought rows that nobody had seen before:
+
+* A page shorter than its window is asked on from where it stopped.
+* An empty page, or one that repeats others, leads nowhere.
+* Without a total (lists of sprints have none at times) pages ahead are guessed, twice as many each time.
+* Where the total sinks meanwhile, rows have moved to lower places, perhaps past a window that was read
+  already: everything is read a second time, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobticket.jira.crew import PARALLEL, crew
+from jobticket.jira.errors import JiraError, JiraMalformedAnswerError
+
+__all__ = ["Listing", "Page", "Reading", "Row", "Slice", "Window", "page_of", "read_all", "rows_of", "shaped"]
+
+Row = dict[str, Any]
+
+#: So many pages are guessed at most, where Jira does not say how many there are.
+MOST_AHEAD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Rows to ask for."""
+
+    start: int
+    size: int
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """The window in Jira's words."""
+        return {"startAt": self.start, "maxResults": self.size}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What came of a window.
+
+    Attributes
+    ----------
+    size
+        The length of a page as Jira names it, which may be less than what was asked for.
+    total, is_last
+        As Jira says, if it does.
+    """
+
+    rows: list[Row]
+    size: int | None = None
+    total: int | None = None
+    is_last: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Rows of a list, and where the following ones start; None if these are the last."""
+
+    rows: list[Row]
+    following: int | str | None = None
+
+
+def rows_of(answer: Any, name: str) -> list[Any]:
+    """Return the rows of an answer.
+
+    Raises
+    ------
+    JiraMalformedAnswerError
+        If there are none, not even an empty list of them.
+    """
+    rows = answer.get(name) if isinstance(answer, Mapping) else None
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise JiraMalformedAnswerError(f"Jira's answer has no {name}")
+    return rows
+
+
+def shaped(rows: Sequence[Any], shape: Callable[[Any], Row]) -> list[Row]:
+    """Return Jira's rows as the product shows them.
+
+    Raises
+    ------
+    JiraMalformedAnswerError
+        If one of them lacks what every such row has.
+    """
+    try:
+        return [shape(row) for row in rows]
+    except (KeyError, TypeError, AttributeError):
+        raise JiraMalformedAnswerError("Jira's answer has rows that are none") from None
+
+
+def page_of(answer: Any, name: str, shape: Callable[[Any], Row]) -> Page:
+    """Return an answer as a page of shaped rows."""
+    rows = shaped(rows_of(answer, name), shape)
+    is_last = answer.get("isLast")
+    return Page(
+        rows,
+        _count(answer.get("maxResults")),
+        _count(answer.get("total")),
+        is_last if isinstance(is_last, bool) else None,
+    )
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+class Listing:
+    """One list while it is being read.
+
+    Parameters
+    ----------
+    page_size
+        How many rows to ask for at once; Jira may give fewer.
+    start, limit
+        The part of the list that is wanted; without a limit, all from there on.
+    """
+
+    def __init__(self, page_size: int, start: int = 0, limit: int | None = None) -> None:
+        self._size = page_size
+        self._start = start
+        self._limit = None if limit is None else start + limit
+        self._planned = start
+        self._under_way = 0
+        self._ahead = 1
+        self._total: int | None = None
+        self._over = False
+        self._sank = False
+        self._second_time = False
+        self._rows: dict[int, list[Row]] = {}
+        self._seen: set[Any] = set()
+
+    def begin(self) -> list[Window]:
+        """Return the first window."""
+        return self._ask([Window(self._start, self._cut(self._start))])
+
+    def receive(self, window: Window, page: Page) -> list[Window]:
+        """Take a page; return what is to be asked next."""
+        self._under_way -= 1
+        if self._planned == self._start:
+            self._learn_size(window, page)
+        fresh = self._keep(window, page.rows)
+        reached = window.start + len(page.rows)
+        self._note_total(page)
+        self._note_end(page, fresh)
+        following = self._rest_of(window, reached) if fresh and not self._is_end(page, reached) else []
+        return self._ask([*following, *self._plan()] or self._read_again())
+
+    def slice(self) -> Slice:
+        """Return what was read, in order, and where the next part starts."""
+        rows = [row for start in sorted(self._rows) for row in self._rows[start]]
+        return Slice(rows, self._limit if self._has_more() else None)
+
+    def _ask(self, windows: list[Window]) -> list[Window]:
+        self._under_way += len(windows)
+        return windows
+
+    def _cut(self, start: int) -> int:
+        return self._size if self._limit is None else min(self._size, self._limit - start)
+
+    def _learn_size(self, window: Window, page: Page) -> None:
+        """Take the first page's length for that of all, if Jira gives less than it was asked for."""
+        named = page.size if page.size else len(page.rows)
+        if 0 < named < window.size:
+            self._size = named
+        self._planned = window.start + self._cut(window.start)
+
+    def _keep(self, window: Window, rows: Sequence[Row]) -> int:
+        fresh = []
+        for row in rows:
+            if row["id"] not in self._seen:
+                self._seen.add(row["id"])
+                fresh.append(row)
+        self._rows.setdefault(window.start, []).extend(fresh)
+        return len(fresh)
+
+    def _note_total(self, page: Page) -> None:
+        if page.total is None:
+            return
+        if self._total is not None and page.total < self._total:
+            self._sank = True
+        self._total = page.total
+
+    def _note_end(self, page: Page, fresh: int) -> None:
+        if self._second_time:
+            return
+        if not fresh or (page.total is None and page.is_last):
+            self._over = True
+
+    def _is_end(self, page: Page, reached: int) -> bool:
+        return reached >= page.total if page.total is not None else page.is_last is True
+
+    def _rest_of(self, window: Window, reached: int) -> list[Window]:
+        missing = window.start + min(window.size, self._size) - reached
+        return [Window(reached, missing)] if missing > 0 else []
+
+    def _plan(self) -> list[Window]:
+        if self._over:
+            return []
+        end = self._total
+        if end is None:
+            if self._under_way:
+                return []
+            self._ahead = min(self._ahead * 2, MOST_AHEAD)
+            end = self._planned + self._ahead * self._size
+        return list(self._windows_to(end))
+
+    def _windows_to(self, end: int) -> Iterator[Window]:
+        if self._limit is not None:
+            end = min(end, self._limit)
+        while self._planned < end:
+            yield Window(self._planned, self._cut(self._planned))
+            self._planned += self._size
+
+    def _read_again(self) -> list[Window]:
+        if not self._sank or self._second_time or self._under_way or self._limit is not None:
+            return []
+        self._second_time = True
+        self._planned = self._start
+        return list(self._windows_to(self._total or 0))
+
+    def _has_more(self) -> bool:
+        if self._limit is None or self._over:
+            return False
+        return self._total is None or self._total > self._limit
+
+
+@dataclass(slots=True)
+class Reading:
+    """A listing and how its pages are fetched.
+
+    Attributes
+    ----------
+    may_fail
+        Which errors of Jira leave this list out instead of ending everything.
+    failure
+        Such an error, if there was one.
+    """
+
+    listing: Listing
+    fetch: Callable[[Window], Page]
+    may_fail: Callable[[JiraError], bool] = lambda _error: False
+    failure: JiraError | None = None
+
+
+@dataclass(slots=True)
+class _Desk:
+    """Which page is under way for which reading."""
+
+    submit: Callable[..., Future[Page]]
+    pending: dict[Future[Page], tuple[Reading, Window]] = field(default_factory=dict)
+
+    def ask(self, reading: Reading, windows: Sequence[Window]) -> None:
+        for window in windows:
+            self.pending[self.submit(reading.fetch, window)] = (reading, window)
+
+    def take(self, done: Future[Page]) -> None:
+        reading, window = self.pending.pop(done)
+        try:
+            page = done.result()
+        except JiraError as error:
+            if not reading.may_fail(error):
+                raise
+            reading.failure = error
+            return
+        if reading.failure is None:
+            self.ask(reading, reading.listing.receive(window, page))
+
+
+def read_all(readings: Sequence[Reading], parallel: int = PARALLEL) -> None:
+    """Read lists to their ends, their pages side by side."""
+    with crew(parallel) as threads:
+        desk = _Desk(threads.submit)
+        for reading in readings:
+            desk.ask(reading, reading.listing.begin())
+        while desk.pending:
+            done, _ = wait(desk.pending, return_when=FIRST_COMPLETED)
+            for page in done:
+                desk.take(page)

@@ -1,0 +1,104 @@
+"""What a caller is told when Jira does not do what an operation asked of it."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jobticket.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    LimitedError,
+    NotFoundError,
+    RefusalError,
+    TimedOutError,
+)
+from jobticket.jira.errors import (
+    JiraError,
+    JiraRateLimitedError,
+    JiraRefusedCredentialsError,
+    JiraStatusError,
+    JiraTimeoutError,
+)
+from jobticket.observability import logger
+
+__all__ = ["Texts", "refusal_of", "refusing"]
+
+LIMITED = "Jira's rate limit is reached. Try again later."
+REAUTHORIZE = "Connection is invalid or expired. Please reauthorize the connection."
+TIMED_OUT = "Jira did not answer in time"
+
+_KINDS: dict[int, type[RefusalError]] = {
+    400: InvalidError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The sentences of one operation; where one is missing, Jira's refusal counts as a failure.
+
+    Attributes
+    ----------
+    failed
+        For everything that has no sentence of its own.
+    """
+
+    failed: str
+    invalid: str | None = None
+    forbidden: str | None = None
+    missing: str | None = None
+    changed: str | None = None
+
+    def of(self, status: int) -> str | None:
+        """Return the sentence for a status of Jira's."""
+        return {400: self.invalid, 403: self.forbidden, 404: self.missing, 409: self.changed}.get(status)
+
+
+def refusal_of(error: JiraError, texts: Texts, *, write: bool = False) -> RefusalError:
+    """Return what the caller is told.
+
+    Parameters
+    ----------
+    write
+        Whether the call would have changed something: then the caller is told if nobody knows whether it did.
+    """
+    details: dict[str, Any] = {}
+    if isinstance(error, JiraStatusError) and error.details:
+        details["details"] = error.details
+    if write and error.outcome_unknown:
+        details["outcome_unknown"] = True
+    return _refusal(error, texts, details)
+
+
+def _refusal(error: JiraError, texts: Texts, details: dict[str, Any]) -> RefusalError:
+    if isinstance(error, JiraTimeoutError):
+        return TimedOutError(TIMED_OUT, details=details)
+    if isinstance(error, JiraRefusedCredentialsError):
+        return ForbiddenError(REAUTHORIZE, details={"needs_reauthorization": True, **details})
+    if not isinstance(error, JiraStatusError):
+        return RefusalError(texts.failed, details=details)
+    if isinstance(error, JiraRateLimitedError):
+        return LimitedError(LIMITED, details=details, retry_after=error.seconds)
+    if error.status == 503 and error.retry_after is not None:
+        return LimitedError(LIMITED, details=details, retry_after=max(1, math.ceil(error.retry_after)))
+    text = texts.of(error.status)
+    if text is None:
+        return RefusalError(texts.failed, details=details)
+    return _KINDS[error.status](text, details=details)
+
+
+@contextlib.contextmanager
+def refusing(texts: Texts, *, write: bool = False) -> Iterator[None]:
+    """Turn what goes wrong at Jira into the operation's refusals."""
+    try:
+        yield
+    except JiraError as error:
+        logger.warning("Jira did not do it", operation=texts.failed, cause=str(error))
+        raise refusal_of(error, texts, write=write) from error

@@ -1,0 +1,170 @@
+"""Searching for issues, and reading many of them.
+
+Cloud's search is a chain: each page names the next. So the chain is made of as few pages as Jira gives, of
+ids alone, and the fields come side by side by bulk read, while the next ids are still on their way. A Data
+Center's search takes an offset, and its pages come side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from jobticket.jira.client import JiraClient
+from jobticket.jira.crew import crew
+from jobticket.jira.paging import (
+    Listing,
+    Page,
+    Reading,
+    Row,
+    Slice,
+    Window,
+    page_of,
+    read_all,
+    rows_of,
+    shaped,
+)
+from jobticket.observability import logger
+
+__all__ = ["Search", "quoted"]
+
+CLOUD = "/rest/api/2/search/jql"
+DATA_CENTER = "/rest/api/2/search"
+BULK = "/rest/api/2/issue/bulkfetch"
+
+#: What Jira gives at most: ids alone, issues with fields, issues by bulk read.
+IDS_A_PAGE = 5000
+ISSUES_A_PAGE = 100
+ISSUES_A_BULK = 100
+#: A Data Center gives up to 1,000, and is slow about it.
+DATA_CENTER_PAGE = 250
+
+
+def quoted(text: str) -> str:
+    """Return a text as a JQL string."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search.
+
+    Attributes
+    ----------
+    jql
+        The query. Its order must be by something that does not change while it is read.
+    fields
+        What is asked of each issue.
+    shape
+        How an issue is shown; it must have an ``id``.
+    """
+
+    client: JiraClient
+    jql: str
+    fields: Sequence[str]
+    shape: Callable[[Any], Row]
+
+    def all(self) -> list[Row]:
+        """Return every issue once, in the query's order."""
+        return self._all_of_cloud() if self.client.is_cloud else self._by_offset(0, None).rows
+
+    def some(self, limit: int, position: int | str | None = None) -> Slice:
+        """Return at most ``limit`` issues, from where an earlier slice ended."""
+        if not self.client.is_cloud:
+            return self._by_offset(position if isinstance(position, int) else 0, limit)
+        token = position if isinstance(position, str) else None
+        if limit <= ISSUES_A_PAGE:
+            answer = self._cloud_page(self.fields, limit, token)
+            return Slice(self._shown(answer), _next_token(answer))
+        answer = self._cloud_page(("id",), limit, token)
+        with crew() as threads:
+            chunks = [threads.submit(self._bulk, ids) for ids in _chunks(_ids(answer))]
+            rows = [row for chunk in chunks for row in chunk.result()]
+        return Slice(rows, _next_token(answer))
+
+    def _by_offset(self, start: int, limit: int | None) -> Slice:
+        listing = Listing(DATA_CENTER_PAGE, start, limit)
+        read_all([Reading(listing, self._data_center_page)])
+        return listing.slice()
+
+    def _data_center_page(self, window: Window) -> Page:
+        query = {"jql": self.jql, "fields": list(self.fields), **window.parameters}
+        return page_of(self.client.post(DATA_CENTER, json=query, repeatable=True), "issues", self.shape)
+
+    def _all_of_cloud(self) -> list[Row]:
+        with crew() as threads:
+            # The first page comes with its fields and beside the ids: it takes no bulk read, and often it is
+            # the only one.
+            first = threads.submit(self._cloud_page, self.fields, ISSUES_A_PAGE, None)
+            head: dict[str, Row] | None = None
+            order: list[str] = []
+            chunks: list[Future[list[Row]]] = []
+            for ids in self._id_pages():
+                if head is None:
+                    head = {row["id"]: row for row in self._shown(first.result())}
+                order += ids
+                missing = [each for each in ids if each not in head]
+                chunks += [threads.submit(self._bulk, some) for some in _chunks(missing)]
+            rows = dict(head or {})
+            for chunk in chunks:
+                rows.update((row["id"], row) for row in chunk.result())
+        return [rows[each] for each in order if each in rows]
+
+    def _id_pages(self) -> Iterator[list[str]]:
+        """Yield the ids of all issues, each once; end where nothing new comes."""
+        seen: set[str] = set()
+        tokens: set[str] = set()
+        token: str | None = None
+        while True:
+            answer = self._cloud_page(("id",), IDS_A_PAGE, token)
+            fresh = [each for each in dict.fromkeys(_ids(answer)) if each not in seen]
+            seen.update(fresh)
+            yield fresh
+            token = _next_token(answer)
+            if not fresh or token is None or token in tokens:
+                return
+            tokens.add(token)
+
+    def _cloud_page(self, fields: Sequence[str], size: int, token: str | None) -> Any:
+        query: dict[str, Any] = {"jql": self.jql, "fields": list(fields), "maxResults": size}
+        if token is not None:
+            query["nextPageToken"] = token
+        return self.client.post(CLOUD, json=query, repeatable=True)
+
+    def _shown(self, answer: Any) -> list[Row]:
+        return shaped(rows_of(answer, "issues"), self.shape)
+
+    def _bulk(self, ids: Sequence[str]) -> list[Row]:
+        """Return issues by their ids, in the order of the ids; those that are gone by now are left out."""
+        found, failed = self._bulk_once(ids)
+        if failed:
+            again, still = self._bulk_once(failed)
+            found |= again
+            if still:
+                logger.warning("Jira did not give some issues", count=len(still))
+        return [found[each] for each in ids if each in found]
+
+    def _bulk_once(self, ids: Sequence[str]) -> tuple[dict[str, Row], list[str]]:
+        answer = self.client.post(
+            BULK, json={"issueIdsOrKeys": list(ids), "fields": list(self.fields)}, repeatable=True
+        )
+        found = {row["id"]: row for row in self._shown(answer)}
+        errors = answer.get("issueErrors") or []
+        return found, [each["id"] for each in errors if each.get("id") in ids and each["id"] not in found]
+
+
+def _ids(answer: Any) -> list[str]:
+    return [row["id"] for row in shaped(rows_of(answer, "issues"), lambda issue: {"id": issue["id"]})]
+
+
+def _next_token(answer: Any) -> str | None:
+    token = answer.get("nextPageToken")
+    return None if answer.get("isLast") is True or not isinstance(token, str) else token
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), ISSUES_A_BULK):
+        yield ids[start : start + ISSUES_A_BULK]

@@ -1,0 +1,129 @@
+"""Tickets of a project and of a sprint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jobticket.jira import boards, shapes
+from jobticket.jira.client import JiraClient
+from jobticket.jira.crew import crew
+from jobticket.jira.errors import JiraStatusError
+from jobticket.jira.paging import Listing, Page, Reading, Row, Slice, Window, page_of, read_all
+from jobticket.jira.search import Search, quoted
+
+__all__ = [
+    "TICKET_FIELDS",
+    "show_ticket",
+    "sprint_or_none",
+    "tickets_of_project",
+    "tickets_of_sprint",
+]
+
+TICKET_FIELDS = ("summary", "status", "assignee", "priority", "created", "updated")
+SPRINT_TICKET_FIELDS = (
+    "summary",
+    "description",
+    "status",
+    "assignee",
+    "reporter",
+    "created",
+    "updated",
+    "priority",
+)
+PAGE = 100
+
+
+def tickets_of_project(
+    client: JiraClient, project: str, limit: int | None = None, position: int | str | None = None
+) -> Slice:
+    """Return a project's tickets, the newest first.
+
+    The order is by key, which no edit changes: nothing moves while it is read.
+    """
+    search = Search(client, f"project = {quoted(project)} ORDER BY key DESC", TICKET_FIELDS, show_ticket)
+    return Slice(search.all()) if limit is None else search.some(limit, position)
+
+
+def sprint_or_none(client: JiraClient, project: str) -> Row | None:
+    """Return a project's active sprint; None too where boards may not be read: the tickets matter more."""
+    try:
+        return boards.active_sprint(client, project)
+    except JiraStatusError as error:
+        if error.status in {403, 404}:
+            return None
+        raise
+
+
+def tickets_of_sprint(
+    client: JiraClient, sprint: str, start: int = 0, limit: int | None = None
+) -> tuple[Row, Slice]:
+    """Return a sprint and its tickets, by rank."""
+    listing = Listing(PAGE, start, limit)
+    with crew(1) as threads:
+        shown = threads.submit(boards.get_sprint, client, sprint)
+        try:
+            read_all([Reading(listing, _sprint_pages(client, sprint))])
+        except JiraStatusError:
+            # What Jira says of the sprint itself is the better answer.
+            shown.result()
+            raise
+        return shown.result(), listing.slice()
+
+
+def _sprint_pages(client: JiraClient, sprint: str) -> Callable[[Window], Page]:
+    fields = ",".join(SPRINT_TICKET_FIELDS)
+
+    def fetch(window: Window) -> Page:
+        parameters = {"fields": fields, **window.parameters}
+        answer = client.get("/rest/agile/1.0/sprint/{sprint}/issue", sprint=sprint, params=parameters)
+        return page_of(answer, "issues", show_sprint_ticket)
+
+    return fetch
+
+
+def show_ticket(issue: Any) -> Row:
+    """Return a ticket as the flat lists show it."""
+    fields = issue.get("fields") or {}
+    return {
+        "id": issue["id"],
+        "key": issue["key"],
+        "summary": fields.get("summary"),
+        "status": shapes.named(fields.get("status")),
+        "assignee": shapes.named(fields.get("assignee"), "displayName"),
+        "priority": shapes.named(fields.get("priority")),
+        "created": shapes.date(fields.get("created")),
+        "updated": shapes.date(fields.get("updated")),
+    }
+
+
+def show_sprint_ticket(issue: Any) -> Row:
+    """Return a ticket as the list of a sprint shows it: in Jira's own nesting."""
+    fields = issue.get("fields") or {}
+    return {
+        "id": issue["id"],
+        "key": issue["key"],
+        "fields": {
+            "summary": fields.get("summary"),
+            "description": fields.get("description"),
+            "status": _status(fields.get("status")),
+            "assignee": _person(fields.get("assignee")),
+            "reporter": _person(fields.get("reporter")),
+            "created": shapes.date(fields.get("created")),
+            "updated": shapes.date(fields.get("updated")),
+            "priority": shapes.part(fields.get("priority"), "id", "name"),
+        },
+    }
+
+
+def _status(status: Any) -> Row | None:
+    shown = shapes.part(status, "id", "name")
+    if shown is None:
+        return None
+    return {**shown, "statusCategory": shapes.part(status.get("statusCategory"), "id", "key", "colorName")}
+
+
+def _person(person: Any) -> Row | None:
+    if person is None:
+        return None
+    return {"accountId": shapes.account_id(person), "displayName": person.get("displayName")}
