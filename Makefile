@@ -3,14 +3,14 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
-REQUIREMENTS := $(wildcard requirements/*.txt layers/*/requirements.txt tools/requirements.txt)
+REQUIREMENTS := $(wildcard requirements/*.txt layers/*/requirements.txt)
 LOCAL := $(VENV)/.local-installed
 DEV := $(VENV)/.dev-installed
 
 # The suite of the deployed stack runs with the roles of the functions enforced, as AWS does; AUTH=false leaves that out.
 AUTH ?= true
 
-.PHONY: help run demo test check format bench clean
+.PHONY: help run demo test check format openapi bench clean
 
 help:
 	@echo "make run     the whole product on this machine: http://127.0.0.1:8000, data kept in .local"
@@ -18,6 +18,7 @@ help:
 	@echo "make test    every check and every test"
 	@echo "make check   format, lint, types, template"
 	@echo "make format  bring the code into shape"
+	@echo "make openapi write the API's document anew"
 	@echo "make bench   measure"
 	@echo "make clean   forget what was built and installed; the data in .local stay"
 
@@ -36,10 +37,14 @@ check: $(DEV)
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(VENV)/bin/cfn-lint template.yaml
+	PYTHONPATH=layers/jobticket:. $(PY) -m tools.openapi.document --check
 
 format: $(DEV)
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
+
+openapi: $(DEV)
+	PYTHONPATH=layers/jobticket:. $(PY) -m tools.openapi.document
 
 bench: $(DEV)
 	$(PY) -m benchmarks
@@ -50,12 +55,12 @@ clean:
 
 $(LOCAL): $(REQUIREMENTS) | $(PY)
 	@echo "Installing what the local stack needs (once) ..."
-	@$(PIP) -r requirements/local.txt -r tools/requirements.txt
+	@$(PIP) -r requirements/local.txt
 	@touch $@
 
 $(DEV): $(REQUIREMENTS) | $(PY)
 	@echo "Installing what checks and tests need (once) ..."
-	@$(PIP) -r requirements/dev.txt -r tools/requirements.txt
+	@$(PIP) -r requirements/dev.txt
 	@touch $(LOCAL) $@
 
 # The first Python that is new enough; one that merely has the right name (a shim without a version behind it) does not count.

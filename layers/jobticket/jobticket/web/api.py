@@ -226,7 +226,8 @@ class Api:
         self.envelope = envelope
         self._key_ring = key_ring
         self._cross_origin = cross_origin
-        self._resolver = APIGatewayRestResolver()
+        # Bodies are encoded (and perhaps compressed) before the resolver sees them.
+        self._resolver = APIGatewayRestResolver(serializer=lambda body: body)
         self._resolver.not_found(self._unknown)
         self.routes: list[Route] = []
 
