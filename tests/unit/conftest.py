@@ -18,6 +18,7 @@ from moto import mock_aws
 
 from tests.gateway import Gateway
 from tests.infrastructure import create_table
+from tests.unit import emulation
 
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -36,6 +37,7 @@ os.environ |= {
     "PUBLIC_URL": "http://127.0.0.1:8000",
 }
 os.environ.pop("AWS_ENDPOINT_URL", None)
+emulation.install()
 
 #: Keys that the tests call with. They open nothing outside of them.
 KEYS = {

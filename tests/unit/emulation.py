@@ -1,0 +1,64 @@
+"""Makes moto quicker, and its DynamoDB fit for functions that write in transactions and from several threads.
+
+Moto makes an RSA pair for each symmetric key; here all share one. Moto copies the whole table for each write of a transaction, and puts the copy back when a condition fails,
+whatever other threads have written meanwhile. Here one call is served at a time, and only what a transaction
+changes is copied.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections import defaultdict
+from functools import cache
+from typing import Any
+
+from moto.core.botocore_stubber import BotocoreStubber
+from moto.dynamodb import models
+from moto.dynamodb.models.dynamo_type import Item
+from moto.dynamodb.models.table import Table
+from moto.kms import models as kms
+
+__all__ = ["install"]
+
+
+class Copies:
+    """Stands for the module ``copy`` in moto's model of DynamoDB."""
+
+    def __init__(self) -> None:
+        self._before: Table | None = None
+
+    def deepcopy(self, thing: Any, memo: Any = None) -> Any:
+        if isinstance(thing, Table):
+            self._before = self._table(thing)
+            return self._before
+        copied = copy.deepcopy(thing, memo)
+        if isinstance(thing, Item) and self._before is not None:
+            # An update is about to change the item in place: the table as it was keeps the copy.
+            partition: Any = self._before.items.get(thing.hash_key, {})
+            if partition.get(thing.range_key) is thing:
+                partition[thing.range_key] = copied
+        return copied
+
+    @staticmethod
+    def _table(table: Table) -> Table:
+        before = copy.copy(table)
+        before.items = defaultdict(dict, {key: dict(items) for key, items in table.items.items()})
+        return before
+
+
+def install() -> None:
+    """Change moto, once for the process."""
+    lock = threading.RLock()
+    process = BotocoreStubber.process_request
+
+    def one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
+        with lock:
+            return process(stubber, request)
+
+    vars_of_models: Any = models
+    vars_of_models.copy = Copies()
+    vars_of_keys: Any = kms
+    vars_of_keys.generate_private_key = cache(vars_of_keys.generate_private_key)
+    stubber_class: Any = BotocoreStubber
+    stubber_class.process_request = one_at_a_time
