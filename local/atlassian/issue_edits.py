@@ -8,7 +8,7 @@ from typing import Any
 
 from local.atlassian import adf, catalogue, wiki
 from local.atlassian.model import Issue, Project
-from local.atlassian.routing import Call, JiraError
+from local.atlassian.routing import Call, JiraError, invalid_payload
 
 TEXT_LIMIT = 32_767
 SUMMARY_LIMIT = 255
@@ -256,7 +256,7 @@ def check_body(body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return ``fields`` and ``update``, which must not name the same field."""
     fields, update = body.get("fields") or {}, body.get("update") or {}
     if not isinstance(fields, dict) or not isinstance(update, dict):
-        raise JiraError(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+        raise invalid_payload()
     both = fields.keys() & update.keys()
     if both:
         errors = dict.fromkeys(both, "Field cannot appear in both 'fields' and 'update'.")

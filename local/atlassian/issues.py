@@ -17,7 +17,7 @@ from local.atlassian.issue_edits import (
 )
 from local.atlassian.issue_fields import show_history, show_issue
 from local.atlassian.model import Issue, Project
-from local.atlassian.routing import READ, WRITE, Answer, Call, Deployment, JiraError, Route
+from local.atlassian.routing import READ, WRITE, Answer, Call, Deployment, JiraError, Route, list_of
 
 _BULK_LIMIT = 100
 _NO_EDIT = "You do not have permission to edit issues in this project."
@@ -172,15 +172,13 @@ def set_status(call: Call, issue: Issue, status: catalogue.Status) -> None:
 
 def bulk_fetch(call: Call) -> Answer:
     body = call.json()
-    wanted = body.get("issueIdsOrKeys")
-    if not isinstance(wanted, list) or not wanted:
+    wanted = list_of(body, "issueIdsOrKeys", str)
+    if not wanted:
         raise JiraError(400, "The issueIdsOrKeys must contain at least one id or key.")
     if len(wanted) > _BULK_LIMIT:
         raise JiraError(400, f"The number of issues that can be fetched is limited to {_BULK_LIMIT}.")
-    if not all(isinstance(each, str) for each in wanted):
-        raise JiraError(400, "Invalid request payload. Refer to the REST API documentation and try again.")
-    fields = tuple(body.get("fields") or ("*navigable",))
-    expand = body.get("expand") or ()
+    fields = tuple(list_of(body, "fields", str)) or ("*navigable",)
+    expand = list_of(body, "expand", str)
     found = {issue.id: issue for each in wanted if (issue := _visible(call, each))}
     missing = [each for each in wanted if not _visible(call, each)]
     # Jira answers in the order of ids, whatever the order of the question.

@@ -10,13 +10,14 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from local.atlassian.controls import Controls
 from local.atlassian.model import Account, Issue, Project
 from local.atlassian.world import Site, World
 
+T = TypeVar("T")
 NOT_VISIBLE = "Issue does not exist or you do not have permission to see it."
 
 
@@ -122,9 +123,7 @@ class Call:
             text = "There was an error parsing JSON. Check that your request body is valid."
             raise JiraError(400, text) from error
         if not isinstance(body, dict):
-            raise JiraError(
-                400, "Invalid request payload. Refer to the REST API documentation and try again."
-            )
+            raise invalid_payload()
         return body
 
     def page(self, default: int, cap: int) -> tuple[int, int]:
@@ -161,6 +160,29 @@ class Call:
 
     def visible_projects(self) -> list[Project]:
         return [project for project in self.site.projects.values() if self.sees(project)]
+
+
+def one_of(body: dict[str, Any], name: str, kind: type[T], default: T) -> T:
+    """Return a member of a body, which must be of a kind if it is there; null is as if it were not."""
+    value = body.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise invalid_payload()
+    return value
+
+
+def list_of(body: dict[str, Any], name: str, kind: type[T]) -> list[T]:
+    """Return a list out of a body, all of one kind; empty if it is not there."""
+    values: list[Any] = one_of(body, name, list, [])
+    if not all(isinstance(value, kind) for value in values):
+        raise invalid_payload()
+    return values
+
+
+def invalid_payload() -> JiraError:
+    text = "Invalid request payload. Refer to the REST API documentation and try again."
+    return JiraError(400, text)
 
 
 Handler = Callable[[Call], Answer]

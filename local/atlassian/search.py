@@ -11,7 +11,7 @@ from local.atlassian import jql
 from local.atlassian.issue_fields import show_issue
 from local.atlassian.jql_match import Matcher, default_order
 from local.atlassian.model import Issue
-from local.atlassian.routing import READ, Answer, Call, Deployment, JiraError, Route
+from local.atlassian.routing import READ, Answer, Call, Deployment, JiraError, Route, list_of, one_of
 from local.atlassian.world import Site
 
 _PAGE_IDS = 5000
@@ -111,41 +111,29 @@ class Searches:
         return self._search(call, body)
 
     def post_jql(self, call: Call) -> Answer:
-        body = call.json()
-        if not isinstance(body.get("fields", []), list) or not isinstance(body.get("maxResults", 50), int):
-            raise JiraError(
-                400, "Invalid request payload. Refer to the REST API documentation and try again."
-            )
-        return self._search(call, body)
+        return self._search(call, call.json())
 
     def _search(self, call: Call, body: dict[str, Any]) -> Answer:
-        text, size = str(body.get("jql") or ""), body.get("maxResults", 50)
-        query = _bounded(text)
-        reconciled = body.get("reconcileIssues") or []
-        if len(reconciled) > _RECONCILED:
-            raise JiraError(400, "The number of issues to reconcile is limited to 50.")
-        if size < 1:
-            raise JiraError(400, "The value of maxResults must be between 1 and 5000.")
-        fields = tuple(body.get("fields") or ("id",))
-        only_ids = set(fields) <= {"id", "key"}
-        size = min(size, _PAGE_IDS if only_ids else _PAGE_FIELDS)
-        name, ids, start = self._place(call, text, query, body.get("nextPageToken"), frozenset(reconciled))
-        expand = [each.strip() for each in str(body.get("expand") or "").split(",") if each.strip()]
-        page = [issue for each in ids[start : start + size] if (issue := call.site.issues.get(each))]
+        text, fields = one_of(body, "jql", str, ""), tuple(list_of(body, "fields", str)) or ("id",)
+        name, ids, start = self._place(call, text, body)
+        end = start + _page_size(one_of(body, "maxResults", int, 50), fields)
+        expand = [each.strip() for each in one_of(body, "expand", str, "").split(",") if each.strip()]
+        page = [issue for each in ids[start:end] if (issue := call.site.issues.get(each))]
         answer: dict[str, Any] = {"issues": [_show(call, issue, fields, expand) for issue in page]}
-        answer["isLast"] = start + size >= len(ids)
+        answer["isLast"] = end >= len(ids)
         if not answer["isLast"]:
-            answer["nextPageToken"] = self._snapshots.token(
-                name or self._snapshots.keep(text, ids), start + size
-            )
+            answer["nextPageToken"] = Snapshots.token(name or self._snapshots.keep(text, ids), end)
         return Answer(answer, points=1 + len(page))
 
-    def _place(
-        self, call: Call, text: str, query: jql.Query, token: str | None, reconciled: frozenset[int]
-    ) -> tuple[str | None, list[int], int]:
-        if token:
+    def _place(self, call: Call, text: str, body: dict[str, Any]) -> tuple[str | None, list[int], int]:
+        """Return the snapshot's name if there is one already, all ids, and where the page begins."""
+        query = _bounded(text)
+        reconciled = list_of(body, "reconcileIssues", int)
+        if len(reconciled) > _RECONCILED:
+            raise JiraError(400, "The number of issues to reconcile is limited to 50.")
+        if token := one_of(body, "nextPageToken", str, ""):
             return self._snapshots.find(token, text)
-        return None, find(call, query, reconciled), 0
+        return None, find(call, query, frozenset(reconciled)), 0
 
     def routes(self) -> list[Route]:
         api = "/rest/api/{version}/search"
@@ -161,6 +149,12 @@ class Searches:
         ]
 
 
+def _page_size(asked: int, fields: tuple[str, ...]) -> int:
+    if asked < 1:
+        raise JiraError(400, "The value of maxResults must be between 1 and 5000.")
+    return min(asked, _PAGE_IDS if set(fields) <= {"id", "key"} else _PAGE_FIELDS)
+
+
 def _show(call: Call, issue: Issue, fields: tuple[str, ...], expand: list[str]) -> dict[str, Any]:
     if fields == ("id",):
         return {"id": str(issue.id)}
@@ -171,7 +165,7 @@ def _show(call: Call, issue: Issue, fields: tuple[str, ...], expand: list[str]) 
 
 
 def _count(call: Call) -> Answer:
-    query = _bounded(str(call.json().get("jql") or ""))
+    query = _bounded(one_of(call.json(), "jql", str, ""))
     return Answer({"count": len(find(call, query))})
 
 
@@ -186,10 +180,9 @@ def _get_search(call: Call) -> Answer:
 
 def _post_search(call: Call) -> Answer:
     body = call.json()
-    start, size = int(body.get("startAt", 0)), min(int(body.get("maxResults", 50)), _PAGE_DATA_CENTER)
-    return offset_page(
-        call, jql.parse(str(body.get("jql") or "")), start, size, tuple(body.get("fields") or ())
-    )
+    start, size = one_of(body, "startAt", int, 0), one_of(body, "maxResults", int, 50)
+    query, fields = jql.parse(one_of(body, "jql", str, "")), tuple(list_of(body, "fields", str))
+    return offset_page(call, query, max(0, start), min(max(0, size), _PAGE_DATA_CENTER), fields)
 
 
 def offset_page(call: Call, query: jql.Query, start: int, size: int, fields: tuple[str, ...]) -> Answer:

@@ -220,3 +220,58 @@ def test_other_web_sites_cannot_steer_it(jira: Caller) -> None:
     foreign = requests.post(url, data="{}", headers={"Sec-Fetch-Site": "cross-site"}, timeout=10)
     rebound = requests.get(jira.base_url + "/_control", headers={"Host": "evil.example"}, timeout=10)
     assert (foreign.status_code, rebound.status_code) == (403, 403)
+
+
+ODD: list[Any] = [
+    [],
+    "text",
+    {"fields": []},
+    {"fields": {"project": [], "summary": 1, "issuetype": [], "labels": {}, "assignee": "x", "parent": 1}},
+    {"fields": {"project": {"id": 10000}, "summary": [], "issuetype": {"id": 1}, "priority": {"id": []}}},
+    {"fields": {"description": 1, "components": [1], "timetracking": [], "customfield_10020": "x"}},
+    {"fields": {"assignee": {"accountId": []}, "duedate": 1, "customfield_10014": [], "parent": {"key": []}}},
+    {"update": []},
+    {"update": {"labels": [{"add": []}], "comment": [{"set": 1}], "summary": 1}},
+    {"fields": {"summary": "x"}, "properties": 1},
+    {"body": 1, "properties": [1]},
+    {"body": "x", "properties": {"key": []}},
+    {"object": []},
+    {"object": {"url": [], "title": {}}, "globalId": 1},
+    {"transition": []},
+    {"issueIdsOrKeys": [1, None], "fields": 1},
+    {"issueIdsOrKeys": ["PI-1"], "fields": [1], "expand": 1},
+    {"jql": 1, "fields": "summary"},
+    {"jql": "project = PI", "nextPageToken": 1, "reconcileIssues": "x"},
+    {"jql": "project = PI", "fields": [1, {}], "reconcileIssues": [{}]},
+    {"jql": "project = PI", "maxResults": "x", "startAt": []},
+    {"jql": "project = PI", "maxResults": None},
+    {"grant_type": [], "client_id": 1},
+]
+WRITES = [
+    ("POST", "/rest/api/2/issue"),
+    ("PUT", ISSUE),
+    ("POST", f"{ISSUE}/comment"),
+    ("POST", f"{ISSUE}/remotelink"),
+    ("POST", f"{ISSUE}/transitions"),
+    ("POST", "/rest/api/2/issue/bulkfetch"),
+    ("POST", "/rest/api/2/search/jql"),
+    ("POST", "/rest/api/2/search"),
+    ("POST", "/rest/api/2/search/approximate-count"),
+    ("POST", "/oauth/token"),
+    ("PUT", "/_control"),
+    ("POST", "/_control/issues"),
+    ("POST", "/_control/move"),
+    ("POST", "/_control/revoke"),
+]
+
+
+@pytest.mark.parametrize("data_center", [False, True])
+def test_odd_bodies_are_answered_not_stumbled_over(data_center: bool) -> None:
+    auth = ("demo", "local-password") if data_center else ("demo@example.com", "local-api-token")
+    with running(data_center=data_center, rate_limits={"issue_writes_per_2s": None}) as base_url:
+        caller = Caller(base_url, auth)
+        for method, path in WRITES:
+            for body in ODD:
+                assert caller(method, path, body).status_code < 500, (path, body)
+        assert caller.get(ISSUE, expand="changelog,renderedFields").status_code == 200
+        assert caller.get("/browse/PI-42").status_code == 200
