@@ -99,6 +99,10 @@ class Controls(BaseModel):
     def reset(self) -> None:
         self.change(Controls().model_dump())
 
+    def normalises(self, *, data_center: bool) -> bool:
+        """Tell whether texts are taken apart and put together: on Cloud, unless it is switched."""
+        return not data_center if self.normalise is None else self.normalise
+
     def fault_for(self, method: str, path: str) -> Fault | None:
         """Return the first fault that matches and count it; later ones wait for their turn."""
         for fault in self.faults:

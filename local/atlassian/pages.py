@@ -95,8 +95,7 @@ def edit(emulator: Emulator, request: Request) -> Answer:
         return page(
             "Too long", f'<h1>Not saved</h1><p class="card error" role="alert">{TOO_LONG}</p>', status=400
         )
-    chosen = emulator.controls.normalise
-    if not emulator.controls.data_center if chosen is None else chosen:
+    if emulator.controls.normalises(data_center=emulator.controls.data_center):
         text = wiki.normalise(text)
     person = next(iter(emulator.world.accounts))
     lag = emulator.controls.search_lag_ms / 1000

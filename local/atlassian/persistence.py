@@ -58,6 +58,7 @@ class Keeper:
         self._emulator = emulator
         self._path = path
         self._changed = asyncio.Event()
+        self._writing: asyncio.Future[None] | None = None
 
     async def around(self, _app: web.Application) -> AsyncIterator[None]:
         """Run beside the application and write once more when it ends."""
@@ -67,6 +68,9 @@ class Keeper:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        # A thread cannot be cancelled: two writers of the same draft would take it away from each other.
+        if self._writing is not None:
+            await self._writing
         save(self._emulator, self._path)
 
     async def _run(self) -> None:
@@ -83,17 +87,18 @@ class Keeper:
         for piece in _pieces(self._emulator):
             collected.append(piece)
             await asyncio.sleep(0)
-        await asyncio.to_thread(_write, self._path, "".join(collected))
+        self._writing = asyncio.ensure_future(asyncio.to_thread(_write, self._path, "".join(collected)))
+        await asyncio.shield(self._writing)
 
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
+    draft.touch(mode=0o600)
     with draft.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    draft.chmod(0o600)
     draft.replace(path)
 
 

@@ -86,8 +86,7 @@ class Call:
 
     @property
     def normalises(self) -> bool:
-        chosen = self.controls.normalise
-        return not self.data_center if chosen is None else chosen
+        return self.controls.normalises(data_center=self.data_center)
 
     @property
     def author(self) -> str:

@@ -12,7 +12,6 @@ from local.atlassian.issue_fields import show_issue
 from local.atlassian.jql_match import Matcher, default_order
 from local.atlassian.model import Issue
 from local.atlassian.routing import READ, Answer, Call, Deployment, JiraError, Route, list_of, one_of
-from local.atlassian.world import Site
 
 _PAGE_IDS = 5000
 _PAGE_FIELDS = 100
@@ -57,14 +56,14 @@ class Snapshots:
         return base64.urlsafe_b64encode(f"{name}:{place}".encode()).decode()
 
 
-def indexed(call: Call, site: Site, issue: Issue, reconciled: frozenset[int]) -> Issue | None:
+def indexed(call: Call, issue: Issue, reconciled: frozenset[int]) -> Issue | None:
     """Return what the search index knows of an issue: the truth, an older version, or nothing yet."""
     lag = call.controls.search_lag_ms
     if lag <= 0 or issue.id in reconciled:
         return issue
     if issue.created + lag > call.world.now_ms():
         return None
-    known = site.stale.get(issue.id)
+    known = call.site.stale.get(issue.id)
     return known[0] if known and known[1] > call.world.now() else issue
 
 
@@ -81,12 +80,25 @@ def find(call: Call, query: jql.Query, reconciled: frozenset[int] = frozenset())
     found: list[Issue] = []
     for id_ in dict.fromkeys(candidates):
         issue = call.site.issues.get(id_)
-        known = indexed(call, call.site, issue, reconciled) if issue else None
+        known = indexed(call, issue, reconciled) if issue else None
         if known and known.project_id in seen and (check is None or check(known)):
             found.append(known)
     for key, descending in reversed(keys):
         found.sort(key=key, reverse=descending)
     return [issue.id for issue in found]
+
+
+def _find_again(call: Call, query: jql.Query) -> list[int]:
+    """Search, or remember the last search: the pages of one list ask for the same again and again."""
+    if call.controls.search_lag_ms > 0:
+        return find(call, query)
+    account = call.account.account_id if call.account else None
+    seen = tuple(project.id for project in call.visible_projects())
+    # Dates in a query may be relative to now, so nothing is remembered for longer than a moment.
+    asked = (call.site.revision, query, account, seen, int(call.world.now()))
+    if call.site.last_search is None or call.site.last_search[0] != asked:
+        call.site.last_search = (asked, find(call, query))
+    return call.site.last_search[1]
 
 
 def _bounded(text: str) -> jql.Query:
@@ -187,7 +199,7 @@ def _post_search(call: Call) -> Answer:
 
 def offset_page(call: Call, query: jql.Query, start: int, size: int, fields: tuple[str, ...]) -> Answer:
     """Return a page by startAt and maxResults, as Data Center and the agile routes have it."""
-    ids = find(call, query)
+    ids = _find_again(call, query)
     page = [call.site.issues[each] for each in ids[start : start + size]]
     expand = call.texts("expand")
     answer = {

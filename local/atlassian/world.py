@@ -57,6 +57,7 @@ class Site:
         self.name = name
         self.jira = jira
         self.revision = 0
+        self.last_search: tuple[Any, list[int]] | None = None
         self.last_ids: dict[str, int] = {"issue": 10000, "comment": 10000, "history": 10100, "link": 10000}
         self.projects: dict[int, Project] = {}
         self.issues: dict[int, Issue] = {}
