@@ -47,7 +47,7 @@ openapi: $(DEV)
 	PYTHONPATH=layers/jobticket:. $(PY) -m tools.openapi.document
 
 bench: $(DEV)
-	$(PY) -m benchmarks
+	PYTHONPATH=layers/jobticket:. $(PY) -m benchmarks
 
 clean:
 	rm -rf $(VENV) .build .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobticket.jira.client import JiraClient
-from jobticket.jira.crew import crew
+from jobticket.jira.crew import PARALLEL_FOR_ISSUES, crew
 from jobticket.jira.paging import (
     Listing,
     Page,
@@ -80,14 +80,14 @@ class Search:
             answer = self._cloud_page(self.fields, limit, token)
             return Slice(self._shown(answer), _next_token(answer))
         answer = self._cloud_page(("id",), limit, token)
-        with crew() as threads:
+        with crew(PARALLEL_FOR_ISSUES) as threads:
             chunks = [threads.submit(self._bulk, ids) for ids in _chunks(_ids(answer))]
             rows = [row for chunk in chunks for row in chunk.result()]
         return Slice(rows, _next_token(answer))
 
     def _by_offset(self, start: int, limit: int | None) -> Slice:
         listing = Listing(DATA_CENTER_PAGE, start, limit)
-        read_all([Reading(listing, self._data_center_page)])
+        read_all([Reading(listing, self._data_center_page)], PARALLEL_FOR_ISSUES)
         return listing.slice()
 
     def _data_center_page(self, window: Window) -> Page:
@@ -95,7 +95,7 @@ class Search:
         return page_of(self.client.post(DATA_CENTER, json=query, repeatable=True), "issues", self.shape)
 
     def _all_of_cloud(self) -> list[Row]:
-        with crew() as threads:
+        with crew(PARALLEL_FOR_ISSUES) as threads:
             # The first page comes with its fields and beside the ids: it takes no bulk read, and often it is
             # the only one.
             first = threads.submit(self._cloud_page, self.fields, ISSUES_A_PAGE, None)

@@ -7,7 +7,7 @@ from typing import Any
 
 from jobticket.jira import boards, shapes
 from jobticket.jira.client import JiraClient
-from jobticket.jira.crew import crew
+from jobticket.jira.crew import PARALLEL_FOR_ISSUES, crew
 from jobticket.jira.errors import JiraStatusError
 from jobticket.jira.paging import Listing, Page, Reading, Row, Slice, Window, page_of, read_all
 from jobticket.jira.search import Search, quoted
@@ -63,7 +63,7 @@ def tickets_of_sprint(
     with crew(1) as threads:
         shown = threads.submit(boards.get_sprint, client, sprint)
         try:
-            read_all([Reading(listing, _sprint_pages(client, sprint))])
+            read_all([Reading(listing, _sprint_pages(client, sprint))], PARALLEL_FOR_ISSUES)
         except JiraStatusError:
             # What Jira says of the sprint itself is the better answer.
             shown.result()

@@ -1,0 +1,1 @@
+"""What the product's speed is measured with. Each module has a ``run``; none asserts anything about time."""
