@@ -227,7 +227,7 @@ class Api:
         self._key_ring = key_ring
         self._cross_origin = cross_origin
         # Bodies are encoded (and perhaps compressed) before the resolver sees them.
-        self._resolver = APIGatewayRestResolver(serializer=lambda body: body)
+        self._resolver = APIGatewayRestResolver(serializer=_as_it_is)
         self._resolver.not_found(self._unknown)
         self.routes: list[Route] = []
 
@@ -314,6 +314,10 @@ class Api:
 
     def _unknown(self, _error: Exception) -> Response[Any]:
         return self._refused(NotFoundError("Not Found"), self._resolver.current_event.raw_event)
+
+
+def _as_it_is(body: Any) -> Any:
+    return body
 
 
 def _deadline(context: Any) -> Deadline:
