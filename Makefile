@@ -29,8 +29,9 @@ demo: $(LOCAL)
 	@exec $(PY) -m local demo
 
 test: check
-	$(PY) -m pytest tests --ignore=tests/stack -n 2 --dist loadgroup
-	AUTH=$(AUTH) $(PY) -m pytest tests/stack
+	bash tools/install_chromium.sh
+	$(PY) -m pytest tests --ignore=tests/stack --ignore=tests/browser -n 2 --dist loadgroup
+	AUTH=$(AUTH) $(PY) -m pytest tests/stack tests/browser
 
 check: $(DEV)
 	$(PY) -m ruff format --check .

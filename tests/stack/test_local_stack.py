@@ -20,7 +20,7 @@ from local.proxy import gateway_answer
 from tools.build_layers import build_layers, running_interpreter
 
 if TYPE_CHECKING:
-    from tests.stack.conftest import Stack
+    from tests.deployed import Stack
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOT_FOUND = {"statusCode": 404, "message": "Not Found"}

@@ -1,4 +1,4 @@
-"""The whole local stack, once for all tests of this folder: on free ports, on data of its own.
+"""The whole local stack in a process of its own: on free ports, on data of its own.
 
 `AUTH=true` in the environment makes the emulator enforce each function's own role.
 """
@@ -15,14 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 
 from local.aws import Aws
 from local.ports import free_port
 from local.stack import DESCRIPTION
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 SECONDS_TO_START = 180
 SECONDS_TO_STOP = 40
 SCOPES = ("jobs", "jira", "tokens", "ticketing", "admin")
@@ -153,24 +152,3 @@ def running(data_dir: Path) -> Iterator[Stack]:
         yield stack
     finally:
         stack.close()
-
-
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack that the tests share. Each makes what it needs; none may stop it."""
-    with running(tmp_path_factory.mktemp("stack")) as shared:
-        yield shared
-
-
-@pytest.fixture
-def own_stack(tmp_path: Path) -> Iterator[Stack]:
-    """A stack for one test, which may stop it, kill it and start it again."""
-    with running(tmp_path) as own:
-        yield own
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests on one worker, should there be several, so that the stack starts once."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("stack"))
