@@ -1,0 +1,105 @@
+"""A function to be driven through everything it does, in front of moto and of the emulated Jira.
+
+A scenario is a module of ``scenarios`` with the name of the function's folder, and a function ``drive`` that
+takes a :class:`Driven`. It sends every route (or every kind of event) at least once with success, and
+besides whatever else makes the code use AWS: repeats with idempotency keys, refusals after a claim, tokens
+that must be refreshed. Calls outside :meth:`Driven.call` and :meth:`Driven.handle` are preparation and count
+for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import requests
+
+from jobticket import clock
+from jobticket.connections.api_tokens import SECRET_FIELD
+from jobticket.connections.model import Connection, ConnectionId
+from jobticket.connections.store import ConnectionStore
+from jobticket.connections.vault import Vault
+from jobticket.dynamo import Table
+from tests.gateway import Gateway, HttpAnswer, LambdaContext
+from tests.unit.conftest import client
+from tests.unit.privileges.recorder import Recorder
+
+__all__ = ["CREDENTIALS", "Driven"]
+
+CREDENTIALS = "demo@example.com:local-api-token"
+
+
+@dataclass
+class Driven:
+    """One cold container of a function.
+
+    Attributes
+    ----------
+    module
+        The function's ``app`` module.
+    atlassian
+        The base URL of the emulated Atlassian.
+    succeeded
+        The routes that have answered with less than 400, as ``METHOD /path``.
+    handled
+        How many events have been handled that came from no API.
+    """
+
+    module: ModuleType
+    recorder: Recorder
+    atlassian: str
+    succeeded: set[str] = field(default_factory=set)
+    handled: int = 0
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        *,
+        key: str | None = "every-scope",
+        expect: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> HttpAnswer:
+        """Send a request; it must succeed, unless another status is expected."""
+        gateway = Gateway(self.module.api, self.module.handler, key)
+        with self.recorder.recording():
+            answer = gateway.call(method, url, body, headers)
+        if expect is None:
+            assert answer.status < 400, (method, url, answer.text)
+            self.succeeded.add(f"{method} {gateway.event(method, url)['resource']}")
+        else:
+            assert answer.status == expect, (method, url, answer.status, answer.text)
+        return answer
+
+    def handle(self, event: Mapping[str, Any], context: Any = None) -> Any:
+        """Hand over an event of a schedule or a queue."""
+        with self.recorder.recording():
+            answer = self.module.handler(dict(event), context or LambdaContext())
+        self.handled += 1
+        return answer
+
+    def control(self, **controls: Any) -> None:
+        """Set switches of the emulated Atlassian."""
+        requests.put(f"{self.atlassian}/_control", json=controls, timeout=10).raise_for_status()
+
+    def connect(self, external_id: str, credentials: str = CREDENTIALS) -> Connection:
+        """Store a connection by API token, as connecting it would."""
+        name = ConnectionId("jira", external_id)
+        table = Table(client("dynamodb"), "connections")
+        vault = Vault(table, lambda: client("kms"), "alias/jobticket")
+        connection = Connection(
+            id=name,
+            kind="api_token",
+            deployment="cloud",
+            secret=vault.seal(name, SECRET_FIELD, credentials),
+            authorization="first",
+            site_id=None,
+            site_name="Plant North",
+            site_url=self.atlassian,
+            api_url=self.atlassian,
+            authorized_at=clock.now(),
+        )
+        return ConnectionStore(table).replace(connection)
