@@ -30,6 +30,7 @@ os.environ |= {
     "JOBS_TABLE": "jobs",
     "CONNECTIONS_TABLE": "connections",
     "TICKETING_TABLE": "ticketing",
+    "TICKET_EVENTS_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/ticket-events.fifo",
     "KEY_RING_SECRET": "key-ring",
     "ENCRYPTION_KEY": "alias/jobticket",
     "ENVIRONMENT": "local",

@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "JOBS_TABLE": "jobs",
     "CONNECTIONS_TABLE": "connections",
     "TICKETING_TABLE": "ticketing",
+    "TICKET_EVENTS_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/ticket-events.fifo",
     "KEY_RING_SECRET": "key-ring",
     "ATLASSIAN_APP_SECRET": "atlassian-app",
     "ENCRYPTION_KEY": "alias/jobticket",

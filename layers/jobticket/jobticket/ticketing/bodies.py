@@ -1,0 +1,214 @@
+"""Request bodies of the ticketing routes. The order of the fields is the order of the checks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict
+
+from jobticket import clock
+from jobticket.jira import keys
+from jobticket.ticketing.model import OPEN, TYPES, AnomalyStatus, AnomalyType
+from jobticket.web.validation import Body, RequiredText, ShortText, fault, whole_number
+
+__all__ = [
+    "AnomalyChange",
+    "IntegrationChange",
+    "NewAnomaly",
+    "NewComment",
+    "NewIntegration",
+    "NewLink",
+    "NewTicket",
+]
+
+LONGEST_TEXT = 100_000
+MOST_CHECKS = 100
+
+
+def long_text(value: Any) -> str:
+    """Return a trimmed text of at most 100,000 characters."""
+    if not isinstance(value, str):
+        raise fault("must be a string")
+    trimmed = value.strip()
+    if len(trimmed) > LONGEST_TEXT:
+        raise fault(f"must be at most {LONGEST_TEXT} characters")
+    return trimmed
+
+
+def _not_empty(value: str) -> str:
+    if not value:
+        raise fault("is required")
+    return value
+
+
+def _blank_is_none(value: str) -> str | None:
+    return value or None
+
+
+def one_of(choices: Sequence[str]) -> Callable[[Any], str]:
+    """Return a check for one of several words."""
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str):
+            raise fault("must be a string")
+        if value.strip() not in choices:
+            raise fault(f"must be one of: {', '.join(choices)}")
+        return value.strip()
+
+    return check
+
+
+def _weight(value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise fault("must be a number")
+    if abs(value) > 1_000_000_000:
+        raise fault("must be at most 1000000000")
+    return value
+
+
+def _fingerprint(value: Any) -> str | int | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise fault("must be a string or an integer")
+    if len(str(value)) > 38 and isinstance(value, int):
+        raise fault("must have at most 38 digits")
+    if isinstance(value, str) and len(value.strip()) > 255:
+        raise fault("must be at most 255 characters")
+    return (value.strip() or None) if isinstance(value, str) else value
+
+
+def exact_time(value: Any) -> str:
+    """Return a timestamp as ISO 8601 in UTC, with microseconds where there are any."""
+    if not isinstance(value, str):
+        raise fault("must be a string")
+    try:
+        moment = clock.parse_iso(value.strip())
+    except (ValueError, OverflowError):
+        raise fault("must be an ISO 8601 timestamp") from None
+    if moment.microsecond % 1000 == 0:
+        return clock.iso_milliseconds(moment)
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def _checks(value: Any) -> Any:
+    if not isinstance(value, list):
+        raise fault("must be an array")
+    if not value:
+        raise fault("is required")
+    if len(value) > MOST_CHECKS:
+        raise fault(f"must have at most {MOST_CHECKS} entries")
+    return value
+
+
+def _ticket_id(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise fault("must be a string")
+    if not value.strip():
+        raise fault("is required")
+    if not keys.is_issue(value.strip()):
+        raise fault("must be the id or the key of a ticket")
+    return value.strip()
+
+
+Id = Annotated[int, BeforeValidator(whole_number(at_most=10**15))]
+Text = Annotated[str, BeforeValidator(long_text)]
+RequiredLongText = Annotated[str, BeforeValidator(long_text), AfterValidator(_not_empty)]
+OptionalLongText = Annotated[Text, AfterValidator(_blank_is_none)]
+OptionalText = Annotated[ShortText, AfterValidator(_blank_is_none)]
+
+
+class TicketingBody(Body):
+    """A body whose names are written as they are, in snake case."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+
+class NamedEntry(TicketingBody):
+    """A datastore or a container."""
+
+    id: Id
+    name: RequiredText
+
+
+class CheckEntry(TicketingBody):
+    message: RequiredLongText
+    field: OptionalLongText | None = None
+    rule_type: OptionalText | None = None
+
+
+class NewAnomaly(TicketingBody):
+    """POST /api/anomalies."""
+
+    type: Annotated[AnomalyType, BeforeValidator(one_of(TYPES))]
+    datastore: NamedEntry
+    container: NamedEntry | None = None
+    failed_checks: Annotated[list[CheckEntry], BeforeValidator(_checks)]
+    weight: Annotated[int | float, BeforeValidator(_weight)] | None = None
+    fingerprint: Annotated[str | int | None, BeforeValidator(_fingerprint)] = None
+    description: OptionalLongText | None = None
+    detected: Annotated[str, BeforeValidator(exact_time)] | None = None
+
+
+class AnomalyChange(TicketingBody):
+    """PUT /api/anomalies/{id}: what is given changes; an empty description clears it."""
+
+    status: Annotated[AnomalyStatus, BeforeValidator(one_of(OPEN))] | None = None
+    description: Text | None = None
+
+
+class NewComment(TicketingBody):
+    """POST /api/anomalies/{id}/comments."""
+
+    message: RequiredLongText
+
+
+class NewLink(TicketingBody):
+    """POST /api/anomalies/{anomaly_id}/ticket-links."""
+
+    ticket_id: Annotated[str, BeforeValidator(_ticket_id)]
+
+
+def _project_key(value: Any) -> str:
+    if not isinstance(value, str):
+        raise fault("must be a string")
+    if value.strip() and not keys.is_project_key(value.strip()):
+        raise fault("must be the key of a Jira project")
+    return value.strip()
+
+
+ProjectKey = Annotated[str, BeforeValidator(_project_key)]
+
+
+class NewTicket(TicketingBody):
+    """POST /api/integrations/ticketing/anomalies/{anomaly_id}/tickets."""
+
+    title: RequiredLongText
+    description: OptionalLongText | None = None
+    priority: OptionalText | None = None
+    project_key: Annotated[ProjectKey, AfterValidator(_blank_is_none)] | None = None
+    issue_type: OptionalText | None = None
+
+
+class NewIntegration(TicketingBody):
+    """POST /api/integrations/ticketing: credentials of its own, or the name of a connection."""
+
+    type: Annotated[str, BeforeValidator(one_of(["jira"]))]
+    api_url: OptionalText | None = None
+    api_access_token: OptionalLongText | None = None
+    external_id: OptionalText | None = None
+    project_key: ProjectKey | None = None
+    issue_type: ShortText | None = None
+
+
+class IntegrationChange(TicketingBody):
+    """PUT /api/integrations/ticketing: what is given changes; an empty default is cleared."""
+
+    type: Annotated[str, BeforeValidator(one_of(["jira"]))] | None = None
+    api_url: OptionalText | None = None
+    api_access_token: OptionalLongText | None = None
+    external_id: OptionalText | None = None
+    project_key: ProjectKey | None = None
+    issue_type: ShortText | None = None

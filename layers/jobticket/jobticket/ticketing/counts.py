@@ -1,0 +1,55 @@
+"""How many anomalies there are of each status and type, counted as they change.
+
+A list shows a total with every page; it must not count the table for it. Each change adds to a shard of two
+counts, of all anomalies and of its datastore's, in the transaction that makes it: the counts are exact. The
+shards keep anomalies that change at the same time out of each other's way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from boto3.dynamodb.conditions import Key
+
+from jobticket.dynamo import Table, Update
+from jobticket.ticketing.model import STATUSES, TYPES
+
+__all__ = ["Cell", "count", "moved", "totals"]
+
+#: A status and a type.
+Cell = tuple[str, str]
+
+SHARDS = 8
+
+_ATTRIBUTES = {f"n_{status}_{kind}": (status, kind) for status in STATUSES for kind in TYPES}
+
+
+def _scope(datastore_id: int | None) -> str:
+    return f"COUNTS#{'all' if datastore_id is None else datastore_id}"
+
+
+def count(anomaly_id: int, datastore_id: int, changes: dict[Cell, int]) -> Iterator[Update]:
+    """Return the writes that add to the counts."""
+    added = {f"n_{status}_{kind}": number for (status, kind), number in changes.items()}
+    for scope in (_scope(None), _scope(datastore_id)):
+        yield Update(scope, str(anomaly_id % SHARDS), add=added)
+
+
+def moved(anomaly_id: int, datastore_id: int, kind: str, before: str, after: str) -> Iterator[Update]:
+    """Return the writes that count an anomaly under another status; none if it is the same."""
+    if before != after:
+        yield from count(anomaly_id, datastore_id, {(before, kind): -1, (after, kind): 1})
+
+
+def totals(table: Table, datastore_id: int | None) -> Counter[Cell]:
+    """Return the counts of all anomalies or of a datastore's, in one small query."""
+    return _sum(table.query_all(Key("pk").eq(_scope(datastore_id))))
+
+
+def _sum(shards: Iterable[dict[str, int]]) -> Counter[Cell]:
+    found: Counter[Cell] = Counter()
+    for shard in shards:
+        for name, cell in _ATTRIBUTES.items():
+            found[cell] += shard.get(name, 0)
+    return found

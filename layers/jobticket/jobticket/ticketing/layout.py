@@ -1,0 +1,161 @@
+"""How ticketing lies in its table.
+
+==========================  ===============================  =================================================
+pk                          sk                               item
+==========================  ===============================  =================================================
+COUNTER#<kind>              COUNTER                          the last number given to an anomaly, a link, …
+ANOMALY#<id>                ANOMALY                          the anomaly; in both indexes of anomalies
+ANOMALY#<id>                ANOMALY#LINK#<integr>#<ticket>   a link: its key allows each pair once
+ANOMALY#<id>                COMMENT#<id>                     a comment
+ANOMALY#<id>                TICKET_ATTEMPT                   a ticket whose creation has begun and not ended
+FINGERPRINT#<digest>        FINGERPRINT                      the open anomaly of this fingerprint
+COUNTS#<all | datastore>    <shard>                          how many anomalies of each status and type
+ISSUE#<integr>#<ticket>     EVENT#<stamp>#<anomaly>          what is still to be told to the ticket
+ISSUE#<integr>#<ticket>     LEASE                            who is telling it
+INTEGRATION                 INTEGRATION                      the ticketing integration
+IDEMPOTENCY#<digest>        IDEMPOTENCY                      an answer given to a request with that header
+==========================  ===============================  =================================================
+
+Indexes: ``anomalies_by_state`` (status and type) and ``anomalies_by_datastore`` (the same within a
+datastore), keys only, newest last; ``undelivered``, which holds nothing but the events that wait, by when the
+sweep shall look after them.
+
+An anomaly's ``stamp`` rises with every change of it or of its links: it is the condition on which changes
+commit, and the order in which its tickets are told. It is the time in milliseconds, or one more than the last
+stamp where clocks disagree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from jobticket.dynamo import Item, Table, Update
+from jobticket.ticketing.model import ARCHIVED, Anomaly, Comment, Integration, Link
+
+__all__ = [
+    "ANOMALY",
+    "ATTEMPT",
+    "BY_DATASTORE",
+    "BY_STATE",
+    "EVENT_PREFIX",
+    "FINGERPRINT",
+    "INTEGRATION",
+    "LEASE",
+    "UNDELIVERED",
+    "UNDELIVERED_INDEX",
+    "Issue",
+    "anomaly_from",
+    "anomaly_item",
+    "anomaly_pk",
+    "comment_from",
+    "comment_sort",
+    "event_sort",
+    "fingerprint_pk",
+    "integration_from",
+    "link_from",
+    "link_sort",
+    "next_number",
+    "place",
+]
+
+ANOMALY = "ANOMALY"
+ATTEMPT = "TICKET_ATTEMPT"
+FINGERPRINT = "FINGERPRINT"
+INTEGRATION = "INTEGRATION"
+LEASE = "LEASE"
+EVENT_PREFIX = "EVENT#"
+COMMENT_PREFIX = "COMMENT#"
+
+BY_STATE = "anomalies_by_state"
+BY_DATASTORE = "anomalies_by_datastore"
+UNDELIVERED_INDEX = "undelivered"
+#: The one partition of that index.
+UNDELIVERED = "UNDELIVERED"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Issue:
+    """A Jira issue as the outbox names it: by number, so that it is found wherever it was moved to."""
+
+    integration_id: int
+    ticket_id: str
+
+    @property
+    def pk(self) -> str:
+        return f"ISSUE#{self.integration_id}#{self.ticket_id}"
+
+    @property
+    def group(self) -> str:
+        """The queue's message group, within which messages keep their order."""
+        return f"{self.integration_id}-{self.ticket_id}"
+
+
+def next_number(table: Table, kind: str) -> int:
+    """Return the next number of a kind. It is never given again, even if nothing comes of it."""
+    return int(table.update(Update(f"COUNTER#{kind}", "COUNTER", add={"last": 1}))["last"])
+
+
+def anomaly_pk(anomaly_id: int) -> str:
+    return f"ANOMALY#{anomaly_id}"
+
+
+def comment_sort(comment_id: int) -> str:
+    return f"{COMMENT_PREFIX}{comment_id:012d}"
+
+
+def link_sort(integration_id: int, ticket_id: str) -> str:
+    return f"ANOMALY#LINK#{integration_id}#{ticket_id}"
+
+
+def event_sort(stamp: int, anomaly_id: int) -> str:
+    return f"{EVENT_PREFIX}{stamp:016d}#{anomaly_id:012d}"
+
+
+def fingerprint_pk(fingerprint: str | int) -> str:
+    return "FINGERPRINT#" + hashlib.sha256(str(fingerprint).encode()).hexdigest()
+
+
+def place(status: str, kind: str, datastore_id: int) -> Item:
+    """Return where an anomaly stands in the indexes."""
+    return {"state_pk": f"{status}#{kind}", "store_pk": f"{datastore_id}#{status}#{kind}"}
+
+
+def _present(values: Mapping[str, Any]) -> Item:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def anomaly_item(anomaly: Anomaly, stamp: int) -> Item:
+    """Return a new anomaly's item."""
+    item = _present(anomaly.model_dump(exclude={"archived", "failed_checks", "container"}))
+    if isinstance(anomaly.weight, float):
+        item["weight"] = Decimal(repr(anomaly.weight))
+    if anomaly.container is not None:
+        item["container"] = anomaly.container.model_dump()
+    return item | {
+        "pk": anomaly_pk(anomaly.id),
+        "sk": ANOMALY,
+        "failed_checks": [_present(check.model_dump()) for check in anomaly.failed_checks],
+        "stamp": stamp,
+        "number": anomaly.id,
+        **place(anomaly.status, anomaly.type, anomaly.datastore.id),
+    }
+
+
+def anomaly_from(item: Item) -> Anomaly:
+    return Anomaly.model_validate({**item, "archived": item["status"] in ARCHIVED})
+
+
+def comment_from(item: Item) -> Comment:
+    return Comment.model_validate(item)
+
+
+def link_from(item: Item) -> Link:
+    return Link.model_validate(item)
+
+
+def integration_from(item: Item) -> Integration:
+    return Integration.model_validate(item)

@@ -1,0 +1,238 @@
+"""Tickets as Jira has them: one by id or key, and many by key or summary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobticket import clock
+from jobticket.errors import InvalidError, NotFoundError
+from jobticket.jira import keys
+from jobticket.jira.client import JiraClient
+from jobticket.jira.errors import JiraNotFoundError
+from jobticket.ticketing.model import Ticket, TicketMetadata, TicketSummary
+
+__all__ = ["FIELDS", "find_by_label", "read_ticket", "search", "ticket_from", "ticket_not_found"]
+
+FIELDS = [
+    "summary",
+    "description",
+    "status",
+    "priority",
+    "issuetype",
+    "project",
+    "created",
+    "updated",
+    "resolutiondate",
+    "assignee",
+    "reporter",
+]
+
+#: Pages behind this one are refused: whoever looks for a ticket adds a word.
+DEEPEST = 1000
+
+#: What a search for words cannot hold: operators of its language, and all else that is no letter or digit.
+_NO_WORD = re.compile(r"[\W_]+")
+
+_ESCAPE = re.compile(r"\\([-#*_+?^~|%{}\[\]()!@])|&#(\d{1,5});")
+
+
+def ticket_not_found(ticket_id: str) -> NotFoundError:
+    return NotFoundError(f"Ticket not found: {ticket_id}")
+
+
+def _time(text: Any) -> str | None:
+    """Return a time of Jira's in UTC, without the offset that Jira gives it."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return clock.parse_iso(text).strftime("%Y-%m-%dT%H:%M:%S")
+    except ValueError:
+        return None
+
+
+def _name(value: Any, key: str = "name") -> str | None:
+    found = value.get(key) if isinstance(value, Mapping) else None
+    return found if isinstance(found, str) else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def plain(markup: str) -> str:
+    r"""Return wiki markup without its escapes, as people read it.
+
+    Examples
+    --------
+    >>> print(plain(r"CUSTOMER\_NAME &#58; \[x\]"))
+    CUSTOMER_NAME : [x]
+    """
+    return _ESCAPE.sub(lambda found: found[1] or chr(int(found[2])), markup)
+
+
+def _fields(issue: Mapping[str, Any]) -> Mapping[str, Any]:
+    fields = issue.get("fields")
+    return fields if isinstance(fields, Mapping) else {}
+
+
+def ticket_from(client: JiraClient, issue: Mapping[str, Any]) -> Ticket:
+    """Return an issue of Jira's as a ticket."""
+    fields = _fields(issue)
+    key = str(issue["key"])
+    kind = _name(fields.get("issuetype"))
+    project = _name(fields.get("project"), "key") or key.rpartition("-")[0]
+    return Ticket(
+        ticket_id=str(issue["id"]),
+        ticket_number=key,
+        title=_text(fields.get("summary")) or key,
+        description=plain(_text(fields.get("description")) or "") or None,
+        status=_name(fields.get("status")),
+        priority=_name(fields.get("priority")),
+        category=kind,
+        created_at=_time(fields.get("created")),
+        updated_at=_time(fields.get("updated")),
+        resolved_at=_time(fields.get("resolutiondate")),
+        assigned_to=_name(fields.get("assignee"), "displayName"),
+        requester=_name(fields.get("reporter"), "displayName"),
+        url=client.browse_url(key),
+        metadata=TicketMetadata(project_key=project, issue_type=kind),
+    )
+
+
+def _summary(client: JiraClient, issue: Mapping[str, Any]) -> TicketSummary:
+    ticket = ticket_from(client, issue)
+    return TicketSummary.model_validate(ticket.model_dump(include=set(TicketSummary.model_fields)))
+
+
+def read_ticket(client: JiraClient, ticket_id: str) -> Ticket:
+    """Read a ticket by id or key, in one call.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none that the account may see.
+    """
+    if not keys.is_issue(ticket_id):
+        raise ticket_not_found(ticket_id)
+    try:
+        issue = client.get("/rest/api/2/issue/{issue}", issue=ticket_id, params={"fields": ",".join(FIELDS)})
+    except JiraNotFoundError:
+        raise ticket_not_found(ticket_id) from None
+    return ticket_from(client, issue)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of a search; ``total`` is exact on the last page and Jira's estimate before it."""
+
+    tickets: list[TicketSummary]
+    total: int
+
+
+def search(client: JiraClient, query: str, page: int, size: int, project: str | None) -> Found:
+    """Find tickets by key or by the words of their summary, the last word as a beginning.
+
+    Without a query: the tickets that changed last, of the project if there is one.
+
+    Raises
+    ------
+    InvalidError
+        If the page lies too deep.
+    """
+    if page * size > DEEPEST:
+        raise InvalidError(f"page and size must stay within the first {DEEPEST} tickets; add a word")
+    text = query.strip()
+    if text and not _words(text):
+        return Found([], 0)
+    if keys.is_issue_key(text):
+        # Jira answers 400 to a search for a key that does not exist, so the key is read, not searched for.
+        try:
+            ticket = read_ticket(client, text)
+        except NotFoundError:
+            pass
+        else:
+            shown = TicketSummary.model_validate(ticket.model_dump(include=set(TicketSummary.model_fields)))
+            return Found([shown] if page == 1 else [], 1)
+    jql = search_jql(text, project)
+    return _search_cloud(client, jql, page, size) if client.is_cloud else _search(client, jql, page, size)
+
+
+def search_jql(query: str, project: str | None) -> str:
+    r"""Return the JQL that finds a text in summaries. Only words of it get there, as one quoted string.
+
+    Examples
+    --------
+    >>> search_jql('late "order) OR project = X', None)
+    'summary ~ "late order or project x*" ORDER BY updated DESC'
+    """
+    words = _words(query)
+    if words:
+        return f'summary ~ "{words}*" ORDER BY updated DESC'
+    if project:
+        return f'project = "{project}" ORDER BY updated DESC'
+    return "updated >= -365d ORDER BY updated DESC"
+
+
+def _words(query: str) -> str:
+    # In small letters, or AND, OR and NOT would be operators of the text search.
+    return " ".join(_NO_WORD.sub(" ", query[:255].lower()).split())
+
+
+def _search(client: JiraClient, jql: str, page: int, size: int) -> Found:
+    """Search a Data Center, which counts and pages by itself."""
+    body = {"jql": jql, "startAt": (page - 1) * size, "maxResults": size, "fields": FIELDS}
+    answer = client.post("/rest/api/2/search", json=body, repeatable=True)
+    issues = [_summary(client, issue) for issue in answer.get("issues", ())]
+    return Found(issues, int(answer.get("total", len(issues))))
+
+
+def _search_cloud(client: JiraClient, jql: str, page: int, size: int) -> Found:
+    """Search Cloud, which pages by tokens only: a later page is reached by its ids, then read at once."""
+    first = (page - 1) * size
+    if first == 0:
+        answer = _ask(client, jql, size, FIELDS)
+        issues = answer.get("issues", [])
+    else:
+        answer = _ask(client, jql, first + size, ["id"])
+        issues = _read_many(client, [str(issue["id"]) for issue in answer.get("issues", [])][first:])
+    found = [_summary(client, issue) for issue in issues]
+    seen = len(answer.get("issues", []))
+    if answer.get("isLast", True):
+        return Found(found, seen)
+    return Found(found, max(_estimate(client, jql), seen + 1))
+
+
+def _ask(client: JiraClient, jql: str, size: int, fields: list[str]) -> dict[str, Any]:
+    body = {"jql": jql, "maxResults": size, "fields": fields}
+    answer: dict[str, Any] = client.post("/rest/api/2/search/jql", json=body, repeatable=True)
+    return answer
+
+
+def _estimate(client: JiraClient, jql: str) -> int:
+    without_order = jql.partition(" ORDER BY ")[0]
+    answer = client.post("/rest/api/2/search/approximate-count", json={"jql": without_order}, repeatable=True)
+    return int(answer.get("count", 0))
+
+
+def _read_many(client: JiraClient, ids: list[str]) -> list[dict[str, Any]]:
+    if not ids:
+        return []
+    answer = client.post(
+        "/rest/api/2/issue/bulkfetch", json={"issueIdsOrKeys": ids, "fields": FIELDS}, repeatable=True
+    )
+    found = {str(issue["id"]): issue for issue in answer.get("issues", ())}
+    return [found[number] for number in ids if number in found]
+
+
+def find_by_label(client: JiraClient, label: str) -> Ticket | None:
+    """Return the ticket with a label, None if the search does not know one (yet), in one call."""
+    jql = f'labels = "{label}"'
+    if client.is_cloud:
+        issues = _ask(client, jql, 1, FIELDS).get("issues", [])
+    else:
+        body = {"jql": jql, "maxResults": 1, "fields": FIELDS}
+        issues = client.post("/rest/api/2/search", json=body, repeatable=True).get("issues", [])
+    return ticket_from(client, issues[0]) if issues else None

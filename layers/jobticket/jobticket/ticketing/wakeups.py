@@ -1,0 +1,116 @@
+"""Wake-ups: messages that say an issue has something to be told."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from jobticket.observability import logger
+from jobticket.ticketing.layout import Issue
+from jobticket.ticketing.outbox import Event
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+__all__ = ["Wakeups", "read_wakeup", "sqs_client"]
+
+BATCH = 10
+#: SQS hides a message for 12 hours at most.
+LONGEST_INVISIBLE = 12 * 3600 - 600
+
+
+def sqs_client() -> SQSClient:
+    """Make the container's SQS client. A caller waits for it, so it gives up soon: the sweep is behind it."""
+    return boto3.client(
+        "sqs",
+        config=Config(
+            connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
+        ),
+    )
+
+
+class Wakeups:
+    """Sends wake-ups to the FIFO queue.
+
+    Parameters
+    ----------
+    sqs
+        An SQS client.
+    queue_url
+        The queue.
+    """
+
+    def __init__(self, sqs: SQSClient, queue_url: str) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+
+    def send(self, events: Iterable[Event], suffix: str = "") -> int:
+        """Wake the worker for the issues of these events; tell how many wake-ups were not accepted.
+
+        One for an issue is enough. Nothing is raised: the events are stored, and the sweep finds them.
+
+        Parameters
+        ----------
+        suffix
+            Makes a repetition another message: the queue drops one whose id it saw in the last 5 minutes.
+        """
+        newest = {event.issue: event.id for event in events}
+        return self.send_for({issue: event_id + suffix for issue, event_id in newest.items()})
+
+    def send_for(self, ids: Mapping[Issue, str]) -> int:
+        """Wake the worker for issues, each under a deduplication id."""
+        entries: list[Any] = [
+            {
+                "Id": str(number),
+                "MessageBody": json.dumps(
+                    {"integration_id": issue.integration_id, "ticket_id": issue.ticket_id}
+                ),
+                "MessageGroupId": issue.group,
+                "MessageDeduplicationId": deduplication_id[:128],
+            }
+            for number, (issue, deduplication_id) in enumerate(ids.items())
+        ]
+        return sum(self._send_batch(entries[at : at + BATCH]) for at in range(0, len(entries), BATCH))
+
+    def postpone(self, receipt_handle: str, seconds: float) -> None:
+        """Let a message that failed come again after so long, instead of after the queue's own time."""
+        try:
+            self._sqs.change_message_visibility(
+                QueueUrl=self._queue_url,
+                ReceiptHandle=receipt_handle,
+                VisibilityTimeout=min(math.ceil(seconds), LONGEST_INVISIBLE),
+            )
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("a wake-up could not be postponed", reason=type(error).__name__)
+
+    def _send_batch(self, entries: Sequence[Any]) -> int:
+        try:
+            answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("wake-ups were not sent", count=len(entries), reason=type(error).__name__)
+            return len(entries)
+        refused = answer.get("Failed", [])
+        if refused:
+            logger.warning("wake-ups were refused", count=len(refused))
+        return len(refused)
+
+
+def read_wakeup(body: str) -> Issue:
+    """Return the issue that a message's body names.
+
+    Raises
+    ------
+    ValueError
+        If it names none.
+    """
+    try:
+        content = json.loads(body)
+        return Issue(int(content["integration_id"]), str(content["ticket_id"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError("not a wake-up") from error

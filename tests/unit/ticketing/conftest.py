@@ -1,0 +1,267 @@
+"""Both functions of ticketing, the queue between them, and the emulated Jira that tickets are in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import pytest
+import requests
+
+from jobticket.dynamo import Table
+from local.atlassian.testing import running
+from tests.gateway import Gateway, HttpAnswer, LambdaContext
+from tests.unit.conftest import client, gateway, load_function
+
+os.environ.setdefault("ATLASSIAN_APP_SECRET", "atlassian-app")
+os.environ["ANOMALY_BASE_URL"] = "https://quality.example"
+os.environ["TICKETING_NAME"] = "Qualytics"
+
+EMAIL, TOKEN = "demo@example.com", "local-api-token"
+CREDENTIALS = f"{EMAIL}:{TOKEN}"
+INTEGRATION = "/api/integrations/ticketing"
+CHECK = {"message": "8 values in CUSTOMER_NAME were resolved to 7 distinct entities"}
+ANOMALY = {"type": "shape", "datastore": {"id": 1, "name": "CRM"}, "failed_checks": [CHECK]}
+
+#: A comment of the emulated Jira, as it is kept: its text, and its event's mark.
+Posted = tuple[str, str | None]
+
+
+@dataclass
+class Atlassian:
+    """The emulated Jira, and what a test may do to it."""
+
+    url: str
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def control(self, **controls: Any) -> None:
+        self._control("PUT", "", controls)
+
+    def fault(self, *faults: dict[str, Any]) -> None:
+        self.control(faults=list(faults))
+
+    def asked(self, *methods: str) -> list[tuple[str, str]]:
+        """What the product asked for, in the order of arrival."""
+        calls = self._control("GET", "/requests").json()
+        return [(c["method"], c["path"]) for c in calls if not methods or c["method"] in methods]
+
+    def forget(self) -> None:
+        self._control("DELETE", "/requests")
+
+    def reset(self) -> None:
+        self._control("DELETE", "/data")
+
+    def move(self, key: str, project: str) -> str:
+        return str(self._control("POST", "/move", {"issue": key, "project": project}).json()["key"])
+
+    def create(self, **what: Any) -> Any:
+        return self._control("POST", "/issues", what).json()
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Read as a user would, past the faults that are meant for the product."""
+        answer = self.session.get(f"{self.url}/rest/api/2/{path}", params=params, auth=(EMAIL, TOKEN))
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def issue(self, key: str) -> Any:
+        return self.get(f"issue/{key}")
+
+    def posted(self, key: str) -> list[Posted]:
+        """The comments of an issue, oldest first."""
+        comments = self.get(f"issue/{key}/comment", expand="properties")["comments"]
+        return [(comment["body"], _mark(comment)) for comment in comments]
+
+    def comments(self, key: str) -> list[str]:
+        return [text for text, _ in self.posted(key)]
+
+    def issues(self) -> int:
+        """How many issues the project of the tests has."""
+        found = self.get("search/jql", jql="project = MISC", fields="id", maxResults=5000)
+        return len(found["issues"])
+
+    def _control(self, method: str, path: str, body: Any = None) -> requests.Response:
+        answer = self.session.request(method, f"{self.url}/_control{path}", json=body)
+        assert answer.ok, answer.text
+        return answer
+
+
+def _mark(comment: dict[str, Any]) -> str | None:
+    values = [entry["value"]["event"] for entry in comment["properties"] if entry["key"] == "jobticket"]
+    return values[0] if values else None
+
+
+@pytest.fixture(scope="package")
+def atlassian_url() -> Iterator[str]:
+    with running() as url:
+        yield url
+
+
+@pytest.fixture
+def atlassian(atlassian_url: str) -> Iterator[Atlassian]:
+    with requests.Session() as session:
+        atlassian = Atlassian(atlassian_url, session)
+        atlassian.reset()
+        yield atlassian
+
+
+@pytest.fixture
+def queue(aws: None) -> str:
+    """The FIFO queue between the two functions."""
+    attributes = {"FifoQueue": "true", "VisibilityTimeout": "360"}
+    url = client("sqs").create_queue(QueueName="ticket-events.fifo", Attributes=attributes)["QueueUrl"]
+    assert url == os.environ["TICKET_EVENTS_QUEUE"]
+    return str(url)
+
+
+@pytest.fixture
+def table(aws: None) -> Table:
+    return Table(client("dynamodb"), "ticketing")
+
+
+@pytest.fixture
+def function(aws: None, queue: str) -> ModuleType:
+    """The function behind API Gateway, in a cold container."""
+    return load_function("ticketing", cold=True)
+
+
+@pytest.fixture
+def worker_function(aws: None, queue: str) -> ModuleType:
+    """The queue's worker, in a cold container."""
+    return load_function("ticket_sync", cold=True)
+
+
+@pytest.fixture
+def api(function: ModuleType) -> Gateway:
+    return gateway(function)
+
+
+@dataclass
+class Worker:
+    """What Lambda does with the queue: takes batches, deletes what worked, leaves the rest."""
+
+    module: ModuleType
+    queue: str
+    postponed: list[tuple[str, int]] = field(default_factory=list)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Take what can be seen of the queue, as Lambda hands it on."""
+        taken = client("sqs").receive_message(
+            QueueUrl=self.queue, MaxNumberOfMessages=10, AttributeNames=["All"]
+        )
+        return [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+                "eventSource": "aws:sqs",
+            }
+            for message in taken.get("Messages", [])
+        ]
+
+    def handle(self, records: list[dict[str, Any]]) -> list[str]:
+        """Hand a batch to the worker; return the ids of the messages that shall come again."""
+        answer = self.module.handler({"Records": records}, LambdaContext(remaining_ms=60_000))
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def run(self) -> list[str]:
+        """Work through the queue; return the ids of what failed."""
+        failed: list[str] = []
+        while records := self.records():
+            again = self.handle(records)
+            failed += again
+            for record in records:
+                if record["messageId"] not in again:
+                    client("sqs").delete_message(QueueUrl=self.queue, ReceiptHandle=record["receiptHandle"])
+        return failed
+
+    def redeliver(self, issue: str, tries: int = 1) -> list[str]:
+        """Deliver a wake-up of our own making: late, once more, or out of order."""
+        integration, ticket = issue.split("-")
+        body = f'{{"integration_id": {integration}, "ticket_id": "{ticket}"}}'
+        return self.handle([record(body, tries)])
+
+    def sweep(self) -> int:
+        return int(self.module.handler({"sweep": True}, LambdaContext())["woken"])
+
+
+def record(body: str, tries: int = 1, number: int = 0) -> dict[str, Any]:
+    return {
+        "messageId": f"message-{number}",
+        "receiptHandle": "none",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": str(tries)},
+        "eventSource": "aws:sqs",
+    }
+
+
+@pytest.fixture
+def worker(worker_function: ModuleType, queue: str) -> Worker:
+    return Worker(worker_function, queue)
+
+
+@dataclass
+class Shop:
+    """The product with an integration, in the words of the tests."""
+
+    api: Gateway
+    worker: Worker
+    atlassian: Atlassian
+    table: Table
+
+    def anomaly(self, **more: Any) -> dict[str, Any]:
+        answer = self.api.post("/api/anomalies", ANOMALY | more)
+        assert answer.status == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+    def create_ticket(self, anomaly_id: int, **more: Any) -> HttpAnswer:
+        body = {"title": "summary of ticket", "description": "description of the ticket"} | more
+        return self.api.post(f"{INTEGRATION}/anomalies/{anomaly_id}/tickets", body)
+
+    def ticket(self, anomaly_id: int, **more: Any) -> dict[str, Any]:
+        answer = self.create_ticket(anomaly_id, **more)
+        assert answer.status == 201, answer.text
+        made: dict[str, Any] = answer.json()["ticket"]
+        return made
+
+    def link(self, anomaly_id: int, ticket: str) -> dict[str, Any]:
+        answer = self.api.post(f"/api/anomalies/{anomaly_id}/ticket-links", {"ticket_id": ticket})
+        assert answer.status == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+    def links(self, anomaly_id: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.api.get(f"/api/anomalies/{anomaly_id}/ticket-links").json()[
+            "items"
+        ]
+        return found
+
+    def set_status(self, anomaly_id: int, status: str) -> None:
+        assert self.api.put(f"/api/anomalies/{anomaly_id}", {"status": status}).status == 200
+
+    def comment(self, anomaly_id: int, message: str) -> None:
+        answer = self.api.post(f"/api/anomalies/{anomaly_id}/comments", {"message": message})
+        assert answer.status == 201, answer.text
+
+    def undelivered(self) -> int:
+        scanned = client("dynamodb").scan(TableName="ticketing", IndexName="undelivered")
+        return int(scanned["Count"])
+
+
+@pytest.fixture
+def shop(api: Gateway, worker: Worker, atlassian: Atlassian, table: Table) -> Shop:
+    """The product with an integration that leads to the emulated Jira."""
+    body = {
+        "type": "jira",
+        "api_url": atlassian.url,
+        "api_access_token": CREDENTIALS,
+        "project_key": "MISC",
+    }
+    answer = api.post(INTEGRATION, body)
+    assert answer.status == 201, answer.text
+    atlassian.forget()
+    return Shop(api, worker, atlassian, table)
