@@ -8,13 +8,11 @@ nothing is created, and the caller is told to come back.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from jobticket import clock
 from jobticket.errors import RefusalError, UnavailableError
 from jobticket.jira.bodies import INVALID_TICKET, NewTicket
 from jobticket.jira.client import JiraClient
@@ -101,8 +99,8 @@ class Creation:
     ticket: NewTicket
     project: str
     memory: Memory
-    now: Callable[[], datetime] = clock.now
-    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
 
     def run(self) -> Row:
         """Return the ticket, newly created or found to exist.

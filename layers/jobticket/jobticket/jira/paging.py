@@ -254,24 +254,35 @@ class Reading:
 class _Desk:
     """Which page is under way for which reading."""
 
-    submit: Callable[..., Future[Page]]
-    pending: dict[Future[Page], tuple[Reading, Window]] = field(default_factory=dict)
+    submit: Callable[..., Future[Page | None]]
+    pending: dict[Future[Page | None], tuple[Reading, Window]] = field(default_factory=dict)
+    failed: bool = False
 
     def ask(self, reading: Reading, windows: Sequence[Window]) -> None:
         for window in windows:
-            self.pending[self.submit(reading.fetch, window)] = (reading, window)
+            self.pending[self.submit(self._fetch, reading, window)] = (reading, window)
 
-    def take(self, done: Future[Page]) -> None:
+    def take(self, done: Future[Page | None]) -> None:
         reading, window = self.pending.pop(done)
-        try:
-            page = done.result()
-        except JiraError as error:
-            if not reading.may_fail(error):
-                raise
-            reading.failure = error
-            return
-        if reading.failure is None:
+        page = done.result()
+        if page is not None:
             self.ask(reading, reading.listing.receive(window, page))
+
+    def _fetch(self, reading: Reading, window: Window) -> Page | None:
+        """Return a page, None where nothing is to be had any more."""
+        if self.failed or reading.failure is not None:
+            return None
+        try:
+            return reading.fetch(window)
+        except JiraError as error:
+            if reading.may_fail(error):
+                reading.failure = error
+                return None
+            self.failed = True
+            raise
+        except BaseException:
+            self.failed = True
+            raise
 
 
 def read_all(readings: Sequence[Reading], parallel: int = PARALLEL) -> None:
