@@ -80,9 +80,9 @@ def _for_project(request: Request, external_id: str, given: Any) -> tuple[JiraCl
     return client, project
 
 
-def _project_in_query(request: Request) -> tuple[JiraClient, str]:
-    external_id = bodies.external_id_of(request.query)
-    return _for_project(request, external_id, request.query.get("jira_project_id"))
+def _project_in_query(request: Request) -> tuple[JiraClient, str, _Part]:
+    external_id, part = bodies.external_id_of(request.query), _Part(request)
+    return *_for_project(request, external_id, request.query.get("jira_project_id")), part
 
 
 class _Part:
@@ -125,8 +125,8 @@ class _Part:
 
 @_route(api.get, "get-projects", "get-all-projects")
 def get_projects(request: Request) -> Answer:
-    part = _Part(request)
-    external_id, start = bodies.external_id_of(request.query), part.offset("projects")
+    external_id, part = bodies.external_id_of(request.query), _Part(request)
+    start = part.offset("projects")
     connection, client = _connected(request, external_id)
     with refusing(Texts("Failed to fetch Jira projects")):
         found = projects.list_projects(client, start, part.limit)
@@ -155,11 +155,13 @@ def get_selected_project(request: Request) -> Answer:
 
 @_route(api.get, "get-tickets-for-project")
 def get_tickets_for_project(request: Request) -> Answer:
-    part, with_sprint = _Part(request), bodies.flag_of(request.query, "include_sprint")
-    client, project = _project_in_query(request)
+    with_sprint = bodies.flag_of(request.query, "include_sprint")
+    client, project, part = _project_in_query(request)
     name = f"tickets {project}"
     position = part.position(name)
-    with refusing(Texts("Failed to fetch Jira tickets")), crew(1) as threads:
+    # Cloud's cursors expire.
+    texts = Texts("Failed to fetch Jira tickets", invalid="Invalid cursor" if part.is_continued else None)
+    with refusing(texts), crew(1) as threads:
         sprint = threads.submit(tickets.sprint_or_none, client, project) if with_sprint else None
         found = tickets.tickets_of_project(client, project, part.limit, position)
         body = {
@@ -172,8 +174,7 @@ def get_tickets_for_project(request: Request) -> Answer:
 
 @_route(api.get, "get-boards-for-project")
 def get_boards_for_project(request: Request) -> Answer:
-    part = _Part(request)
-    client, project = _project_in_query(request)
+    client, project, part = _project_in_query(request)
     name = f"boards {project}"
     with refusing(Texts("Failed to fetch Jira boards")):
         found = boards.boards_of_project(client, project, part.offset(name), part.limit)
@@ -184,8 +185,7 @@ def get_boards_for_project(request: Request) -> Answer:
 def _sprints(
     request: Request, texts: Texts, state: str | None
 ) -> tuple[list[boards.BoardSprints], dict[str, str]]:
-    part = _Part(request)
-    client, project = _project_in_query(request)
+    client, project, part = _project_in_query(request)
     name = f"sprints {project}"
     with refusing(texts):
         found = boards.boards_of_project(client, project, part.offset(name), part.limit)
@@ -212,8 +212,7 @@ def get_active_sprints_for_project(request: Request) -> Answer:
 
 @_route(api.get, "get-tickets-for-sprint")
 def get_tickets_for_sprint(request: Request) -> Answer:
-    part = _Part(request)
-    external_id = bodies.external_id_of(request.query)
+    external_id, part = bodies.external_id_of(request.query), _Part(request)
     sprint = bodies.sprint_of(request.query.get("sprint_id"))
     name = f"sprint {sprint}"
     start = part.offset(name)
@@ -261,7 +260,8 @@ def create_ticket(request: Request) -> Answer:
 
     def work(claim: Claim) -> Answer:
         client, project = _for_project(request, ticket.external_id, ticket.project)
-        creation = Creation(client, ticket, project, OutsideEffect(table, claim))
+        memory = OutsideEffect(table, claim)
+        creation = Creation(client, ticket, project, memory, clock.now, time.sleep)
         try:
             answer = Answer(201, {"ticket": creation.run()})
         except UntraceableError as unknown:
