@@ -46,6 +46,10 @@ class Copies:
         before.items = defaultdict(dict, {key: dict(items) for key, items in table.items.items()})
         return before
 
+    def forget(self) -> None:
+        """Let go of the table as it was: after a rollback it is the table that is."""
+        self._before = None
+
 
 def install() -> None:
     """Change moto, once for the process."""
@@ -56,8 +60,18 @@ def install() -> None:
         with lock:
             return process(stubber, request)
 
+    copies = Copies()
     vars_of_models: Any = models
-    vars_of_models.copy = Copies()
+    vars_of_models.copy = copies
+    transact = vars_of_models.DynamoDBBackend.transact_write_items
+
+    def transact_and_forget(backend: Any, items: Any) -> None:
+        try:
+            transact(backend, items)
+        finally:
+            copies.forget()
+
+    vars_of_models.DynamoDBBackend.transact_write_items = transact_and_forget
     vars_of_keys: Any = kms
     vars_of_keys.generate_private_key = cache(vars_of_keys.generate_private_key)
     stubber_class: Any = BotocoreStubber
