@@ -1,4 +1,4 @@
-"""Connections for backends: list, test, remove, and credentials without OAuth (contract: connections.md)."""
+"""Connections for backends (contract: connections.md): everything that takes a key and no user."""
 
 from __future__ import annotations
 
@@ -11,20 +11,31 @@ from jobticket import clock
 from jobticket.connections import report
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.connections.api_tokens import TokenConnector
-from jobticket.connections.model import ConnectionId, checked_id
+from jobticket.connections.consent import (
+    CONNECT_TOKEN_SECONDS,
+    LONGEST_CONNECT_TOKEN_SECONDS,
+    ConnectSessions,
+)
+from jobticket.connections.model import Connection, ConnectionId, checked_id
+from jobticket.connections.origins import ReturnOrigins
+from jobticket.connections.sessions import SessionStore
+from jobticket.connections.tokens import REFRESH_FIELD
 from jobticket.errors import InvalidError
 from jobticket.observability import logger
+from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.web.api import Answer, Api, Request, error_envelope
-from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
+from jobticket.web.authentication import KeyRing
 from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
 
 PAGE = 100
+SECRET = {"Cache-Control": "no-store"}
 
 
 class ConnectionsSettings(AccessSettings):
     """The environment of this function."""
 
     key_ring_secret: str
+    return_origins: str = ""
 
 
 config = ConnectionsSettings.from_environment()
@@ -35,6 +46,8 @@ ring = KeyRing(
     local=config.environment == "local",
 )
 access = JiraAccess.open(config)
+connect_sessions = ConnectSessions(SessionStore(access.store.table))
+origins = ReturnOrigins.parse(config.return_origins)
 connector = TokenConnector(
     access.store, access.vault, access.session, allow_http=config.environment == "local"
 )
@@ -110,3 +123,78 @@ def test_connection(request: Request) -> Answer:
 def delete_connection(request: Request) -> Answer:
     access.store.delete(_named(request, request.query.get("provider", "jira")))
     return Answer(204)
+
+
+# --- consent ------------------------------------------------------------------------------------------------
+
+
+@api.post("/api/backend/connect-sessions", scope="tokens")
+def create_connect_session(request: Request) -> Answer:
+    body = request.json
+    name = checked_id(body.get("provider"), body.get("external_id"))
+    return_url = origins.check(body.get("return_url"))
+    token, until = connect_sessions.mint(name, return_url, _seconds(body.get("expires_in")))
+    return Answer(201, {"connect_token": token, "expires_at": clock.iso_milliseconds(until)}, SECRET)
+
+
+def _seconds(value: object) -> int:
+    if value is None:
+        return CONNECT_TOKEN_SECONDS
+    if (
+        not isinstance(value, int)
+        or isinstance(value, bool)
+        or not 1 <= value <= LONGEST_CONNECT_TOKEN_SECONDS
+    ):
+        raise InvalidError(f"expires_in must be an integer from 1 to {LONGEST_CONNECT_TOKEN_SECONDS}")
+    return value
+
+
+@api.get("/api/backend/connection-info/check-connection-validity", scope="tokens")
+def check_connection_validity(request: Request) -> Answer:
+    connection = access.store.get(_asked(request))
+    if connection is None:
+        return Answer(body={"exists": False, "is_expired": False, "is_invalid": False})
+    return Answer(
+        body={
+            "exists": True,
+            "is_expired": connection.is_expired(clock.now()),
+            "is_invalid": connection.invalid,
+            "expires_at": _expiry(connection),
+        }
+    )
+
+
+@api.get("/api/backend/connection-info/get-connection-credentials", scope="tokens")
+def get_connection_credentials(request: Request) -> Answer:
+    name = _asked(request)
+    connection = access.connection(name.external_id, name.provider)
+    if connection.kind != "oauth":
+        raise InvalidError("Connection has no OAuth tokens")
+    return Answer(
+        body={
+            "refresh_token": access.vault.open(name, REFRESH_FIELD, connection.secret),
+            "expires_at": _expiry(connection),
+            "is_invalid": connection.invalid,
+        },
+        headers=SECRET,
+    )
+
+
+@api.get("/api/backend/connection-info/get-access-token", scope="tokens")
+def get_access_token(request: Request) -> Answer:
+    issued = access.tokens.access_token(_asked(request), request.deadline)
+    return Answer(
+        body={"access_token": issued.text, "expires_at": clock.iso_milliseconds(issued.expires_at)},
+        headers=SECRET,
+    )
+
+
+def _asked(request: Request) -> ConnectionId:
+    external_id, provider = request.query.get("external_id"), request.query.get("provider")
+    if not external_id or not provider:
+        raise InvalidError("Missing external_id or provider")
+    return checked_id(provider, external_id)
+
+
+def _expiry(connection: Connection) -> str | None:
+    return None if connection.expires_at is None else clock.iso_milliseconds(connection.expires_at)

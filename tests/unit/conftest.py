@@ -33,6 +33,8 @@ os.environ |= {
     "TICKET_EVENTS_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/ticket-events.fifo",
     "KEY_RING_SECRET": "key-ring",
     "ENCRYPTION_KEY": "alias/jobticket",
+    "ATLASSIAN_APP_SECRET": "atlassian-app",
+    "ATLASSIAN_SCOPES": "read:jira-work write:jira-work read:jira-user",
     "ENVIRONMENT": "local",
     "ALLOW_PRIVATE_HOSTS": "false",
     "PUBLIC_URL": "http://127.0.0.1:8000",
@@ -81,6 +83,8 @@ def aws() -> Iterator[None]:
             create_table(dynamodb, resource, name)
         secrets = client("secretsmanager")
         secrets.create_secret(Name="key-ring", SecretString=key_ring(KEYS))
+        app = {"client_id": "local-client-id", "client_secret": "local-client-secret"}
+        secrets.create_secret(Name="atlassian-app", SecretString=json.dumps(app))
         kms = client("kms")
         key = kms.create_key()["KeyMetadata"]["KeyId"]
         kms.create_alias(AliasName="alias/jobticket", TargetKeyId=key)

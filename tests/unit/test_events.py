@@ -16,9 +16,11 @@ from typing import Any
 
 import pytest
 
+from jobticket.connections.vault import Vault
 from jobticket.dynamo import Table
 from jobticket.jobs import bodies, layout, serials
 from jobticket.jobs import model as jobs
+from tests.consents import store_consent
 from tests.gateway import LambdaContext
 from tests.unit.conftest import KEYS, client, key_ring, load_function
 
@@ -45,6 +47,7 @@ def function(aws: None, request: pytest.FixtureRequest, monkeypatch: pytest.Monk
     keys = KEYS | {"local-key": ["*"]}
     client("secretsmanager").put_secret_value(SecretId="key-ring", SecretString=key_ring(keys))
     seed_jobs()
+    seed_connections()
     name: str = request.param
     kept = sys.modules.pop(f"functions.{name}.app", None)
     module = load_function(name, cold=True)
@@ -53,6 +56,12 @@ def function(aws: None, request: pytest.FixtureRequest, monkeypatch: pytest.Monk
     else:
         monkeypatch.delitem(sys.modules, f"functions.{name}.app")
     return module
+
+
+def seed_connections() -> None:
+    """Put in what the samples of the connections function name: one by consent, with a good token."""
+    table = Table(client("dynamodb"), os.environ["CONNECTIONS_TABLE"])
+    store_consent(table, Vault(table, lambda: client("kms"), os.environ["ENCRYPTION_KEY"]), "team-1")
 
 
 def seed_jobs() -> None:

@@ -159,7 +159,7 @@ class TestFunctions:
                 assert in_the_cloud == {"StringEquals": {"kms:EncryptionContext:purpose": "connections"}}
 
     def test_environment_names_what_the_role_allows(self, function: str) -> None:
-        kept = set(TABLES) | {"EncryptionKey", "KeyRingSecret"}
+        kept = set(TABLES) | {"EncryptionKey", "KeyRingSecret", "AtlassianAppSecret"}
         granted = set().union(
             *(names_of_parts(statement["Resource"]) for statement in statements_of(function))
         )
@@ -218,7 +218,8 @@ def test_connections_are_encrypted_with_a_key_of_their_own() -> None:
 
 
 def test_list_of_connections_holds_no_secret() -> None:
-    (index,) = TABLES["ConnectionsTable"]["GlobalSecondaryIndexes"]
+    refreshes, index = TABLES["ConnectionsTable"]["GlobalSecondaryIndexes"]
+    assert refreshes["Projection"]["ProjectionType"] == "KEYS_ONLY"
     assert index["Projection"]["ProjectionType"] == "INCLUDE"
     assert set(index["Projection"]["NonKeyAttributes"]) == {
         "external_id",

@@ -32,6 +32,14 @@ _PROVIDER = query("provider", "Only jira.", {"enum": ["jira"], "default": "jira"
 _FAULTY = {400: "A field is missing or faulty; the text names it."}
 _UNKNOWN = {401: "The key is missing or not known, or there is no such connection."}
 
+_NAMED = (
+    query("external_id", "The connection's external id.", _TEXT, required=True),
+    query("provider", "Only jira.", {"enum": ["jira"]}, required=True),
+)
+_FLAG: dict[str, Any] = {"type": "boolean"}
+_TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
+_DEAD = {403: "The grant is over: needs_reauthorization is true. Or the key does not have the scope."}
+
 OPERATIONS = {
     "GET /api/backend/connections": Operation(
         "List connections, by external id",
@@ -59,5 +67,47 @@ OPERATIONS = {
         {204: None},
         _FAULTY,
         parameters=(_IN_QUERY, _PROVIDER),
+    ),
+    "POST /api/backend/connect-sessions": Operation(
+        "Mint a connect token for one connection",
+        {201: object_of(connect_token=_TEXT, expires_at=_TIME)},
+        _FAULTY,
+        object_of(
+            ("return_url", "expires_in"),
+            provider={"enum": ["jira"]},
+            external_id=_TEXT,
+            return_url=_TEXT,
+            expires_in={"type": "integer", "minimum": 1, "maximum": 3600, "default": 900},
+        ),
+        description="Whoever has it may begin a consent for exactly this connection and `return_url`. "
+        "It is spent when the connection is made.",
+    ),
+    "GET /api/backend/connection-info/check-connection-validity": Operation(
+        "Tell whether a connection can be used",
+        {
+            200: object_of(
+                ("expires_at",), exists=_FLAG, is_expired=_FLAG, is_invalid=_FLAG, expires_at=_MAYBE_TIME
+            )
+        },
+        _FAULTY,
+        parameters=_NAMED,
+    ),
+    "GET /api/backend/connection-info/get-connection-credentials": Operation(
+        "Get a connection's refresh token",
+        {200: object_of(refresh_token=_TEXT, expires_at=_TIME, is_invalid=_FLAG)},
+        {**_FAULTY, **_UNKNOWN},
+        parameters=_NAMED,
+        description="For debugging. Whoever uses it spends it: use get-access-token instead.",
+    ),
+    "GET /api/backend/connection-info/get-access-token": Operation(
+        "Get a fresh access token",
+        {200: object_of(access_token=_TEXT, expires_at=_TIME)},
+        {
+            **_FAULTY,
+            **_UNKNOWN,
+            **_DEAD,
+            503: "Atlassian gives no token for now; Retry-After says when to try again.",
+        },
+        parameters=_NAMED,
     ),
 }

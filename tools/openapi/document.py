@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "TICKET_EVENTS_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/ticket-events.fifo",
     "KEY_RING_SECRET": "key-ring",
     "ATLASSIAN_APP_SECRET": "atlassian-app",
+    "ATLASSIAN_SCOPES": "read:jira-work",
     "ENCRYPTION_KEY": "alias/jobticket",
     "ALLOW_PRIVATE_HOSTS": "false",
     "PUBLIC_URL": "http://127.0.0.1:8000",

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Self
 
@@ -24,15 +25,18 @@ from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.config import Settings
 from jobticket.connections.api_tokens import SECRET_FIELD, credential_of
+from jobticket.connections.atlassian import AppSecret, AtlassianApp
 from jobticket.connections.errors import ConnectionNotFoundError, ReauthorizationNeededError
-from jobticket.connections.model import Connection, ConnectionId
+from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.store import ConnectionStore
+from jobticket.connections.tokens import IssuedToken, TokenSource
 from jobticket.connections.vault import Vault, kms_client
 from jobticket.dynamo import Table, dynamodb_client
 from jobticket.jira.addresses import AddressPolicy
 from jobticket.jira.client import Credential, JiraClient, Pace, Site
 from jobticket.jira.limits import RateLimits
 from jobticket.jira.session import new_session
+from jobticket.secret_store import fetch_secret, secrets_client
 
 __all__ = ["AccessSettings", "JiraAccess", "address_policy"]
 
@@ -42,6 +46,9 @@ class AccessSettings(Settings):
 
     connections_table: str
     encryption_key: str
+    atlassian_app_secret: str
+    atlassian_auth_url: str = "https://auth.atlassian.com"
+    atlassian_api_url: str = "https://api.atlassian.com"
     allow_private_hosts: bool = False
 
 
@@ -61,10 +68,10 @@ class JiraAccess:
         Where connections and their secrets are.
     session
         The container's HTTP session.
-    now
-        The time.
-    pace
-        Passed on to the clients.
+    app
+        Atlassian, for connections by consent.
+    now, pace
+        Time, and chance.
     """
 
     def __init__(
@@ -72,6 +79,7 @@ class JiraAccess:
         store: ConnectionStore,
         vault: Vault,
         session: requests.Session,
+        app: AtlassianApp,
         *,
         now: Callable[[], datetime] = clock.now,
         pace: Pace | None = None,
@@ -79,6 +87,8 @@ class JiraAccess:
         self.store = store
         self.vault = vault
         self.session = session
+        self.app = app
+        self.tokens = TokenSource(store, vault, app, now=now, pace=pace)
         self._now = now
         self._pace = pace
         self._rate_limits = RateLimits()
@@ -88,7 +98,10 @@ class JiraAccess:
         """Make the container's access from a function's settings."""
         table = Table(dynamodb_client(), settings.connections_table)
         vault = Vault(table, functools.cache(kms_client), settings.encryption_key)
-        return cls(ConnectionStore(table), vault, new_session(address_policy(settings)))
+        session = new_session(address_policy(settings))
+        secret = AppSecret(lambda: fetch_secret(secrets_client(), settings.atlassian_app_secret))
+        app = AtlassianApp(session, settings.atlassian_auth_url, settings.atlassian_api_url, secret)
+        return cls(ConnectionStore(table), vault, session, app)
 
     def connection(self, external_id: str, provider: str = "jira") -> Connection:
         """Return a connection that exists.
@@ -116,7 +129,23 @@ class JiraAccess:
         ConnectionUnavailableError
             503, if no access token can be had for now.
         """
-        return self.client_of(self.connection(external_id, provider), deadline=deadline)
+        return self.connected(external_id, provider, deadline=deadline)[1]
+
+    def connected(
+        self, external_id: str, provider: str = "jira", *, deadline: Deadline
+    ) -> tuple[Connection, JiraClient]:
+        """Return a connection, with its selected project and site, and a client for it, in one read.
+
+        Raises
+        ------
+        RefusalError
+            As ``client_for``.
+        """
+        name = ConnectionId(provider, external_id)
+        connection, token = self.store.get_with_token(name)
+        if connection is None:
+            raise ConnectionNotFoundError(name)
+        return connection, self._client(connection, token, deadline)
 
     def client_of(self, connection: Connection, *, deadline: Deadline) -> JiraClient:
         """Return a client for a connection that was read before.
@@ -126,23 +155,37 @@ class JiraAccess:
         ReauthorizationNeededError, ConnectionUnavailableError
             As ``client_for``.
         """
-        if not connection.is_usable(self._now()):
-            raise ReauthorizationNeededError(connection.id)
-        return self.unchecked_client(connection, deadline=deadline)
+        token = self.store.get_token(connection.id) if connection.kind == "oauth" else None
+        return self._client(connection, token, deadline)
 
     def unchecked_client(self, connection: Connection, *, deadline: Deadline) -> JiraClient:
-        """Return a client even for a connection that was refused before: to see whether it still is."""
+        """Return a client even for credentials that were refused before: to see whether they still are."""
+        return self.client_of(replace(connection, invalid=False), deadline=deadline)
+
+    def _client(self, connection: Connection, token: AccessToken | None, deadline: Deadline) -> JiraClient:
+        if not connection.is_usable(self._now()):
+            raise ReauthorizationNeededError(connection.id)
         return JiraClient(
             self.session,
             site_of(connection),
-            self._credential(connection),
+            self._credential(connection, token, deadline),
             deadline=deadline,
             rate_limits=self._rate_limits,
             pace=self._pace,
         )
 
-    def _credential(self, connection: Connection) -> Credential:
-        return credential_of(self.vault.open(connection.id, SECRET_FIELD, connection.secret))
+    def _credential(
+        self, connection: Connection, token: AccessToken | None, deadline: Deadline
+    ) -> Credential:
+        if connection.kind != "oauth":
+            return credential_of(self.vault.open(connection.id, SECRET_FIELD, connection.secret))
+        return self._bearer(connection.id, self.tokens.of_read(connection, token, deadline), deadline)
+
+    def _bearer(self, name: ConnectionId, issued: IssuedToken, deadline: Deadline) -> Credential:
+        def renew() -> Credential:
+            return self._bearer(name, self.tokens.renewed(name, issued.text, deadline), deadline)
+
+        return Credential(f"Bearer {issued.text}", renew, secrets=(issued.text,))
 
 
 def site_of(connection: Connection) -> Site:

@@ -16,6 +16,7 @@ __all__ = [
     "Connection",
     "ConnectionId",
     "Kind",
+    "Lease",
     "Status",
     "checked_id",
 ]
@@ -68,6 +69,14 @@ def _is_text(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one caller to refresh a connection, for a while."""
+
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """One connection, with its secret still sealed.
 
@@ -85,6 +94,10 @@ class Connection:
         When the consent ends, whatever is done; None without OAuth.
     invalid
         Whether Jira has refused it for good: it needs a new authorization.
+    lease
+        Who is refreshing it just now.
+    unfinished_since
+        When a refresh was begun whose end nobody has written down: its token may be spent.
     """
 
     id: ConnectionId
@@ -103,6 +116,8 @@ class Connection:
     expires_at: datetime | None = None
     invalid: bool = False
     selected_project_id: str | None = None
+    lease: Lease | None = None
+    unfinished_since: datetime | None = None
 
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and now >= self.expires_at

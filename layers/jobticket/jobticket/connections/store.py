@@ -3,8 +3,9 @@
 ======================  ==============  ======================================================
 pk                      sk              what
 ======================  ==============  ======================================================
-``CONNECTION#p#id``     ``CONNECTION``  the connection; its secret sealed
+``CONNECTION#p#id``     ``CONNECTION``  the connection; its secret sealed; its lease (``refreshes``)
 ``CONNECTION#p#id``     ``ACCESS``      its access token, sealed, while there is a good one
+``STATE#hash`` …        ``SESSION``     what a user has begun and not finished (``sessions``)
 ``DATA_KEY#name``       ``DATA_KEY``    a wrapped data key (``vault``)
 ======================  ==============  ======================================================
 
@@ -16,7 +17,7 @@ asked about.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -24,7 +25,7 @@ from typing import Any
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
-from jobticket.connections.model import AccessToken, Connection, ConnectionId
+from jobticket.connections.model import AccessToken, Connection, ConnectionId, Lease
 from jobticket.dynamo import ConditionFailedError, Delete, Item, Put, Table, Update, Write
 from jobticket.errors import UnavailableError
 
@@ -89,26 +90,56 @@ class ConnectionStore:
         item = self.table.get(partition(name), "ACCESS")
         return None if item is None else token_of(item)
 
-    def replace(self, connection: Connection) -> Connection:
+    def replace(
+        self,
+        connection: Connection,
+        token: AccessToken | None = None,
+        *,
+        permit: Callable[[Connection | None], None] = lambda _earlier: None,
+        alongside: Sequence[Write] = (),
+    ) -> Connection:
         """Write a newly authorized connection over whatever has its name, and return it as written.
 
         The project that was chosen stays chosen if the site is the same.
+
+        Parameters
+        ----------
+        token
+            Its first access token.
+        permit
+            Gets what would be replaced and raises if it must not be.
+        alongside
+            Writes that commit together with this one.
+
+        Raises
+        ------
+        ConditionFailedError
+            If one of ``alongside`` does not hold; ``position`` counts from 0 there.
         """
         for _ in range(TRIES):
-            earlier = self.table.get(partition(connection.id), "CONNECTION")
-            merged = with_project_of(connection, None if earlier is None else connection_of(earlier))
+            item = self.table.get(partition(connection.id), "CONNECTION")
+            earlier = None if item is None else connection_of(item)
+            permit(earlier)
+            merged = with_project_of(connection, earlier)
             writes: list[Write] = [
                 Put(item_of(merged), unchanged(earlier)),
-                Delete(partition(connection.id), "ACCESS"),
+                Delete(partition(connection.id), "ACCESS") if token is None else put_token(merged, token),
             ]
             try:
-                self.table.transact(writes, token=secrets.token_hex(16))
+                self.table.transact([*writes, *alongside], token=secrets.token_hex(16))
             except ConditionFailedError as failed:
-                if failed.item is not None and failed.item["authorization"] == connection.authorization:
-                    return connection_of(failed.item)
+                if failed.position >= len(writes):
+                    raise ConditionFailedError(failed.position - len(writes), failed.item) from failed
                 continue
             return merged
         raise UnavailableError("The connection is being changed by others", retry_after=1)
+
+    def drop_token(self, name: ConnectionId, token: AccessToken) -> None:
+        """Forget a cached access token, unless another one has taken its place."""
+        try:
+            self.table.delete(partition(name), "ACCESS", Attr("token").eq(token.sealed))
+        except ConditionFailedError:
+            return
 
     def delete(self, name: ConnectionId) -> None:
         """Remove a connection and its token at once; nothing happens if there is none."""
@@ -167,14 +198,20 @@ def _keys(name: ConnectionId) -> Item:
     }
 
 
-def unchanged(earlier: Item | None) -> ConditionBase:
-    """Return the condition that a connection is still what was read."""
+def unchanged(earlier: Connection | None) -> ConditionBase:
+    """Return the condition that a connection is still what was read, as far as replacing it goes."""
     if earlier is None:
         return Attr("pk").not_exists()
-    condition: ConditionBase = Attr("authorization").eq(earlier["authorization"])
-    if "selected_project_id" in earlier:
-        return condition & Attr("selected_project_id").eq(earlier["selected_project_id"])
-    return condition & Attr("selected_project_id").not_exists()
+    return (
+        Attr("authorization").eq(earlier.authorization)
+        & Attr("status").eq(stored_status(earlier.invalid))
+        & same("selected_project_id", earlier.selected_project_id)
+    )
+
+
+def same(attribute: str, value: str | None) -> ConditionBase:
+    """Return the condition that an attribute has a value, or that it is not there for None."""
+    return Attr(attribute).not_exists() if value is None else Attr(attribute).eq(value)
 
 
 def with_project_of(connection: Connection, earlier: Connection | None) -> Connection:
@@ -235,12 +272,30 @@ def connection_of(item: Item) -> Connection:
         expires_at=_moment(item.get("expires_on")),
         invalid=item["status"] == "invalid",
         selected_project_id=item.get("selected_project_id"),
+        lease=Lease(item["lease_owner"], clock.parse_iso(item["lease_until"]))
+        if "lease_owner" in item
+        else None,
+        unfinished_since=_moment(item.get("unfinished_since")),
     )
 
 
 def stored_status(invalid: bool) -> str:
     """Return the word that the table keeps: it does not know the time, so it has none for expired."""
     return "invalid" if invalid else "valid"
+
+
+def put_token(connection: Connection, token: AccessToken) -> Put:
+    """Return the write that caches a connection's access token."""
+    return Put(
+        {
+            "pk": partition(connection.id),
+            "sk": "ACCESS",
+            "token": token.sealed,
+            "usable_until": clock.iso_milliseconds(token.usable_until),
+            "token_expires_at": clock.iso_milliseconds(token.expires_at),
+            "expires_at": clock.epoch(token.usable_until),
+        }
+    )
 
 
 def token_of(item: Item) -> AccessToken:

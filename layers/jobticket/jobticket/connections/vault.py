@@ -81,6 +81,10 @@ class Vault:
         self._data_keys: dict[str, AESGCM] = {}
         self._lock = threading.Lock()
 
+    def prepare(self) -> None:
+        """Have the present data key at hand, so that what must be sealed next certainly can be."""
+        self._data_key(data_key_name(self._now(), self._key_arn), make=True)
+
     def seal(self, connection: ConnectionId, field: str, secret: str) -> bytes:
         """Return the secret, encrypted for this field of this connection."""
         name = data_key_name(self._now(), self._key_arn)

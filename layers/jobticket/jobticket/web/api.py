@@ -132,6 +132,15 @@ class Request:
         return {name.lower(): value for name, value in (self._event.get("headers") or {}).items()}
 
     @cached_property
+    def cookies(self) -> dict[str, str]:
+        """Cookies by name; of a repeated one, the first, which has the longest path."""
+        found: dict[str, str] = {}
+        for pair in self.headers.get("cookie", "").split(";"):
+            name, _, value = pair.strip().partition("=")
+            found.setdefault(name, value)
+        return found
+
+    @cached_property
     def query(self) -> dict[str, str]:
         """Query parameters; of a repeated one, the last value."""
         return dict(self._event.get("queryStringParameters") or {})

@@ -13,15 +13,9 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import boto3
-from botocore.config import Config
 
 from jobticket.errors import ForbiddenError, UnauthenticatedError
-
-if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
+from jobticket.secret_store import fetch_secret, secrets_client
 
 __all__ = ["SCOPES", "Caller", "KeyRing", "fetch_secret", "secrets_client"]
 
@@ -53,21 +47,6 @@ class Caller:
         """
         if scope not in self.scopes and "*" not in self.scopes:
             raise ForbiddenError(f"This key does not have the scope: {scope}")
-
-
-def secrets_client() -> SecretsManagerClient:
-    """Make the container's Secrets Manager client."""
-    return boto3.client(
-        "secretsmanager",
-        config=Config(
-            connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
-        ),
-    )
-
-
-def fetch_secret(client: SecretsManagerClient, secret_id: str) -> str:
-    """Read a secret's current text."""
-    return client.get_secret_value(SecretId=secret_id)["SecretString"]
 
 
 class KeyRing:

@@ -1,0 +1,34 @@
+"""Runs by the clock: every day a sweep of idle connections, every 5 minutes what was left unfinished."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobticket.clock import Deadline
+from jobticket.connections.access import AccessSettings, JiraAccess
+from jobticket.connections.keeping import Keeper
+from jobticket.observability import logger
+
+#: What writing down the end of a run takes.
+SPARE_SECONDS = 5.0
+
+config = AccessSettings.from_environment()
+access = JiraAccess.open(config)
+keeper = Keeper(access.store, access.tokens)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Do what a schedule asks for: ``{"task": "sweep"}`` or ``{"task": "finish"}``."""
+    deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS)
+    finished = keeper.finish(deadline)
+    finished.report("finish")
+    if event.get("task") == "sweep":
+        keeper.start_sweep()
+    # Also without being asked: a sweep that ran out of time goes on with the next run.
+    swept = keeper.sweep(deadline)
+    if swept is not None:
+        swept.report("sweep")
+    return {"finished": finished.refreshed, "swept": None if swept is None else swept.refreshed}

@@ -1,0 +1,257 @@
+"""The consent flow that users walk through (contract: connections.md, "The OAuth flow")."""
+
+from __future__ import annotations
+
+import functools
+import re
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobticket.connections import pages
+from jobticket.connections.access import AccessSettings, JiraAccess
+from jobticket.connections.consent import (
+    EXCHANGE_FAILED,
+    INVALID_STATE,
+    PENDING_LIFETIME,
+    Accepted,
+    ConnectSessions,
+    Consent,
+    Pending,
+    Permit,
+    Visitor,
+)
+from jobticket.connections.model import PROVIDERS, ConnectionId, checked_id
+from jobticket.connections.origins import ReturnOrigins, with_parameter
+from jobticket.connections.sessions import SessionStore, digest
+from jobticket.errors import (
+    ForbiddenError,
+    InvalidError,
+    UnauthenticatedError,
+    UnavailableError,
+    UpstreamError,
+)
+from jobticket.observability import logger
+from jobticket.secret_store import fetch_secret, secrets_client
+from jobticket.web.api import Answer, Api, Request, error_envelope
+from jobticket.web.authentication import KeyRing
+from jobticket.web.cross_origin import CrossOrigin
+
+
+class OauthSettings(AccessSettings):
+    """The environment of this function."""
+
+    key_ring_secret: str
+    public_url: str
+    atlassian_scopes: str
+    connect_mode: Literal["token", "open"] = "token"
+    return_origins: str = ""
+    default_return_url: str = ""
+
+
+config = OauthSettings.from_environment()
+secrets = functools.cache(secrets_client)
+ring = KeyRing(
+    lambda: fetch_secret(secrets(), config.key_ring_secret),
+    time.monotonic,
+    local=config.environment == "local",
+)
+access = JiraAccess.open(config)
+sessions = SessionStore(access.store.table)
+connect_sessions = ConnectSessions(sessions)
+consent = Consent(
+    sessions,
+    access.store,
+    access.vault,
+    access.app,
+    scopes=config.atlassian_scopes,
+    public_url=config.public_url,
+)
+origins = ReturnOrigins.parse(config.return_origins)
+site = pages.Pages(config.public_url, Path(__file__).parent / "pages")
+api = Api(
+    error_envelope,
+    cross_origin=CrossOrigin(
+        origins.origins, ("content-type", "authorization", "x-connect-token", "x-juncture-public-key")
+    ),
+)
+
+INITIATE = "/api/frontend/oauth/initiate-oauth-flow"
+SITES = "/api/frontend/finalize-connection/jira/fetch-available-sites"
+CREATE = "/api/frontend/finalize-connection/jira/create-connection"
+PRIVATE = {"Cache-Control": "no-store"}
+
+for path in (INITIATE, SITES, CREATE):
+    api.preflight(path)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a request of API Gateway."""
+    return api.resolve(event, context)
+
+
+# --- beginning ----------------------------------------------------------------------------------------------
+
+
+@api.post(INITIATE, scope=None)
+def initiate(request: Request) -> Answer:
+    has_key = _has_key(request)
+    name = checked_id(request.json.get("provider"), request.json.get("external_id"))
+    return_url = origins.check(request.json.get("return_url"))
+    permit, minted_url = _permit(request, name, return_url, has_key=has_key)
+    if not config.public_url:
+        raise UnavailableError("The deployment does not know its public URL: set the parameter PublicUrl")
+    back = return_url or minted_url or config.default_return_url or None
+    return Answer(body={"authorization_uri": consent.begin(name, back, permit)}, headers=PRIVATE)
+
+
+def _has_key(request: Request) -> bool:
+    """Tell whether the caller brings a key with the scope; a wrong key is refused, none is not."""
+    authorization = request.headers.get("authorization")
+    if authorization is None:
+        return False
+    ring.authenticate(authorization).require("tokens")
+    return True
+
+
+def _permit(
+    request: Request, name: ConnectionId, return_url: str | None, *, has_key: bool
+) -> tuple[Permit, str | None]:
+    token = request.headers.get("x-connect-token")
+    if token:
+        return connect_sessions.redeem(token, name, return_url)
+    if has_key:
+        return Permit(may_replace=True), None
+    if config.connect_mode == "open":
+        return Permit(may_replace=False), None
+    raise UnauthenticatedError("A connect token is required")
+
+
+# --- coming back from Atlassian -----------------------------------------------------------------------------
+
+
+@api.get("/api/frontend/oauth/authorization-callback/{provider}", scope=None)
+def callback(request: Request) -> Answer:
+    provider, query = request.path("provider"), request.query
+    try:
+        if provider not in PROVIDERS or not query.get("state"):
+            raise InvalidError("Invalid request")
+        if query.get("error"):
+            return _refused(provider, query["state"], query["error"])
+        if not query.get("code"):
+            raise InvalidError("Invalid request")
+        accepted = consent.accept(provider, query["state"], query["code"], request.deadline)
+    except InvalidError as refusal:
+        if not _is_browser(request):
+            raise
+        return site.message(400, _callback_message(refusal.message))
+    link = f"{config.public_url}/finalize-connection/{provider}/{accepted.code}"
+    return Answer(302, headers=PRIVATE | {"Location": link}, cookies=(_set_cookie(accepted),))
+
+
+def _refused(provider: str, state: str, error: str) -> Answer:
+    denied = consent.deny(provider, state, error if re.fullmatch(r"[a-z_]{1,40}", error) else "server_error")
+    if denied.return_url is not None:
+        back = with_parameter(denied.return_url, "error", denied.error)
+        return Answer(302, headers=PRIVATE | {"Location": back})
+    return site.message(200, pages.DENIED if denied.error == "access_denied" else pages.FAILED)
+
+
+def _callback_message(text: str) -> pages.Message:
+    known = {INVALID_STATE: pages.EXPIRED_SIGN_IN, EXCHANGE_FAILED: pages.FAILED}
+    return known.get(text, pages.INCOMPLETE)
+
+
+def _is_browser(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
+
+
+# --- choosing a site ----------------------------------------------------------------------------------------
+
+
+@api.get("/finalize-connection/jira/{connection_code}", scope=None)
+def choose(request: Request) -> Answer:
+    code = request.path("connection_code")
+    try:
+        pending = _pending(request, code)
+    except InvalidError:
+        return site.message(400, pages.EXPIRED_PAGE)
+    except ForbiddenError:
+        return site.message(403, pages.OTHER_BROWSER)
+    try:
+        sites = consent.sites(pending, request.deadline)
+    except UpstreamError:
+        return site.message(502, pages.FAILED)
+    return site.choice(
+        code=code,
+        external_id=pending.name.external_id,
+        account=consent.account(pending, sites, request.deadline),
+        return_url=pending.return_url,
+        sites=sites,
+    )
+
+
+@api.get("/finalize-connection/assets/page.css", scope=None)
+def style(_request: Request) -> Answer:
+    return site.asset("page.css")
+
+
+@api.get("/finalize-connection/assets/page.js", scope=None)
+def script(_request: Request) -> Answer:
+    return site.asset("page.js")
+
+
+@api.get(SITES, scope=None)
+def fetch_available_sites(request: Request) -> Answer:
+    code = request.query.get("connection_code")
+    if not code:
+        raise InvalidError("Missing connection_code")
+    pending = _pending(request, code)
+    found = consent.sites(pending, request.deadline)
+    return Answer(body={"sites": [each.as_json() for each in found]}, headers=PRIVATE)
+
+
+@api.post(CREATE, scope=None)
+def create_connection(request: Request) -> Answer:
+    code, site_id = request.json.get("connection_code"), request.json.get("site_id")
+    if not (isinstance(code, str) and code and isinstance(site_id, str) and site_id):
+        raise InvalidError("Missing connection_code or site_id")
+    pending = _pending(request, code)
+    consent.finalize(pending, site_id, request.deadline)
+    told = {"success": True} | ({"return_url": pending.return_url} if pending.return_url else {})
+    return Answer(body=told, headers=PRIVATE, cookies=(_drop_cookie(pending.id),))
+
+
+def _pending(request: Request, code: str) -> Pending:
+    cookie = request.cookies.get(_cookie_name(digest("PENDING", code)))
+    return consent.pending(code, Visitor(cookie, trusted=cookie is None and _has_key(request)))
+
+
+# --- the cookie: a link alone is worth nothing --------------------------------------------------------------
+
+
+def _cookie_name(pending_id: str) -> str:
+    # One for each consent, so that two tabs do not take each other's.
+    return ("" if _is_plain() else "__Host-") + f"finalize-{pending_id[:16]}"
+
+
+def _is_plain() -> bool:
+    """Tell whether this is the local stack, which has no TLS: such cookies need it."""
+    return config.environment == "local"
+
+
+def _set_cookie(accepted: Accepted) -> str:
+    return _cookie(accepted.id, accepted.cookie, int(PENDING_LIFETIME.total_seconds()))
+
+
+def _drop_cookie(pending_id: str) -> str:
+    return _cookie(pending_id, "", 0)
+
+
+def _cookie(pending_id: str, value: str, seconds: int) -> str:
+    secure = "" if _is_plain() else "; Secure"
+    name = _cookie_name(pending_id)
+    return f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"

@@ -1,0 +1,308 @@
+"""Atlassian's side of a consent: the token endpoint, the sites that were granted, who granted them.
+
+::
+
+    AtlassianError
+    ├── GrantDeadError              the code or refresh token buys nothing any more
+    ├── AppRefusedError             Atlassian does not take the app itself: an operator's fault
+    └── AtlassianUnavailableError   no usable answer; ``outcome_unknown`` if the token may be spent
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import requests
+
+from jobticket import clock
+from jobticket.clock import Deadline
+from jobticket.connections.api_tokens import account_of
+from jobticket.jira import limits
+from jobticket.jira.client import Credential, JiraClient, Site
+from jobticket.jira.errors import JiraError
+from jobticket.jira.transport import HttpAnswer, send
+
+__all__ = [
+    "App",
+    "AppRefusedError",
+    "AppSecret",
+    "AtlassianApp",
+    "AtlassianError",
+    "AtlassianUnavailableError",
+    "Grant",
+    "GrantDeadError",
+    "GrantedSite",
+]
+
+#: A rotated app secret is in use within this time.
+SECRET_SECONDS = 300.0
+#: What says that the grant itself is over. Nothing else does.
+DEAD = frozenset({"invalid_grant", "unauthorized_client"})
+MOST_SITES = 500
+
+
+class AtlassianError(Exception):
+    """Atlassian did not give what was asked for."""
+
+
+class GrantDeadError(AtlassianError):
+    pass
+
+
+class AppRefusedError(AtlassianError):
+    pass
+
+
+class AtlassianUnavailableError(AtlassianError):
+    def __init__(self, message: str, *, outcome_unknown: bool, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.outcome_unknown = outcome_unknown
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The registered app's name and secret at Atlassian."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Tokens as Atlassian hands them out."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedSite:
+    """A Jira site that the user has granted."""
+
+    site_id: str
+    name: str
+    url: str
+    avatar_url: str | None
+
+    def as_json(self) -> dict[str, str | None]:
+        return {
+            "site_id": self.site_id,
+            "site_name": self.name,
+            "site_url": self.url,
+            "avatar_url": self.avatar_url,
+        }
+
+
+class AppSecret:
+    """The app's secret, fetched when it is first needed and kept for some minutes.
+
+    Parameters
+    ----------
+    fetch
+        Returns the secret's JSON text, ``{"client_id", "client_secret"}``.
+    """
+
+    def __init__(self, fetch: Callable[[], str], monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._fetch = fetch
+        self._monotonic = monotonic
+        self._app: App | None = None
+        self._fetched_at = 0.0
+
+    def __call__(self) -> App:
+        if self._app is None or self._monotonic() - self._fetched_at >= SECRET_SECONDS:
+            secret = json.loads(self._fetch())
+            self._app = App(secret["client_id"], secret["client_secret"])
+            self._fetched_at = self._monotonic()
+        return self._app
+
+    def forget(self) -> None:
+        """Fetch it anew next time: Atlassian did not take this one."""
+        self._app = None
+
+
+class AtlassianApp:
+    """Calls Atlassian as the registered app.
+
+    Parameters
+    ----------
+    auth_url, api_url
+        https://auth.atlassian.com and https://api.atlassian.com, but for the local stack.
+    """
+
+    def __init__(self, session: requests.Session, auth_url: str, api_url: str, secret: AppSecret) -> None:
+        self._session = session
+        self._auth_url = auth_url
+        self._api_url = api_url
+        self._secret = secret
+
+    def authorization_uri(self, *, scopes: str, redirect_uri: str, state: str) -> str:
+        """Return where to send a user for consent."""
+        query = {
+            "audience": "api.atlassian.com",
+            "client_id": self._secret().client_id,
+            "scope": with_offline_access(scopes),
+            "redirect_uri": redirect_uri,
+            "state": state,
+            "response_type": "code",
+            "prompt": "consent",
+        }
+        return f"{self._auth_url}/authorize?{urlencode(query, quote_via=quote)}"
+
+    def exchange(self, code: str, redirect_uri: str, deadline: Deadline) -> Grant:
+        """Trade an authorization code for tokens.
+
+        Raises
+        ------
+        AtlassianError
+            If there are none.
+        """
+        return self._token(
+            {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}, deadline
+        )
+
+    def refresh(self, refresh_token: str, deadline: Deadline) -> Grant:
+        """Trade a refresh token for its successor and an access token. It is sent once.
+
+        Raises
+        ------
+        AtlassianError
+            If there are none.
+        """
+        return self._token({"grant_type": "refresh_token", "refresh_token": refresh_token}, deadline)
+
+    def sites(self, access_token: str, deadline: Deadline) -> list[GrantedSite]:
+        """Return the Jira sites that the access token reaches.
+
+        Raises
+        ------
+        AtlassianUnavailableError
+            If Atlassian does not say.
+        """
+        headers = {"Authorization": f"Bearer {access_token}"}
+        url = f"{self._api_url}/oauth/token/accessible-resources"
+        try:
+            answer = send(self._session, "GET", url, deadline=deadline, headers=headers)
+        except JiraError as error:
+            raise AtlassianUnavailableError(str(error), outcome_unknown=False) from None
+        resources = _json(answer.content)
+        if answer.status != 200 or not isinstance(resources, list):
+            raise AtlassianUnavailableError(f"status {answer.status}", outcome_unknown=False)
+        return jira_sites(resources)
+
+    def site_api_url(self, site_id: str) -> str:
+        """Return where the REST API of a granted site is."""
+        return f"{self._api_url}/ex/jira/{quote(site_id, safe='')}"
+
+    def account(self, access_token: str, site: GrantedSite, deadline: Deadline) -> str | None:
+        """Return the name of the account behind the token; None if the site does not say."""
+        api_url = self.site_api_url(site.site_id)
+        client = JiraClient(
+            self._session,
+            Site(api_url, site.url, "cloud", "oauth"),
+            Credential(f"Bearer {access_token}", secrets=(access_token,)),
+            deadline=deadline,
+        )
+        try:
+            account = account_of(client.get("/rest/api/2/myself"))
+        except JiraError:
+            return None
+        return None if account is None else account.display_name
+
+    def _token(self, body: dict[str, str], deadline: Deadline) -> Grant:
+        app = self._secret()
+        sent = body | {"client_id": app.client_id, "client_secret": app.client_secret}
+        try:
+            answer = send(
+                self._session,
+                "POST",
+                f"{self._auth_url}/oauth/token",
+                deadline=deadline,
+                headers={"Content-Type": "application/json"},
+                data=json.dumps(sent).encode(),
+            )
+        except JiraError as error:
+            raise AtlassianUnavailableError(
+                "the token endpoint gave no answer", outcome_unknown=error.outcome_unknown
+            ) from None
+        try:
+            return grant_of(answer)
+        except AppRefusedError:
+            self._secret.forget()
+            raise
+
+
+def with_offline_access(scopes: str) -> str:
+    """Return the scopes with the one that gives a refresh token, each once."""
+    return " ".join(dict.fromkeys([*scopes.split(), "offline_access"]))
+
+
+def grant_of(answer: HttpAnswer) -> Grant:
+    """Return the tokens of the token endpoint's answer.
+
+    Raises
+    ------
+    AtlassianError
+        The kind that the answer stands for.
+    """
+    body = _json(answer.content)
+    if answer.status == 200:
+        return _grant(body)
+    code = body.get("error") if isinstance(body, Mapping) else None
+    if 400 <= answer.status < 500 and isinstance(code, str):
+        if code in DEAD:
+            raise GrantDeadError(code)
+        if answer.status != 429:
+            # invalid_client, access_denied, or a request that Atlassian does not understand: all of them are
+            # mended by whoever runs this, none by the user.
+            raise AppRefusedError(code[:60] if code.isascii() and code.isprintable() else "unreadable")
+    raise AtlassianUnavailableError(
+        f"the token endpoint answered {answer.status}",
+        outcome_unknown=answer.status >= 500 or answer.status < 400,
+        retry_after=limits.retry_after(answer.headers, clock.now()),
+    )
+
+
+def _grant(body: Any) -> Grant:
+    match body:
+        case {"access_token": str(access), "expires_in": int(seconds)} if access and seconds > 0:
+            refresh = body.get("refresh_token")
+            return Grant(access, refresh if isinstance(refresh, str) and refresh else None, seconds)
+        case _:
+            raise AtlassianUnavailableError(
+                "the token endpoint's answer cannot be read", outcome_unknown=True
+            )
+
+
+def jira_sites(resources: list[Any]) -> list[GrantedSite]:
+    """Return the entries that carry a scope of Jira's; other products' sites are listed there too."""
+    sites: dict[str, GrantedSite] = {}
+    for entry in resources[:MOST_SITES]:
+        match entry:
+            case {"id": str(site_id), "url": str(url), "scopes": list(scopes)} if site_id and _is_web(url):
+                if any("jira" in str(scope) for scope in scopes):
+                    name, avatar = entry.get("name"), entry.get("avatarUrl")
+                    sites[site_id] = GrantedSite(
+                        site_id,
+                        name if isinstance(name, str) and name else url.partition("://")[2],
+                        url.rstrip("/"),
+                        avatar if isinstance(avatar, str) and _is_web(avatar) else None,
+                    )
+    return list(sites.values())
+
+
+def _is_web(url: str) -> bool:
+    return url.startswith(("https://", "http://"))
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,57 @@
+"""Where a user may be sent back to: pages of configured origins, and nothing that merely looks like them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import quote
+
+from jobticket.errors import InvalidError
+
+__all__ = ["ReturnOrigins", "with_parameter"]
+
+LONGEST_URL = 2048
+# What a browser could read otherwise than this (spaces, backslashes, a user's name) is not allowed.
+_url = re.compile(
+    r"(?P<origin>https?://[a-z0-9.\-]+(?::[0-9]{1,5})?)(?P<rest>[/?#][!-\[\]-~]*)?", re.IGNORECASE
+)
+_DEFAULT_PORT = re.compile(r"^(http://[^:]+):80$|^(https://[^:]+):443$")
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnOrigins:
+    """The origins that a deployment trusts."""
+
+    origins: frozenset[str]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a comma-separated list of origins."""
+        return cls(frozenset(_origin(entry.strip()) for entry in text.split(",") if entry.strip()))
+
+    def check(self, url: object) -> str | None:
+        """Return the URL if users may be sent there; None if there is none.
+
+        Raises
+        ------
+        InvalidError
+            If they may not.
+        """
+        if url is None or url == "":
+            return None
+        match = _url.fullmatch(url) if isinstance(url, str) and len(url) <= LONGEST_URL else None
+        if match is None or _origin(match["origin"]) not in self.origins:
+            raise InvalidError("return_url is not allowed")
+        return match[0]
+
+
+def _origin(text: str) -> str:
+    return _DEFAULT_PORT.sub(r"\1\2", text.lower().rstrip("/"))
+
+
+def with_parameter(url: str, name: str, value: str) -> str:
+    """Return the URL with one more query parameter, before its fragment."""
+    address, hash_sign, fragment = url.partition("#")
+    joint = "&" if "?" in address else "?"
+    return f"{address}{joint}{name}={quote(value, safe='')}{hash_sign}{fragment}"

@@ -1,0 +1,176 @@
+"""The pages that users see, rendered from the templates in ``functions/oauth/pages``.
+
+Everything that comes from outside is escaped here, once, on its way into a template.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Any
+from urllib.parse import urlsplit
+
+from jobticket.connections.atlassian import GrantedSite
+from jobticket.web.api import Answer
+
+__all__ = [
+    "ASSETS",
+    "DENIED",
+    "EXPIRED_PAGE",
+    "EXPIRED_SIGN_IN",
+    "FAILED",
+    "INCOMPLETE",
+    "OTHER_BROWSER",
+    "Message",
+    "Pages",
+]
+
+ASSETS = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
+
+#: No script, style, image or frame but the product's own; no form, no base, nothing embedded.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        "form-action 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A page that says what happened and what to do."""
+
+    title: str
+    happened: str
+    advice: str
+
+
+EXPIRED_SIGN_IN = Message(
+    "This sign-in has expired",
+    "The link from Atlassian was used already, or is older than 10 minutes. Nothing has been changed.",
+    "Go back to the application that you came from and start connecting Jira again.",
+)
+INCOMPLETE = Message(
+    "This link is not complete",
+    "It lacks what Atlassian sends along after a sign-in. Nothing has been changed.",
+    "Go back to the application that you came from and start connecting Jira again.",
+)
+EXPIRED_PAGE = Message(
+    "This page has expired",
+    "The site was chosen already, or more than 15 minutes have passed since you signed in.",
+    "If Jira is not connected yet, go back to the application that you came from and start again.",
+)
+OTHER_BROWSER = Message(
+    "This link belongs to another browser",
+    "A site can be chosen only in the browser that signed in at Atlassian.",
+    "Open the page there, or go back to the application that you came from and start again.",
+)
+DENIED = Message(
+    "Access was not granted",
+    "You did not allow access to Jira at Atlassian. Nothing has been changed.",
+    "You can close this page, or go back to the application that you came from and start again.",
+)
+FAILED = Message(
+    "Connecting Jira failed",
+    "Atlassian did not complete the sign-in. Nothing has been changed.",
+    "Go back to the application that you came from and try again in a few minutes.",
+)
+
+
+NO_SITES = "You have not granted access to any Jira site. Start again and choose one at Atlassian."
+
+
+class Pages:
+    """Renders pages.
+
+    Parameters
+    ----------
+    public_url
+        The base of the product's own links: the pages' script and style are found there.
+    folder
+        Where the templates, the script and the style are.
+    """
+
+    def __init__(self, public_url: str, folder: Path) -> None:
+        self._files = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+        self._assets = f"{public_url}/finalize-connection/assets"
+        self._endpoint = f"{public_url}/api/frontend/finalize-connection/jira/create-connection"
+
+    def message(self, status: int, message: Message, cookies: tuple[str, ...] = ()) -> Answer:
+        """Return a page that says what happened."""
+        words = {"title": message.title, "happened": message.happened, "advice": message.advice}
+        return self._page(status, "message.html", words, {}, cookies)
+
+    def choice(
+        self,
+        *,
+        code: str,
+        external_id: str,
+        account: str | None,
+        return_url: str | None,
+        sites: list[GrantedSite],
+    ) -> Answer:
+        """Return the page on which the site is chosen."""
+        host = urlsplit(return_url).netloc if return_url else ""
+        words = {
+            "code": code,
+            "endpoint": self._endpoint,
+            "external_id": external_id,
+            "account": account or "not known",
+            "return_href": return_url or "",
+            "return_host": host,
+        }
+        row = f"<div><dt>Returns to</dt><dd>{html.escape(host)}</dd></div>" if host else ""
+        parts = {"sites": self._sites(sites), "return_row": row}
+        return self._page(200, "choice.html", words, parts, ())
+
+    def asset(self, name: str) -> Answer:
+        """Return the pages' script or style."""
+        # They carry no version in their name: a browser asks whether they have changed.
+        headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+        return Answer(200, self._files[name], headers, ASSETS[name])
+
+    def _page(
+        self,
+        status: int,
+        template: str,
+        words: Mapping[str, str],
+        parts: Mapping[str, str],
+        cookies: tuple[str, ...],
+    ) -> Answer:
+        escaped = {name: html.escape(text) for name, text in words.items()}
+        body = Template(self._files[template]).substitute(escaped, assets=html.escape(self._assets), **parts)
+        return Answer(status, body, HEADERS, "text/html; charset=utf-8", cookies)
+
+    def _sites(self, sites: list[GrantedSite]) -> str:
+        if not sites:
+            return f"<p>{NO_SITES}</p>"
+        template = Template(self._files["site.html"])
+        checked = " checked" if len(sites) == 1 else ""
+        return "".join(template.substitute(_site(site), checked=checked) for site in sites)
+
+
+def _site(site: GrantedSite) -> dict[str, Any]:
+    return {
+        "site_id": html.escape(site.site_id),
+        "initial": html.escape(site.name[:1].upper()),
+        "name": html.escape(site.name),
+        "url": html.escape(site.url),
+    }

@@ -1,0 +1,28 @@
+"""Secrets Manager, as little of it as the product uses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+__all__ = ["fetch_secret", "secrets_client"]
+
+
+def secrets_client() -> SecretsManagerClient:
+    """Make the container's Secrets Manager client."""
+    return boto3.client(
+        "secretsmanager",
+        config=Config(
+            connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
+        ),
+    )
+
+
+def fetch_secret(client: SecretsManagerClient, secret_id: str) -> str:
+    """Read a secret's current text."""
+    return client.get_secret_value(SecretId=secret_id)["SecretString"]
