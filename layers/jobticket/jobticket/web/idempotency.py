@@ -231,14 +231,26 @@ def _take_over(table: Table, claim: Claim, record: Item, earlier: Item) -> Claim
 def _release(table: Table, claim: Claim) -> None:
     """Free the key if no answer was recorded: a refusal is not kept.
 
-    The outcome stands whether or not this succeeds: a claim that stays ends with its lease.
+    An effect outside the database that is not settled is kept: only the lease ends, and the next request looks
+    what became of it. The outcome stands whether or not this succeeds: a claim that stays ends with its lease.
     """
     assert claim.pk is not None
     unrecorded: ConditionBase = Attr("owner").eq(claim.owner) & Attr("state").eq("under way")
     try:
-        table.delete(claim.pk, SORT_KEY, unrecorded)
+        table.delete(claim.pk, SORT_KEY, unrecorded & Attr("settles_at").not_exists())
+    except ConditionFailedError as failed:
+        if failed.item is not None and "settles_at" in failed.item:
+            _hand_on(table, claim, unrecorded)
+    except (ClientError, BotoCoreError):
+        logger.warning("an idempotency key stays claimed until its lease ends", exc_info=True)
+
+
+def _hand_on(table: Table, claim: Claim, unrecorded: ConditionBase) -> None:
+    assert claim.pk is not None
+    try:
+        table.update(Update(claim.pk, SORT_KEY, set={"lease_until": 0}, condition=unrecorded))
     except ConditionFailedError:
-        return  # recorded together with the effect
+        return  # taken over meanwhile
     except (ClientError, BotoCoreError):
         logger.warning("an idempotency key stays claimed until its lease ends", exc_info=True)
 
