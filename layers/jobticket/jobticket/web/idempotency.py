@@ -231,8 +231,9 @@ def _take_over(table: Table, claim: Claim, record: Item, earlier: Item) -> Claim
 def _release(table: Table, claim: Claim) -> None:
     """Free the key if no answer was recorded: a refusal is not kept.
 
-    An effect outside the database that is not settled is kept: only the lease ends, and the next request looks
-    what became of it. The outcome stands whether or not this succeeds: a claim that stays ends with its lease.
+    An effect outside the database that is not settled is kept: only the lease ends, and the next request
+    looks what became of it. The outcome stands whether or not this succeeds: a claim that stays ends with its
+    lease.
     """
     assert claim.pk is not None
     unrecorded: ConditionBase = Attr("owner").eq(claim.owner) & Attr("state").eq("under way")
