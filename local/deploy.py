@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from local.aws import Aws
 from local.errors import LocalStackError
 from local.fixups import apply_what_deployment_leaves_out
-from local.packages import upload_code
+from local.packages import upload_code, upload_template
 from local.settings import Settings
 from local.template import load_template, resources_of_type
 
@@ -40,7 +40,8 @@ def deploy(aws: Aws, settings: Settings) -> Deployed:
     parameters = _parameters(template, settings)
     upload_code(aws, template)
     cloudformation = aws.client("cloudformation")
-    _create_or_update(cloudformation, json.dumps(template, separators=(",", ":")), parameters)
+    url = upload_template(aws, json.dumps(template, separators=(",", ":")))
+    _create_or_update(cloudformation, url, parameters)
     apply_what_deployment_leaves_out(aws, template, STACK)
     return Deployed(
         _physical_id(cloudformation, "Api"),
@@ -70,7 +71,7 @@ def _parameters(template: dict[str, Any], settings: Settings) -> list[dict[str, 
     ]
 
 
-def _create_or_update(cloudformation: Any, body: str, parameters: list[dict[str, str]]) -> None:
+def _create_or_update(cloudformation: Any, url: str, parameters: list[dict[str, str]]) -> None:
     status = _status(cloudformation)
     if status in ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED"):
         # A stack that has never worked can only be deleted.
@@ -83,7 +84,7 @@ def _create_or_update(cloudformation: Any, body: str, parameters: list[dict[str,
     try:
         operation(
             StackName=STACK,
-            TemplateBody=body,
+            TemplateURL=url,
             Parameters=parameters,
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             Tags=[{"Key": "application", "Value": "jobticket"}, {"Key": "environment", "Value": "local"}],

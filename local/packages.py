@@ -15,7 +15,7 @@ from local.errors import LocalStackError
 from local.template import resources_of_type
 from tools.build_layers import LayerBuildError, build_layers, running_interpreter
 
-__all__ = ["upload_code"]
+__all__ = ["upload_code", "upload_template"]
 
 ROOT = Path(__file__).resolve().parent.parent
 BUCKET = "jobticket-code"
@@ -33,6 +33,13 @@ def upload_code(aws: Aws, template: dict[str, Any]) -> None:
     layers = _built_layers()
     for properties in resources_of_type(template, "AWS::Serverless::LayerVersion").values():
         properties["ContentUri"] = _upload(s3, _zip_layer(layers[Path(properties["ContentUri"]).name]))
+
+
+def upload_template(aws: Aws, body: str) -> str:
+    """Upload a template, as ``sam deploy`` does: what is sent inline may have 51,200 bytes at most."""
+    key = f"{hashlib.sha256(body.encode()).hexdigest()}.template"
+    aws.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body.encode())
+    return f"https://s3.amazonaws.com/{BUCKET}/{key}"
 
 
 def _function_folder(code_uri: str) -> Path:
