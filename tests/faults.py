@@ -83,6 +83,10 @@ class Faults:
         """Let calls of a method fail, ``times`` of them after the first ``skip``."""
         self._faults.append(Fault(operation, when, error, skip, times))
 
+    def clear(self) -> None:
+        """Let nothing fail any more."""
+        self._faults.clear()
+
     def operations(self) -> list[str]:
         return [operation for operation, _ in self.calls]
 
