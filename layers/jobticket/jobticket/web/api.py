@@ -382,7 +382,8 @@ def _response(answer: Answer, event: Mapping[str, Any]) -> Response[Any]:
         status_code=answer.status,
         content_type=answer.content_type if body else None,
         headers=headers,
-        body=payload if body else None,
+        # Never null: the emulator of API Gateway takes that for a fault.
+        body=payload,
     )
 
 
