@@ -279,7 +279,7 @@ def create_ticket(request: Request) -> Answer:
     def work(record: Any) -> tuple[Shown, list[Event]]:
         stored = integrations.get()
         with translated():
-            creation = Creation(table, stored, _client(stored, request), wording)
+            creation = Creation(table, stored, _client(stored, request), wording, clock.now)
             return creation.create(anomaly_id, body, record)
 
     return _once(request, work)

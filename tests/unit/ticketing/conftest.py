@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
@@ -12,16 +14,19 @@ import pytest
 import requests
 
 from jobticket.dynamo import Table
+from jobticket.jira.client import Pace
+from jobticket.ticketing.delivery import Deliveries
+from jobticket.ticketing.text import Wording
+from jobticket.ticketing.wakeups import Wakeups
 from local.atlassian.testing import running
 from tests.gateway import Gateway, HttpAnswer, LambdaContext
 from tests.unit.conftest import client, gateway, load_function
 
 os.environ.setdefault("ATLASSIAN_APP_SECRET", "atlassian-app")
-os.environ["ANOMALY_BASE_URL"] = "https://quality.example"
-os.environ["TICKETING_NAME"] = "Qualytics"
 
 EMAIL, TOKEN = "demo@example.com", "local-api-token"
 CREDENTIALS = f"{EMAIL}:{TOKEN}"
+WORDING = Wording("Qualytics", "https://quality.example")
 INTEGRATION = "/api/integrations/ticketing"
 CHECK = {"message": "8 values in CUSTOMER_NAME were resolved to 7 distinct entities"}
 ANOMALY = {"type": "shape", "datastore": {"id": 1, "name": "CRM"}, "failed_checks": [CHECK]}
@@ -121,16 +126,50 @@ def table(aws: None) -> Table:
     return Table(client("dynamodb"), "ticketing")
 
 
-@pytest.fixture
-def function(aws: None, queue: str) -> ModuleType:
-    """The function behind API Gateway, in a cold container."""
-    return load_function("ticketing", cold=True)
+@dataclass
+class Time:
+    """The real time, and what a test has let pass."""
+
+    passed: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.passed
+
+    def passes(self, seconds: float) -> None:
+        self.passed += timedelta(seconds=seconds)
 
 
 @pytest.fixture
-def worker_function(aws: None, queue: str) -> ModuleType:
-    """The queue's worker, in a cold container."""
-    return load_function("ticket_sync", cold=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
+    time = Time()
+    monkeypatch.setattr("jobticket.clock.now", time.now)
+    return time
+
+
+@pytest.fixture
+def function(aws: None, queue: str, clock: Time) -> ModuleType:
+    """The function behind API Gateway, in a warm container."""
+    module = refreshed(load_function("ticketing"))
+    module.wording = WORDING
+    return module
+
+
+@pytest.fixture
+def worker_function(aws: None, queue: str, clock: Time) -> ModuleType:
+    """The queue's worker, in a warm container."""
+    module = refreshed(load_function("ticket_sync"))
+    module.deliveries = Deliveries(module.table, module.access, WORDING, now=clock.now, chance=lambda: 0.5)
+    module.wakeups = Wakeups(client("sqs"), queue)
+    module.metrics.clear_metrics()
+    return module
+
+
+def refreshed(module: ModuleType) -> ModuleType:
+    """Forget what a container knew of the last test's account and of Jira's limits; wait for nothing."""
+    module.access.vault._data_keys.clear()
+    module.access._rate_limits._until.clear()
+    module.access._pace = Pace(sleep=lambda _seconds: None)
+    return module
 
 
 @pytest.fixture
@@ -144,7 +183,22 @@ class Worker:
 
     module: ModuleType
     queue: str
-    postponed: list[tuple[str, int]] = field(default_factory=list)
+    postponed: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        postpone = self.module.wakeups.postpone
+
+        def noted(receipt_handle: str, seconds: float) -> None:
+            self.postponed.append(seconds)
+            if receipt_handle != "none":
+                postpone(receipt_handle, seconds)
+
+        self.module.wakeups.postpone = noted
+
+    @property
+    def deliveries(self) -> Deliveries:
+        found: Deliveries = self.module.deliveries
+        return found
 
     def records(self) -> list[dict[str, Any]]:
         """Take what can be seen of the queue, as Lambda hands it on."""
@@ -178,11 +232,10 @@ class Worker:
                     client("sqs").delete_message(QueueUrl=self.queue, ReceiptHandle=record["receiptHandle"])
         return failed
 
-    def redeliver(self, issue: str, tries: int = 1) -> list[str]:
-        """Deliver a wake-up of our own making: late, once more, or out of order."""
-        integration, ticket = issue.split("-")
-        body = f'{{"integration_id": {integration}, "ticket_id": "{ticket}"}}'
-        return self.handle([record(body, tries)])
+    def wake(self, link: dict[str, Any], tries: int = 1) -> bool:
+        """Deliver a wake-up of our own making: late, or once more. Tell whether it shall come again."""
+        body = {"integration_id": link["integration_id"], "ticket_id": link["ticket_id"]}
+        return bool(self.handle([record(json.dumps(body), tries)]))
 
     def sweep(self) -> int:
         return int(self.module.handler({"sweep": True}, LambdaContext())["woken"])
@@ -211,6 +264,7 @@ class Shop:
     worker: Worker
     atlassian: Atlassian
     table: Table
+    clock: Time
 
     def anomaly(self, **more: Any) -> dict[str, Any]:
         answer = self.api.post("/api/anomalies", ANOMALY | more)
@@ -253,7 +307,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(api: Gateway, worker: Worker, atlassian: Atlassian, table: Table) -> Shop:
+def shop(api: Gateway, worker: Worker, atlassian: Atlassian, table: Table, clock: Time) -> Shop:
     """The product with an integration that leads to the emulated Jira."""
     body = {
         "type": "jira",
@@ -264,4 +318,4 @@ def shop(api: Gateway, worker: Worker, atlassian: Atlassian, table: Table) -> Sh
     answer = api.post(INTEGRATION, body)
     assert answer.status == 201, answer.text
     atlassian.forget()
-    return Shop(api, worker, atlassian, table)
+    return Shop(api, worker, atlassian, table, clock)

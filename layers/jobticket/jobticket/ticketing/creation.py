@@ -129,7 +129,7 @@ class Creation:
         stored: StoredIntegration,
         client: JiraClient,
         wording: Wording,
-        now: Callable[[], datetime] = clock.now,
+        now: Callable[[], datetime],
     ) -> None:
         self._table = table
         self._stored = stored

@@ -1,0 +1,118 @@
+"""Anomalies and their tickets on the deployed stack: the queue, its worker and the roles are real."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from tests.deployed import Stack
+
+EMAIL, TOKEN = "demo@example.com", "local-api-token"
+INTEGRATION = "/api/integrations/ticketing"
+ANOMALY = {
+    "type": "record",
+    "datastore": {"id": 7, "name": "CRM"},
+    "failed_checks": [{"message": "is not unique", "field": "CUSTOMER_ID"}],
+}
+PATIENCE = 30.0
+
+
+def awaited(read: Callable[[], Any], expected: Any) -> None:
+    """Wait until something in another process is as expected."""
+    deadline = time.monotonic() + PATIENCE
+    while (found := read()) != expected and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert found == expected
+
+
+class Product:
+    """The product with an integration, and the Jira that it leads to."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+
+    def call(self, method: str, path: str, status: int, body: Any = None, scope: str = "ticketing") -> Any:
+        answer = self._stack.request(method, path, json=body, scope=scope)
+        assert answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
+    def comments(self, key: str) -> list[str]:
+        url = f"{self._stack.atlassian_url}/rest/api/2/issue/{key}/comment"
+        found = requests.get(url, auth=(EMAIL, TOKEN), timeout=10).json()
+        return [comment["body"] for comment in found["comments"]]
+
+    def control(self, **controls: Any) -> None:
+        answer = requests.put(f"{self._stack.atlassian_url}/_control", json=controls, timeout=10)
+        assert answer.ok, answer.text
+
+    def connect(self) -> None:
+        body = {
+            "type": "jira",
+            "api_url": self._stack.atlassian_url,
+            "api_access_token": f"{EMAIL}:{TOKEN}",
+            "project_key": "MISC",
+        }
+        self.call("POST", INTEGRATION, 201, body, scope="admin")
+
+    def anomaly_with_ticket(self) -> tuple[int, str]:
+        anomaly = self.call("POST", "/api/anomalies", 201, ANOMALY)["id"]
+        ticket = self.call("POST", f"{INTEGRATION}/anomalies/{anomaly}/tickets", 201, {"title": "Look at it"})
+        return anomaly, ticket["ticket"]["ticket_number"]
+
+
+@pytest.fixture
+def product(stack: Stack) -> Iterator[Product]:
+    product = Product(stack)
+    product.connect()
+    yield product
+    product.control(faults=[])
+    product.call("DELETE", INTEGRATION, 204, scope="admin")
+
+
+def test_a_ticket_is_told_what_happens_to_its_anomaly(product: Product) -> None:
+    anomaly, key = product.anomaly_with_ticket()
+    product.call("PUT", f"/api/anomalies/{anomaly}", 200, {"status": "Acknowledged"})
+    product.call("POST", f"/api/anomalies/{anomaly}/comments", 201, {"message": "looking *at* it"})
+    product.call("DELETE", f"/api/anomalies/{anomaly}?archive=true&status=Resolved", 204)
+    awaited(
+        lambda: [comment.partition("] ")[2] or comment for comment in product.comments(key)],
+        [
+            "Qualytics Anomaly Status: Acknowledged",
+            "Comment from Qualytics: looking \\*at\\* it",
+            "Qualytics Anomaly Status: Resolved",
+        ],
+    )
+    awaited(lambda: _links(product, anomaly)[0]["last_sync_error"], None)
+    listed = product.call("GET", "/api/anomalies?datastore=7&archived=true", 200)
+    assert anomaly in [item["id"] for item in listed["items"]]
+
+
+def test_a_delivery_that_fails_for_a_moment_arrives_later_and_once(product: Product) -> None:
+    anomaly, key = product.anomaly_with_ticket()
+    product.control(
+        faults=[
+            {"method": "POST", "path": "/comment$", "status": 503},
+            {"method": "POST", "path": "/comment$", "drop": "after"},
+        ]
+    )
+    product.call("PUT", f"/api/anomalies/{anomaly}", 200, {"status": "Acknowledged"})
+    awaited(lambda: len(product.comments(key)), 1)
+    awaited(lambda: _links(product, anomaly)[0]["last_sync_error"], None)
+    assert len(product.comments(key)) == 1
+
+
+def test_creating_a_ticket_survives_a_lost_answer(product: Product) -> None:
+    anomaly = product.call("POST", "/api/anomalies", 201, ANOMALY)["id"]
+    path, body = f"{INTEGRATION}/anomalies/{anomaly}/tickets", {"title": "Only one"}
+    product.control(faults=[{"method": "POST", "path": "/issue$", "drop": "after"}])
+    assert "not known yet" in product.call("POST", path, 503, body)["detail"]
+    key = product.call("POST", path, 201, body)["ticket"]["ticket_number"]
+    assert [link["ticket_number"] for link in _links(product, anomaly)] == [key]
+
+
+def _links(product: Product, anomaly: int) -> Any:
+    return product.call("GET", f"/api/anomalies/{anomaly}/ticket-links", 200)["items"]

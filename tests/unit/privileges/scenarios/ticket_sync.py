@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from jobticket import clock
+from jobticket.dynamo import Table, Update
+from jobticket.ticketing import anomalies, layout, links
+from jobticket.ticketing.bodies import CheckEntry, NamedEntry, NewAnomaly
+from jobticket.ticketing.integrations import find
+from jobticket.ticketing.model import Ticket, TicketMetadata
+from jobticket.ticketing.outbox import pending
+from tests.unit.conftest import client
+from tests.unit.privileges.driving import Driven
+
+COMMENT = {"method": "POST", "path": "/comment$"}
+
+
+def drive(ticket_sync: Driven) -> None:
+    client("sqs").create_queue(QueueName="ticket-events.fifo", Attributes={"FifoQueue": "true"})
+    ticket_sync.connect("team-1")
+    table = Table(client("dynamodb"), "ticketing")
+    _integrate(table, ticket_sync.atlassian)
+    issue = _link(table)
+    # A status, a look for a lost comment, a refusal; then what a lost wake-up left behind.
+    ticket_sync.control(faults=[COMMENT | {"drop": "after"}, COMMENT | {"status": 400}])
+    ticket_sync.handle(_wake_up(issue))
+    ticket_sync.handle(_wake_up(issue))
+    ticket_sync.control(faults=[])
+    anomalies.add_comment(table, 1, "late", clock.now(), lambda _comment: [])
+    for event in pending(table, issue):
+        table.update(_overdue(event))
+    assert ticket_sync.handle({"sweep": True}) == {"woken": 1}
+    links.unlink(table, 1, 1, clock.now())
+    ticket_sync.handle(_wake_up(issue))
+
+
+def _integrate(table: Table, url: str) -> None:
+    moment = clock.iso_milliseconds(clock.now())
+    item = {
+        "pk": layout.INTEGRATION,
+        "sk": layout.INTEGRATION,
+        "id": 1,
+        "type": "jira",
+        "status": "Connected",
+    }
+    source = {"provider": "jira", "connection": "team-1", "external_id": "team-1"}
+    table.put(item | source | {"site": url, "api_url": url, "created": moment, "updated": moment})
+
+
+def _link(table: Table) -> layout.Issue:
+    body = NewAnomaly(
+        type="shape",
+        datastore=NamedEntry(id=1, name="CRM"),
+        failed_checks=[CheckEntry(message="is empty")],
+    )
+    anomaly, _ = anomalies.report_anomaly(table, body, clock.now(), lambda _anomaly, _new: [])
+    stored = find(table)
+    assert stored is not None
+    ticket = Ticket(
+        ticket_id="10001",
+        ticket_number="PI-1",
+        title="Work order",
+        url="https://jira.example/browse/PI-1",
+        metadata=TicketMetadata(project_key="PI"),
+    )
+    made, _ = links.add_link(table, anomaly.id, stored, ticket, "linked", clock.now(), lambda _link: [])
+    return layout.Issue(made.integration_id, made.ticket_id)
+
+
+def _wake_up(issue: layout.Issue) -> Mapping[str, Any]:
+    body = {"integration_id": issue.integration_id, "ticket_id": issue.ticket_id}
+    taken = client("sqs").receive_message(QueueUrl=_queue_url(), VisibilityTimeout=0)
+    if "Messages" not in taken:
+        client("sqs").send_message(
+            QueueUrl=_queue_url(),
+            MessageBody=json.dumps(body),
+            MessageGroupId="group",
+            MessageDeduplicationId=str(clock.now()),
+        )
+        taken = client("sqs").receive_message(QueueUrl=_queue_url(), VisibilityTimeout=0)
+    handle = taken["Messages"][0]["ReceiptHandle"]
+    record = {
+        "messageId": "1",
+        "receiptHandle": handle,
+        "body": json.dumps(body),
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }
+    return {"Records": [record]}
+
+
+def _queue_url() -> str:
+    return str(client("sqs").get_queue_url(QueueName="ticket-events.fifo")["QueueUrl"])
+
+
+def _overdue(event: Any) -> Any:
+    return Update(event.issue.pk, event.sk, set={"due_at": "2026-01-01T00:00:00.000Z"})
