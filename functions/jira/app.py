@@ -66,8 +66,7 @@ def _route(declare: Callable[..., Callable[[Handler], Handler]], *names: str) ->
 
 
 def _connected(request: Request, external_id: str) -> tuple[Connection, JiraClient]:
-    connection = access.connection(external_id, PROVIDER)
-    return connection, access.client_of(connection, deadline=request.deadline)
+    return access.connected(external_id, PROVIDER, deadline=request.deadline)
 
 
 def _for_project(request: Request, external_id: str, given: Any) -> tuple[JiraClient, str]:
