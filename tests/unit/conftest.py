@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -19,6 +20,7 @@ from moto import mock_aws
 from tests.gateway import Gateway
 from tests.infrastructure import create_table
 from tests.unit import emulation
+from tests.unit.samples import seed
 
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -112,3 +114,27 @@ def jobs_function(aws: None) -> Any:
 def jobs_api(jobs_function: Any) -> Gateway:
     """The jobs function behind API Gateway, called with a key that has every scope."""
     return gateway(jobs_function)
+
+
+@pytest.fixture
+def sampled_function(
+    aws: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> ModuleType:
+    """A cold container of a function, which knows the key of the sample events and reaches nothing outside."""
+
+    def no_network(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror("there is no network here")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_network)
+    monkeypatch.setattr(socket, "create_connection", no_network)
+    keys = KEYS | {"local-key": ["*"]}
+    client("secretsmanager").put_secret_value(SecretId="key-ring", SecretString=key_ring(keys))
+    seed(client("dynamodb"), client("kms"))
+    module = f"functions.{request.param}.app"
+    warm = sys.modules.get(module)
+    cold = load_function(request.param, cold=True)
+    if warm is None:
+        del sys.modules[module]
+    else:
+        sys.modules[module] = warm
+    return cold

@@ -1,0 +1,79 @@
+"""Every route with every kind of bad request: a refusal that the contract knows, and nothing changed.
+
+The requests are made from the sample events, so that a function's routes join with their events.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+
+from tests.bad_input import BadRequest, bad_requests
+from tests.gateway import LambdaContext
+from tests.unit.samples import EVENTS, event_of
+
+REFUSALS = {400, 401, 403, 404, 409, 413, 422}
+#: Jira cannot be reached from here: that is an answer of these functions too, and no fault of theirs.
+UPSTREAM = {502, 503, 504}
+CASES = [
+    (path.parent.name, path) for paths in EVENTS.values() for path in paths if "httpMethod" in event_of(path)
+]
+
+
+def dump() -> dict[str, list[str]]:
+    """Return everything that stands in the tables: from moto itself, as a scan of each would take too long."""
+    backend = dynamodb_backends[DEFAULT_ACCOUNT_ID][os.environ["AWS_DEFAULT_REGION"]]
+    return {
+        name: sorted(str(item.to_json()) for partition in table.items.values() for item in partition.values())
+        for name, table in backend.tables.items()
+    }
+
+
+def fault(request: BadRequest, answer: dict[str, Any], unchanged: bool) -> str | None:
+    """Return what is wrong with an answer, None if nothing is."""
+    status = answer["statusCode"]
+    if status in (200, 201, 204, 302) and not request.refused:
+        return None  # what was made of the request is good after all: an optional field left out, say
+    if status not in REFUSALS | (set() if request.refused else UPSTREAM):
+        return f"status {status}"
+    body = json.loads(answer["body"])
+    text = body.get("message", body.get("error", body.get("detail")))
+    if not isinstance(text, str) or not text:
+        return "no message"
+    if "is not valid" in text or "Traceback" in text:
+        return f"no documented message: {text}"
+    if status == 500:
+        return "a fault"
+    return None if unchanged else "something has changed"
+
+
+@pytest.mark.parametrize(
+    ("sampled_function", "path"),
+    CASES,
+    indirect=["sampled_function"],
+    ids=[f"{name}/{path.stem}" for name, path in CASES],
+)
+def test_a_bad_request_is_refused_and_changes_nothing(sampled_function: ModuleType, path: Path) -> None:
+    event = event_of(path)
+    routes = sampled_function.api.routes
+    methods = {route.method for route in routes if route.path == event["resource"]}
+    faults: list[str] = []
+    tried = refused = 0
+    before = dump()
+    for request in bad_requests(event, methods):
+        answer = sampled_function.handler(request.event, LambdaContext())
+        after = dump()
+        tried += 1
+        refused += answer["statusCode"] >= 400
+        if found := fault(request, answer, unchanged=after == before):
+            faults.append(f"{request.what}: {found} ({answer.get('body')})")
+        before = after
+    assert not faults, f"{len(faults)} of {tried}:\n" + "\n".join(faults)
+    assert refused >= 4
