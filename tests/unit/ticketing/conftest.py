@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -147,7 +146,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
 
 
 @pytest.fixture
-def function(aws: None, queue: str, clock: Time) -> ModuleType:
+def function(aws: None, queue: str, clock: Time) -> Any:
     """The function behind API Gateway, in a warm container."""
     module = refreshed(load_function("ticketing"))
     module.wording = WORDING
@@ -155,7 +154,7 @@ def function(aws: None, queue: str, clock: Time) -> ModuleType:
 
 
 @pytest.fixture
-def worker_function(aws: None, queue: str, clock: Time) -> ModuleType:
+def worker_function(aws: None, queue: str, clock: Time) -> Any:
     """The queue's worker, in a warm container."""
     module = refreshed(load_function("ticket_sync"))
     module.deliveries = Deliveries(module.table, module.access, WORDING, now=clock.now, chance=lambda: 0.5)
@@ -164,7 +163,7 @@ def worker_function(aws: None, queue: str, clock: Time) -> ModuleType:
     return module
 
 
-def refreshed(module: ModuleType) -> ModuleType:
+def refreshed(module: Any) -> Any:
     """Forget what a container knew of the last test's account and of Jira's limits; wait for nothing."""
     module.access.vault._data_keys.clear()
     module.access._rate_limits._until.clear()
@@ -173,7 +172,7 @@ def refreshed(module: ModuleType) -> ModuleType:
 
 
 @pytest.fixture
-def api(function: ModuleType) -> Gateway:
+def api(function: Any) -> Gateway:
     return gateway(function)
 
 
@@ -181,7 +180,7 @@ def api(function: ModuleType) -> Gateway:
 class Worker:
     """What Lambda does with the queue: takes batches, deletes what worked, leaves the rest."""
 
-    module: ModuleType
+    module: Any
     queue: str
     postponed: list[float] = field(default_factory=list)
 
@@ -252,7 +251,7 @@ def record(body: str, tries: int = 1, number: int = 0) -> dict[str, Any]:
 
 
 @pytest.fixture
-def worker(worker_function: ModuleType, queue: str) -> Worker:
+def worker(worker_function: Any, queue: str) -> Worker:
     return Worker(worker_function, queue)
 
 

@@ -71,27 +71,13 @@ def _link(table: Table) -> layout.Issue:
 
 def _wake_up(issue: layout.Issue) -> Mapping[str, Any]:
     body = {"integration_id": issue.integration_id, "ticket_id": issue.ticket_id}
-    taken = client("sqs").receive_message(QueueUrl=_queue_url(), VisibilityTimeout=0)
-    if "Messages" not in taken:
-        client("sqs").send_message(
-            QueueUrl=_queue_url(),
-            MessageBody=json.dumps(body),
-            MessageGroupId="group",
-            MessageDeduplicationId=str(clock.now()),
-        )
-        taken = client("sqs").receive_message(QueueUrl=_queue_url(), VisibilityTimeout=0)
-    handle = taken["Messages"][0]["ReceiptHandle"]
     record = {
         "messageId": "1",
-        "receiptHandle": handle,
+        "receiptHandle": "long gone",
         "body": json.dumps(body),
         "attributes": {"ApproximateReceiveCount": "1"},
     }
     return {"Records": [record]}
-
-
-def _queue_url() -> str:
-    return str(client("sqs").get_queue_url(QueueName="ticket-events.fifo")["QueueUrl"])
 
 
 def _overdue(event: Any) -> Any:
