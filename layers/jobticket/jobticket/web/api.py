@@ -13,11 +13,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from jobticket.clock import Deadline
@@ -26,6 +23,9 @@ from jobticket.observability import logger
 from jobticket.web.authentication import Caller, KeyRing
 from jobticket.web.cross_origin import CrossOrigin
 from jobticket.web.validation import parse
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 __all__ = [
     "Answer",
@@ -200,6 +200,7 @@ class Request:
 
 
 Handler = Callable[[Request], Answer]
+ProxyAnswer = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +236,14 @@ class Api:
         self.envelope = envelope
         self._key_ring = key_ring
         self._cross_origin = cross_origin
-        # Bodies are encoded (and perhaps compressed) before the resolver sees them.
-        self._resolver = APIGatewayRestResolver(serializer=_as_it_is)
-        self._resolver.not_found(self._unknown)
-        self.routes: list[Route] = []
+        # API Gateway has matched the route already and names it; matching a path once more would cost a
+        # start 60 ms of imports, and would have to know stages, base paths and custom domains.
+        self._by_name: dict[tuple[str, str], Route] = {}
+
+    @property
+    def routes(self) -> list[Route]:
+        """Every route, in the order of declaration."""
+        return list(self._by_name.values())
 
     def get(self, path: str, *, scope: str | None) -> Callable[[Handler], Handler]:
         """Declare a GET route."""
@@ -263,9 +268,11 @@ class Api:
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Answer one event of API Gateway, and log one line about it."""
         started = time.perf_counter()
-        # Gateway has matched the route already. Its template with the parameters put back in is the same for
-        # every stage, base path and custom domain, which the event's own path is not.
-        answer = self._resolver.resolve({**event, "path": _canonical_path(event)}, context)
+        route = self._by_name.get((str(event.get("httpMethod")), str(event.get("resource"))))
+        if route is None or not all((event.get("pathParameters") or {}).values()):
+            answer = self._refused(NotFoundError("Not Found"), event)
+        else:
+            answer = self._run(route, event, context)
         logger.info(
             "answered",
             method=event.get("httpMethod"),
@@ -277,19 +284,15 @@ class Api:
 
     def _declare(self, method: str, path: str, scope: str | None) -> Callable[[Handler], Handler]:
         def declare(handler: Handler) -> Handler:
-            route = Route(method, path, scope, handler)
-            self.routes.append(route)
-            rule = path.replace("{", "<").replace("}", ">")
-            self._resolver.route(rule, method=method)(lambda **_parameters: self._run(route))
+            self._by_name[method, path] = Route(method, path, scope, handler)
             return handler
 
         return declare
 
-    def _run(self, route: Route) -> Response[Any]:
-        event = self._resolver.current_event.raw_event
+    def _run(self, route: Route, event: Mapping[str, Any], context: LambdaContext) -> ProxyAnswer:
         try:
             caller = self._authenticate(event, route.scope)
-            answer = route.handler(Request(event, caller, _deadline(self._resolver.lambda_context)))
+            answer = route.handler(Request(event, caller, _deadline(context)))
             return self._answered(answer, event)
         except RefusalError as refusal:
             return self._refused(refusal, event)
@@ -306,40 +309,24 @@ class Api:
         caller.require(scope)
         return caller
 
-    def _refused(self, refusal: RefusalError, event: Mapping[str, Any]) -> Response[Any]:
+    def _refused(self, refusal: RefusalError, event: Mapping[str, Any]) -> ProxyAnswer:
         headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
         body = self.envelope(refusal.status, refusal.message, refusal.details)
         return self._answered(Answer(refusal.status, body, headers), event)
 
-    def _answered(self, answer: Answer, event: Mapping[str, Any]) -> Response[Any]:
-        response = _response(answer, event)
+    def _answered(self, answer: Answer, event: Mapping[str, Any]) -> ProxyAnswer:
+        headers: dict[str, str] = {}
         if self._cross_origin is not None:
             request = Request(event, None)
-            origin = request.headers.get("origin")
-            vary = response.headers.get("Vary")
-            response.headers["Vary"] = "Origin" if vary is None else f"Origin, {vary}"
-            response.headers.update(self._cross_origin.headers(origin, request.method))
-        return response
-
-    def _unknown(self, _error: Exception) -> Response[Any]:
-        return self._refused(NotFoundError("Not Found"), self._resolver.current_event.raw_event)
-
-
-def _as_it_is(body: Any) -> Any:
-    return body
+            headers = {"Vary": "Origin"}
+            headers |= self._cross_origin.headers(request.headers.get("origin"), request.method)
+        return _proxy_answer(answer, event, headers)
 
 
 def _deadline(context: Any) -> Deadline:
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     seconds = LONGEST_WORK_SECONDS if remaining is None else remaining() / 1000 - ANSWER_SECONDS
     return Deadline.after(min(seconds, LONGEST_WORK_SECONDS))
-
-
-def _canonical_path(event: Mapping[str, Any]) -> str:
-    path = str(event.get("resource") or "")
-    for name, value in (event.get("pathParameters") or {}).items():
-        path = path.replace("{" + name + "}", quote(value, safe="", errors="replace"))
-    return path
 
 
 def _encode(answer: Answer) -> bytes:
@@ -361,30 +348,29 @@ def _jsonable(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be sent as JSON")
 
 
-def _response(answer: Answer, event: Mapping[str, Any]) -> Response[Any]:
-    headers: dict[str, str | list[str]] = dict(answer.headers)
+def _proxy_answer(answer: Answer, event: Mapping[str, Any], further: Mapping[str, str]) -> ProxyAnswer:
+    """Return the answer in the form that API Gateway takes."""
     body = _encode(answer)
+    headers = {**answer.headers, **further}
+    if body:
+        headers["Content-Type"] = answer.content_type
     if len(body) >= COMPRESS_FROM:
-        headers["Vary"] = "Accept-Encoding"
-    if len(body) >= COMPRESS_FROM and _accepts_gzip(event):
-        body = gzip.compress(body, 6, mtime=0)
+        headers["Vary"] = ", ".join(filter(None, (further.get("Vary"), "Accept-Encoding")))
+    compressed = len(body) >= COMPRESS_FROM and _accepts_gzip(event)
+    if compressed:
         headers["Content-Encoding"] = "gzip"
-        size = len(body) * 4 // 3
-        payload: str | bytes = body
+        payload = base64.b64encode(gzip.compress(body, 6, mtime=0)).decode()
     else:
         payload = body.decode()
-        size = len(body) + payload.count('"') + payload.count("\\")
-    if size > LARGEST_ANSWER:
+    if len(payload.encode()) + payload.count('"') + payload.count("\\") > LARGEST_ANSWER:
         raise TooLargeError("The answer is too large: ask for it in pages, with limit and cursor")
-    if answer.cookies:
-        headers["Set-Cookie"] = list(answer.cookies)
-    return Response(
-        status_code=answer.status,
-        content_type=answer.content_type if body else None,
-        headers=headers,
-        # Never null: the emulator of API Gateway takes that for a fault.
-        body=payload,
-    )
+    return {
+        "statusCode": answer.status,
+        "body": payload,  # never null: the emulator of API Gateway takes that for a fault
+        "isBase64Encoded": compressed,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()}
+        | ({"Set-Cookie": list(answer.cookies)} if answer.cookies else {}),
+    }
 
 
 def _accepts_gzip(event: Mapping[str, Any]) -> bool:
