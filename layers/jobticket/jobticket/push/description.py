@@ -19,7 +19,18 @@ from dataclasses import dataclass, replace
 
 from jobticket.push.limits import LIMIT, fits, packed
 
-__all__ = ["OwnTable", "Plan", "append", "edited", "has_arrived", "own_tables", "plan", "replan", "without"]
+__all__ = [
+    "OwnTable",
+    "Plan",
+    "append",
+    "edited",
+    "ends_with",
+    "has_arrived",
+    "own_tables",
+    "plan",
+    "replan",
+    "without",
+]
 
 #: Introduces tables that were moved into a comment.
 MOVED = "Older status tables, moved here from the description:"
@@ -71,7 +82,7 @@ class Plan:
         Texts for comments, in order, to be posted before the description is written: a table then stands
         twice for a moment, never nowhere.
     moved
-        The tables that leave the description for the comments.
+        The tables that leave the description for the comments, or have left it by an earlier plan.
     in_comment
         Whether the new sections, too, are in the comments.
     """
@@ -129,7 +140,7 @@ def _moved(tables: Sequence[OwnTable], limit: int) -> tuple[str, ...]:
 def replan(description: str | None, sections: Sequence[str], earlier: Plan, *, limit: int = LIMIT) -> Plan:
     """Plan again for a description that somebody changed while the earlier plan was carried out.
 
-    What the earlier plan posted as comments is not posted again. The result always has a description: where
+    What earlier plans posted as comments is not posted again. The result always has a description: where
     the person's edit has to be, the earlier write stands.
 
     Parameters
@@ -141,10 +152,12 @@ def replan(description: str | None, sections: Sequence[str], earlier: Plan, *, l
     old = description or ""
     posted = _first_of_each(own_tables(old), [table.content for table in earlier.moved])
     rest = without(old, posted)
-    if earlier.in_comment:
-        return Plan(rest, in_comment=True)
-    planned = plan(rest, sections, limit=limit)
-    return replace(planned, description=rest) if planned.description is None else planned
+    planned = Plan(rest, in_comment=True) if earlier.in_comment else plan(rest, sections, limit=limit)
+    return replace(
+        planned,
+        description=rest if planned.description is None else planned.description,
+        moved=(*earlier.moved, *planned.moved),
+    )
 
 
 def has_arrived(now: str | None, *, read: str | None, planned: str, sections: Sequence[str]) -> bool:
@@ -165,6 +178,12 @@ def has_arrived(now: str | None, *, read: str | None, planned: str, sections: Se
     # Somebody edited tables in between: the write is there if its own tables are.
     ours = [content for section in sections for content in _contents(section)]
     return all(found.count(content) >= expected.count(content) for content in ours)
+
+
+def ends_with(description: str | None, sections: Sequence[str]) -> bool:
+    """Tell whether the sections are the last tables that were pushed to the description."""
+    ours = [content for section in sections for content in _contents(section)]
+    return bool(ours) and _contents(description)[-len(ours) :] == ours
 
 
 def edited(read: str | None, replaced: str | None) -> bool:

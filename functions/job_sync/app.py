@@ -1,0 +1,151 @@
+"""The Jira side of jobs over HTTP: push, comment, link, tickets (contract: jobs.md, Jira side of jobs)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobticket import clock
+from jobticket.connections.access import AccessSettings, JiraAccess
+from jobticket.dynamo import Table, Write, dynamodb_client
+from jobticket.errors import NotFoundError, UpstreamError
+from jobticket.jira.errors import JiraNotFoundError
+from jobticket.jira.keys import MalformedKeyError
+from jobticket.jobs.model import Job, JobSettings
+from jobticket.jobs.settings import read_settings
+from jobticket.observability import logger
+from jobticket.push import links
+from jobticket.push.bodies import JobReference, TicketLink
+from jobticket.push.connection import (
+    FAILURES,
+    explain,
+    open_client,
+    require_enabled,
+    require_push_enabled,
+)
+from jobticket.push.lease import Tickets
+from jobticket.push.service import Pusher, PushResult
+from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
+from jobticket.web.api import Answer, Api, Request, message_envelope
+from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
+from jobticket.web.idempotency import Claim, keep, once
+
+
+class JobSyncSettings(AccessSettings):
+    """The environment of this function."""
+
+    jobs_table: str
+    key_ring_secret: str
+
+
+config = JobSyncSettings.from_environment()
+table = Table(dynamodb_client(), config.jobs_table)
+secrets = secrets_client()
+ring = KeyRing(
+    lambda: fetch_secret(secrets, config.key_ring_secret),
+    time.monotonic,
+    local=config.environment == "local",
+)
+access = JiraAccess.open(config)
+pusher = Pusher(table, access, Tickets(table))
+api = Api(message_envelope, ring)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a request of API Gateway."""
+    return api.resolve(event, context)
+
+
+@api.post("/api/jira/push", scope="jobs")
+def push(request: Request) -> Answer:
+    return _send(request, pusher.push)
+
+
+@api.post("/api/jira/comment", scope="jobs")
+def comment(request: Request) -> Answer:
+    return _send(request, pusher.comment)
+
+
+def _send(request: Request, effect: Callable[..., PushResult]) -> Answer:
+    settings = read_settings(table)
+    require_push_enabled(settings)
+    job_id = request.parse(JobReference).job_id
+
+    def work(claim: Claim) -> Answer:
+        result = effect(job_id, settings, request.deadline, repeated=claim.taken_over)
+        answer = Answer(body=result.as_json())
+        if result.success:
+            keep(table, claim, answer)
+        return answer
+
+    return once(request, table, clock.now(), work)
+
+
+@api.post("/api/jira/link", scope="jobs")
+def link(request: Request) -> Answer:
+    settings = read_settings(table)
+    require_enabled(settings)
+    body = request.parse(TicketLink)
+    now = clock.now()
+
+    def create(claim: Claim) -> Answer:
+        ticket = _ticket(request, settings, body.ticket_key)
+        made = links.create_linked_job(table, ticket, body.goal_quantity, now, _recording(claim, 201))
+        return Answer(201, {"job": made})
+
+    def link_to(job_id: str, claim: Claim) -> Answer:
+        links.require_unlinked(table, job_id)
+        ticket = _ticket(request, settings, body.ticket_key)
+        return Answer(body={"job": links.link_job(table, job_id, ticket, now, _recording(claim, 200))})
+
+    job_id = body.job_id
+    return once(request, table, now, create if job_id is None else lambda claim: link_to(job_id, claim))
+
+
+def _recording(claim: Claim, status: int) -> Callable[[Job], Sequence[Write]]:
+    return lambda job: claim.record(Answer(status, {"job": job}))
+
+
+@api.delete("/api/jira/link/{jobId}", scope="jobs")
+def unlink(request: Request) -> Answer:
+    require_enabled(read_settings(table))
+    links.unlink_job(table, request.path("jobId"), clock.now())
+    return Answer(204)
+
+
+@api.get("/api/jira/tickets", scope="jobs")
+def list_tickets(request: Request) -> Answer:
+    settings = read_settings(table)
+    require_enabled(settings)
+    if settings.project_key is None:
+        return Answer(body={"tickets": [], "error": "projectKey is not set in the settings"})
+    try:
+        client = open_client(access, settings, request.deadline)
+        tickets = unresolved_tickets(client, settings.project_key, settings.field_mappings)
+    except FAILURES as failure:
+        logger.warning("no tickets", cause=explain(failure))
+        return Answer(body={"tickets": [], "error": explain(failure)})
+    return Answer(body={"tickets": tickets, "error": None})
+
+
+@api.get("/api/jira/tickets/{key}", scope="jobs")
+def show_ticket(request: Request) -> Answer:
+    settings = read_settings(table)
+    require_enabled(settings)
+    return Answer(body=_ticket(request, settings, request.path("key")))
+
+
+def _ticket(request: Request, settings: JobSettings, key: str) -> JiraTicket:
+    """Read a ticket, or refuse as the contract words it."""
+    try:
+        client = open_client(access, settings, request.deadline)
+        return get_ticket(client, key, settings.field_mappings)
+    except (JiraNotFoundError, MalformedKeyError):
+        raise NotFoundError(f"Jira ticket not found: {key}") from None
+    except FAILURES as failure:
+        logger.warning("no ticket", ticket=key, cause=explain(failure))
+        raise UpstreamError(explain(failure)) from failure

@@ -1,0 +1,180 @@
+"""Pushing a job to its Jira ticket: the status table into the description, the summary as a comment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from jobticket import clock
+from jobticket.clock import Deadline
+from jobticket.connections.access import JiraAccess
+from jobticket.dynamo import Table
+from jobticket.jobs.distribution import Counts
+from jobticket.jobs.jobs import load_job
+from jobticket.jobs.model import Job, JobSettings, Path
+from jobticket.observability import logger
+from jobticket.push.connection import FAILURES, explain, open_client
+from jobticket.push.delivery import UnsettledError, deliver
+from jobticket.push.description import Plan
+from jobticket.push.lease import PATIENCE_SECONDS, TicketBusyError, Tickets
+from jobticket.push.table import PathStatus, sections, summary
+from jobticket.push.ticket import SETTLING_SECONDS, Snapshot, Ticket
+
+__all__ = ["PushResult", "Pusher"]
+
+#: A request is the same again for so long (contract: jobs.md, Common, ``Idempotency-Key``).
+REPEATED_WITHIN = timedelta(hours=24)
+IN_COMMENT = "The description has no room left: the table was posted as a comment"
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """What became of a push or a comment.
+
+    Attributes
+    ----------
+    error
+        Why it failed; None if it succeeded.
+    note
+        What the caller should know of a success.
+    """
+
+    error: str | None = None
+    note: str | None = None
+
+    @property
+    def success(self) -> bool:
+        return self.error is None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer's body."""
+        shown = {"success": self.success, "error": self.error, "note": self.note}
+        return {name: value for name, value in shown.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Pusher:
+    """Writes where jobs stand to their tickets. One a container.
+
+    Parameters
+    ----------
+    table
+        Where jobs are.
+    access
+        The way to Jira.
+    tickets
+        Gives out the leases of tickets.
+    """
+
+    table: Table
+    access: JiraAccess
+    tickets: Tickets
+    now: Callable[[], datetime] = clock.now
+
+    def push(
+        self, job_id: str, settings: JobSettings, deadline: Deadline, *, repeated: bool = False
+    ) -> PushResult:
+        """Append the status tables of a job's paths to its ticket's description.
+
+        Parameters
+        ----------
+        repeated
+            Whether an earlier try of the same request died, perhaps after its write.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such job.
+        """
+        job, paths = load_job(self.table, job_id)
+        if job.jira_ticket_key is None:
+            return PushResult("Job is not linked to a Jira ticket")
+        if not paths:
+            return PushResult("Job has no paths")
+        try:
+            ticket = self._ticket(job.jira_ticket_key, settings, deadline)
+            push = partial(deliver, render=self._render(_statuses(paths)), repeated=repeated)
+            plan = self._alone(ticket, deadline.sooner(PATIENCE_SECONDS), push)
+        except TicketBusyError:
+            return PushResult("Another push to this ticket is under way")
+        except FAILURES as failure:
+            return _failed(job, failure)
+        return PushResult(note=IN_COMMENT if plan.in_comment else None)
+
+    def _ticket(self, key: str, settings: JobSettings, deadline: Deadline) -> Ticket:
+        """Return a ticket to work on, with time kept back to settle what becomes of a write."""
+        working = deadline.sooner(deadline.left() - SETTLING_SECONDS)
+        return Ticket(
+            key,
+            open_client(self.access, settings, working),
+            lambda: open_client(self.access, settings, deadline),
+            self.now,
+            self.tickets.pace,
+        )
+
+    def _alone(self, ticket: Ticket, patience: Deadline, push: Callable[[Ticket, Snapshot], Plan]) -> Plan:
+        """Push while no other push touches the ticket.
+
+        A ticket that was moved is found by its former key, too; two jobs must not take it for two tickets.
+        """
+        was_moved = False
+        while True:
+            with self.tickets.hold(ticket.identity, patience) as lease:
+                read = ticket.read()
+                if was_moved or read.key.upper() == ticket.key.upper():
+                    try:
+                        return push(ticket, read)
+                    except UnsettledError:
+                        lease.must_run_out = True
+                        raise
+            ticket.key, was_moved = read.key, True
+
+    def _render(self, statuses: Sequence[PathStatus]) -> Callable[[int], list[str]]:
+        day = self.now().astimezone(UTC).date()
+        return lambda limit: sections(statuses, day, limit=limit)
+
+    def comment(
+        self, job_id: str, settings: JobSettings, deadline: Deadline, *, repeated: bool = False
+    ) -> PushResult:
+        """Post the status summary of a job as a comment on its ticket.
+
+        Parameters
+        ----------
+        repeated
+            Whether an earlier try of the same request died, perhaps after its comment.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such job.
+        """
+        job, paths = load_job(self.table, job_id)
+        if job.jira_ticket_key is None:
+            return PushResult("Job is not linked to a Jira ticket")
+        try:
+            ticket = self._ticket(job.jira_ticket_key, settings, deadline)
+            for text in summary(job.name, _statuses(paths)):
+                ticket.comment(text, unless_since=self.now() - REPEATED_WITHIN if repeated else None)
+        except FAILURES as failure:
+            return _failed(job, failure)
+        return PushResult()
+
+
+def _failed(job: Job, failure: BaseException) -> PushResult:
+    error = explain(failure)
+    logger.warning("a push failed", job=job.id, ticket=job.jira_ticket_key, cause=error)
+    return PushResult(error)
+
+
+def _statuses(paths: Sequence[tuple[Path, Counts]]) -> list[PathStatus]:
+    return [
+        PathStatus(
+            path.name,
+            tuple((step.name, count) for step, count in zip(path.steps, counts.steps, strict=True)),
+            counts.completed,
+        )
+        for path, counts in paths
+    ]

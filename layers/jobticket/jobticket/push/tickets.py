@@ -1,0 +1,137 @@
+"""Jira tickets as the shop floor sees them: what they are to become jobs of, or are linked to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from jobticket.jira import shapes
+from jobticket.jira.client import JiraClient
+from jobticket.jira.errors import JiraMalformedAnswerError
+from jobticket.jira.search import Search, quoted
+from jobticket.jobs.model import FieldMappings, Record
+
+__all__ = ["JiraTicket", "get_ticket", "part_number", "ticket_from", "unresolved_tickets"]
+
+ISSUE = "/rest/api/2/issue/{issue}"
+FIELDS = ("summary", "status", "priority", "assignee", "reporter", "labels", "created", "updated")
+
+_PART_NUMBER = re.compile(r"(?<!\d)\d{6,7}-\d{3}(?!\d)(?:-\d{2}(?!\d))?")
+_WHOLE = re.compile(r"\d{1,9}(?:\.0+)?")
+
+
+class JiraTicket(Record):
+    """A ticket; what it does not have is left out.
+
+    Attributes
+    ----------
+    part_number
+        The mapped field, else what looks like one in the summary.
+    goal_quantity
+        The mapped field, if it holds a number.
+    """
+
+    key: str
+    summary: str
+    status: str | None = None
+    priority: str | None = None
+    assignee: str | None = None
+    reporter: str | None = None
+    labels: list[str]
+    part_number: str | None = None
+    goal_quantity: int | float | None = None
+    epic_link: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+
+def part_number(field: Any, summary: str) -> str | None:
+    """Return a ticket's part number.
+
+    The mapped field if it is a string and not blank, else the first match in the summary of 6 or 7 digits, a
+    hyphen and 3 digits, with or without a hyphen and 2 more.
+    """
+    if isinstance(field, str) and field.strip():
+        return field.strip()
+    match = _PART_NUMBER.search(summary)
+    return match[0] if match else None
+
+
+def ticket_from(issue: Mapping[str, Any], mappings: FieldMappings) -> JiraTicket:
+    """Return Jira's issue as a ticket.
+
+    Raises
+    ------
+    KeyError, TypeError, AttributeError
+        If it is none.
+    """
+    fields = issue["fields"]
+    summary = fields.get("summary") or ""
+    labels = fields.get("labels")
+    return JiraTicket(
+        key=issue["key"],
+        summary=summary,
+        status=shapes.named(fields.get("status")),
+        priority=shapes.named(fields.get("priority")),
+        assignee=shapes.named(fields.get("assignee"), "displayName"),
+        reporter=shapes.named(fields.get("reporter"), "displayName"),
+        labels=[label for label in labels if isinstance(label, str)] if isinstance(labels, list) else [],
+        part_number=part_number(fields.get(mappings.part_number), summary),
+        goal_quantity=_number(fields.get(mappings.goal_quantity)),
+        epic_link=_text(fields.get(mappings.epic_link)),
+        created_at=shapes.date(fields.get("created")),
+        updated_at=shapes.date(fields.get("updated")),
+    )
+
+
+def _number(value: Any) -> int | float | None:
+    """Return a quantity; a text field may hold one, too."""
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if value == int(value) else value
+
+
+def _text(value: Any) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _asked_for(mappings: FieldMappings) -> list[str]:
+    return [*FIELDS, mappings.part_number, mappings.goal_quantity, mappings.epic_link]
+
+
+def get_ticket(client: JiraClient, key: str, mappings: FieldMappings) -> JiraTicket:
+    """Read one ticket.
+
+    Raises
+    ------
+    MalformedKeyError
+        If the key cannot be one.
+    JiraNotFoundError
+        If there is no such ticket, or the connection may not see it.
+    JiraError
+        If Jira does not answer it.
+    """
+    issue = client.get(ISSUE, issue=key, params={"fields": ",".join(_asked_for(mappings))})
+    try:
+        return ticket_from(issue, mappings)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise JiraMalformedAnswerError("Jira's answer is not a ticket") from None
+
+
+def unresolved_tickets(client: JiraClient, project: str, mappings: FieldMappings) -> list[JiraTicket]:
+    """Read all unresolved tickets of a project, the newest first.
+
+    Raises
+    ------
+    JiraError
+        If Jira does not give them.
+    """
+    jql = f"project = {quoted(project)} AND resolution = EMPTY ORDER BY key DESC"
+
+    def shape(issue: Any) -> dict[str, Any]:
+        return {"id": issue["id"], "ticket": ticket_from(issue, mappings)}
+
+    return [row["ticket"] for row in Search(client, jql, _asked_for(mappings), shape).all()]

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from jobticket import clock
+from jobticket.connections.vault import Vault
+from jobticket.dynamo import Table, Write
+from jobticket.jobs.bodies import NewJob, NewPath, SettingsChange, StepEntry
+from jobticket.jobs.jobs import create_job
+from jobticket.jobs.paths import create_path
+from jobticket.jobs.settings import change_settings
+from local.atlassian.default_data import PLANT_NORTH
+from tests.consents import store_consent
+from tests.unit.atlassian.conftest import Auth
+from tests.unit.conftest import client
+from tests.unit.privileges.driving import Driven
+
+
+def drive(job_sync: Driven) -> None:
+    job_id = _linked_job()
+    _refresh_tokens(job_sync)
+    job_sync.connect("plant-north")
+    _use("plant-north")
+    for route in ("push", "comment"):
+        for headers in ({}, {"Idempotency-Key": "once"}, {"Idempotency-Key": "once"}):
+            job_sync.call("POST", f"/api/jira/{route}", {"jobId": job_id}, headers=headers)
+    job_sync.call("GET", "/api/jira/tickets")
+    job_sync.call("GET", "/api/jira/tickets/PI-7")
+    _link(job_sync, job_id)
+    # A refusal frees the key.
+    refused = {"ticketKey": "PI-9999"}
+    job_sync.call("POST", "/api/jira/link", refused, expect=404, headers={"Idempotency-Key": "refused"})
+
+
+def _linked_job() -> str:
+    table, now = Table(client("dynamodb"), "jobs"), clock.now()
+    change_settings(table, SettingsChange(enabled=True, push_enabled=True, project_key="PI"), now)
+    job = create_job(table, NewJob(name="Housing", goal_quantity=5, jira_ticket_key="PI-7"), now, _nothing)
+    path = NewPath(job_id=job.id, name="Route", goal_quantity=5, steps=[StepEntry(name="CNC")])
+    create_path(table, path, now, _nothing)
+    return job.id
+
+
+def _nothing(_made: object) -> list[Write]:
+    return []
+
+
+def _use(external_id: str) -> None:
+    table = Table(client("dynamodb"), "jobs")
+    change_settings(table, SettingsChange(external_id=external_id), clock.now())
+
+
+def _refresh_tokens(job_sync: Driven) -> None:
+    """Go through consents without a good access token; their secrets are of another month."""
+    table = Table(client("dynamodb"), "connections")
+    earlier = clock.now() - timedelta(days=40)
+    vault = Vault(table, lambda: client("kms"), "alias/jobticket", lambda: earlier)
+    good = Auth(job_sync.atlassian).tokens()["refresh_token"]
+    for external_id, refresh_token, expect in (("good", good, None), ("dead", "revoked", 502)):
+        store_consent(
+            table,
+            vault,
+            external_id,
+            refresh_token=refresh_token,
+            seconds_left=0,
+            api_url=job_sync.atlassian,
+            site_id=PLANT_NORTH,
+        )
+        _use(external_id)
+        job_sync.call("GET", "/api/jira/tickets/PI-7", expect=expect)
+
+
+def _link(job_sync: Driven, job_id: str) -> None:
+    job_sync.call("DELETE", f"/api/jira/link/{job_id}")
+    for headers in ({}, {"Idempotency-Key": "link"}):
+        job_sync.call("POST", "/api/jira/link", {"ticketKey": "PI-8"}, headers=headers)
+    job_sync.call("POST", "/api/jira/link", {"jobId": job_id, "ticketKey": "PI-7"})

@@ -1,0 +1,105 @@
+"""POST /api/jira/comment (contract: jobs.md, The comment summary)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from jobticket import clock
+from jobticket.push.limits import LIMIT
+from tests.faults import CRASH, Crash, Faults
+from tests.unit.push.conftest import TICKET, Jira, Shop
+
+COMMENTS = f"/rest/api/2/issue/{TICKET}/comment$"
+
+
+def test_the_summary_is_posted_and_the_description_left_alone(shop: Shop, jira: Jira) -> None:
+    shop.on_data_center()
+    job = shop.job(name="JOB-2024-001")
+    shop.parts(shop.path(job, steps=["CNC", "QC"]), 6, completed=1)
+    shop.path(job, "Rework", ["Grind"])
+    before = jira.description()
+    assert shop.comment(job) == {"success": True}
+    assert jira.comments() == [
+        "*Status Summary for JOB-2024-001*\n\n"
+        "*Main Route:*\n- CNC: 5 parts\n- QC: 0 parts\n- Completed: 1\n\n"
+        "*Rework:*\n- Grind: 0 parts\n- Completed: 0"
+    ]
+    assert jira.description() == before
+
+
+def test_a_job_without_paths_posts_the_heading(shop: Shop, jira: Jira) -> None:
+    shop.on_data_center()
+    assert shop.comment(shop.job(name="*J*")) == {"success": True}
+    assert jira.comments() == [r"*Status Summary for \*J\**"]
+
+
+def test_pushes_must_be_switched_on(shop: Shop, jira: Jira, job: str) -> None:
+    shop.settings(pushEnabled=False)
+    answer = shop.api.post("/api/jira/comment", {"jobId": job})
+    assert (answer.status, answer.json()["message"]) == (400, "Jira push is not enabled")
+    assert jira.comments() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (401, "Jira API error: 401 Unauthorized"),
+        (404, "Jira API error: 404 Not Found"),
+        (500, "Jira API error: 500 Internal Server Error"),
+    ],
+)
+def test_what_jira_refuses(shop: Shop, jira: Jira, job: str, status: int, error: str) -> None:
+    jira.fail("POST", COMMENTS, status=status)
+    assert shop.comment(job) == {"success": False, "error": error}
+    jira.forget()
+    assert jira.comments() == []
+
+
+@pytest.mark.parametrize("fault", [{"drop": "before"}, {"drop": "after"}])
+@pytest.mark.parametrize("data_center", [True, False])
+def test_a_lost_answer_is_settled(
+    shop: Shop, jira: Jira, job: str, fault: dict[str, str], data_center: bool
+) -> None:
+    if data_center:
+        shop.on_data_center()
+    jira.fail("POST", COMMENTS, **fault)
+    assert shop.comment(job) == {"success": True}
+    assert len(jira.comments()) == 1
+
+
+def test_without_a_working_connection_the_answer_says_which(shop: Shop, job: str) -> None:
+    shop.settings(externalId="gone")
+    assert shop.comment(job) == {"success": False, "error": "The Jira connection gone does not exist"}
+
+
+def test_a_summary_that_is_too_long_becomes_several_comments(shop: Shop, jira: Jira) -> None:
+    job = shop.job()
+    for number in range(2):
+        shop.path(job, f"Path {number}", [f"{step:03d}" + "x" * 250 for step in range(100)])
+    assert shop.comment(job) == {"success": True}
+    comments = jira.comments()
+    assert len(comments) == 2
+    assert all(len(comment) <= LIMIT for comment in comments)
+    assert all(f"Path {number}" in comment for number, comment in enumerate(comments))
+
+
+def test_the_same_key_comments_once(shop: Shop, jira: Jira, job: str) -> None:
+    headers = {"Idempotency-Key": "shift-1"}
+    assert shop.comment(job, headers=headers) == {"success": True}
+    assert shop.comment(job, headers=headers) == {"success": True}
+    assert len(jira.comments()) == 1
+
+
+def test_a_comment_that_died_after_it_was_posted_is_not_posted_again(
+    shop: Shop, jira: Jira, job: str, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"Idempotency-Key": "shift-1"}
+    faults.fail("update_item", "before", CRASH)
+    with pytest.raises(Crash):
+        shop.comment(job, headers=headers)
+    later = clock.now() + timedelta(seconds=90)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert shop.comment(job, headers=headers) == {"success": True}
+    assert len(jira.comments()) == 1

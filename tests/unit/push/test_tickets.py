@@ -1,0 +1,135 @@
+"""GET /api/jira/tickets and /api/jira/tickets/{key} (contract: jobs.md, Jira side of jobs)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobticket.jobs.model import FieldMappings
+from jobticket.push.tickets import part_number, ticket_from
+from tests.unit.push.conftest import Jira, Shop
+
+
+@pytest.mark.parametrize(
+    ("field", "summary", "expected"),
+    [
+        ("ALU-7075", "Build 1234567-001", "ALU-7075"),
+        ("  ALU  ", "", "ALU"),
+        ("  ", "Build 50 of 1234567-001 now", "1234567-001"),
+        (None, "123456-001", "123456-001"),
+        (None, "1234567-001-02", "1234567-001-02"),
+        (None, "1234567-001-2", "1234567-001"),
+        (None, "1234567-001-234", "1234567-001"),
+        (None, "first 123456-001, then 654321-001", "123456-001"),
+        (None, "12345-001", None),
+        (None, "12345678-001", None),
+        (None, "1234567-0012", None),
+        (None, "1234567-01", None),
+        (None, "", None),
+        (42, "none", None),
+        ({"value": "x"}, "Part 1234567-001.", "1234567-001"),
+    ],
+)
+def test_the_part_number(field: Any, summary: str, expected: str | None) -> None:
+    assert part_number(field, summary) == expected
+
+
+def test_one_ticket(shop: Shop) -> None:
+    answer = shop.api.get("/api/jira/tickets/PI-42")
+    assert answer.status == 200
+    ticket = answer.json()
+    assert ticket.pop("createdAt").endswith("Z")
+    assert ticket.pop("updatedAt").endswith("Z")
+    assert ticket == {
+        "key": "PI-42",
+        "summary": "Build 50 aluminum housings 1234567-001",
+        "status": "In Progress",
+        "priority": "High",
+        "assignee": "Robin Reed",
+        "reporter": "Dana Demo",
+        "labels": ["housing", "urgent"],
+        "partNumber": "1234567-001",
+        "goalQuantity": 50,
+        "epicLink": "PI-10",
+    }
+
+
+@pytest.mark.parametrize("key", ["PI-9999", "no%20key", "..", "PI-42%2Fcomment"])
+def test_an_unknown_ticket(shop: Shop, jira: Jira, key: str) -> None:
+    answer = shop.api.get(f"/api/jira/tickets/{key}")
+    assert answer.status == 404
+    assert answer.json()["message"].startswith("Jira ticket not found: ")
+
+
+def test_a_ticket_that_jira_does_not_give(shop: Shop, jira: Jira) -> None:
+    jira.fail("GET", "/issue/PI-42$", status=500)
+    answer = shop.api.get("/api/jira/tickets/PI-42")
+    assert (answer.status, answer.json()["message"]) == (502, "Jira API error: 500 Internal Server Error")
+    jira.fail("GET", "/issue/PI-42$", status=200, body={"id": "1"})
+    answer = shop.api.get("/api/jira/tickets/PI-42")
+    assert (answer.status, answer.json()["message"]) == (502, "Jira's answer is not a ticket")
+
+
+@pytest.mark.parametrize("data_center", [True, False])
+def test_the_unresolved_tickets_of_the_project_newest_first(
+    shop: Shop, jira: Jira, data_center: bool
+) -> None:
+    jira.issues(
+        *({"summary": f"Order {number}"} for number in range(1, 8)),
+        {"summary": "Done", "resolution": "Fixed", "status": "Done"},
+        project="ORD",
+    )
+    if data_center:
+        shop.on_data_center()
+    shop.settings(projectKey="ORD")
+    answer = shop.api.get("/api/jira/tickets")
+    assert answer.status == 200
+    body = answer.json()
+    assert body["error"] is None
+    assert [ticket["key"] for ticket in body["tickets"]] == [f"ORD-{number}" for number in range(7, 0, -1)]
+    assert set(body["tickets"][0]) == {
+        "key", "summary", "status", "priority", "reporter", "labels", "createdAt", "updatedAt",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("data_center", [True, False])
+def test_all_pages_are_read(shop: Shop, jira: Jira, data_center: bool) -> None:
+    jira.call("POST", "/_control/issues", {"project": "BIG", "count": 620})
+    if data_center:
+        shop.on_data_center()
+    shop.settings(projectKey="BIG")
+    tickets = shop.api.get("/api/jira/tickets").json()["tickets"]
+    assert [ticket["key"] for ticket in tickets] == [f"BIG-{number}" for number in range(620, 0, -1)]
+
+
+def test_a_project_key_cannot_change_the_query(shop: Shop, jira: Jira) -> None:
+    shop.settings(projectKey='PI" OR project = "MISC')
+    body = shop.api.get("/api/jira/tickets").json()
+    assert body == {"tickets": [], "error": "Jira API error: 400 Bad Request"}
+
+
+def test_what_goes_wrong_is_told_in_the_answer(shop: Shop, jira: Jira) -> None:
+    jira.fail("POST", "/search", status=403, times=None)
+    assert shop.api.get("/api/jira/tickets").json() == {
+        "tickets": [],
+        "error": "Jira API error: 403 Forbidden",
+    }
+    shop.settings(externalId="gone")
+    assert shop.api.get("/api/jira/tickets").json() == {
+        "tickets": [],
+        "error": "The Jira connection gone does not exist",
+    }
+    shop.settings(externalId="plant-north", projectKey="")
+    assert shop.api.get("/api/jira/tickets").json() == {
+        "tickets": [],
+        "error": "projectKey is not set in the settings",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(12.0, 12), (2.5, 2.5), ("12", 12), (" 12.0 ", 12), ("a", None), (True, None)]
+)
+def test_a_quantity_is_a_number(value: Any, expected: float | None) -> None:
+    issue = {"key": "A-1", "fields": {"summary": None, "labels": None, "customfield_10900": value}}
+    assert ticket_from(issue, FieldMappings()).goal_quantity == expected
