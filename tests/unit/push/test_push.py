@@ -153,13 +153,20 @@ def test_without_a_working_connection_the_answer_says_which(shop: Shop, job: str
     }
 
 
-@pytest.mark.parametrize("key", ["PI-9999", "NOPE-1", "not a key", "../../../admin"])
-def test_a_ticket_that_is_not_there(shop: Shop, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "error"),
+    [
+        ("PI-9999", "Jira API error: 404 Not Found"),
+        ("NOPE-1", "Jira API error: 404 Not Found"),
+        ("not a key", "not a key is not the key of a Jira ticket"),
+        ("../../../admin", "../../../admin is not the key of a Jira ticket"),
+    ],
+)
+def test_a_ticket_that_is_not_there(shop: Shop, key: str, error: str) -> None:
     job_id = shop.job(ticket=key)
     shop.path(job_id)
-    result = shop.push(job_id)
-    assert result["success"] is False
-    assert result["error"] in ("Jira API error: 404 Not Found", "issue is not a Jira id or key")
+    assert shop.push(job_id) == {"success": False, "error": error}
+    assert shop.comment(job_id) == {"success": False, "error": error}
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])

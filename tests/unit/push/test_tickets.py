@@ -128,8 +128,28 @@ def test_what_goes_wrong_is_told_in_the_answer(shop: Shop, jira: Jira) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [(12.0, 12), (2.5, 2.5), ("12", 12), (" 12.0 ", 12), ("a", None), (True, None)]
+    ("value", "expected"),
+    [(12.0, 12), (2.5, 2.5), ("12", 12), (" 12.0 ", 12), ("a", None), (True, None), (float("inf"), None)],
 )
 def test_a_quantity_is_a_number(value: Any, expected: float | None) -> None:
     issue = {"key": "A-1", "fields": {"summary": None, "labels": None, "customfield_10900": value}}
     assert ticket_from(issue, FieldMappings()).goal_quantity == expected
+
+
+@pytest.mark.parametrize("issue", [[], {}, {"key": "A-1"}, {"key": "A-1", "fields": None}, "A-1"])
+def test_what_is_no_ticket(shop: Shop, jira: Jira, issue: Any) -> None:
+    jira.fail("GET", "/issue/PI-42$", status=200, body=issue)
+    answer = shop.api.get("/api/jira/tickets/PI-42")
+    assert answer.status == 502
+    jira.fail("POST", "/search/jql", status=200, body={"issues": [issue], "isLast": True}, times=None)
+    listed = shop.api.get("/api/jira/tickets").json()
+    assert listed["tickets"] == []
+    assert listed["error"].startswith("Jira's answer")
+
+
+@pytest.mark.parametrize("fields", [{"summary": {}}, {"labels": [1, "a"]}, {"status": "open", "created": 5}])
+def test_a_field_of_another_form_is_left_out(shop: Shop, jira: Jira, fields: dict[str, Any]) -> None:
+    jira.fail("GET", "/issue/PI-42$", status=200, body={"key": "PI-42", "fields": fields})
+    answer = shop.api.get("/api/jira/tickets/PI-42")
+    labels = ["a"] if "labels" in fields else []
+    assert (answer.status, answer.json()) == (200, {"key": "PI-42", "summary": "", "labels": labels})

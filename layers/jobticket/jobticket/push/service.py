@@ -12,6 +12,7 @@ from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
 from jobticket.dynamo import Table
+from jobticket.jira.keys import MalformedKeyError
 from jobticket.jobs.distribution import Counts
 from jobticket.jobs.jobs import load_job
 from jobticket.jobs.model import Job, JobSettings, Path
@@ -164,7 +165,8 @@ class Pusher:
 
 
 def _failed(job: Job, failure: BaseException) -> PushResult:
-    error = explain(failure)
+    unreal = isinstance(failure, MalformedKeyError)
+    error = f"{job.jira_ticket_key} is not the key of a Jira ticket" if unreal else explain(failure)
     logger.warning("a push failed", job=job.id, ticket=job.jira_ticket_key, cause=error)
     return PushResult(error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -67,10 +68,10 @@ def ticket_from(issue: Mapping[str, Any], mappings: FieldMappings) -> JiraTicket
         If it is none.
     """
     fields = issue["fields"]
-    summary = fields.get("summary") or ""
+    summary = _text(fields.get("summary")) or ""
     labels = fields.get("labels")
     return JiraTicket(
-        key=issue["key"],
+        key=str(issue["key"]),
         summary=summary,
         status=shapes.named(fields.get("status")),
         priority=shapes.named(fields.get("priority")),
@@ -89,7 +90,7 @@ def _number(value: Any) -> int | float | None:
     """Return a quantity; a text field may hold one, too."""
     if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return int(value) if value == int(value) else value
 
@@ -117,7 +118,7 @@ def get_ticket(client: JiraClient, key: str, mappings: FieldMappings) -> JiraTic
     issue = client.get(ISSUE, issue=key, params={"fields": ",".join(_asked_for(mappings))})
     try:
         return ticket_from(issue, mappings)
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (KeyError, TypeError, AttributeError):
         raise JiraMalformedAnswerError("Jira's answer is not a ticket") from None
 
 
