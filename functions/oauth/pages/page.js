@@ -25,9 +25,6 @@ function succeed(siteName, returnUrl) {
   document.getElementById("connected").hidden = false;
   document.getElementById("connected-title").focus();
   if (returnUrl) {
-    document.getElementById("return-link").href = returnUrl;
-    document.getElementById("connected-return").hidden = false;
-    document.getElementById("connected-close").hidden = true;
     window.location.assign(returnUrl);
   }
 }

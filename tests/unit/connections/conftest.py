@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import dataclasses
+import importlib
+import io
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from jobticket.dynamo import Table
+from jobticket.jira.client import Pace
+from jobticket.observability import logger
+from local.atlassian.testing import running
+from tests.consent_flow import Atlassian, Browser, Walk
 from tests.gateway import Gateway
 from tests.unit.conftest import client, gateway, load_function
 from tests.unit.jira.wire import WireJira, serving
@@ -39,6 +49,121 @@ def table(aws: None) -> Table:
     return Table(client("dynamodb"), "connections")
 
 
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Everything that is logged, as it goes to CloudWatch."""
+    handler: Any = logger.registered_handler
+    written = io.StringIO()
+    usual = handler.setStream(written)
+    yield written
+    handler.setStream(usual)
+
+
 def raw_items() -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = client("dynamodb").scan(TableName="connections")["Items"]
     return items
+
+
+# --- consents: the product's functions in front of the emulated Atlassian -------------------------------------
+
+
+@pytest.fixture(scope="session")
+def atlassian_url() -> Iterator[str]:
+    with running() as url:
+        yield url
+
+
+@pytest.fixture
+def atlassian(atlassian_url: str) -> Iterator[Atlassian]:
+    """The emulated Atlassian, as it is after a reset."""
+    emulated = Atlassian(atlassian_url)
+    emulated.reset()
+    emulated.revoke()
+    yield emulated
+    emulated.close()
+
+
+@dataclass
+class Product:
+    """The functions that a consent goes through, in warm containers that share one clock."""
+
+    oauth: ModuleType
+    connections: ModuleType
+    keeper: ModuleType
+    atlassian: Atlassian
+    monkeypatch: pytest.MonkeyPatch
+    elapsed: timedelta = timedelta(0)
+    slept: list[float] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.elapsed
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.elapsed += timedelta(seconds=seconds)
+
+    def walk(self) -> Walk:
+        """Return a user with a browser of their own."""
+        gate = gateway(self.oauth, None)
+        return Walk(Browser(gate.call), self.atlassian)
+
+    @property
+    def backend(self) -> Gateway:
+        """The connections function, called with a key for everything."""
+        return gateway(self.connections)
+
+    def configure(self, **settings: Any) -> None:
+        """Change the oauth function's settings."""
+        changed = dataclasses.replace(self.oauth.config, **settings)
+        self.monkeypatch.setattr(self.oauth, "config", changed)
+
+    def access_token(self, external_id: str = "team-1") -> Any:
+        return self.backend.get(
+            f"/api/backend/connection-info/get-access-token?provider=jira&external_id={external_id}"
+        )
+
+    def validity(self, external_id: str = "team-1") -> Any:
+        url = (
+            f"/api/backend/connection-info/check-connection-validity?provider=jira&external_id={external_id}"
+        )
+        return self.backend.get(url).json()
+
+
+_containers: dict[str, ModuleType] = {}
+
+
+def _container(name: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return this package's own container of a function; other tests have theirs."""
+    if name not in _containers:
+        module = f"functions.{name}.app"
+        with monkeypatch.context() as patch:
+            for variable, value in environment.items():
+                patch.setenv(variable, value)
+            patch.delitem(sys.modules, module, raising=False)
+            _containers[name] = importlib.import_module(module)
+    return _containers[name]
+
+
+@pytest.fixture
+def product(aws: None, atlassian: Atlassian, monkeypatch: pytest.MonkeyPatch) -> Product:
+    environment = {
+        "ATLASSIAN_AUTH_URL": atlassian.url,
+        "ATLASSIAN_API_URL": atlassian.url,
+        "RETURN_ORIGINS": "http://localhost:3000, https://App.example:443",
+        "CONNECT_MODE": "open",
+    }
+    oauth, connections, keeper = (
+        _container(name, environment, monkeypatch) for name in ("oauth", "connections", "connection_keeper")
+    )
+    made = Product(oauth, connections, keeper, atlassian, monkeypatch)
+    for module in (oauth, connections, keeper):
+        access = module.access
+        monkeypatch.setattr(access.vault, "_data_keys", {})
+        monkeypatch.setattr(access.tokens, "_pace", Pace(made.sleep, lambda: 0.5))
+        for timed in (access, access.vault, access.tokens):
+            monkeypatch.setattr(timed, "_now", made.now)
+    for timed in (made.oauth.consent, made.oauth.connect_sessions, made.connections.connect_sessions):
+        monkeypatch.setattr(timed, "_now", made.now)
+    monkeypatch.setattr(made.keeper.keeper, "_now", made.now)
+    monkeypatch.setattr(made.connections.clock, "now", made.now)
+    return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from types import ModuleType
 from typing import Any
 from urllib.parse import quote
@@ -270,12 +271,13 @@ def test_needs_the_scope(function: ModuleType, method: str, url: str, key: str) 
 
 
 def test_nothing_secret_is_stored_or_answered_or_logged(
-    api: Gateway, jira: WireJira, capfd: pytest.CaptureFixture[str]
+    api: Gateway, jira: WireJira, capfd: pytest.CaptureFixture[str], log: io.StringIO
 ) -> None:
     jira.acts = [answer(body=MYSELF), answer(401, {"errorMessages": [f"bad {CREDENTIALS}"]})]
     answers = [put(api, jira).text, api.post("/api/backend/connections/team-1/test").text]
     answers.append(api.get("/api/backend/connections").text)
-    seen = "".join([*answers, *capfd.readouterr(), repr(raw_items())])
+    seen = "".join([*answers, log.getvalue(), *capfd.readouterr(), repr(raw_items())])
+    assert "answered" in seen
     encoded = base64.b64encode(CREDENTIALS.encode()).decode()
     for secret in ("ATATT-very-secret", encoded):
         assert secret not in seen

@@ -300,6 +300,11 @@ class Consent:
             if failed.position == 0:
                 raise InvalidError(EXPIRED_SESSION) from None
             raise ForbiddenError("The connect token has been used") from None
+        except ConflictError:
+            # What stands there may be what a first submit of this very page has made.
+            if self._sessions.get("PENDING", pending.id, self._now()) is None:
+                raise InvalidError(EXPIRED_SESSION) from None
+            raise
 
     def _take_state(self, provider: str, state: str) -> Item:
         record = self._sessions.take("STATE", digest("STATE", state), self._now())

@@ -94,6 +94,7 @@ FAILED = Message(
 )
 
 
+CLOSE = "<p>You can close this page.</p>"
 NO_SITES = "You have not granted access to any Jira site. Start again and choose one at Atlassian."
 
 
@@ -134,11 +135,12 @@ class Pages:
             "endpoint": self._endpoint,
             "external_id": external_id,
             "account": account or "not known",
-            "return_href": return_url or "",
-            "return_host": host,
         }
-        row = f"<div><dt>Returns to</dt><dd>{html.escape(host)}</dd></div>" if host else ""
-        parts = {"sites": self._sites(sites), "return_row": row}
+        parts = {"sites": self._sites(sites), "return_row": "", "afterwards": CLOSE}
+        if return_url is not None:
+            shown, link = html.escape(host), html.escape(return_url)
+            parts["return_row"] = f"<div><dt>Returns to</dt><dd>{shown}</dd></div>"
+            parts["afterwards"] = f'<p><a href="{link}">Continue to {shown}</a></p>'
         return self._page(200, "choice.html", words, parts, ())
 
     def asset(self, name: str) -> Answer:
