@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import io
 import json
 import os
 import socket
@@ -15,8 +16,11 @@ from typing import Any
 
 import boto3
 import pytest
+import requests
 from moto import mock_aws
+from requests.adapters import HTTPAdapter
 
+from jobticket.jira.client import Pace
 from tests.gateway import Gateway
 from tests.infrastructure import create_table
 from tests.unit import emulation
@@ -120,11 +124,22 @@ def jobs_api(jobs_function: Any) -> Gateway:
 def sampled_function(
     aws: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> ModuleType:
-    """A cold container of a function, which knows the key of the sample events and reaches nothing outside."""
+    """A cold container of a function, which knows the key of the sample events.
+
+    It reaches nothing outside, and its Jira knows nothing of what it is asked for.
+    """
+
+    def jira(_adapter: Any, prepared: requests.PreparedRequest, **_: Any) -> requests.Response:
+        answer = requests.Response()
+        answer.request, answer.url, answer.status_code = prepared, prepared.url or "", 404
+        answer.headers["Content-Type"] = "application/json"
+        answer.raw = io.BytesIO(b'{"errorMessages":["There is nothing of this name"],"errors":{}}')
+        return answer
 
     def no_network(*_: Any, **__: Any) -> Any:
         raise socket.gaierror("there is no network here")
 
+    monkeypatch.setattr(HTTPAdapter, "send", jira)
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
     monkeypatch.setattr(socket, "create_connection", no_network)
     keys = KEYS | {"local-key": ["*"]}
@@ -137,4 +152,6 @@ def sampled_function(
         del sys.modules[module]
     else:
         sys.modules[module] = warm
+    if hasattr(cold, "access"):
+        monkeypatch.setattr(cold.access, "_pace", Pace(lambda _seconds: None, lambda: 0.0))
     return cold

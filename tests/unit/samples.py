@@ -14,7 +14,7 @@ from jobticket.jobs import bodies, layout, serials
 from jobticket.jobs import model as jobs
 from tests.consents import store_consent
 
-__all__ = ["EVENTS", "FUNCTIONS", "ROOT", "event_of", "seed"]
+__all__ = ["EVENTS", "FUNCTIONS", "ROOT", "event_of", "lacks_jira", "seed"]
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(folder.parent.name for folder in ROOT.glob("functions/*/app.py"))
@@ -25,6 +25,12 @@ MOMENT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 def event_of(path: Path) -> dict[str, Any]:
     event: dict[str, Any] = json.loads(path.read_text())
     return event
+
+
+def lacks_jira(answer: dict[str, Any]) -> bool:
+    """Tell whether this is how the Jira operations say that Jira, or Atlassian, cannot be reached."""
+    error = json.loads(answer.get("body") or "{}").get("error", "")
+    return answer["statusCode"] in (500, 503) and error.startswith("Failed to ")
 
 
 def seed(dynamodb: Any, kms: Any) -> None:

@@ -17,7 +17,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from tests.bad_input import BadRequest, bad_requests
 from tests.gateway import LambdaContext
-from tests.unit.samples import EVENTS, event_of
+from tests.unit.samples import EVENTS, event_of, lacks_jira
 
 REFUSALS = {400, 401, 403, 404, 409, 413, 422}
 #: Jira cannot be reached from here: that is an answer of these functions too, and no fault of theirs.
@@ -41,6 +41,8 @@ def fault(request: BadRequest, answer: dict[str, Any], unchanged: bool) -> str |
     status = answer["statusCode"]
     if status in (200, 201, 204, 302) and not request.refused:
         return None  # what was made of the request is good after all: an optional field left out, say
+    if not request.refused and lacks_jira(answer):
+        return None if unchanged else "something has changed"
     if status not in REFUSALS | (set() if request.refused else UPSTREAM):
         return f"status {status}"
     body = json.loads(answer["body"])

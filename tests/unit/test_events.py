@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from tests.gateway import LambdaContext
-from tests.unit.samples import EVENTS, FUNCTIONS, ROOT, event_of
+from tests.unit.samples import EVENTS, FUNCTIONS, ROOT, event_of, lacks_jira
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -55,7 +55,7 @@ def test_every_event_goes_through_its_handler(sampled_function: ModuleType, path
         assert not (answer or {}).get("batchItemFailures")
         return
     status = answer["statusCode"]
-    assert 200 <= status < 500, answer
+    assert 200 <= status < 500 or lacks_jira(answer), answer
     assert status not in (401, 403) or "Authorization" not in event["headers"], answer
     assert "Not Found" not in str(answer.get("body")), "the event names no route of its function"
     if path.parent.name == "jobs":

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import requests
+from moto import mock_aws
 
 from jobticket import clock
 from jobticket.connections.api_tokens import SECRET_FIELD
@@ -19,9 +20,11 @@ from jobticket.jira.client import Deployment, Pace
 from jobticket.jira.limits import RateLimits
 from local.atlassian.testing import running
 from tests.gateway import Gateway, HttpAnswer
-from tests.unit.conftest import gateway, load_function
+from tests.infrastructure import create_table
+from tests.unit.conftest import KEYS, client, gateway, key_ring, load_function
 
-CREDENTIALS = "demo@example.com:local-api-token"
+AUTH = ("demo@example.com", "local-api-token")
+CREDENTIALS = ":".join(AUTH)
 PASSWORD = "demo:local-password"
 PERSONAL_TOKEN = "local-personal-token"
 DANA = "712020:6c1f7a52-0d3e-4f0b-9a55-2f1f3f0a1d01"
@@ -59,16 +62,14 @@ class Atlassian:
         self._ask("DELETE", "/data")
 
     def issue(self, key: str) -> Any:
-        return self.session.get(
-            f"{self.url}/rest/api/2/issue/{key}", auth=tuple(CREDENTIALS.split(":"))
-        ).json()
+        return self.session.get(f"{self.url}/rest/api/2/issue/{key}", auth=AUTH).json()
 
     def labelled(self, label_prefix: str = "jobticket-") -> list[str]:
         """The keys of all issues with such a label."""
         found = self.session.get(
             f"{self.url}/rest/api/2/search/jql",
-            params={"jql": "created >= -1d", "fields": "labels", "maxResults": 100},
-            auth=tuple(CREDENTIALS.split(":")),
+            params={"jql": "created >= -1d", "fields": "labels", "maxResults": "100"},
+            auth=AUTH,
         ).json()
         return [
             issue["key"]
@@ -136,6 +137,25 @@ class Time:
         self.passed += seconds
 
 
+@pytest.fixture(scope="package")
+def account() -> Iterator[None]:
+    """An account for all tests of this folder: they are many, and need little of it."""
+    with mock_aws():
+        create_table(client("dynamodb"), "ConnectionsTable", "connections")
+        client("secretsmanager").create_secret(Name="key-ring", SecretString=key_ring(KEYS))
+        key = client("kms").create_key()["KeyMetadata"]["KeyId"]
+        client("kms").create_alias(AliasName="alias/jobticket", TargetKeyId=key)
+        yield
+
+
+@pytest.fixture
+def aws(account: None) -> None:
+    """The account without what the last test left."""
+    dynamodb = client("dynamodb")
+    for item in dynamodb.scan(TableName="connections")["Items"]:
+        dynamodb.delete_item(TableName="connections", Key={name: item[name] for name in ("pk", "sk")})
+
+
 @pytest.fixture
 def passing(monkeypatch: pytest.MonkeyPatch) -> Time:
     time = Time()
@@ -146,7 +166,6 @@ def passing(monkeypatch: pytest.MonkeyPatch) -> Time:
 @pytest.fixture
 def function(aws: None, passing: Time, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """A container that knows nothing of the last test's limits, and whose pauses take no time."""
-    monkeypatch.setenv("ATLASSIAN_APP_SECRET", "atlassian-app")
     module = load_function("jira")
     monkeypatch.setattr(module.access, "_rate_limits", RateLimits(passing.monotonic))
     monkeypatch.setattr(module.access, "_pace", Pace(passing.sleep, lambda: 0.0))

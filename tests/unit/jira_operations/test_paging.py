@@ -129,7 +129,7 @@ def test_a_server_that_always_says_there_is_more() -> None:
 
 def test_a_server_that_repeats_its_first_page() -> None:
     for total in (None, 500):
-        asked = []
+        asked: list[Window] = []
 
         def page(window: Window, total: int | None = total, asked: list[Window] = asked) -> Page:
             asked.append(window)

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
+from jobticket import clock
+from jobticket.connections.vault import Vault
+from jobticket.dynamo import Table
+from local.atlassian.default_data import PLANT_NORTH
+from tests.consents import store_consent
+from tests.unit.atlassian.conftest import Auth
+from tests.unit.conftest import client
 from tests.unit.privileges.driving import Driven
 
 PREFIXES = ("/api/backend/jira", "/api/backend/integration-helpers/jira")
 
 
 def drive(jira: Driven) -> None:
+    _refresh_tokens(jira)
     jira.connect("team-1")
     for prefix in PREFIXES:
         _read(jira, prefix)
@@ -47,3 +57,22 @@ def _refuse_with_a_key(jira: Driven) -> None:
     ticket = {"external_id": "nobody", "summary": "Fixture", "issue_type_id": "10001"}
     url = "/api/backend/jira/create-ticket"
     jira.call("POST", url, ticket, expect=401, headers={"Idempotency-Key": "refused"})
+
+
+def _refresh_tokens(jira: Driven) -> None:
+    """Go through consents without a good access token; their secrets are of another month."""
+    table = Table(client("dynamodb"), "connections")
+    earlier = clock.now() - timedelta(days=40)
+    vault = Vault(table, lambda: client("kms"), "alias/jobticket", lambda: earlier)
+    good = Auth(jira.atlassian).tokens()["refresh_token"]
+    for external_id, refresh_token, expect in (("good", good, None), ("dead", "revoked", 403)):
+        store_consent(
+            table,
+            vault,
+            external_id,
+            refresh_token=refresh_token,
+            seconds_left=0,
+            api_url=jira.atlassian,
+            site_id=PLANT_NORTH,
+        )
+        jira.call("GET", f"{PREFIXES[0]}/get-projects?external_id={external_id}", expect=expect)
