@@ -7,25 +7,70 @@ variable stops the function at its start, with the variable's name.
 from __future__ import annotations
 
 import os
-from typing import Literal, Self
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Literal, Self, dataclass_transform, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict
-
-__all__ = ["Settings"]
+__all__ = ["Settings", "SettingsError"]
 
 
-class Settings(BaseModel):
+class SettingsError(Exception):
+    """A variable of the environment is missing or malformed."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class _Declared:
+    """Makes a dataclass of every subclass, so that a function only lists its variables.
+
+    Not pydantic, which checks everything else: its import would be a third of a worker's whole start.
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        dataclass(frozen=True, kw_only=True)(cls)
+
+
+class Settings(_Declared):
     """Settings that every function has.
 
     A field is read from the environment variable of its name in upper case.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     environment: Literal["local", "dev", "staging", "prod"]
 
     @classmethod
-    def from_environment(cls) -> Self:
-        """Read the model's fields from the process environment."""
-        present = {name: os.environ[name.upper()] for name in cls.model_fields if name.upper() in os.environ}
-        return cls.model_validate(present)
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the model's fields from the process environment.
+
+        Raises
+        ------
+        SettingsError
+            If a variable is missing or malformed.
+        """
+        hints = get_type_hints(cls)
+        return cls(
+            **{
+                field.name: _read(field.name.upper(), hints[field.name], environment)
+                for field in fields(cls)
+                if field.default is MISSING or field.name.upper() in environment
+            }
+        )
+
+
+def _read(name: str, kind: Any, environment: Mapping[str, str]) -> Any:
+    if name not in environment:
+        raise SettingsError(f"{name} is missing in the environment")
+    text = environment[name]
+    if get_origin(kind) is Literal:
+        return _one_of(name, text, get_args(kind))
+    if kind is bool:
+        return _one_of(name, text, ("true", "false")) == "true"
+    if kind is not str:
+        raise TypeError(f"no setting can be a {kind}")
+    return text
+
+
+def _one_of(name: str, text: str, choices: tuple[str, ...]) -> str:
+    if text not in choices:
+        raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {text!r}")
+    return text
