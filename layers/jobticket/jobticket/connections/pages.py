@@ -95,7 +95,11 @@ FAILED = Message(
 
 
 CLOSE = "<p>You can close this page.</p>"
-NO_SITES = "You have not granted access to any Jira site. Start again and choose one at Atlassian."
+NO_SITES = Message(
+    "No Jira site was granted",
+    "Your Atlassian account has not allowed access to any Jira site. Nothing has been changed.",
+    "Go back to the application that you came from, start again and choose a site at Atlassian.",
+)
 
 
 class Pages:
@@ -129,6 +133,8 @@ class Pages:
         sites: list[GrantedSite],
     ) -> Answer:
         """Return the page on which the site is chosen."""
+        if not sites:
+            return self.message(200, NO_SITES)
         host = urlsplit(return_url).netloc if return_url else ""
         words = {
             "code": code,
@@ -162,8 +168,6 @@ class Pages:
         return Answer(status, body, HEADERS, "text/html; charset=utf-8", cookies)
 
     def _sites(self, sites: list[GrantedSite]) -> str:
-        if not sites:
-            return f"<p>{NO_SITES}</p>"
         template = Template(self._files["site.html"])
         checked = " checked" if len(sites) == 1 else ""
         return "".join(template.substitute(_site(site), checked=checked) for site in sites)

@@ -1,0 +1,219 @@
+"""What backends are told about a connection."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.unit.conftest import client, gateway, load_function
+from tests.unit.connections.conftest import Product
+
+PREFIX = "/api/backend/connection-info/"
+ROUTES = ["check-connection-validity", "get-connection-credentials", "get-access-token"]
+NAMED = "?provider=jira&external_id=team-1"
+
+
+def by_credentials(product: Product) -> None:
+    answered = product.backend.put(
+        "/api/backend/connections/team-1/api-token",
+        {
+            "provider": "jira",
+            "host": product.atlassian.url,
+            "credentials": "demo@example.com:local-api-token",
+        },
+    )
+    assert answered.status == 200, answered.text
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("", "Missing external_id or provider"),
+        ("?provider=jira", "Missing external_id or provider"),
+        ("?external_id=x", "Missing external_id or provider"),
+        ("?external_id=&provider=jira", "Missing external_id or provider"),
+        ("?external_id=x&provider=JIRA", "Invalid provider. Ensure that all provider names are lowercase."),
+        ("?provider=jira&external_id=" + "x" * 256, "external_id must be a string of 1 to 255 characters"),
+    ],
+)
+def test_faulty_questions(product: Product, route: str, query: str, text: str) -> None:
+    answered = product.backend.get(PREFIX + route + query)
+    assert (answered.status, answered.json()) == (400, {"error": text})
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("key", ["only-jobs", "only-jira", "only-ticketing", "only-admin"])
+def test_needs_the_scope(product: Product, route: str, key: str) -> None:
+    answered = gateway(product.connections, key).get(PREFIX + route + NAMED)
+    assert (answered.status, answered.json()) == (403, {"error": "This key does not have the scope: tokens"})
+
+
+def test_a_connection_that_is_not_there(product: Product) -> None:
+    assert product.validity() == {"exists": False, "is_expired": False, "is_invalid": False}
+    for route in ROUTES[1:]:
+        answered = product.backend.get(PREFIX + route + NAMED)
+        assert (answered.status, answered.json()) == (401, {"error": "Connection not found"})
+
+
+def test_a_connection_by_consent(product: Product) -> None:
+    product.walk().to_connection()
+    validity = product.validity()
+    assert set(validity) == {"exists", "is_expired", "is_invalid", "expires_at"}
+    assert (validity["exists"], validity["is_expired"], validity["is_invalid"]) == (True, False, False)
+    credentials = product.backend.get(PREFIX + "get-connection-credentials" + NAMED)
+    assert set(credentials.json()) == {"refresh_token", "expires_at", "is_invalid"}
+    issued = product.access_token()
+    assert set(issued.json()) == {"access_token", "expires_at"}
+    for answered in (credentials, issued):
+        assert answered.headers["cache-control"] == "no-store"
+
+
+def test_a_connection_by_credentials(product: Product) -> None:
+    by_credentials(product)
+    assert product.validity() == {
+        "exists": True,
+        "is_expired": False,
+        "is_invalid": False,
+        "expires_at": None,
+    }
+    for route in ROUTES[1:]:
+        answered = product.backend.get(PREFIX + route + NAMED)
+        assert (answered.status, answered.json()) == (400, {"error": "Connection has no OAuth tokens"})
+    product.atlassian.control(faults=[{"path": "myself", "status": 401}])
+    product.backend.post("/api/backend/connections/team-1/test")
+    assert product.validity()["is_invalid"] is True
+
+
+def test_the_token_works_at_jira(product: Product) -> None:
+    product.walk().to_connection()
+    tested = product.backend.post("/api/backend/connections/team-1/test").json()
+    assert tested["connected"] is True
+    assert tested["account"]["displayName"] == "Dana Demo"
+
+
+def test_a_token_is_refreshed_when_it_must_be_and_not_before(product: Product) -> None:
+    product.walk().to_connection()
+    first = product.access_token().json()["access_token"]
+    product.elapsed += timedelta(minutes=54)
+    assert product.access_token().json()["access_token"] == first
+    assert product.atlassian.token_calls() == 0
+    product.elapsed += timedelta(minutes=2)
+    assert product.access_token().json()["access_token"] != first
+    assert product.atlassian.token_calls() == 1
+
+
+def test_a_revoked_grant(product: Product) -> None:
+    product.walk().to_connection()
+    product.atlassian.revoke()
+    product.elapsed += timedelta(hours=1)
+    for _ in range(2):
+        answered = product.access_token()
+        assert answered.status == 403
+        assert answered.json() == {
+            "error": "Connection is invalid or expired. Please reauthorize the connection.",
+            "needs_reauthorization": True,
+        }
+    assert product.atlassian.token_calls() == 1
+    assert product.validity()["is_invalid"] is True
+    tested = product.backend.post("/api/backend/connections/team-1/test").json()
+    assert tested == {
+        "connected": False,
+        "error": "Connection is invalid or expired. Please reauthorize the connection.",
+    }
+    credentials = product.backend.get(PREFIX + "get-connection-credentials" + NAMED).json()
+    assert credentials["is_invalid"] is True
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 500},
+        {"status": 429, "headers": {"Retry-After": "9"}},
+        {"drop": "before"},
+        {"drop": "after"},
+    ],
+    ids=["500", "429", "lost before", "lost after"],
+)
+def test_atlassians_trouble_is_not_the_grants(product: Product, fault: dict[str, Any]) -> None:
+    product.walk().to_connection()
+    product.elapsed += timedelta(hours=1)
+    product.atlassian.control(faults=[{"path": "/oauth/token", **fault}])
+    answered = product.access_token()
+    assert (answered.status, answered.json()) == (503, {"error": "Failed to refresh access token"})
+    assert int(answered.headers["retry-after"]) >= 1
+    assert product.validity()["is_invalid"] is False
+    assert product.access_token().status == 200
+
+
+def test_jira_refuses_a_cached_token(product: Product) -> None:
+    product.walk().to_connection()
+    first = product.access_token().json()["access_token"]
+    product.atlassian.control(faults=[{"path": "myself", "status": 401}])
+    assert product.backend.post("/api/backend/connections/team-1/test").json()["connected"] is True
+    assert product.access_token().json()["access_token"] != first
+    assert product.atlassian.token_calls() == 1
+
+
+def test_jira_refuses_the_new_token_as_well(product: Product) -> None:
+    product.walk().to_connection()
+    product.atlassian.control(faults=[{"path": "myself", "status": 401, "times": None}])
+    tested = product.backend.post("/api/backend/connections/team-1/test").json()
+    assert tested["connected"] is False
+    assert product.atlassian.token_calls() == 1
+    assert product.validity()["is_invalid"] is False  # the refresh says that the grant is alive
+
+
+def test_delete_takes_the_tokens_along(product: Product) -> None:
+    product.walk().to_connection()
+    assert product.backend.delete("/api/backend/connections/team-1").status == 204
+    rows = client("dynamodb").scan(TableName="connections")["Items"]
+    assert [row for row in rows if row["pk"]["S"].startswith("CONNECTION#")] == []
+    assert product.access_token().status == 401
+
+
+# --- what it costs ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every call to AWS, in order."""
+    import botocore.client
+
+    made: list[str] = []
+    call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def counted(target: Any, operation: str, parameters: Any) -> Any:
+        made.append(f"{target.meta.service_model.service_name}:{operation}")
+        return call(target, operation, parameters)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", counted)
+    return made
+
+
+def test_a_warm_container_makes_one_read(product: Product, calls: list[str]) -> None:
+    product.walk().to_connection()
+    product.access_token()
+    calls.clear()
+    product.access_token()
+    assert calls == ["dynamodb:GetItem"]
+    assert product.atlassian.token_calls() == 0
+
+
+def test_a_cold_container_makes_three_calls_more(
+    product: Product, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product.walk().to_connection()
+    import sys
+
+    monkeypatch.delitem(sys.modules, "functions.connections.app", raising=False)
+    cold = load_function("connections")
+    monkeypatch.delitem(sys.modules, "functions.connections.app")
+    calls.clear()
+    assert gateway(cold).get(PREFIX + "get-access-token" + NAMED).status == 200
+    assert calls == ["secretsmanager:GetSecretValue", "dynamodb:GetItem", "dynamodb:GetItem", "kms:Decrypt"]
+    calls.clear()
+    gateway(cold).get(PREFIX + "get-access-token" + NAMED)
+    assert calls == ["dynamodb:GetItem"]

@@ -1,0 +1,286 @@
+"""The keeper: idle grants, unfinished refreshes, and what needs a person."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jobticket.clock import Deadline
+from jobticket.connections import keeping
+from jobticket.connections.keeping import rest_allowed
+from jobticket.connections.model import ConnectionId
+from jobticket.connections.refreshes import RefreshStore
+from jobticket.connections.tokens import LEASE
+from tests.consents import store_consent
+from tests.gateway import LambdaContext
+from tests.unit.conftest import client
+from tests.unit.connections.conftest import Product
+
+SWEEP = {"task": "sweep"}
+FINISH = {"task": "finish"}
+#: Beyond the longest rest that any connection is allowed.
+LONG = timedelta(days=38)
+
+
+def run(product: Product, event: dict[str, Any], seconds: int = 900) -> dict[str, Any]:
+    answer: dict[str, Any] = product.keeper.handler(dict(event), LambdaContext(remaining_ms=seconds * 1000))
+    return answer
+
+
+def states(product: Product) -> dict[str, str]:
+    listed = product.backend.get("/api/backend/connections").json()["connections"]
+    return {entry["external_id"]: entry["status"] for entry in listed}
+
+
+def test_a_sweep_refreshes_what_has_rested(product: Product) -> None:
+    product.walk().to_connection("idle")
+    product.elapsed += LONG
+    product.walk().to_connection("used")
+    assert run(product, SWEEP) == {"finished": 0, "swept": 1}
+    assert product.atlassian.token_calls() == 1
+    assert run(product, SWEEP)["swept"] == 0
+
+
+def test_what_is_used_now_and_then_is_left_alone(product: Product) -> None:
+    product.walk().to_connection()
+    product.elapsed += timedelta(days=29)
+    run(product, SWEEP)
+    assert product.atlassian.token_calls() == 0
+
+
+def test_a_grant_that_nobody_uses_outlives_a_quarter_of_a_year(product: Product) -> None:
+    product.walk().to_connection()
+    for _ in range(10):
+        product.elapsed += timedelta(days=30)
+        product.atlassian.control(clock_offset_seconds=product.elapsed.total_seconds())
+        run(product, SWEEP)
+    assert product.access_token().status == 200
+
+
+def test_without_the_keeper_it_does_not(product: Product) -> None:
+    product.walk().to_connection()
+    product.elapsed += timedelta(days=91)
+    product.atlassian.control(clock_offset_seconds=product.elapsed.total_seconds())
+    assert product.access_token().status == 403
+
+
+def test_rests_are_spread_over_a_week() -> None:
+    rests = [rest_allowed(ConnectionId("jira", f"team-{number}")).total_seconds() for number in range(700)]
+    assert timedelta(days=30).total_seconds() <= min(rests)
+    assert max(rests) < timedelta(days=37).total_seconds()
+    days = [int(rest // 86_400) for rest in rests]
+    assert all(days.count(day) > 60 for day in range(30, 37))
+
+
+def test_credentials_need_no_refresh(product: Product) -> None:
+    product.backend.put(
+        "/api/backend/connections/team-1/api-token",
+        {
+            "provider": "jira",
+            "host": product.atlassian.url,
+            "credentials": "demo@example.com:local-api-token",
+        },
+    )
+    product.elapsed += LONG
+    assert run(product, SWEEP)["swept"] == 0
+
+
+# --- metrics and people -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    totals: dict[str, float] = {}
+
+    def count(name: str, value: float = 1) -> None:
+        totals[name] = totals.get(name, 0) + value
+
+    monkeypatch.setattr(keeping, "count", count)
+    return totals
+
+
+def test_metrics_for_refreshed_failed_and_dead(product: Product, counted: dict[str, float]) -> None:
+    for external_id in ("dead", "fails", "good"):
+        product.walk().to_connection(external_id)
+    product.elapsed += LONG
+    product.atlassian.control(
+        faults=[
+            {"path": "/oauth/token", "status": 403, "body": {"error": "invalid_grant"}},
+            {"path": "/oauth/token", "status": 500},
+        ]
+    )
+    run(product, SWEEP)
+    assert counted == {"ConnectionsRefreshed": 1, "ConnectionRefreshesFailed": 1, "ConnectionsFoundDead": 1}
+    assert states(product) == {"dead": "invalid", "fails": "valid", "good": "valid"}
+
+
+def test_reports_what_needs_a_person(product: Product, log: io.StringIO) -> None:
+    product.walk().to_connection("dies")
+    product.walk().to_connection("ends")
+    product.atlassian.control(
+        faults=[{"path": "/oauth/token", "status": 403, "body": {"error": "invalid_grant"}}]
+    )
+    product.elapsed += timedelta(hours=1)
+    product.access_token("dies")
+    product.elapsed += timedelta(days=355)
+    run(product, SWEEP)
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    named = {line["external_id"] for line in lines if line["message"] == "connection needs a person"}
+    assert named == {"dies", "ends"}
+    (summary,) = [line for line in lines if line["message"] == "connections kept" and line["task"] == "sweep"]
+    assert summary["needs_person"] == 2
+
+
+def test_one_row_that_cannot_be_read_keeps_no_other_from_being_looked_after(
+    product: Product, counted: dict[str, float]
+) -> None:
+    product.walk().to_connection("a-broken")
+    product.walk().to_connection("b-good")
+    key = {"pk": {"S": "CONNECTION#jira#a-broken"}, "sk": {"S": "CONNECTION"}}
+    client("dynamodb").update_item(
+        TableName="connections",
+        Key=key,
+        UpdateExpression="SET secret = :x",
+        ExpressionAttributeValues={":x": {"B": b"\x01 nonsense"}},
+    )
+    product.elapsed += LONG
+    assert run(product, SWEEP)["swept"] == 1
+    assert counted["ConnectionRefreshesFailed"] == 1
+
+
+# --- batches that can be gone on with -----------------------------------------------------------------------
+
+
+def many(product: Product, number: int) -> None:
+    """Make idle connections that share one grant's first refresh token; faults answer for it."""
+    access = product.keeper.access
+    for index in range(number):
+        store_consent(
+            access.store.table, access.vault, f"team-{index:03d}", seconds_left=0, authorized_at=product.now()
+        )
+    product.elapsed += LONG
+
+
+def test_a_sweep_that_runs_out_of_time_goes_on_with_the_next_run(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "PAGE", 4)
+    many(product, 10)
+    keeper = product.keeper.keeper
+    looked: list[str] = []
+    time = [0.0]
+
+    def keep(connection: Any, *_: Any) -> None:
+        looked.append(connection.id.external_id)
+        time[0] += 10
+
+    monkeypatch.setattr(keeper, "_keep", keep)
+    keeper.start_sweep()
+    runs = 0
+    while keeper.sweep(Deadline.after(85, lambda: time[0])) is not None:
+        runs += 1
+    assert runs == 2
+    # A page that was broken off is gone through again; none is left out.
+    assert sorted(set(looked)) == [f"team-{index:03d}" for index in range(10)]
+    assert len(looked) <= 14
+
+
+def test_a_sweep_that_dies_goes_on_where_it_stood(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "PAGE", 3)
+    many(product, 9)
+    keeper = product.keeper.keeper
+    looked: list[str] = []
+
+    class Killed(BaseException):
+        pass
+
+    def keep(connection: Any, *_: Any) -> None:
+        if len(looked) == 5 and "killed" not in looked:
+            looked.append("killed")
+            raise Killed
+        looked.append(connection.id.external_id)
+
+    monkeypatch.setattr(keeper, "_keep", keep)
+    keeper.start_sweep()
+    with pytest.raises(Killed):
+        keeper.sweep(Deadline.after(900))
+    keeper.start_sweep()  # the next day's, which does not begin from the start
+    keeper.sweep(Deadline.after(900))
+    seen = [name for name in looked if name != "killed"]
+    assert sorted(set(seen)) == [f"team-{index:03d}" for index in range(9)]
+    assert seen.count("team-000") == 1
+    assert keeper.sweep(Deadline.after(900)) is None
+
+
+# --- what was begun and never ended -------------------------------------------------------------------------
+
+
+def lose_the_answer(product: Product) -> None:
+    """Let a refresh be done at Atlassian and its answer be lost."""
+    product.walk().to_connection()
+    product.elapsed += timedelta(hours=1)
+    product.atlassian.control(faults=[{"path": "/oauth/token", "drop": "after"}])
+    assert product.access_token().status == 503
+
+
+def test_a_lost_answer_is_made_up_for_within_the_reuse_interval(product: Product) -> None:
+    lose_the_answer(product)
+    product.elapsed += timedelta(minutes=5)
+    product.atlassian.control(clock_offset_seconds=300)
+    assert run(product, FINISH) == {"finished": 1, "swept": None}
+    # Long after the interval, nobody has asked since, and the grant is alive.
+    product.elapsed += timedelta(hours=2)
+    product.atlassian.control(clock_offset_seconds=7500)
+    assert product.access_token().status == 200
+    assert states(product) == {"team-1": "valid"}
+
+
+def test_without_the_keeper_it_would_be_lost(product: Product) -> None:
+    lose_the_answer(product)
+    product.atlassian.control(clock_offset_seconds=7500)
+    assert product.access_token().status == 403
+
+
+def test_a_function_that_died_is_made_up_for(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    product.walk().to_connection()
+    product.elapsed += timedelta(hours=1)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: Any) -> bool:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RefreshStore, "finish", die)
+        with pytest.raises(Killed):
+            product.access_token()
+    assert run(product, FINISH)["finished"] == 0  # its lease still runs
+    product.elapsed += LEASE + timedelta(seconds=1)
+    assert run(product, FINISH)["finished"] == 1
+    assert run(product, FINISH)["finished"] == 0
+    assert product.access_token().status == 200
+    assert product.atlassian.token_calls() == 2
+
+
+def test_what_cannot_be_ended_yet_is_tried_again(product: Product) -> None:
+    lose_the_answer(product)
+    product.elapsed += timedelta(minutes=1)
+    product.atlassian.control(faults=[{"path": "/oauth/token", "status": 503}])
+    assert run(product, FINISH)["finished"] == 0
+    assert run(product, FINISH)["finished"] == 1
+
+
+def test_a_token_that_is_fresh_already_does_not_hide_what_was_begun(product: Product) -> None:
+    product.walk().to_connection()
+    access = product.keeper.access
+    refreshes = RefreshStore(access.store.table)
+    connection = access.connection("team-1")
+    refreshes.begin(connection, "gone", product.now(), product.now() + LEASE)
+    product.elapsed += LEASE + timedelta(seconds=1)
+    assert run(product, FINISH)["finished"] == 1
+    assert access.connection("team-1").unfinished_since is None
