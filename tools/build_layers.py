@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import compileall
 import fcntl
+import gzip
 import hashlib
+import json
 import py_compile
 import shutil
 import subprocess
@@ -22,8 +24,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-__all__ = ["LAMBDA", "LayerBuildError", "Target", "build_layers", "running_interpreter"]
+import botocore
+
+__all__ = [
+    "LAMBDA",
+    "LayerBuildError",
+    "Target",
+    "build_function",
+    "build_layers",
+    "running_interpreter",
+    "write_aws_data",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "layers"
@@ -32,6 +45,9 @@ CONSTRAINTS = ROOT / "requirements" / "constraints.txt"
 
 # The runtime brings these; a second copy would cost 20 MB and a slower start.
 BROUGHT_BY_RUNTIME = ("boto3", "botocore", "s3transfer")
+CACHES = ("__pycache__", ".mypy_cache", ".ruff_cache")
+WITH_AWS_DATA = "dependencies"
+AWS_SERVICES = ("dynamodb", "kms", "secretsmanager", "sqs")
 NEVER_IMPORTED = ("tests", "test", "__pycache__")
 
 
@@ -108,14 +124,16 @@ def _build(source: Path, target: Target) -> Path:
     python.mkdir(parents=True)
     _fill(source, python, target)
     _thin_out(python)
+    if source.name == WITH_AWS_DATA:
+        write_aws_data(folder / "aws-data")
     if target.is_running_version:
-        _compile(python)
+        _compile(python, "/opt/python")
     stamp.write_text(inputs)
     return folder
 
 
 def _inputs_digest(source: Path, target: Target) -> str:
-    digest = hashlib.sha256(f"{target} {sys.version}".encode())
+    digest = hashlib.sha256(f"{target} {sys.version} {botocore.__version__}".encode())
     for path in [Path(__file__), CONSTRAINTS, *_source_files(source)]:
         digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
@@ -167,13 +185,66 @@ def _thin_out(python: Path) -> None:
             path.unlink()
 
 
-def _compile(python: Path) -> None:
+def write_aws_data(folder: Path) -> None:
+    """Write botocore's descriptions of the services that the product uses, without their documentation.
+
+    botocore finds them by AWS_DATA_PATH, before its own. Reading those is most of what making a client takes:
+    their text, and a list of the endpoints of 400 services.
+    """
+    data = Path(botocore.__file__).parent / "data"
+    for service in AWS_SERVICES:
+        newest = max(path for path in (data / service).iterdir() if path.is_dir())
+        for name in ("service-2", "endpoint-rule-set-1"):
+            described = _without_documentation(_read_data(newest, name))
+            _write_data(folder / service / newest.name / f"{name}.json", described)
+    endpoints = _read_data(data, "endpoints")
+    for partition in endpoints["partitions"]:
+        services = partition["services"]
+        partition["services"] = {name: services[name] for name in AWS_SERVICES if name in services}
+    _write_data(folder / "endpoints.json", endpoints)
+
+
+def _read_data(folder: Path, name: str) -> Any:
+    plain = folder / f"{name}.json"
+    return json.loads(
+        plain.read_bytes()
+        if plain.exists()
+        else gzip.decompress(plain.with_name(f"{name}.json.gz").read_bytes())
+    )
+
+
+def _write_data(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, separators=(",", ":")))
+
+
+def _without_documentation(described: Any) -> Any:
+    if isinstance(described, list):
+        return [_without_documentation(entry) for entry in described]
+    if not isinstance(described, dict):
+        return described
+    return {
+        name: _without_documentation(value)
+        for name, value in described.items()
+        if not (name == "documentation" and isinstance(value, str))
+    }
+
+
+def build_function(source: Path, folder: Path, target: Target) -> Path:
+    """Copy a function's code to a folder that does not exist yet, compiled like a layer."""
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*CACHES))
+    if target.is_running_version:
+        _compile(folder, "/var/task")
+    return folder
+
+
+def _compile(folder: Path, place: str) -> None:
     # The paths in tracebacks are those in the function, not those of this machine.
     compileall.compile_dir(
-        python,
+        folder,
         quiet=1,
-        stripdir=str(python),
-        prependdir="/opt/python",
+        stripdir=str(folder),
+        prependdir=place,
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         workers=1,
     )

@@ -1,0 +1,127 @@
+"""Init time of each function against a bare boto3 handler and an empty one.
+
+Lambda's runtime interface client starts each in a fresh process, with the layers that the deployment's own
+script builds for this interpreter, compiled. A round starts every one once, so that what else the machine
+does meets all alike; the figures are medians of the rounds. ``python -m benchmarks.init_time [rounds]``
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.table import print_table
+from local.environment import environment_of
+from local.runtime import running_container
+from local.template import load_template, resources_of_type
+from tools.build_layers import build_function, build_layers, running_interpreter
+
+ROOT = Path(__file__).parent.parent
+ROUNDS = 15
+#: What issue and deployment promise, as a multiple of the bare handler's.
+LIMIT_OF_HTTP, LIMIT_OF_EVENTS = 1.6, 1.3
+KNOWN = {"Environment": "local", "PublicUrl": "http://127.0.0.1:8000"}
+
+BARE = """
+import boto3
+from aws_lambda_powertools import Logger
+
+logger = Logger()
+client = boto3.client("dynamodb")
+
+
+def handler(event, context):
+    return {}
+"""
+EMPTY = """
+def handler(event, context):
+    return {}
+"""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something to start."""
+
+    name: str
+    folder: Path
+    layers: Sequence[Path]
+    environment: Mapping[str, str]
+    limit: float | None = None
+
+    def seconds_to_start(self) -> float:
+        with running_container(self.folder, self.layers, self.environment) as container:
+            return container.init_seconds
+
+
+@contextmanager
+def candidates() -> Iterator[list[Candidate]]:
+    """Build the layers, and make a folder for each function's code."""
+    layers = build_layers(running_interpreter())
+    template = load_template()
+    with tempfile.TemporaryDirectory() as folder:
+        yield [*_yardsticks(Path(folder), layers), *_functions(Path(folder), template, layers)]
+
+
+def _yardsticks(folder: Path, layers: Mapping[str, Path]) -> Iterator[Candidate]:
+    for name, source, needed in (("empty", EMPTY, []), ("bare", BARE, [layers["dependencies"]])):
+        source_folder = folder / f"source of {name}"
+        source_folder.mkdir()
+        (source_folder / "app.py").write_text(source)
+        yield Candidate(
+            f"({name})", build_function(source_folder, folder / name, running_interpreter()), needed, {}
+        )
+
+
+def _functions(folder: Path, template: dict[str, Any], layers: Mapping[str, Path]) -> Iterator[Candidate]:
+    built = {
+        name: layers[Path(properties["ContentUri"]).name]
+        for name, properties in resources_of_type(template, "AWS::Serverless::LayerVersion").items()
+    }
+    for name, properties in sorted(resources_of_type(template, "AWS::Serverless::Function").items()):
+        code = Path(properties["CodeUri"])
+        is_http = any(event["Type"] == "Api" for event in properties.get("Events", {}).values())
+        yield Candidate(
+            code.name,
+            build_function(ROOT / code, folder / code.name, running_interpreter()),
+            [built[layer["Ref"]] for layer in properties["Layers"]],
+            environment_of(template, name, KNOWN),
+            LIMIT_OF_HTTP if is_http else LIMIT_OF_EVENTS,
+        )
+
+
+def measure(rounds: int) -> dict[str, tuple[float, float | None]]:
+    """Return each candidate's median in seconds, and its limit."""
+    with candidates() as found:
+        seconds: dict[str, list[float]] = {candidate.name: [] for candidate in found}
+        for _ in range(rounds):
+            for candidate in found:
+                seconds[candidate.name].append(candidate.seconds_to_start())
+        return {each.name: (statistics.median(seconds[each.name]), each.limit) for each in found}
+
+
+def run(rounds: int = ROUNDS) -> None:
+    """Print the table."""
+    medians = measure(rounds)
+    bare = medians["(bare)"][0]
+    rows = [
+        [
+            name,
+            f"{median * 1000:.0f} ms",
+            f"{median / bare:.2f}",
+            "" if limit is None else f"{limit:.1f}" + (" exceeded" if median / bare > limit else ""),
+        ]
+        for name, (median, limit) in medians.items()
+    ]
+    title = f"Init time under Lambda's runtime interface client, median of {rounds}"
+    print_table(title, ["function", "init", "of bare", "limit"], rows)
+
+
+if __name__ == "__main__":
+    run(*map(int, sys.argv[1:]))
