@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
@@ -22,7 +23,10 @@ from jobticket.connections.model import Connection, ConnectionId
 from jobticket.connections.store import ConnectionStore
 from jobticket.connections.vault import Vault
 from jobticket.dynamo import Table
+from local.atlassian.default_data import PLANT_NORTH
+from tests.consents import store_consent
 from tests.gateway import Gateway, HttpAnswer, LambdaContext
+from tests.unit.atlassian.conftest import Auth
 from tests.unit.conftest import client
 from tests.unit.privileges.recorder import Recorder
 
@@ -84,6 +88,24 @@ class Driven:
     def control(self, **controls: Any) -> None:
         """Set switches of the emulated Atlassian."""
         requests.put(f"{self.atlassian}/_control", json=controls, timeout=10).raise_for_status()
+
+    def connect_by_consent(self, external_id: str, *, alive: bool = True) -> Connection:
+        """Store a consent without a good access token, with secrets of another month.
+
+        Whoever uses it must refresh it, and make a data key; the grant of a dead one is over.
+        """
+        table = Table(client("dynamodb"), "connections")
+        earlier = clock.now() - timedelta(days=40)
+        vault = Vault(table, lambda: client("kms"), "alias/jobticket", lambda: earlier)
+        return store_consent(
+            table,
+            vault,
+            external_id,
+            refresh_token=Auth(self.atlassian).tokens()["refresh_token"] if alive else "revoked",
+            seconds_left=0,
+            api_url=self.atlassian,
+            site_id=PLANT_NORTH,
+        )
 
     def connect(self, external_id: str, credentials: str = CREDENTIALS) -> Connection:
         """Store a connection by API token, as connecting it would."""

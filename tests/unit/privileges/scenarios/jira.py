@@ -1,14 +1,5 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
-from jobticket import clock
-from jobticket.connections.vault import Vault
-from jobticket.dynamo import Table
-from local.atlassian.default_data import PLANT_NORTH
-from tests.consents import store_consent
-from tests.unit.atlassian.conftest import Auth
-from tests.unit.conftest import client
 from tests.unit.privileges.driving import Driven
 
 PREFIXES = ("/api/backend/jira", "/api/backend/integration-helpers/jira")
@@ -60,19 +51,6 @@ def _refuse_with_a_key(jira: Driven) -> None:
 
 
 def _refresh_tokens(jira: Driven) -> None:
-    """Go through consents without a good access token; their secrets are of another month."""
-    table = Table(client("dynamodb"), "connections")
-    earlier = clock.now() - timedelta(days=40)
-    vault = Vault(table, lambda: client("kms"), "alias/jobticket", lambda: earlier)
-    good = Auth(jira.atlassian).tokens()["refresh_token"]
-    for external_id, refresh_token, expect in (("good", good, None), ("dead", "revoked", 403)):
-        store_consent(
-            table,
-            vault,
-            external_id,
-            refresh_token=refresh_token,
-            seconds_left=0,
-            api_url=jira.atlassian,
-            site_id=PLANT_NORTH,
-        )
+    for external_id, expect in (("good", None), ("dead", 403)):
+        jira.connect_by_consent(external_id, alive=expect is None)
         jira.call("GET", f"{PREFIXES[0]}/get-projects?external_id={external_id}", expect=expect)

@@ -1,17 +1,11 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
 from jobticket import clock
-from jobticket.connections.vault import Vault
 from jobticket.dynamo import Table, Write
 from jobticket.jobs.bodies import NewJob, NewPath, SettingsChange, StepEntry
 from jobticket.jobs.jobs import create_job
 from jobticket.jobs.paths import create_path
 from jobticket.jobs.settings import change_settings
-from local.atlassian.default_data import PLANT_NORTH
-from tests.consents import store_consent
-from tests.unit.atlassian.conftest import Auth
 from tests.unit.conftest import client
 from tests.unit.privileges.driving import Driven
 
@@ -51,21 +45,8 @@ def _use(external_id: str) -> None:
 
 
 def _refresh_tokens(job_sync: Driven) -> None:
-    """Go through consents without a good access token; their secrets are of another month."""
-    table = Table(client("dynamodb"), "connections")
-    earlier = clock.now() - timedelta(days=40)
-    vault = Vault(table, lambda: client("kms"), "alias/jobticket", lambda: earlier)
-    good = Auth(job_sync.atlassian).tokens()["refresh_token"]
-    for external_id, refresh_token, expect in (("good", good, None), ("dead", "revoked", 502)):
-        store_consent(
-            table,
-            vault,
-            external_id,
-            refresh_token=refresh_token,
-            seconds_left=0,
-            api_url=job_sync.atlassian,
-            site_id=PLANT_NORTH,
-        )
+    for external_id, expect in (("good", None), ("dead", 502)):
+        job_sync.connect_by_consent(external_id, alive=expect is None)
         _use(external_id)
         job_sync.call("GET", "/api/jira/tickets/PI-7", expect=expect)
 

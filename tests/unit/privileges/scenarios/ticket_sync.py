@@ -19,10 +19,16 @@ COMMENT = {"method": "POST", "path": "/comment$"}
 
 def drive(ticket_sync: Driven) -> None:
     client("sqs").create_queue(QueueName="ticket-events.fifo", Attributes={"FifoQueue": "true"})
-    ticket_sync.connect("team-1")
     table = Table(client("dynamodb"), "ticketing")
-    _integrate(table, ticket_sync.atlassian)
+    _integrate(table, ticket_sync.atlassian, "good")
     issue = _link(table)
+    for external_id in ("good", "dead"):
+        ticket_sync.connect_by_consent(external_id, alive=external_id == "good")
+        _integrate(table, ticket_sync.atlassian, external_id)
+        ticket_sync.handle(_wake_up(issue))
+        anomalies.add_comment(table, 1, external_id, clock.now(), lambda _comment: [])
+    ticket_sync.connect("team-1")
+    _integrate(table, ticket_sync.atlassian, "team-1")
     # A status, a look for a lost comment, a refusal; then what a lost wake-up left behind.
     ticket_sync.control(faults=[COMMENT | {"drop": "after"}, COMMENT | {"status": 400}])
     ticket_sync.handle(_wake_up(issue))
@@ -36,7 +42,7 @@ def drive(ticket_sync: Driven) -> None:
     ticket_sync.handle(_wake_up(issue))
 
 
-def _integrate(table: Table, url: str) -> None:
+def _integrate(table: Table, url: str, external_id: str) -> None:
     moment = clock.iso_milliseconds(clock.now())
     item = {
         "pk": layout.INTEGRATION,
@@ -45,7 +51,7 @@ def _integrate(table: Table, url: str) -> None:
         "type": "jira",
         "status": "Connected",
     }
-    source = {"provider": "jira", "connection": "team-1", "external_id": "team-1"}
+    source = {"provider": "jira", "connection": external_id, "external_id": external_id}
     table.put(item | source | {"site": url, "api_url": url, "created": moment, "updated": moment})
 
 

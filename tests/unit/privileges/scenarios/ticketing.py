@@ -23,6 +23,11 @@ def drive(ticketing: Driven) -> None:
 
 def _integrate(ticketing: Driven) -> None:
     ticketing.call("GET", INTEGRATION, expect=404)
+    for external_id, expect in (("good", None), ("dead", 400)):
+        ticketing.connect_by_consent(external_id, alive=expect is None)
+        ticketing.call("POST", INTEGRATION, {"type": "jira", "external_id": external_id}, expect=expect)
+        if expect is None:
+            ticketing.call("DELETE", INTEGRATION)
     ticketing.connect("team-1")
     ticketing.call("POST", INTEGRATION, {"type": "jira", "external_id": "team-1"})
     ticketing.call("DELETE", INTEGRATION)

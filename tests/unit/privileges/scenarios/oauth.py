@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobticket.connections.consent import ConnectSessions
+from jobticket.connections.model import ConnectionId
+from jobticket.connections.sessions import SessionStore
+from jobticket.dynamo import Table
+from tests.consent_flow import CALLBACK, CREATE, INITIATE, SITES, Atlassian, Browser, Walk
+from tests.unit.conftest import client
+from tests.unit.privileges.driving import Driven
+
+
+def drive(oauth: Driven) -> None:
+    def send(method: str, url: str, body: Any, headers: Mapping[str, str]) -> Any:
+        return oauth.call(method, url, body, key=None, headers=headers)
+
+    for url in (INITIATE, SITES, CREATE):
+        oauth.call("OPTIONS", url, key=None)
+    for name in ("page.css", "page.js"):
+        oauth.call("GET", f"/finalize-connection/assets/{name}", key=None)
+    oauth.call("POST", INITIATE, {"provider": "jira", "external_id": "by-key"})
+    atlassian = Atlassian(oauth.atlassian)
+    walk = Walk(Browser(send), atlassian)
+    sessions = ConnectSessions(SessionStore(Table(client("dynamodb"), "connections")))
+    for _ in range(2):  # the second takes the place of the first
+        token, _ = sessions.mint(ConnectionId("jira", "team-1"), None, 900)
+        walk.to_choice(headers={"x_connect_token": token})
+        # Another container: it finds the data key made.
+        oauth.module.access.vault._data_keys.clear()
+        assert walk.page().status == walk.sites().status == walk.create().status == 200
+    oauth.call("GET", f"{CALLBACK}?state=unknown&code=x", key=None, expect=400)
+    atlassian.close()
