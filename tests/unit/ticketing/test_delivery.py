@@ -434,10 +434,10 @@ def test_a_wake_up_that_is_not_sent_is_made_up_for_by_the_sweep(
     shop: Shop, ticket: dict[str, Any], function: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "SendMessageBatch")
+        raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "SendMessage")
 
     with monkeypatch.context() as patch:
-        patch.setattr(function.wakeups._sqs, "send_message_batch", broken)
+        patch.setattr(function.wakeups._sqs, "send_message", broken)
         shop.set_status(ticket["anomaly_id"], "Acknowledged")
     assert shop.worker.records() == []
     assert shop.worker.sweep() == 0  # it is not late yet
