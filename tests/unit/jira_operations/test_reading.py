@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from typing import Any
 
 import pytest
 
+from tests.gateway import LambdaContext
 from tests.unit.jira_operations.conftest import DANA, ROBIN, Atlassian, Jira
 
 TICKET = {"id", "key", "summary", "status", "assignee", "priority", "created", "updated"}
@@ -488,6 +491,20 @@ def test_large_answers_are_compressed(jira: Jira) -> None:
     assert "content-encoding" not in plain.headers
     assert small.headers["content-encoding"] == "gzip"
     assert json.loads(small.body) == plain.json()
+
+
+def test_twenty_thousand_issues(jira: Jira, atlassian: Atlassian) -> None:
+    atlassian.create(project="HUGE", count=20_000)
+    event = jira.api.event(
+        "GET",
+        f"{jira.prefix}/get-tickets-for-project?external_id=team-1&jira_project_id=HUGE",
+        headers={"Accept-Encoding": "gzip"},
+    )
+    answer = jira.api._handler(event, LambdaContext())
+    assert answer["statusCode"] == 200
+    assert len(json.dumps(answer)) < 6 * 1024 * 1024
+    tickets = json.loads(gzip.decompress(base64.b64decode(answer["body"])))["tickets"]
+    assert [ticket["key"] for ticket in tickets] == [f"HUGE-{number}" for number in range(20_000, 0, -1)]
 
 
 def test_an_answer_that_would_not_fit(jira: Jira, monkeypatch: pytest.MonkeyPatch) -> None:
