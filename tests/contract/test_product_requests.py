@@ -107,7 +107,7 @@ def operations(jira: Jira) -> None:
     jira.get("get-tickets-for-project", jira_project_id="LONG", limit=5, cursor=cursor)
     jira.get("get-issue-details", issue_id_or_key="PI-42")
     whom = "robin" if jira.external_id == "server" else "712020:6c1f7a52-0d3e-4f0b-9a55-2f1f3f0a1d02"
-    fields = {
+    fields: dict[str, Any] = {
         "summary": "New",
         "description": "A *bold* word",
         "priority_id": "2",
