@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib
 import io
@@ -10,6 +11,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -20,7 +22,6 @@ import requests
 from moto import mock_aws
 from requests.adapters import HTTPAdapter
 
-from jobticket.jira.client import Pace
 from tests.gateway import Gateway
 from tests.infrastructure import create_table
 from tests.unit import emulation
@@ -57,6 +58,8 @@ KEYS = {
     "only-ticketing": ["ticketing"],
     "only-admin": ["admin"],
 }
+#: The key of the sample events.
+SAMPLE_KEY = "local-key"
 
 
 def key_ring(keys: dict[str, list[str]]) -> str:
@@ -79,6 +82,12 @@ def client(service: Any) -> Any:
 @pytest.fixture
 def aws() -> Iterator[None]:
     """An empty account with the product's tables, key and secrets."""
+    with account():
+        yield
+
+
+@contextmanager
+def account() -> Iterator[None]:
     with mock_aws():
         dynamodb = client("dynamodb")
         for resource, name in {
@@ -88,7 +97,7 @@ def aws() -> Iterator[None]:
         }.items():
             create_table(dynamodb, resource, name)
         secrets = client("secretsmanager")
-        secrets.create_secret(Name="key-ring", SecretString=key_ring(KEYS))
+        secrets.create_secret(Name="key-ring", SecretString=key_ring(KEYS | {SAMPLE_KEY: ["*"]}))
         app = {"client_id": "local-client-id", "client_secret": "local-client-secret"}
         secrets.create_secret(Name="atlassian-app", SecretString=json.dumps(app))
         kms = client("kms")
@@ -120,11 +129,9 @@ def jobs_api(jobs_function: Any) -> Gateway:
     return gateway(jobs_function)
 
 
-@pytest.fixture
-def sampled_function(
-    aws: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> ModuleType:
-    """A cold container of a function, which knows the key of the sample events.
+@contextmanager
+def sampled(name: str) -> Iterator[ModuleType]:
+    """A function in an account of its own, where it finds what the sample events name.
 
     It reaches nothing outside, and its Jira knows nothing of what it is asked for.
     """
@@ -139,19 +146,52 @@ def sampled_function(
     def no_network(*_: Any, **__: Any) -> Any:
         raise socket.gaierror("there is no network here")
 
-    monkeypatch.setattr(HTTPAdapter, "send", jira)
-    monkeypatch.setattr(socket, "getaddrinfo", no_network)
-    monkeypatch.setattr(socket, "create_connection", no_network)
-    keys = KEYS | {"local-key": ["*"]}
-    client("secretsmanager").put_secret_value(SecretId="key-ring", SecretString=key_ring(keys))
-    seed(client("dynamodb"), client("kms"))
-    module = f"functions.{request.param}.app"
-    warm = sys.modules.get(module)
-    cold = load_function(request.param, cold=True)
-    if warm is None:
-        del sys.modules[module]
-    else:
-        sys.modules[module] = warm
-    if hasattr(cold, "access"):
-        monkeypatch.setattr(cold.access, "_pace", Pace(lambda _seconds: None, lambda: 0.0))
-    return cold
+    with account(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HTTPAdapter, "send", jira)
+        patch.setattr(socket, "getaddrinfo", no_network)
+        patch.setattr(socket, "create_connection", no_network)
+        seed(client("dynamodb"), client("kms"))
+        module = f"functions.{name}.app"
+        warm = sys.modules.get(module)
+        cold = load_function(name, cold=True)
+        if warm is None:
+            del sys.modules[module]
+        else:
+            sys.modules[module] = warm
+        yield cold
+
+
+class Sampled:
+    """Keeps the account of one function until another one is asked for: making one takes longer than a test."""
+
+    def __init__(self) -> None:
+        self._name: str | None = None
+        self._stack = ExitStack()
+        self._function: ModuleType | None = None
+
+    def function(self, name: str) -> ModuleType:
+        if self._function is None or name != self._name:
+            self.leave()
+            self._function, self._name = self._stack.enter_context(sampled(name)), name
+        return self._function
+
+    def leave(self) -> None:
+        self._stack.close()
+        self._function = None
+
+
+@pytest.fixture(scope="module")
+def sampled_functions() -> Iterator[Sampled]:
+    functions = Sampled()
+    yield functions
+    functions.leave()
+
+
+@pytest.fixture
+def sampled_function(sampled_functions: Sampled, request: pytest.FixtureRequest) -> Iterator[ModuleType]:
+    """A function that finds what the sample events name; the tables are put back afterwards."""
+    function = sampled_functions.function(request.param)
+    before = {name: copy.deepcopy(table.items) for name, table in emulation.tables().items()}
+    yield function
+    for name, table in emulation.tables().items():
+        table.items = before[name]

@@ -8,18 +8,21 @@ changes is copied.
 from __future__ import annotations
 
 import copy
+import os
 import threading
 from collections import defaultdict
 from functools import cache
 from typing import Any
 
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb import models
+from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import Item
 from moto.dynamodb.models.table import Table
 from moto.kms import models as kms
 
-__all__ = ["install"]
+__all__ = ["install", "tables"]
 
 
 class Copies:
@@ -49,6 +52,12 @@ class Copies:
     def forget(self) -> None:
         """Let go of the table as it was: after a rollback it is the table that is."""
         self._before = None
+
+
+def tables() -> dict[str, Table]:
+    """Return the account's tables as moto has them; a scan of each would take too long to do often."""
+    found: dict[str, Table] = dynamodb_backends[DEFAULT_ACCOUNT_ID][os.environ["AWS_DEFAULT_REGION"]].tables
+    return found
 
 
 def install() -> None:

@@ -6,17 +6,15 @@ The requests are made from the sample events, so that a function's routes join w
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.dynamodb.models import dynamodb_backends
 
 from tests.bad_input import BadRequest, bad_requests
 from tests.gateway import LambdaContext
+from tests.unit import emulation
 from tests.unit.samples import EVENTS, event_of, lacks_jira
 
 REFUSALS = {400, 401, 403, 404, 409, 413, 422}
@@ -28,11 +26,10 @@ CASES = [
 
 
 def dump() -> dict[str, list[str]]:
-    """Return everything that stands in the tables: from moto itself, as a scan of each would take too long."""
-    backend = dynamodb_backends[DEFAULT_ACCOUNT_ID][os.environ["AWS_DEFAULT_REGION"]]
+    """Return everything that stands in the tables."""
     return {
         name: sorted(str(item.to_json()) for partition in table.items.values() for item in partition.values())
-        for name, table in backend.tables.items()
+        for name, table in emulation.tables().items()
     }
 
 

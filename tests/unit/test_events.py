@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -41,6 +42,10 @@ def test_every_route_has_an_event_and_every_event_a_route(
     assert set(sampled) <= known, f"without a route: {sorted(set(sampled) - known)}"
 
 
+def is_unknown_route(answer: dict[str, Any]) -> bool:
+    return answer["statusCode"] == 404 and "Not Found" in json.loads(answer["body"]).values()
+
+
 @pytest.mark.parametrize(
     ("sampled_function", "path"),
     [(name, path) for name in FUNCTIONS for path in EVENTS[name]],
@@ -57,7 +62,7 @@ def test_every_event_goes_through_its_handler(sampled_function: ModuleType, path
     status = answer["statusCode"]
     assert 200 <= status < 500 or lacks_jira(answer), answer
     assert status not in (401, 403) or "Authorization" not in event["headers"], answer
-    assert "Not Found" not in str(answer.get("body")), "the event names no route of its function"
+    assert not is_unknown_route(answer), "the event names no route of its function"
     if path.parent.name == "jobs":
         assert status < 300, answer
 
