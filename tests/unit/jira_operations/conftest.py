@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -142,7 +143,9 @@ def account() -> Iterator[None]:
     """An account for all tests of this folder: they are many, and need little of it."""
     with mock_aws():
         create_table(client("dynamodb"), "ConnectionsTable", "connections")
-        client("secretsmanager").create_secret(Name="key-ring", SecretString=key_ring(KEYS))
+        app = {"client_id": "local-client-id", "client_secret": "local-client-secret"}
+        for name, secret in {"key-ring": key_ring(KEYS), "atlassian-app": json.dumps(app)}.items():
+            client("secretsmanager").create_secret(Name=name, SecretString=secret)
         key = client("kms").create_key()["KeyMetadata"]["KeyId"]
         client("kms").create_alias(AliasName="alias/jobticket", TargetKeyId=key)
         yield
