@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobticket.push.description import Plan, edited, has_arrived, own_tables, plan, replan
@@ -173,6 +173,7 @@ class Ticket:
         ]
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(sorted(KINDS)),
     st.integers(300, 3000),
