@@ -29,8 +29,9 @@ def event_of(path: Path) -> dict[str, Any]:
 
 def lacks_jira(answer: dict[str, Any]) -> bool:
     """Tell whether this is how the Jira operations say that Jira, or Atlassian, cannot be reached."""
-    error = json.loads(answer.get("body") or "{}").get("error", "")
-    return answer["statusCode"] in (500, 503) and error.startswith("Failed to ")
+    if answer["statusCode"] not in (500, 503):
+        return False
+    return str(json.loads(answer["body"]).get("error", "")).startswith("Failed to ")
 
 
 def seed(dynamodb: Any, kms: Any) -> None:
