@@ -64,7 +64,7 @@ class Wakeups:
 
     def send_for(self, ids: Mapping[Issue, str]) -> int:
         """Wake the worker for issues, each under a deduplication id."""
-        # One by one: the emulator wants a right for batches that AWS does not know, and most changes have one.
+        # One by one: the emulator wants a right for batches that AWS does not know. Few changes have many.
         return sum(not self._send(issue, deduplication_id) for issue, deduplication_id in ids.items())
 
     def _send(self, issue: Issue, deduplication_id: str) -> bool:
