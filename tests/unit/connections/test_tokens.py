@@ -277,9 +277,55 @@ def test_trouble_that_is_not_the_grants_leaves_it_valid(
     after = stored(store)
     assert (after.invalid, after.lease) == (False, None)
     assert (after.unfinished_since is not None) is begun
+    world.now += timedelta(seconds=caught.value.retry_after)
     assert source.access_token(TEAM, world.deadline()).text == "access-2"
     assert world.sent == ["refresh-1", "refresh-1"]
     assert stored(store).unfinished_since is None
+
+
+def test_whoever_waited_takes_the_word_of_whoever_asked(
+    make_source: Callable[[], TokenSource], world: World, cold: Connection
+) -> None:
+    asker, waiter, newcomer = make_source(), make_source(), make_source()
+    waited: list[ConnectionUnavailableError] = []
+
+    def fail(_token: str) -> Grant:
+        # A waiter has come meanwhile, and finds the failure when it looks again.
+        world.waits = [asker_fails]
+        with pytest.raises(ConnectionUnavailableError) as caught:
+            waiter.access_token(TEAM, world.deadline())
+        waited.append(caught.value)
+        raise UNKNOWN_OUTCOME
+
+    def asker_fails() -> None:
+        held = stored(waiter._store)
+        assert held.lease is not None
+        RefreshStore(waiter._store.table).release(held, held.lease.owner, begun=True, failed_at=world.now)
+
+    world.answers = [fail, gives(2)]
+    with pytest.raises(ConnectionUnavailableError):
+        asker.access_token(TEAM, world.deadline())
+    assert len(waited) == 1
+    assert world.sent == ["refresh-1"]
+    assert newcomer.access_token(TEAM, world.deadline()).text == "access-2"
+
+
+def test_nobody_asks_before_atlassian_wants_to_be_asked(
+    source: TokenSource, make_source: Callable[[], TokenSource], world: World, cold: Connection
+) -> None:
+    world.answers = [
+        raises(AtlassianUnavailableError("429", outcome_unknown=False, retry_after=30)),
+        gives(2),
+    ]
+    with pytest.raises(ConnectionUnavailableError):
+        source.access_token(TEAM, world.deadline())
+    world.now += timedelta(seconds=10)
+    with pytest.raises(ConnectionUnavailableError) as caught:
+        make_source().access_token(TEAM, world.deadline())
+    assert caught.value.retry_after == 20
+    assert world.sent == ["refresh-1"]
+    world.now += timedelta(seconds=20)
+    assert source.access_token(TEAM, world.deadline()).text == "access-2"
 
 
 def test_says_when_atlassian_wants_to_be_asked_again(

@@ -98,6 +98,10 @@ class Connection:
         Who is refreshing it just now.
     unfinished_since
         When a refresh was begun whose end nobody has written down: its token may be spent.
+    failed_at
+        When the last refresh failed, not for the grant's sake.
+    retry_at
+        Before that, Atlassian does not want to be asked again.
     """
 
     id: ConnectionId
@@ -118,6 +122,8 @@ class Connection:
     selected_project_id: str | None = None
     lease: Lease | None = None
     unfinished_since: datetime | None = None
+    failed_at: datetime | None = None
+    retry_at: datetime | None = None
 
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and now >= self.expires_at

@@ -88,22 +88,39 @@ class RefreshStore:
                 "last_refreshed_at": clock.iso_milliseconds(now),
                 "status": stored_status(False),
             },
-            remove=(*LEASE_ATTRIBUTES, *BEGUN_ATTRIBUTES),
+            remove=(*LEASE_ATTRIBUTES, *BEGUN_ATTRIBUTES, "failed_at", "retry_at"),
             condition=_of_version(held),
         )
         return self._commit([end, put_token(held, token)])
 
-    def release(self, held: Connection, owner: str, *, begun: bool) -> None:
+    def release(
+        self,
+        held: Connection,
+        owner: str,
+        *,
+        begun: bool,
+        failed_at: datetime | None = None,
+        retry_at: datetime | None = None,
+    ) -> None:
         """Give the lease back without new tokens.
 
         Parameters
         ----------
         begun
             Whether the refresh token may be spent, so that somebody must finish this in time.
+        failed_at
+            When Atlassian gave none: whoever waits for this refresh need not find out again.
+        retry_at
+            When Atlassian wants to be asked again.
         """
         write = Update(
             partition(held.id),
             "CONNECTION",
+            set={
+                name: clock.iso_milliseconds(moment)
+                for name, moment in (("failed_at", failed_at), ("retry_at", retry_at))
+                if moment is not None
+            },
             remove=LEASE_ATTRIBUTES if begun else (*LEASE_ATTRIBUTES, *BEGUN_ATTRIBUTES),
             condition=Attr("lease_owner").eq(owner),
         )

@@ -276,6 +276,8 @@ def connection_of(item: Item) -> Connection:
         if "lease_owner" in item
         else None,
         unfinished_since=_moment(item.get("unfinished_since")),
+        failed_at=_moment(item.get("failed_at")),
+        retry_at=_moment(item.get("retry_at")),
     )
 
 

@@ -7,6 +7,7 @@ again (Atlassian takes it for ten more minutes), and the first result to be writ
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ LEASE = timedelta(seconds=15)
 WAIT_SECONDS = 20.0
 #: A call with less time than this would be cut off half-way.
 LEAST_CALL_SECONDS = 2.0
+#: What callers are told to wait where Atlassian says nothing.
+RETRY_SECONDS = 2
 #: Nobody is given a token that is about to end.
 MARGIN = timedelta(seconds=300)
 FIRST_PAUSE_SECONDS = 0.1
@@ -141,11 +144,14 @@ class TokenSource:
         RefusalError
             As ``access_token``.
         """
-        patience = deadline.sooner(WAIT_SECONDS)
+        patience, since = deadline.sooner(WAIT_SECONDS), self._now()
         pause = FIRST_PAUSE_SECONDS
         while True:
             connection, token = self._read(name)
-            issued = self._open_if_usable(name, token) or self._try_to_refresh(connection, deadline)
+            issued = self._open_if_usable(name, token)
+            if issued is None:
+                self._respect_failure(connection, since)
+                issued = self._try_to_refresh(connection, deadline)
             if issued is not None:
                 return issued
             if patience.left() <= pause:
@@ -175,6 +181,18 @@ class TokenSource:
         if not connection.is_usable(self._now()):
             raise ReauthorizationNeededError(name)
         return connection, token
+
+    def _respect_failure(self, connection: Connection, since: datetime) -> None:
+        """Take another caller's word for it that there is no token to be had just now.
+
+        Those who have waited for its refresh do, or each would ask in turn; and everybody does, for as long
+        as Atlassian has said.
+        """
+        wait = 0.0
+        if connection.retry_at is not None:
+            wait = (connection.retry_at - self._now()).total_seconds()
+        if wait > 0 or (connection.failed_at is not None and since < connection.failed_at):
+            raise ConnectionUnavailableError(connection.id, retry_after=max(RETRY_SECONDS, math.ceil(wait)))
 
     def _open_if_usable(self, name: ConnectionId, token: AccessToken | None) -> IssuedToken | None:
         if token is None or self._now() >= token.usable_until:
@@ -208,7 +226,7 @@ class TokenSource:
             self._vault.prepare()
             refresh_token = self._vault.open(held.name, REFRESH_FIELD, held.connection.secret)
         except Exception:
-            self._release(held, spent=False)
+            self._refreshes.release(held.connection, held.owner, begun=held.was_unfinished)
             raise
         try:
             grant = self._app.refresh(refresh_token, deadline.sooner(TOKEN_CALL_SECONDS))
@@ -216,16 +234,12 @@ class TokenSource:
             self._declare_dead(held, error)
             return None
         except AppRefusedError as error:
-            self._release(held, spent=False)
             logger.error("Atlassian refuses the app", reason=str(error))
             count("AppRefused")
-            raise ConnectionUnavailableError(held.name, retry_after=60) from None
+            raise self._failed(held, None, spent=False) from None
         except AtlassianUnavailableError as error:
-            self._release(held, spent=error.outcome_unknown)
             logger.warning("access token not refreshed", reason=str(error))
-            raise ConnectionUnavailableError(
-                held.name, retry_after=max(1, round(error.retry_after or 5))
-            ) from None
+            raise self._failed(held, error.retry_after, spent=error.outcome_unknown) from None
         return self._write_down(held, refresh_token, grant)
 
     def _write_down(self, held: Held, sent: str, grant: Grant) -> IssuedToken | None:
@@ -252,8 +266,13 @@ class TokenSource:
         count("ConnectionDied")
         raise ReauthorizationNeededError(held.name)
 
-    def _release(self, held: Held, *, spent: bool) -> None:
-        self._refreshes.release(held.connection, held.owner, begun=spent or held.was_unfinished)
+    def _failed(self, held: Held, wait: float | None, *, spent: bool) -> ConnectionUnavailableError:
+        """Tell everybody who waits that there is no token, and return the error for this caller."""
+        now = self._now()
+        retry_at = None if wait is None else now + timedelta(seconds=wait)
+        begun = spent or held.was_unfinished
+        self._refreshes.release(held.connection, held.owner, begun=begun, failed_at=now, retry_at=retry_at)
+        return ConnectionUnavailableError(held.name, retry_after=max(RETRY_SECONDS, math.ceil(wait or 0)))
 
 
 @dataclass(frozen=True, slots=True)
