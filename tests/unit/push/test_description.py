@@ -9,7 +9,6 @@ import pytest
 from jobticket.push.description import (
     MOVED,
     append,
-    edited,
     has_arrived,
     own_tables,
     plan,
@@ -186,21 +185,6 @@ def test_the_same_table_twice_is_told_from_the_same_table_once(jira: Jira) -> No
 def test_a_lost_answer_about_an_empty_description() -> None:
     assert not has_arrived(None, read=None, planned=FIRST, sections=[FIRST])
     assert has_arrived(FIRST, read=None, planned=FIRST, sections=[FIRST])
-
-
-@pytest.mark.parametrize(
-    ("read", "replaced", "expected"),
-    [
-        ("Text", "Text", False),
-        (None, "", False),
-        ("Te*xt*  x", r"Te\*xt\*" + "\r\nx", False),
-        ("Text", "Text, and more", True),
-        ("Text", "Text!", True),
-        ("Text", None, True),
-    ],
-)
-def test_an_edit_is_noticed(read: str | None, replaced: str | None, expected: bool) -> None:
-    assert edited(read, replaced) is expected
 
 
 def test_an_edit_that_a_write_replaced_comes_back_with_the_table() -> None:

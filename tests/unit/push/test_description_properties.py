@@ -13,7 +13,8 @@ from datetime import date, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobticket.push.description import Plan, edited, has_arrived, own_tables, plan, replan
+from jobticket.push.description import Plan, has_arrived, own_tables, plan, replan
+from jobticket.push.edits import Change, Mark, lost_edit
 from jobticket.push.limits import length
 from jobticket.push.table import PathStatus, sections
 from tests.unit.push.jira_markup import KINDS, Jira
@@ -137,11 +138,20 @@ class Ticket:
             self.edit(push.meanwhile)
         replaced = self.description
         self._write(planned, read, texts)
-        if planned.description is not None and edited(read, replaced):
-            restored = replan(replaced, texts, planned, limit=self.limit)
-            self._comment(restored)
-            self._write(restored, replaced, texts)
+        if planned.description is not None and replaced != self.description:
+            self._restore(
+                Change(replaced, self.description), Mark.of(read, texts, planned, ""), planned, texts
+            )
         self.pushed += len(texts)
+
+    def _restore(self, write: Change, mark: Mark, planned: Plan, texts: list[str]) -> None:
+        lost = lost_edit([write], mark)
+        if lost is None:
+            return
+        restored = replan(lost.text, texts, planned, limit=self.limit)
+        self._comment(restored)
+        self._write(restored, lost.text, texts)
+        assert lost_edit([Change(write.after, self.description), write], mark) is None
 
     def _numbered(self, paths: list[PathStatus]) -> list[PathStatus]:
         return [

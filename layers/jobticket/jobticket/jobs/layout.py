@@ -3,7 +3,8 @@
 =====================  ===========================  ==========================================================
 pk                     sk                           item
 =====================  ===========================  ==========================================================
-JOB#<job>              JOB                          the job; also in the index ``jobs_by_age``
+JOB#<job>              JOB                          the job; also in the index ``jobs_by_age``, and in
+                                                    ``linked_jobs`` while it has a ticket
 JOB#<job>              PATH#<path>                  a path with its steps
 JOB#<job>              PATH#<path>#COUNT#<shard>    one shard of the path's counts
 PATH#<path>            PATH                         which job the path belongs to
@@ -14,6 +15,9 @@ COUNTER#SERIALS        COUNTER                      the last number given out
 SETTINGS               SETTINGS                     the application's settings
 IDEMPOTENCY#<digest>   IDEMPOTENCY                  an answer given to a request with an idempotency key
 PUSH_LEASE#<ticket>    PUSH_LEASE                   who is pushing to a ticket
+PUSHES#<job>           <run>                        a push of a job (``jobticket.push.records``)
+PUSH_RUNS              <run>                        a run of pushes (``jobticket.push.runs``)
+PUSH_SITES             <site>                       what pushes know of a site (``jobticket.push.sites``)
 =====================  ===========================  ==========================================================
 
 A job with its paths and their counts is one partition, read by one query whose cost does not depend on the
@@ -25,6 +29,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +42,9 @@ __all__ = [
     "COUNTER_SORT",
     "JOBS_INDEX",
     "JOB_SORT",
+    "LINKED_ATTRIBUTES",
+    "LINKED_INDEX",
+    "LINKED_SHARDS",
     "PATH_SORT",
     "batch_sort",
     "count_sort",
@@ -44,6 +52,8 @@ __all__ = [
     "job_from",
     "job_item",
     "job_pk",
+    "linked_attributes",
+    "linked_pk",
     "new_id",
     "number_of",
     "path_from",
@@ -62,6 +72,10 @@ COUNTER = "COUNTER#SERIALS"
 COUNTER_SORT = "COUNTER"
 #: The one partition of the index of jobs.
 JOB_LIST = "JOBS"
+#: The sparse index of jobs that have a ticket, and its partitions: a run reads one after the other.
+LINKED_INDEX = "linked_jobs"
+LINKED_SHARDS = 8
+LINKED_ATTRIBUTES = ("linked_pk", "linked_sk")
 
 _ID = re.compile(r"(job|path|step)_[A-Za-z0-9_-]{12}")
 _SERIAL = re.compile(r"SN-(\d{5,12})")
@@ -101,6 +115,16 @@ def job_pk(job_id: str) -> str:
     return f"JOB#{job_id}"
 
 
+def linked_pk(shard: int) -> str:
+    return f"LINKED#{shard:02d}"
+
+
+def linked_attributes(job_id: str) -> Item:
+    """Return what puts a job into the index of linked jobs; without them it is not in there."""
+    shard = zlib.crc32(job_id.encode()) % LINKED_SHARDS
+    return dict(zip(LINKED_ATTRIBUTES, (linked_pk(shard), job_id), strict=True))
+
+
 def path_pk(path_id: str) -> str:
     return f"PATH#{path_id}"
 
@@ -127,7 +151,8 @@ def _present(values: dict[str, Any]) -> Item:
 
 def job_item(job: Job) -> Item:
     """Return a new job's item: it has no paths yet."""
-    return _present(job.model_dump()) | {
+    linked = linked_attributes(job.id) if job.jira_ticket_key else {}
+    return _present(job.model_dump()) | linked | {
         "pk": job_pk(job.id),
         "sk": JOB_SORT,
         "list_pk": JOB_LIST,

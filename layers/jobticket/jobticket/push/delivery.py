@@ -1,22 +1,39 @@
-"""Getting sections into a ticket's description: plan, write, and find out what became of it."""
+"""Getting sections into a ticket's description: plan, write, and find out what became of it.
+
+Three things can go wrong besides a refusal, and each is settled by looking: an answer is lost (the write may
+have arrived), the whole process ends (whoever comes next has its mark), a person edits the description
+between the read and the write (the changelog shows what was overwritten).
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from jobticket import clock
 from jobticket.jira.errors import JiraError, JiraStatusError, JiraTimeoutError
+from jobticket.observability import count, logger
 from jobticket.push.description import Plan, ends_with, has_arrived, plan, replan
-from jobticket.push.limits import LIMIT, fits, length
+from jobticket.push.edits import LostEdit, Mark, lost_edit
+from jobticket.push.limits import LIMIT, fits, length, packed
 from jobticket.push.ticket import Snapshot, Ticket
 
-__all__ = ["UnsettledError", "deliver"]
+__all__ = ["Delivered", "UnsettledError", "deliver"]
 
 #: A first try, and others after a lost answer or an unforeseen limit.
 MOST_WRITES = 3
+#: Restoring an edit may itself meet another edit.
+MOST_RESTORES = 3
 #: Jira may still be at work on a write that took too long: pauses between looking for it.
 LATE_SECONDS = (0.0, 1.0, 2.0)
+
+OVERWRITTEN = (
+    "Somebody edited the description while a status table was being added, and the edit could not be put "
+    "back. This is the text that was overwritten:"
+)
+OVERWRITING = "This is the text that took its place:"
 
 _NUMBER = re.compile(r"\d[\d.,'\s]*")
 
@@ -28,9 +45,38 @@ class UnsettledError(JiraError):
         super().__init__(f"{lost}. Whether the table was written is not known", outcome_unknown=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How a delivery was done.
+
+    Attributes
+    ----------
+    in_comment
+        The description had no room: the sections are in a comment.
+    kept_in_comment
+        A person's edit was overwritten and could not be restored: both texts are in comments.
+    unchecked
+        Why it could not be found out whether an edit was overwritten; None if it was.
+    """
+
+    in_comment: bool = False
+    kept_in_comment: bool = False
+    unchecked: JiraError | None = None
+
+
+def _forget(_mark: Mark) -> None:
+    """Remember nothing."""
+
+
 def deliver(
-    ticket: Ticket, read: Snapshot, render: Callable[[int], Sequence[str]], *, repeated: bool = False
-) -> Plan:
+    ticket: Ticket,
+    read: Snapshot,
+    render: Callable[[int], Sequence[str]],
+    *,
+    repeated: bool = False,
+    mark: Mark | None = None,
+    remember: Callable[[Mark], None] = _forget,
+) -> Delivered:
     """Append sections to the description that was read, and return how it was done.
 
     A write whose answer was lost is settled by reading the description before anything else: it is written
@@ -43,6 +89,10 @@ def deliver(
     repeated
         Whether an earlier try may have died after its write: then tables that stand there are not written
         again.
+    mark
+        What an earlier try was about to write: exact where ``repeated`` has to guess.
+    remember
+        Takes the mark of what is about to be written, before it is.
 
     Raises
     ------
@@ -53,15 +103,16 @@ def deliver(
     """
     sections = render(LIMIT)
     if repeated and ends_with(read.description, sections):
-        return Plan(read.description)
-    delivery = _Delivery(ticket, render, read.description, sections, plan(read.description, sections))
-    failure: JiraError | None = None
-    for _ in range(MOST_WRITES):
-        failure = delivery.try_once()
-        if failure is None:
-            return delivery.plan
-    assert failure is not None
-    raise failure
+        return Delivered()
+    delivery = _Delivery(
+        ticket, render, read.description, sections, plan(read.description, sections), remember, mark
+    )
+    if mark is not None and (settled := delivery.settle_earlier(mark)):
+        return settled
+    delivery.write()
+    if delivery.plan.description is None:
+        return Delivered(in_comment=True)
+    return delivery.look_for_lost_edits()
 
 
 @dataclass(slots=True)
@@ -73,12 +124,42 @@ class _Delivery:
     description: str | None
     sections: Sequence[str]
     plan: Plan
+    remember: Callable[[Mark], None]
+    mark: Mark | None = None
     limit: int = LIMIT
+    #: An earlier try may have posted the same comments at this time or later.
+    since: datetime | None = None
 
-    def try_once(self) -> JiraError | None:
+    def settle_earlier(self, mark: Mark) -> Delivered | None:
+        """Find out whether an earlier try's tables have arrived; None if they have not."""
+        if mark.has_arrived(self.description):
+            self.plan = Plan(self.description)
+            return self.look_for_lost_edits()
+        self.since = clock.parse_iso(mark.began_at)
+        if any(mark.times_in(comment) for comment in self.ticket.comments_since(self.since)):
+            return Delivered(in_comment=True)
+        return None
+
+    def write(self) -> None:
+        """Carry the plan out, planning anew as often as that helps."""
+        failure: JiraError | None = None
+        for _ in range(MOST_WRITES):
+            failure = self._try_once()
+            if failure is None:
+                return
+        assert failure is not None
+        raise failure
+
+    def _try_once(self) -> JiraError | None:
         """Carry the plan out. If that failed but can be tried again, plan anew and return the failure."""
+        began_at = clock.iso_milliseconds(self.ticket.now())
+        self.mark = Mark.of(self.description, self.sections, self.plan, began_at)
+        self.remember(self.mark)
+        return self._carry_out()
+
+    def _carry_out(self) -> JiraError | None:
         for comment in self.plan.comments:
-            self.ticket.comment(comment)
+            self.ticket.comment(comment, unless_since=self.since)
         if self.plan.description is None:
             return None
         try:
@@ -93,6 +174,58 @@ class _Delivery:
             return None
         self.plan = replan(self.description, self.sections, self.plan, limit=self.limit)
         return failure
+
+    def look_for_lost_edits(self) -> Delivered:
+        """Restore what the write may have overwritten, or keep it in a comment."""
+        assert self.mark is not None
+        restored: LostEdit | None = None
+        try:
+            for _ in range(MOST_RESTORES):
+                lost = lost_edit(self.ticket.changes(), self.mark)
+                if lost is None:
+                    return Delivered(in_comment=self.plan.in_comment)
+                restored = lost
+                if lost.buried or not self._restore(lost):
+                    break
+        except LookupError:
+            logger.warning("the changelog does not show a push's write", ticket=self.ticket.key)
+            return Delivered(in_comment=self.plan.in_comment)
+        except JiraError as error:
+            return Delivered(in_comment=self.plan.in_comment, unchecked=error)
+        assert restored is not None
+        return self._keep(restored)
+
+    def _restore(self, lost: LostEdit) -> bool:
+        """Put a person's text back, with the tables below it; tell whether Jira took it."""
+        logger.info("a push overwrote an edit and restores it", ticket=self.ticket.key)
+        count("EditsRestored")
+        self.plan = replan(lost.text, self.sections, self.plan, limit=self.limit)
+        text = self.plan.description
+        assert text is not None
+        for comment in self.plan.comments:
+            self.ticket.comment(comment)
+        # No new mark: for whoever comes after a crash, the first write is the one to be recognised.
+        try:
+            self.ticket.write(text)
+        except JiraError as error:
+            # If it arrived all the same, the next look at the changelog shows it.
+            return error.outcome_unknown
+        return True
+
+    def _keep(self, lost: LostEdit) -> Delivered:
+        logger.warning("an edit could not be restored", ticket=self.ticket.key, buried=lost.buried)
+        count("EditsKeptInComments")
+        try:
+            since = clock.parse_iso(self.mark.began_at) if self.mark else None
+            texts = [
+                *packed([lost.text], self.limit, heading=OVERWRITTEN),
+                *packed([self.ticket.read_again().description or ""], self.limit, heading=OVERWRITING),
+            ]
+            for text in texts:
+                self.ticket.comment(text, unless_since=since)
+        except JiraError as error:
+            return Delivered(in_comment=self.plan.in_comment, unchecked=error)
+        return Delivered(in_comment=self.plan.in_comment, kept_in_comment=True)
 
     def _has_arrived(self, lost: JiraError, sent: str) -> bool:
         """Look for a write whose answer was lost, and learn what stands there if it is not to be found."""

@@ -20,16 +20,19 @@ from dataclasses import dataclass, replace
 from jobticket.push.limits import LIMIT, fits, packed
 
 __all__ = [
+    "Content",
     "OwnTable",
     "Plan",
     "append",
-    "edited",
+    "contents",
     "ends_with",
     "has_arrived",
     "own_tables",
     "plan",
     "replan",
+    "squeezed",
     "without",
+    "without_own_tables",
 ]
 
 #: Introduces tables that were moved into a comment.
@@ -172,34 +175,22 @@ def has_arrived(now: str | None, *, read: str | None, planned: str, sections: Se
     planned
         The description that was sent; it ends with the sections.
     """
-    found, before, expected = _contents(now), _contents(read), _contents(planned)
+    found, before, expected = contents(now), contents(read), contents(planned)
     if found in (before, expected):
         return found == expected
     # Somebody edited tables in between: the write is there if its own tables are.
-    ours = [content for section in sections for content in _contents(section)]
+    ours = [content for section in sections for content in contents(section)]
     return all(found.count(content) >= expected.count(content) for content in ours)
 
 
 def ends_with(description: str | None, sections: Sequence[str]) -> bool:
     """Tell whether the sections are the last tables that were pushed to the description."""
-    ours = [content for section in sections for content in _contents(section)]
-    return bool(ours) and _contents(description)[-len(ours) :] == ours
+    ours = [content for section in sections for content in contents(section)]
+    return bool(ours) and contents(description)[-len(ours) :] == ours
 
 
-def edited(read: str | None, replaced: str | None) -> bool:
-    """Tell whether somebody changed the description between a push's read and its write.
-
-    Parameters
-    ----------
-    read
-        The description that the push read.
-    replaced
-        The description that its write replaced, from the issue's changelog.
-    """
-    return _squeezed(read) != _squeezed(replaced)
-
-
-def _squeezed(text: str | None) -> str:
+def squeezed(text: str | None) -> str:
+    """Return a text without what Jira may write differently each time."""
     # The changelog is rendered apart from the description, perhaps with other spaces and escapes.
     return re.sub(r"[\s\\]+", "", text or "")
 
@@ -225,6 +216,12 @@ def without(description: str, tables: Iterable[OwnTable]) -> str:
     for table in sorted(tables, key=lambda table: table.start, reverse=True):
         description = _joined(description[: table.start], description[table.end :])
     return description
+
+
+def without_own_tables(description: str | None) -> str:
+    """Return what people wrote."""
+    text = description or ""
+    return without(text, own_tables(text))
 
 
 def _joined(before: str, after: str) -> str:
@@ -318,7 +315,8 @@ def _end_of_macros(description: str, start: int) -> int:
     return end
 
 
-def _contents(description: str | None) -> list[Content]:
+def contents(description: str | None) -> list[Content]:
+    """Return what the own tables of a description say, from the first to the last."""
     return [table.content for table in own_tables(description or "")]
 
 

@@ -14,8 +14,9 @@ from jobticket.dynamo import ConditionFailedError, Table, Update, Write
 from jobticket.errors import InvalidError
 from jobticket.jobs.bodies import NewJob
 from jobticket.jobs.jobs import create_job, get_job, job_not_found
-from jobticket.jobs.layout import JOB_SORT, is_id, job_pk
+from jobticket.jobs.layout import JOB_SORT, LINKED_ATTRIBUTES, is_id, job_pk, linked_attributes
 from jobticket.jobs.model import Job
+from jobticket.push.pushed import PUSHED_ATTRIBUTES
 from jobticket.push.tickets import JiraTicket
 
 __all__ = ["create_linked_job", "link_job", "require_unlinked", "unlink_job"]
@@ -87,7 +88,8 @@ def link_job(table: Table, job_id: str, ticket: JiraTicket, now: datetime, along
     changes = _job_fields(ticket) | {"updated_at": clock.iso_milliseconds(now)}
     job = get_job(table, job_id).model_copy(update=changes)
     unlinked = Attr("pk").exists() & Attr("jira_ticket_key").not_exists()
-    write = Update(job_pk(job_id), JOB_SORT, set={**changes, "linked_by": mark}, condition=unlinked)
+    linked = {**changes, **linked_attributes(job_id), "linked_by": mark}
+    write = Update(job_pk(job_id), JOB_SORT, set=linked, condition=unlinked)
     try:
         table.transact([write, *alongside(job)], token=mark)
     except ConditionFailedError as failed:
@@ -137,7 +139,7 @@ def unlink_job(table: Table, job_id: str, now: datetime) -> None:
     if not is_id("job", job_id):
         raise job_not_found(job_id)
     changes = {"updated_at": clock.iso_milliseconds(now)}
-    forget = (*TICKET_FIELDS, "linked_by")
+    forget = (*TICKET_FIELDS, *LINKED_ATTRIBUTES, *PUSHED_ATTRIBUTES, "linked_by")
     try:
         table.update(
             Update(job_pk(job_id), JOB_SORT, set=changes, remove=forget, condition=Attr("pk").exists())

@@ -18,17 +18,22 @@ from jobticket.jobs.jobs import load_job
 from jobticket.jobs.model import Job, JobSettings, Path
 from jobticket.observability import logger
 from jobticket.push.connection import FAILURES, explain, open_client
-from jobticket.push.delivery import UnsettledError, deliver
-from jobticket.push.description import Plan
+from jobticket.push.delivery import Delivered, UnsettledError, deliver
 from jobticket.push.lease import PATIENCE_SECONDS, TicketBusyError, Tickets
+from jobticket.push.pushed import remember_pushed
 from jobticket.push.table import PathStatus, sections, summary
 from jobticket.push.ticket import SETTLING_SECONDS, Snapshot, Ticket
 
-__all__ = ["PushResult", "Pusher"]
+__all__ = ["PushResult", "Pusher", "note_on", "statuses_of"]
 
 #: A request is the same again for so long (contract: jobs.md, Common, ``Idempotency-Key``).
 REPEATED_WITHIN = timedelta(hours=24)
 IN_COMMENT = "The description has no room left: the table was posted as a comment"
+KEPT_IN_COMMENT = (
+    "Somebody edited the description at the same moment, and the edit could not be put back: both texts were "
+    "posted as comments"
+)
+UNCHECKED = "Whether somebody edited the description at the same moment could not be found out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +100,46 @@ class Pusher:
             return PushResult("Job is not linked to a Jira ticket")
         if not paths:
             return PushResult("Job has no paths")
+        statuses = statuses_of(paths)
         try:
-            ticket = self._ticket(job.jira_ticket_key, settings, deadline)
-            push = partial(deliver, render=self._render(_statuses(paths)), repeated=repeated)
-            plan = self._alone(ticket, deadline.sooner(PATIENCE_SECONDS), push)
+            ticket = self.ticket(job.jira_ticket_key, settings, deadline)
+            delivered = self.deliver(ticket, statuses, deadline.sooner(PATIENCE_SECONDS), repeated=repeated)
         except TicketBusyError:
             return PushResult("Another push to this ticket is under way")
         except FAILURES as failure:
             return _failed(job, failure)
-        return PushResult(note=IN_COMMENT if plan.in_comment else None)
+        remember_pushed(self.table, job.id, job.jira_ticket_key, statuses, None)
+        return PushResult(note=note_on(delivered))
 
-    def _ticket(self, key: str, settings: JobSettings, deadline: Deadline) -> Ticket:
-        """Return a ticket to work on, with time kept back to settle what becomes of a write."""
+    def deliver(
+        self, ticket: Ticket, statuses: Sequence[PathStatus], patience: Deadline, **options: Any
+    ) -> Delivered:
+        """Append the tables to a ticket's description, while no other push touches it.
+
+        Parameters
+        ----------
+        patience
+            Until when to wait for an earlier push to the same ticket.
+        options
+            As ``jobticket.push.delivery.deliver`` takes them.
+
+        Raises
+        ------
+        TicketBusyError
+            If another push holds the ticket.
+        JiraError
+            If Jira refuses or cannot be reached.
+        """
+        return self._alone(ticket, patience, partial(deliver, render=self._render(statuses), **options))
+
+    def ticket(self, key: str, settings: JobSettings, deadline: Deadline) -> Ticket:
+        """Return a ticket to work on, with time kept back to settle what becomes of a write.
+
+        Raises
+        ------
+        NoConnectionError, RefusalError
+            As ``open_client``; Jira is not called.
+        """
         working = deadline.sooner(deadline.left() - SETTLING_SECONDS)
         return Ticket(
             key,
@@ -116,7 +149,9 @@ class Pusher:
             self.tickets.pace,
         )
 
-    def _alone(self, ticket: Ticket, patience: Deadline, push: Callable[[Ticket, Snapshot], Plan]) -> Plan:
+    def _alone(
+        self, ticket: Ticket, patience: Deadline, push: Callable[[Ticket, Snapshot], Delivered]
+    ) -> Delivered:
         """Push while no other push touches the ticket.
 
         A ticket that was moved is found by its former key, too; two jobs must not take it for two tickets.
@@ -156,8 +191,8 @@ class Pusher:
         if job.jira_ticket_key is None:
             return PushResult("Job is not linked to a Jira ticket")
         try:
-            ticket = self._ticket(job.jira_ticket_key, settings, deadline)
-            for text in summary(job.name, _statuses(paths)):
+            ticket = self.ticket(job.jira_ticket_key, settings, deadline)
+            for text in summary(job.name, statuses_of(paths)):
                 ticket.comment(text, unless_since=self.now() - REPEATED_WITHIN if repeated else None)
         except FAILURES as failure:
             return _failed(job, failure)
@@ -171,7 +206,17 @@ def _failed(job: Job, failure: BaseException) -> PushResult:
     return PushResult(error)
 
 
-def _statuses(paths: Sequence[tuple[Path, Counts]]) -> list[PathStatus]:
+def note_on(delivered: Delivered) -> str | None:
+    """Return what the caller should know of a push that succeeded."""
+    if delivered.in_comment:
+        return IN_COMMENT
+    if delivered.kept_in_comment:
+        return KEPT_IN_COMMENT
+    return UNCHECKED if delivered.unchecked else None
+
+
+def statuses_of(paths: Sequence[tuple[Path, Counts]]) -> list[PathStatus]:
+    """Return where a job's serial numbers stand, as its tables show it."""
     return [
         PathStatus(
             path.name,

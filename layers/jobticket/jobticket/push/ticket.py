@@ -1,7 +1,8 @@
-"""A ticket at Jira while a push works on it: its description and its comments."""
+"""A ticket at Jira while a push works on it: its description, its history and its comments."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any
 from jobticket import clock
 from jobticket.jira.client import JiraClient, Pace
 from jobticket.jira.errors import JiraError, JiraMalformedAnswerError, JiraStatusError
+from jobticket.push.edits import Change
 
 __all__ = ["SETTLING_SECONDS", "Snapshot", "Ticket"]
 
@@ -87,6 +89,17 @@ class Ticket:
                 return Snapshot(key, None)
         raise JiraMalformedAnswerError("Jira's answer is not a ticket")
 
+    def changes(self) -> list[Change]:
+        """Return the newest changes of the description, newest first; none where there is no changelog."""
+        params = {"fields": "description", "expand": "changelog"}
+        issue = self.client.get(ISSUE, issue=self.key, params=params)
+        match issue:
+            case {"changelog": {"histories": list(histories)}}:
+                # Cloud begins with the newest entry, Data Center with the oldest.
+                ordered = sorted(histories, key=_age, reverse=True)
+                return [change for history in ordered for change in _description_changes(history)]
+        raise JiraMalformedAnswerError("Jira's answer has no changelog")
+
     def wait(self, seconds: float) -> None:
         """Let Jira go on for a while."""
         if seconds > 0:
@@ -127,22 +140,40 @@ class Ticket:
         client.post(COMMENTS, issue=self.key, json={"body": text})
 
     def _has_comment(self, text: str, *, since: datetime) -> bool:
+        return any(_letters(body) == _letters(text) for body in self.comments_since(since))
+
+    def comments_since(self, since: datetime) -> list[str]:
+        """Return the newest comments, as far as they were written at this time or later."""
         newest = {"orderBy": "-created", "maxResults": NEWEST_COMMENTS}
         answer = self._settling.get(COMMENTS, issue=self.key, params=newest)
         comments = answer.get("comments") if isinstance(answer, Mapping) else None
         if not isinstance(comments, list):
             raise JiraMalformedAnswerError("Jira's answer has no comments")
-        return any(_says(comment, text, since - CLOCK_SKEW) for comment in comments)
+        return [body for comment in comments for body in _written_since(comment, since - CLOCK_SKEW)]
 
 
-def _says(comment: Any, text: str, since: datetime) -> bool:
+def _written_since(comment: Any, since: datetime) -> list[str]:
     match comment:
         case {"body": str(body), "created": str(created)}:
-            try:
-                return _letters(body) == _letters(text) and clock.parse_iso(created) >= since
-            except ValueError:
-                return False
-    return False
+            with contextlib.suppress(ValueError):
+                return [body] if clock.parse_iso(created) >= since else []
+    return []
+
+
+def _age(history: Any) -> tuple[datetime, int]:
+    try:
+        return clock.parse_iso(history["created"]), int(history["id"])
+    except (KeyError, TypeError, ValueError):
+        raise JiraMalformedAnswerError("Jira's changelog cannot be read") from None
+
+
+def _description_changes(history: Mapping[str, Any]) -> list[Change]:
+    items = history.get("items")
+    return [
+        Change(item.get("fromString"), item.get("toString"))
+        for item in (items if isinstance(items, list) else [])
+        if isinstance(item, Mapping) and item.get("field") == "description"
+    ]
 
 
 def _letters(text: str) -> str:

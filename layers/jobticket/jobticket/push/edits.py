@@ -1,0 +1,127 @@
+"""People's edits that a push has overwritten: found in the issue's changelog after the write.
+
+Jira has no conditional write. Between a push's read and its write somebody can edit the description, and the
+write replaces what they wrote. Jira keeps it: each entry of the changelog holds the text before and after a
+change. A push never changes what people wrote, so a write of a push that did has overwritten somebody.
+Nothing here reads or writes anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from jobticket.push.description import Content, Plan, contents, squeezed, without_own_tables
+
+__all__ = ["Change", "LostEdit", "Mark", "lost_edit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a description, from the changelog."""
+
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a push is about to write, so that whoever comes after a crash recognises it.
+
+    Attributes
+    ----------
+    digest
+        Of what the new tables say.
+    tables
+        How many there are.
+    before
+        How often they stood in the description already.
+    began_at
+        When the push began to write, as ISO 8601.
+    rest
+        Of what the older tables say that stay in the description, if the new ones are to be in a comment.
+    """
+
+    digest: str
+    tables: int
+    before: int
+    began_at: str
+    rest: str | None = None
+
+    @classmethod
+    def of(cls, read: str | None, sections: Sequence[str], planned: Plan, began_at: str) -> Mark:
+        """Make the mark of sections that a plan appends to a description."""
+        ours = [content for section in sections for content in contents(section)]
+        mark = cls(_digest(ours), len(ours), 0, began_at)
+        rest = _digest(contents(planned.description)) if planned.in_comment else None
+        return replace(mark, before=mark.times_in(read), rest=rest)
+
+    def times_in(self, text: str | None) -> int:
+        """Return how often the tables stand in a text, one below the other."""
+        found = contents(text)
+        starts = range(len(found) - self.tables + 1) if self.tables else ()
+        return sum(_digest(found[start : start + self.tables]) == self.digest for start in starts)
+
+    def made(self, change: Change) -> bool:
+        """Tell whether a change is the write that was marked."""
+        if self.rest is None:
+            return self.times_in(change.after) > self.times_in(change.before)
+        return _digest(contents(change.after)) == self.rest != _digest(contents(change.before))
+
+    def has_arrived(self, now: str | None) -> bool:
+        """Tell whether the write has arrived in a description."""
+        return self.times_in(now) > self.before
+
+
+def _digest(found: Sequence[Content]) -> str:
+    return hashlib.sha256(repr(list(found)).encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class LostEdit:
+    """A person's text that a push has overwritten.
+
+    Attributes
+    ----------
+    text
+        The description as the person left it.
+    buried
+        Whether the description was changed again since, so that restoring this text would overwrite another.
+    """
+
+    text: str
+    buried: bool
+
+
+def lost_edit(changes: Sequence[Change], mark: Mark) -> LostEdit | None:
+    """Find what the push that made the mark has overwritten and not restored.
+
+    Parameters
+    ----------
+    changes
+        The description's changes, newest first.
+
+    Raises
+    ------
+    LookupError
+        If the push's write is not among them.
+    """
+    position = next((n for n, change in enumerate(changes) if mark.made(change)), None)
+    if position is None:
+        raise LookupError("the changelog does not show the write")
+    write, later = changes[position], changes[:position]
+    if _same_text(write.before, write.after):
+        return None
+    restored = [change for change in later if _same_text(change.after, write.before)]
+    if not restored:
+        return LostEdit(write.before or "", buried=bool(later))
+    # The restoring write may itself have overwritten somebody.
+    if _same_text(restored[-1].before, write.after) or _same_text(restored[-1].before, write.before):
+        return None
+    return LostEdit(restored[-1].before or "", buried=True)
+
+
+def _same_text(one: str | None, other: str | None) -> bool:
+    """Tell whether two descriptions hold the same of what people wrote."""
+    return squeezed(without_own_tables(one)) == squeezed(without_own_tables(other))

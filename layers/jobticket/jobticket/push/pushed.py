@@ -1,0 +1,70 @@
+"""What a job remembers of its last pushed table, so that one that says the same is not pushed again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from boto3.dynamodb.conditions import Attr
+
+from jobticket.dynamo import ConditionFailedError, Table, Update
+from jobticket.jobs.layout import JOB_SORT, job_pk
+from jobticket.push.table import PathStatus
+
+__all__ = ["PUSHED_ATTRIBUTES", "Pushed", "fingerprint", "read_pushed", "remember_pushed"]
+
+#: Attributes of the job's own item: they go with it, and with its ticket.
+PUSHED_ATTRIBUTES = ("pushed_fingerprint", "pushed_run")
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """The last table of a job.
+
+    Attributes
+    ----------
+    fingerprint
+        What it said, and to which ticket; None if there is none.
+    run
+        The run that pushed it; None if a person did.
+    """
+
+    fingerprint: str | None = None
+    run: str | None = None
+
+
+def fingerprint(ticket_key: str, statuses: Sequence[PathStatus]) -> str:
+    """Return a short text that is the same for the same names and counts on the same ticket.
+
+    The date plays no part: yesterday's table still says where everything stands.
+    """
+    content = [ticket_key, [[status.name, status.steps, status.completed] for status in statuses]]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
+
+
+def read_pushed(table: Table, job_id: str) -> Pushed:
+    """Return what a job remembers."""
+    item = table.get(job_pk(job_id), JOB_SORT, attributes=PUSHED_ATTRIBUTES) or {}
+    return Pushed(item.get("pushed_fingerprint"), item.get("pushed_run"))
+
+
+def remember_pushed(
+    table: Table, job_id: str, ticket_key: str, statuses: Sequence[PathStatus], run: str | None
+) -> None:
+    """Remember a table, unless the job was deleted or has another ticket by now."""
+    values = {"pushed_fingerprint": fingerprint(ticket_key, statuses)}
+    write = Update(
+        job_pk(job_id),
+        JOB_SORT,
+        set=values if run is None else {**values, "pushed_run": run},
+        remove=["pushed_run"] if run is None else [],
+        condition=Attr("jira_ticket_key").eq(ticket_key),
+    )
+    try:
+        # As a transaction, because that is tried again when parts are being moved at the same moment.
+        table.transact([write], token=secrets.token_urlsafe(24))
+    except ConditionFailedError:
+        return
