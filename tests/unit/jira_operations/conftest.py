@@ -138,9 +138,10 @@ class Time:
         self.passed += seconds
 
 
-@pytest.fixture(scope="package")
+# Not for the whole folder: its end would come after that of later folders' beginnings, and their tables would meet.
+@pytest.fixture(scope="module")
 def account() -> Iterator[None]:
-    """An account for all tests of this folder: they are many, and need little of it."""
+    """An account for all tests of a module: they are many, and need little of it."""
     with mock_aws():
         create_table(client("dynamodb"), "ConnectionsTable", "connections")
         app = {"client_id": "local-client-id", "client_secret": "local-client-secret"}
