@@ -208,13 +208,12 @@ class TestTroubleshooting:
     @pytest.fixture
     def texts(self, api: Gateway, atlassian: Atlassian) -> dict[str, str]:
         """What each row's problem is answered with at set-up."""
-        with_fault = lambda **fault: atlassian.fault({"path": "/myself", "times": None} | fault)  # noqa: E731
         answers = {}
         answers["connection failed"] = api.post(
             INTEGRATION, setup_body(atlassian, api_url="http://127.0.0.1:9")
         )
         answers["401"] = api.post(INTEGRATION, setup_body(atlassian, api_access_token="demo@example.com:no"))
-        with_fault(status=403)
+        atlassian.fault({"path": "/myself", "status": 403, "times": None})
         answers["403"] = api.post(INTEGRATION, setup_body(atlassian))
         atlassian.control(faults=[])
         answers["project"] = api.post(INTEGRATION, setup_body(atlassian, project_key="NOPE"))

@@ -255,7 +255,7 @@ class TestLinks:
                 {"detail": f"Ticket PI-42 is already linked to anomaly {anomaly}"},
             )
         other = shop.anomaly()["id"]
-        assert shop.link(other, "PI-42")["id"] == 2
+        assert shop.link(other, "PI-42")["anomaly_id"] == other
 
     @pytest.mark.parametrize(
         ("body", "status", "text"),
