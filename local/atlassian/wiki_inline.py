@@ -10,7 +10,7 @@ _MARKS = {"*": "strong", "_": "em", "+": "underline", "-": "strike", "^": "sup",
 _TOKEN = re.compile(
     r"""
       (?P<break>\\\\(?=\s|$)|\n)
-    | \\(?P<escaped>[\\*_+\-^~{}\[\]|!\#?])
+    | \\(?P<escaped>[\\*_+\-^~{}\[\]()|!\#?%@])
     | &\#(?P<entity>\d{1,6});
     | \{\{(?P<code>[^{}\n]+)\}\}
     | \{color(?::[^}\n]*)?\}
