@@ -1,4 +1,4 @@
-"""The demonstration: a job from its creation to the table in its Jira ticket, step by step.
+"""The demonstration: a job up to the table in its Jira ticket, and an anomaly with a ticket of its own.
 
 Each step comes with the line that does it, which a shell takes as long as the stack runs.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 import textwrap
+import time
 from typing import Any
 
 import requests
@@ -20,6 +21,12 @@ TICKET = "PI-42"
 PROJECT = "PI"
 CONNECTION = "plant-north"
 JIRA_CREDENTIALS = "demo@example.com:local-api-token"
+ANOMALY_PROJECT = "MISC"
+ANOMALY = {
+    "type": "record",
+    "datastore": {"id": 1, "name": "CRM"},
+    "failed_checks": [{"field": "CUSTOMER_NAME", "message": "3 values are empty"}],
+}
 SECONDS = 60
 WIDTH = 100
 
@@ -55,6 +62,7 @@ class Demonstration:
         self._show_job(job)
         self._push(job)
         self._show_ticket()
+        self._report_anomaly()
 
     def _connect_site(self) -> None:
         self._say(
@@ -144,6 +152,30 @@ class Demonstration:
         ]
         print(textwrap.indent(description, "   | "), flush=True)
 
+    def _report_anomaly(self) -> None:
+        self._say("The data team's anomalies get their tickets at the same site.")
+        integration = "/api/integrations/ticketing"
+        body = {"type": "jira", "external_id": CONNECTION, "project_key": ANOMALY_PROJECT}
+        self._send("POST", integration, body)
+        self._say("A check has found something: report it, and create a ticket for it.")
+        anomaly = self._send("POST", "/api/anomalies", ANOMALY)["id"]
+        ticket = {"title": "Customers without a name", "description": "Found by the nightly scan."}
+        made = self._send("POST", f"{integration}/anomalies/{anomaly}/tickets", ticket)["ticket"]
+        self._say(
+            "Acknowledge it, comment on it, resolve it. Nobody waits for Jira: a queue tells the ticket."
+        )
+        self._send("PUT", f"/api/anomalies/{anomaly}", {"status": "Acknowledged"})
+        self._send("POST", f"/api/anomalies/{anomaly}/comments", {"message": "The import dropped a column."})
+        self._send("DELETE", f"/api/anomalies/{anomaly}?archive=true&status=Resolved")
+        self._show_comments(made["ticket_number"])
+
+    def _show_comments(self, key: str) -> None:
+        url = f"{self._settings.atlassian_url}/rest/api/2/issue/{key}/comment"
+        self._say(f"What the ticket was told ({self._settings.atlassian_url}/browse/{key}):")
+        print(f"   curl -u {JIRA_CREDENTIALS} {shlex.quote(url)}\n", flush=True)
+        for comment in _comments(url, expected=3):
+            print(textwrap.indent(comment, "   | "), flush=True)
+
     def _say(self, text: str) -> None:
         self._step += 1
         print(f"\n{self._step}. {text}", flush=True)
@@ -153,6 +185,19 @@ class Demonstration:
         answer = _send(self._settings, method, path, body)
         print(f"   → {_shortened(answer)}", flush=True)
         return answer
+
+
+def _comments(url: str, *, expected: int) -> list[str]:
+    """Read a ticket's comments once there are as many as expected."""
+    user, _, token = JIRA_CREDENTIALS.partition(":")
+    end = time.monotonic() + SECONDS
+    while True:
+        found = _answer_of(_session().get(url, auth=(user, token), timeout=SECONDS))["comments"]
+        if len(found) >= expected:
+            return [comment["body"] for comment in found]
+        if time.monotonic() > end:
+            raise DemonstrationError(f"only {len(found)} of {expected} comments have arrived")
+        time.sleep(0.1)
 
 
 def _curl(settings: Settings, method: str, path: str, body: Json) -> str:
