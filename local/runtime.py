@@ -25,7 +25,7 @@ from local.errors import LocalStackError
 __all__ = ["Container", "FunctionFaultError", "running_container"]
 
 SECONDS_TO_START = 30.0
-SECONDS_FOR_A_CALL = 60.0
+SECONDS_FOR_A_CALL = 35.0
 REQUEST_ID = "00000000-0000-4000-8000-{:012d}"
 
 
@@ -71,13 +71,19 @@ class Container:
             If it raises, or ends, or does not answer in time.
         """
         self._calls.events.put(dict(event))
-        try:
-            kind, answer = self._calls.answers.get(timeout=SECONDS_FOR_A_CALL)
-        except queue.Empty:
-            raise FunctionFaultError("The function does not answer") from None
+        kind, answer = self._next_answer()
         if kind != "response":
             raise FunctionFaultError(f"The function failed: {json.dumps(answer)}")
         return answer
+
+    def _next_answer(self) -> tuple[str, Any]:
+        end = time.monotonic() + SECONDS_FOR_A_CALL
+        while self._process.poll() is None and time.monotonic() < end:
+            try:
+                return self._calls.answers.get(timeout=0.2)
+            except queue.Empty:
+                continue
+        raise FunctionFaultError("The function has ended, or does not answer")
 
     def _wait_for_start(self) -> None:
         end = time.monotonic() + SECONDS_TO_START
@@ -194,7 +200,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(
             200,
             json.dumps(event).encode(),
-            {
+            {  # the client dies of a segmentation fault where one of these is missing
+                "Content-Type": "application/json",
+                "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000;Sampled=0",
                 "Lambda-Runtime-Aws-Request-Id": REQUEST_ID.format(self.server.number),
                 "Lambda-Runtime-Deadline-Ms": str(deadline),
                 "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-west-1:000000000000:function:it",
@@ -202,12 +210,22 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"null")
+        body = json.loads(self._body() or b"null")
         calls = self.server.calls
+        self._send(202, b"", {})  # first: with the answer known, the process may be ended
         calls.answers.put(("response" if self.path.endswith("/response") else "error", body))
         if self.path.endswith("/init/error"):
             calls.started.set()
-        self._send(202, b"", {})
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        body = b""
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
 
     def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)

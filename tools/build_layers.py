@@ -49,6 +49,15 @@ CACHES = ("__pycache__", ".mypy_cache", ".ruff_cache")
 WITH_AWS_DATA = "dependencies"
 AWS_SERVICES = ("dynamodb", "kms", "secretsmanager", "sqs")
 NEVER_IMPORTED = ("tests", "test", "__pycache__")
+#: Parts of packages that no function uses. One that starts to fails in the tests with the built layers.
+UNUSED = (
+    "aws_lambda_powertools/event_handler",
+    "aws_lambda_powertools/utilities/feature_flags",
+    "aws_lambda_powertools/utilities/idempotency",
+    "aws_lambda_powertools/utilities/kafka",
+    "aws_lambda_powertools/utilities/parser",
+    "pydantic/v1",
+)
 
 
 class LayerBuildError(Exception):
@@ -178,6 +187,8 @@ def _thin_out(python: Path) -> None:
     for name in BROUGHT_BY_RUNTIME:
         for path in python.glob(f"{name}*"):
             shutil.rmtree(path, ignore_errors=True)
+    for name in UNUSED:
+        shutil.rmtree(python / name, ignore_errors=True)
     for path in sorted(python.rglob("*"), reverse=True):
         if path.is_dir() and path.name in NEVER_IMPORTED:
             shutil.rmtree(path)
