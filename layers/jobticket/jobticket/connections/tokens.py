@@ -42,10 +42,10 @@ REFRESH_FIELD = "refresh_token"
 
 #: A call to the token endpoint ends well before its lease does, and a lease long before the ten minutes in
 #: which a spent refresh token can be used again.
-TOKEN_CALL_SECONDS = 10.0
-LEASE = timedelta(seconds=15)
+TOKEN_CALL_SECONDS = 12.0
+LEASE = timedelta(seconds=16)
 #: Long enough to see a dead holder's lease run out.
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 21.0
 #: A call with less time than this would be cut off half-way.
 LEAST_CALL_SECONDS = 2.0
 #: What callers are told to wait where Atlassian says nothing.

@@ -1,0 +1,121 @@
+"""Callers of get-access-token in processes of their own, as Lambda's workers are."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any
+
+__all__ = ["PROCESSES", "THREADS", "Callers", "running"]
+
+PROCESSES = 8
+THREADS = 25
+SECONDS = 27.0
+DIES_BEFORE_WRITING = 86
+
+
+def _environment(settings: Mapping[str, str]) -> None:
+    os.environ.update(settings)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        os.environ.pop(name, None)
+
+
+def _serve(pipe: Connection, settings: Mapping[str, str]) -> None:
+    """Ask for tokens as often as told to, with all threads at once."""
+    _environment(settings)
+    from jobticket.clock import Deadline
+    from jobticket.connections.access import AccessSettings, JiraAccess
+    from jobticket.connections.model import ConnectionId
+    from jobticket.errors import RefusalError
+
+    access = JiraAccess.open(AccessSettings.from_environment())
+
+    def ask(external_id: str) -> str:
+        try:
+            issued = access.tokens.access_token(ConnectionId("jira", external_id), Deadline.after(SECONDS))
+        except RefusalError as refusal:
+            return f"{refusal.status} {refusal.message}"
+        return issued.text
+
+    # The first use of a client costs most of a second: not the race's business.
+    ask("nobody")
+    pipe.send("ready")
+    with ThreadPoolExecutor(THREADS) as threads:
+        while (external_id := pipe.recv()) is not None:
+            pipe.send(list(threads.map(ask, [external_id] * THREADS)))
+
+
+def _die(external_id: str, settings: Mapping[str, str]) -> None:
+    """Refresh, and end between Atlassian's answer and the write of it."""
+    _environment(settings)
+    from jobticket.clock import Deadline
+    from jobticket.connections.access import AccessSettings, JiraAccess
+    from jobticket.connections.model import ConnectionId
+    from jobticket.connections.refreshes import RefreshStore
+
+    def die(*_: Any) -> bool:
+        os._exit(DIES_BEFORE_WRITING)
+
+    RefreshStore.finish = die  # type: ignore[method-assign,assignment]
+    access = JiraAccess.open(AccessSettings.from_environment())
+    access.tokens.access_token(ConnectionId("jira", external_id), Deadline.after(SECONDS))
+
+
+class Callers:
+    """So many processes with so many threads."""
+
+    def __init__(self, pipes: list[Any], settings: Mapping[str, str]) -> None:
+        self._pipes = pipes
+        self._settings = settings
+
+    def start(self, external_id: str) -> None:
+        """Let all of them ask for this connection's token."""
+        for pipe in self._pipes:
+            pipe.send(external_id)
+
+    def results(self) -> Counter[str]:
+        """Return what each of them got: a token, or a refusal's status and text."""
+        return Counter(answer for pipe in self._pipes for answer in pipe.recv())
+
+    def ask(self, external_id: str) -> Counter[str]:
+        self.start(external_id)
+        return self.results()
+
+    def one_that_dies(self, external_id: str) -> None:
+        """Let one more begin to refresh, and die before it writes anything down."""
+        context = multiprocessing.get_context("spawn")
+        process = context.Process(target=_die, args=(external_id, self._settings))
+        process.start()
+        process.join(60)
+        assert process.exitcode == DIES_BEFORE_WRITING
+
+
+@contextmanager
+def running(settings: Mapping[str, str]) -> Iterator[Callers]:
+    context = multiprocessing.get_context("spawn")
+    pipes, processes = [], []
+    for _ in range(PROCESSES):
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, settings), daemon=True)
+        process.start()
+        theirs.close()
+        pipes.append(ours)
+        processes.append(process)
+    try:
+        for pipe in pipes:
+            assert pipe.recv() == "ready"
+        yield Callers(pipes, settings)
+        for pipe in pipes:
+            pipe.send(None)
+    finally:
+        for process in processes:
+            process.join(10)
+            process.kill()
+            process.join()
+        for pipe in pipes:
+            pipe.close()

@@ -1,0 +1,221 @@
+"""200 callers at once on a token that has expired, in 8 processes, against the deployed stack's tables."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+
+from jobticket.connections.model import ConnectionId
+from jobticket.connections.store import partition
+from local.emulator import ACCOUNT_KEY, REGION
+from tests.consent_flow import Atlassian, Browser, Walk
+from tests.deployed import Stack
+from tests.gateway import HttpAnswer
+from tests.stack.callers import PROCESSES, THREADS, Callers, running
+
+ALL = PROCESSES * THREADS
+BUSY = "503 Failed to refresh access token"
+DEAD = "403 Connection is invalid or expired. Please reauthorize the connection."
+_numbers = itertools.count(1)
+
+
+class Scene:
+    """One connection on the stack, and everybody who wants its token."""
+
+    def __init__(self, stack: Stack, callers: Callers, atlassian: Atlassian) -> None:
+        self.stack = stack
+        self.callers = callers
+        self.atlassian = atlassian
+        self.external_id = f"race-{next(_numbers)}"
+        self._table = stack.outputs["ConnectionsTableName"]
+        self._dynamodb = stack.client("dynamodb")
+        self._key = {"pk": {"S": partition(ConnectionId("jira", self.external_id))}}
+        self.authorize()
+        self._asked_before = 0
+
+    def authorize(self) -> None:
+        """Walk through a consent for this connection, in place of any earlier one."""
+        minted = self.stack.request(
+            "POST",
+            "/api/backend/connect-sessions",
+            json={"provider": "jira", "external_id": self.external_id},
+        ).json()
+        walk = Walk(Browser(self._send), self.atlassian)
+        walk.to_connection(self.external_id, headers={"x_connect_token": minted["connect_token"]})
+
+    def _send(self, method: str, url: str, body: Any, headers: Any) -> HttpAnswer:
+        answer = self.stack.request(
+            method, url, scope=None, json=body, headers=headers, allow_redirects=False
+        )
+        cookies = [answer.headers["Set-Cookie"]] if "Set-Cookie" in answer.headers else []
+        plain = {name.lower(): value for name, value in answer.headers.items()}
+        return HttpAnswer(answer.status_code, plain, answer.content, cookies)
+
+    def expire(self) -> None:
+        """Let the cached token have expired, without its row having been deleted."""
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key=self._key | {"sk": {"S": "ACCESS"}},
+            UpdateExpression="SET usable_until = :past",
+            ExpressionAttributeValues={":past": {"S": "2020-01-01T00:00:00.000Z"}},
+        )
+        self._asked_before = self.atlassian.token_calls()
+
+    def row(self) -> dict[str, Any]:
+        key = self._key | {"sk": {"S": "CONNECTION"}}
+        row: dict[str, Any] = self._dynamodb.get_item(TableName=self._table, Key=key)["Item"]
+        return row
+
+    @property
+    def token_calls(self) -> int:
+        """How often the token endpoint was asked to refresh since the token expired."""
+        return self.atlassian.token_calls() - self._asked_before
+
+    def disturb(self, **fault: Any) -> None:
+        self.atlassian.control(faults=[{"method": "POST", "path": "/oauth/token", **fault}])
+
+    def token(self) -> requests.Response:
+        return self.stack.request(
+            "GET",
+            "/api/backend/connection-info/get-access-token",
+            params={"provider": "jira", "external_id": self.external_id},
+        )
+
+
+@pytest.fixture(scope="module")
+def callers(stack: Stack) -> Iterator[Callers]:
+    outputs = stack.outputs
+    settings = {
+        "AWS_ENDPOINT_URL": stack.description()["aws_endpoint_url"],
+        "AWS_ACCESS_KEY_ID": ACCOUNT_KEY,
+        "AWS_SECRET_ACCESS_KEY": ACCOUNT_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "ENVIRONMENT": "local",
+        "CONNECTIONS_TABLE": outputs["ConnectionsTableName"],
+        "ENCRYPTION_KEY": outputs["EncryptionKeyArn"],
+        "ATLASSIAN_APP_SECRET": outputs["AtlassianAppSecretArn"],
+        "ATLASSIAN_AUTH_URL": stack.atlassian_url,
+        "ATLASSIAN_API_URL": stack.atlassian_url,
+        "POWERTOOLS_LOG_LEVEL": "ERROR",
+        "POWERTOOLS_METRICS_NAMESPACE": "Jobticket",
+        "POWERTOOLS_METRICS_DISABLED": "true",
+    }
+    with running(settings) as started:
+        yield started
+
+
+@pytest.fixture
+def scene(stack: Stack, callers: Callers) -> Iterator[Scene]:
+    atlassian = Atlassian(stack.atlassian_url)
+    atlassian.reset()
+    yield Scene(stack, callers, atlassian)
+    atlassian.reset()
+    atlassian.close()
+
+
+def only(results: Counter[str]) -> str:
+    """Return the one answer that all callers got."""
+    assert results.total() == ALL
+    assert len(results) == 1, results
+    return next(iter(results))
+
+
+def test_one_call_serves_all(scene: Scene) -> None:
+    scene.expire()
+    token = only(scene.callers.ask(scene.external_id))
+    assert scene.token_calls == 1
+    assert scene.token().json()["access_token"] == token
+
+
+def test_one_call_serves_all_over_http(scene: Scene) -> None:
+    scene.expire()
+    with ThreadPoolExecutor(ALL) as threads:
+        answers = list(threads.map(lambda _: scene.token(), range(ALL)))
+    assert Counter(answer.status_code for answer in answers) == {200: ALL}
+    assert len({answer.text for answer in answers}) == 1
+    assert scene.token_calls == 1
+
+
+def test_one_slow_call_serves_all(scene: Scene) -> None:
+    scene.expire()
+    scene.disturb(delay_ms=8000)
+    assert not only(scene.callers.ask(scene.external_id)).startswith(("4", "5"))
+    assert scene.token_calls == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 500, "delay_ms": 1500},
+        {"status": 429, "delay_ms": 1500, "headers": {"Retry-After": "5"}},
+        {"drop": "after", "delay_ms": 1500},
+    ],
+    ids=["500", "429", "answer lost"],
+)
+def test_trouble_is_found_out_once_and_forgotten(scene: Scene, fault: dict[str, Any]) -> None:
+    scene.expire()
+    scene.disturb(**fault)
+    assert only(scene.callers.ask(scene.external_id)) == BUSY
+    assert scene.token_calls == 1
+    assert scene.row()["status"]["S"] == "valid"
+    _forget_what_atlassian_wants(scene)
+    assert scene.token().status_code == 200
+    assert "unfinished_since" not in scene.row()
+
+
+def _forget_what_atlassian_wants(scene: Scene) -> None:
+    """Let the time have passed that a 429 asked for."""
+    scene._dynamodb.update_item(
+        TableName=scene._table,
+        Key=scene._key | {"sk": {"S": "CONNECTION"}},
+        UpdateExpression="REMOVE retry_at",
+    )
+
+
+def test_a_dead_grant_is_found_out_once_and_told_to_all(scene: Scene) -> None:
+    scene.expire()
+    scene.atlassian.revoke()
+    assert only(scene.callers.ask(scene.external_id)) == DEAD
+    assert scene.token_calls == 1
+    assert scene.row()["status"]["S"] == "invalid"
+    assert only(scene.callers.ask(scene.external_id)) == DEAD
+    assert scene.token_calls == 1
+
+
+def test_a_winner_that_dies_before_it_writes_costs_one_call_more(scene: Scene) -> None:
+    scene.expire()
+    scene.callers.one_that_dies(scene.external_id)
+    assert scene.token_calls == 1
+    token = only(scene.callers.ask(scene.external_id))
+    assert not token.startswith(("4", "5"))
+    assert scene.token_calls == 2
+    row = scene.row()
+    assert row["status"]["S"] == "valid"
+    assert not {"lease_owner", "unfinished_since"} & set(row)
+    assert scene.token().json()["access_token"] == token
+
+
+def test_an_authorization_that_lands_meanwhile_counts(scene: Scene) -> None:
+    scene.expire()
+    scene.disturb(delay_ms=4000)
+    scene.callers.start(scene.external_id)
+    _until(lambda: "lease_owner" in scene.row())
+    scene.authorize()
+    renewed = scene.row()["authorization"]["S"]
+    token = only(scene.callers.results())
+    assert scene.token().json()["access_token"] == token
+    row = scene.row()
+    assert (row["authorization"]["S"], row["version"]["N"], row["status"]["S"]) == (renewed, "1", "valid")
+
+
+def _until(condition: Any) -> None:
+    tick = threading.Event()
+    while not condition():
+        tick.wait(0.02)
