@@ -6,12 +6,17 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import unescape
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
-__all__ = ["Atlassian", "Browser", "HttpReply", "Walk"]
+from tests.gateway import HttpAnswer
+
+if TYPE_CHECKING:
+    from tests.deployed import Stack
+
+__all__ = ["Atlassian", "Browser", "Walk", "over_http"]
 
 CALLBACK = "/api/frontend/oauth/authorization-callback/jira"
 SITES = "/api/frontend/finalize-connection/jira/fetch-available-sites"
@@ -23,20 +28,20 @@ PLANT_SOUTH = "11111111-2222-4333-8444-555555550002"
 DATA_TEAM = "11111111-2222-4333-8444-555555550003"
 
 
-class HttpReply(Protocol):
-    """What a walk needs to know of an answer."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def text(self) -> str: ...
-    def json(self) -> Any: ...
-
-
 #: Sends a request to the product: method, URL, body, headers.
-Send = Callable[[str, str, Any, Mapping[str, str]], Any]
+Send = Callable[[str, str, Any, Mapping[str, str]], HttpAnswer]
+
+
+def over_http(stack: Stack) -> Send:
+    """Return the way to a deployed stack, without any key."""
+
+    def send(method: str, url: str, body: Any, headers: Mapping[str, str]) -> HttpAnswer:
+        answer = stack.request(method, url, scope=None, json=body, headers=headers, allow_redirects=False)
+        cookies = [answer.headers["Set-Cookie"]] if "Set-Cookie" in answer.headers else []
+        plain = {name.lower(): value for name, value in answer.headers.items()}
+        return HttpAnswer(answer.status_code, plain, answer.content, cookies)
+
+    return send
 
 
 class Atlassian:
@@ -92,7 +97,7 @@ class Browser:
     send: Send
     cookies: dict[str, str] = field(default_factory=dict)
 
-    def call(self, method: str, url: str, body: Any = None, **headers: str) -> Any:
+    def call(self, method: str, url: str, body: Any = None, **headers: str) -> HttpAnswer:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())

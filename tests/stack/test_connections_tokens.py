@@ -15,9 +15,8 @@ import requests
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.store import partition
 from local.emulator import ACCOUNT_KEY, REGION
-from tests.consent_flow import Atlassian, Browser, Walk
+from tests.consent_flow import Atlassian, Browser, Walk, over_http
 from tests.deployed import Stack
-from tests.gateway import HttpAnswer
 from tests.stack.callers import PROCESSES, THREADS, Callers, running
 
 ALL = PROCESSES * THREADS
@@ -47,16 +46,8 @@ class Scene:
             "/api/backend/connect-sessions",
             json={"provider": "jira", "external_id": self.external_id},
         ).json()
-        walk = Walk(Browser(self._send), self.atlassian)
+        walk = Walk(Browser(over_http(self.stack)), self.atlassian)
         walk.to_connection(self.external_id, headers={"x_connect_token": minted["connect_token"]})
-
-    def _send(self, method: str, url: str, body: Any, headers: Any) -> HttpAnswer:
-        answer = self.stack.request(
-            method, url, scope=None, json=body, headers=headers, allow_redirects=False
-        )
-        cookies = [answer.headers["Set-Cookie"]] if "Set-Cookie" in answer.headers else []
-        plain = {name.lower(): value for name, value in answer.headers.items()}
-        return HttpAnswer(answer.status_code, plain, answer.content, cookies)
 
     def expire(self) -> None:
         """Let the cached token have expired, without its row having been deleted."""
