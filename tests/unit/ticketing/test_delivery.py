@@ -536,3 +536,24 @@ def test_more_than_the_time_allows_is_left_for_the_next_turn(
     monkeypatch.setattr(shop.worker.module, "RESERVED_SECONDS", 6.0)
     assert not shop.worker.wake(ticket, 2)
     assert statuses(shop, "MISC-1") == ["Acknowledged"]
+
+
+def test_text_of_any_kind_and_length_arrives_as_text(shop: Shop) -> None:
+    hostile = "*bold* {code} [x|http://evil.example] <b>&amp;</b> project = X \x00 " * 1600
+    assert len(hostile) > 100_000
+    hostile = hostile[:99_000]
+    anomaly = shop.anomaly(failed_checks=[{"message": hostile, "field": "|| a"}], description=hostile)["id"]
+    ticket = shop.ticket(anomaly, title=hostile, description=hostile)
+    shop.link(anomaly, "PI-42")
+    shop.comment(anomaly, hostile)
+    assert shop.worker.run() == []
+    fields = shop.atlassian.issue(ticket["ticket_number"])["fields"]
+    assert len(fields["summary"]) <= 255
+    assert fields["summary"].endswith("…")
+    told = [fields["description"], *shop.atlassian.comments("PI-42"), *shop.atlassian.comments("MISC-1")]
+    assert len(told) == 4
+    for text in told:
+        assert 30_000 < len(text) <= 33_000  # what is read back has blank lines of Jira's making
+        assert "cut here: Jira holds 32,767 characters" in text
+        assert "\\*bold\\* \\{code\\}" in text
+        assert "\x00" not in text

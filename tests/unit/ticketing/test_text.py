@@ -164,6 +164,11 @@ def test_what_leads_back_is_never_cut() -> None:
     described = WORDING.description("y" * 100_000, anomaly(long), AT)
     assert described.endswith(url)
     assert text.length(described) <= LONGEST_TEXT
+    assert described.count("cut here") == 2  # of both, about half is kept
+    assert described.count("x") > LONGEST_TEXT // 3 < described.count("y")
+    short = WORDING.description("short", anomaly(long), AT)
+    assert short.startswith("short\n\n----\n")
+    assert text.length(short) > LONGEST_TEXT - 10
 
 
 def test_a_text_that_just_fits_is_not_cut() -> None:

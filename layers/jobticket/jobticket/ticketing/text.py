@@ -58,19 +58,21 @@ class Wording:
     def anomaly_url(self, anomaly: Anomaly) -> str:
         return f"{self.base_url}/datastores/{anomaly.datastore.id}/anomalies?id={anomaly.id}"
 
-    def block(self, anomaly: Anomaly, at: datetime) -> str:
+    def block(self, anomaly: Anomaly, at: datetime, limit: int = LONGEST_TEXT) -> str:
         """Return the anomaly's details as a ticket shows them.
 
         Parameters
         ----------
         at
             When anomaly and ticket were linked.
+        limit
+            How many characters it may have.
         """
         head = "\n".join(self._head(anomaly, at))
         checks = "\n".join(_check_lines(anomaly.failed_checks))
         # A list ends with a blank line: without it the next line would belong to the last check.
         tail = f"\n\nView in {escape(self.name)}: {self.anomaly_url(anomaly)}"
-        return fit(f"{head}\n{checks}", tail)
+        return fit(f"{head}\n{checks}", tail, limit)
 
     def _head(self, anomaly: Anomaly, at: datetime) -> Iterable[str]:
         yield f"{escape(self.name)} Anomaly Linked [{utc(at)}]"
@@ -83,11 +85,13 @@ class Wording:
     def description(self, user_text: str | None, anomaly: Anomaly, at: datetime) -> str:
         """Return a new ticket's description: what the user wrote, a rule, the block.
 
-        If it is too long, the user's text is cut first: the block leads back to the anomaly.
+        If it is too long, either of the two keeps at least about half of the room.
         """
-        block = self.block(anomaly, at)
         text = plain_lines(user_text or "")
-        return fit(text, f"\n\n{RULE}\n{block}") if text else cut(f"{RULE}\n{block}")
+        rule = f"\n\n{RULE}\n" if text else f"{RULE}\n"
+        room = LONGEST_TEXT - len(rule)
+        block = self.block(anomaly, at, max(room - length(text), room // 2))
+        return fit(text, rule + block)
 
     def status_comment(self, status: str, at: datetime) -> str:
         return f"[{utc(at)}] {escape(self.name)} Anomaly Status: {status}"
@@ -135,8 +139,8 @@ def length(text: str) -> int:
 
 def _first(text: str, limit: int) -> str:
     """Return as much of a text's beginning as Jira counts ``limit`` characters of."""
-    start = text[:limit]
-    while (over := length(start) - limit) > 0:
+    start = text[: max(0, limit)]
+    while start and (over := length(start) - limit) > 0:
         start = start[: -((over + 1) // 2)]
     return start
 
@@ -154,9 +158,9 @@ def cut(markup: str) -> str:
     return fit(markup, "")
 
 
-def fit(markup: str, tail: str) -> str:
+def fit(markup: str, tail: str, limit: int = LONGEST_TEXT) -> str:
     """Put escaped text before a tail that must stay whole, cutting the former."""
-    room = LONGEST_TEXT - length(tail)
+    room = limit - length(tail)
     if length(markup) <= room:
         return markup + tail
     return _TORN.sub("", _first(markup, room - length(CUT_TEXT))) + CUT_TEXT + tail

@@ -40,6 +40,16 @@ def drive(ticket_sync: Driven) -> None:
     assert ticket_sync.handle({"sweep": True}) == {"woken": 1}
     links.unlink(table, 1, 1, clock.now())
     ticket_sync.handle(_wake_up(issue))
+    _by_consent(ticket_sync, table)
+
+
+def _by_consent(ticket_sync: Driven, table: Table) -> None:
+    """Deliver over connections whose tokens must be refreshed first."""
+    for external_id, alive in (("consent", True), ("dead", False)):
+        connection = ticket_sync.connect_by_consent(external_id, alive=alive)
+        used = {"connection": external_id, "site": connection.site_url}
+        table.update(Update(layout.INTEGRATION, layout.INTEGRATION, set=used))
+        ticket_sync.handle(_wake_up(_link(table)))
 
 
 def _integrate(table: Table, url: str, external_id: str) -> None:

@@ -31,6 +31,10 @@ def _integrate(ticketing: Driven) -> None:
     ticketing.connect("team-1")
     ticketing.call("POST", INTEGRATION, {"type": "jira", "external_id": "team-1"})
     ticketing.call("DELETE", INTEGRATION)
+    for external_id, expect in (("dead", 400), ("consent", None)):
+        ticketing.connect_by_consent(external_id, alive=expect is None)
+        ticketing.call("POST", INTEGRATION, {"type": "jira", "external_id": external_id}, expect=expect)
+    ticketing.call("DELETE", INTEGRATION)
     own = {"type": "jira", "api_url": ticketing.atlassian, "api_access_token": CREDENTIALS}
     ticketing.call("POST", INTEGRATION, own | {"project_key": "NOPE"}, expect=400)
     once = {"Idempotency-Key": "integration"}
