@@ -1,4 +1,4 @@
-"""Set what the emulator's CloudFormation reads over: expiry and recovery of tables, reserved concurrency."""
+"""Set what the emulator's CloudFormation reads over: expiry and recovery of tables."""
 
 from __future__ import annotations
 
@@ -11,18 +11,12 @@ __all__ = ["apply_what_deployment_leaves_out"]
 
 
 def apply_what_deployment_leaves_out(aws: Aws, template: dict[str, Any], stack: str) -> None:
-    """Bring tables and functions to what the template says of them."""
+    """Bring tables to what the template says of them."""
     physical_ids = _physical_ids(aws, stack)
     dynamodb = aws.client("dynamodb")
     for name, properties in resources_of_type(template, "AWS::DynamoDB::Table").items():
         _set_expiry(dynamodb, physical_ids[name], properties)
         _set_recovery(dynamodb, physical_ids[name], properties)
-    for name, properties in resources_of_type(template, "AWS::Serverless::Function").items():
-        if "ReservedConcurrentExecutions" in properties:
-            aws.client("lambda").put_function_concurrency(
-                FunctionName=physical_ids[name],
-                ReservedConcurrentExecutions=properties["ReservedConcurrentExecutions"],
-            )
 
 
 def _physical_ids(aws: Aws, stack: str) -> dict[str, str]:
