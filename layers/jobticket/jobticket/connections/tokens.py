@@ -239,6 +239,7 @@ class TokenSource:
             raise self._failed(held, None, spent=False) from None
         except AtlassianUnavailableError as error:
             logger.warning("access token not refreshed", reason=str(error))
+            count("RefreshFailed")
             raise self._failed(held, error.retry_after, spent=error.outcome_unknown) from None
         return self._write_down(held, refresh_token, grant)
 
