@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults import Faults
 from tests.gateway import Gateway
 
 FULL = {
@@ -118,6 +119,38 @@ def test_jobs_are_listed_newest_first_page_by_page(jobs_api: Gateway) -> None:
         cursor = answer.headers.get("x-next-cursor")
         url = f"/api/jobs?limit=3&cursor={cursor}" if cursor else None
     assert seen == expected
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 6])
+def test_the_last_page_of_jobs_is_neither_empty_nor_followed(
+    jobs_api: Gateway, faults: Faults, limit: int
+) -> None:
+    """DynamoDB names a last key whenever it has read as many items as it was told to, at the end as well."""
+    real = faults.client
+
+    class NamesLastKeys:
+        def __getattr__(self, name: str) -> Any:
+            def call(**parameters: Any) -> Any:
+                answer = getattr(real, name)(**parameters)
+                if len(answer.get("Items", ())) == parameters.get("Limit"):
+                    last = answer["Items"][-1]
+                    answer["LastEvaluatedKey"] = {
+                        key: last[key] for key in ("pk", "sk", "list_pk", "list_sk")
+                    }
+                return answer
+
+            return call
+
+    for number in range(6):
+        jobs_api.post("/api/jobs", {"name": f"J{number}", "goalQuantity": 1})
+    faults.client = NamesLastKeys()
+    pages = []
+    cursor: str | None = ""
+    while cursor is not None:
+        answer = jobs_api.get(f"/api/jobs?limit={limit}" + (f"&cursor={cursor}" if cursor else ""))
+        pages.append(len(answer.json()))
+        cursor = answer.headers.get("x-next-cursor")
+    assert pages == [limit] * (6 // limit)
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "eyJhIjoxfQ", "W10", "", "%00", "MQ", "IngjeSI"])
