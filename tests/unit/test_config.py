@@ -13,6 +13,7 @@ class Example(Settings):
     jobs_table: str
     allow_private_hosts: bool = False
     title: str = "none"
+    attempts: int = 3
 
 
 GIVEN = {"ENVIRONMENT": "dev", "JOBS_TABLE": "jobs"}
@@ -20,15 +21,16 @@ GIVEN = {"ENVIRONMENT": "dev", "JOBS_TABLE": "jobs"}
 
 def test_fields_are_read_by_their_names_and_defaults_stand_in() -> None:
     assert Example.from_environment(GIVEN) == Example(environment="dev", jobs_table="jobs")
-    given = GIVEN | {"ALLOW_PRIVATE_HOSTS": "true", "TITLE": "x", "OTHER": "y"}
+    given = GIVEN | {"ALLOW_PRIVATE_HOSTS": "true", "TITLE": "x", "ATTEMPTS": "5", "OTHER": "y"}
     read = Example.from_environment(given)
-    assert (read.allow_private_hosts, read.title) == (True, "x")
+    assert (read.allow_private_hosts, read.title, read.attempts) == (True, "x", 5)
 
 
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
         ({"ENVIRONMENT": "test"}, "ENVIRONMENT must be one of local, dev, staging, prod, not 'test'"),
+        ({"ATTEMPTS": "many"}, "ATTEMPTS must be a whole number, not 'many'"),
         ({"ALLOW_PRIVATE_HOSTS": "yes"}, "ALLOW_PRIVATE_HOSTS must be one of true, false, not 'yes'"),
     ],
 )
