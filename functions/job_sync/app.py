@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
 
 from jobticket import clock
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.dynamo import Table, Write, dynamodb_client
-from jobticket.errors import NotFoundError, UpstreamError
+from jobticket.errors import InvalidError, NotFoundError, UpstreamError
 from jobticket.jira.errors import JiraNotFoundError
 from jobticket.jira.keys import MalformedKeyError
 from jobticket.jobs.model import Job, JobSettings
@@ -27,11 +28,15 @@ from jobticket.push.connection import (
     require_push_enabled,
 )
 from jobticket.push.lease import Tickets
+from jobticket.push.listing import is_position, list_pushes, status_of
+from jobticket.push.records import Records, Ref
 from jobticket.push.service import Pusher, PushResult
+from jobticket.push.starting import Starter, begin_run, lambda_client
 from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
 from jobticket.web.api import Answer, Api, Request, message_envelope
 from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
 from jobticket.web.idempotency import Claim, keep, once
+from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
 
 
 class JobSyncSettings(AccessSettings):
@@ -39,6 +44,7 @@ class JobSyncSettings(AccessSettings):
 
     jobs_table: str
     key_ring_secret: str
+    push_scheduler_function: str
 
 
 config = JobSyncSettings.from_environment()
@@ -51,6 +57,8 @@ ring = KeyRing(
 )
 access = JiraAccess.open(config)
 pusher = Pusher(table, access, Tickets(table))
+records = Records(table)
+starter = Starter(lambda_client(), config.push_scheduler_function)
 api = Api(message_envelope, ring)
 
 
@@ -62,7 +70,60 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @api.post("/api/jira/push", scope="jobs")
 def push(request: Request) -> Answer:
-    return _send(request, pusher.push)
+    return _send(request, _push_and_record(request.caller.name))
+
+
+def _push_and_record(by: str) -> Callable[..., PushResult]:
+    def push_one(job_id: str, *given: Any, **options: Any) -> PushResult:
+        result = pusher.push(job_id, *given, **options)
+        if result.ticket_key is not None:
+            _record(Ref(job_id, "", by), result.ticket_key, result)
+        return result
+
+    return push_one
+
+
+def _record(ref: Ref, ticket_key: str, result: PushResult) -> None:
+    """Write a push down for the list; its outcome stands whether or not this succeeds."""
+    try:
+        records.record(ref, ticket_key, "pushed" if result.success else "failed", result.error or result.note)
+    except (BotoCoreError, ClientError):
+        logger.warning("a push is not in the list", job=ref.job_id, exc_info=True)
+
+
+@api.post("/api/jira/push-all", scope="admin")
+def push_all(request: Request) -> Answer:
+    require_push_enabled(read_settings(table))
+
+    def answer(run_id: str) -> Answer:
+        return Answer(202, {"runId": run_id})
+
+    def begin(claim: Claim) -> Answer:
+        by = request.caller.name
+        run_id = begin_run(table, by, clock.now(), lambda run_id: claim.record(answer(run_id)))
+        starter.start(run_id)
+        return answer(run_id)
+
+    return once(request, table, clock.now(), begin)
+
+
+@api.get("/api/jira/pushes", scope="jobs")
+def pushes(request: Request) -> Answer:
+    limit = limit_of(request.query)
+    cursor = request.query.get("cursor")
+    position = None if cursor is None else decode_cursor(cursor)
+    if position is not None and not is_position(position):
+        raise InvalidError("Invalid cursor")
+    page = list_pushes(
+        table,
+        clock.now(),
+        job_id=request.query.get("jobId"),
+        status=status_of(request.query.get("status")),
+        limit=limit,
+        position=position,
+    )
+    next_cursor = None if page.position is None else encode_cursor(page.position)
+    return Answer(body={"pushes": [entry.as_json() for entry in page.pushes], "next_cursor": next_cursor})
 
 
 @api.post("/api/jira/comment", scope="jobs")

@@ -6,8 +6,10 @@ from typing import Any
 
 from jobticket.jobs.model import Job
 from jobticket.push.bodies import JobReference, TicketLink
+from jobticket.push.listing import PushEntry
+from jobticket.push.records import STATUSES
 from jobticket.push.tickets import JiraTicket
-from tools.openapi.operation import IDEMPOTENCY_KEY, Operation, array_of, object_of
+from tools.openapi.operation import CURSOR, IDEMPOTENCY_KEY, LIMIT, Operation, array_of, object_of, query
 
 __all__ = ["OPERATIONS"]
 
@@ -35,6 +37,32 @@ OPERATIONS = {
         (IDEMPOTENCY_KEY,),
         description="What goes wrong at Jira is no error of the request: the answer is `success: false` and "
         "says why.",
+    ),
+    "POST /api/jira/push-all": Operation(
+        "Begin a run that pushes every linked job",
+        {202: object_of(runId=_TEXT)},
+        {400: "The Jira integration or pushes are not enabled.", **_KEY_ERRORS},
+        parameters=(IDEMPOTENCY_KEY,),
+        description="As the schedule does: a job whose distribution has not changed since its last table is "
+        "skipped, as the settings say, and while pushes are paused nothing is pushed. `GET /api/jira/pushes` "
+        "shows what becomes of it.",
+    ),
+    "GET /api/jira/pushes": Operation(
+        "List what became of pushes, newest first",
+        {
+            200: object_of(
+                pushes=array_of(PushEntry),
+                next_cursor={"type": ["string", "null"], "description": "Null on the last page."},
+            )
+        },
+        {400: "The status, the limit or the cursor is none."},
+        parameters=(
+            query("jobId", "Only the pushes of this job.", _TEXT),
+            query("status", "Only pushes of this status.", {"type": "string", "enum": list(STATUSES)}),
+            LIMIT,
+            CURSOR,
+        ),
+        description="Kept for 90 days. A push that waits is tried again by itself; `error` says what for.",
     ),
     "POST /api/jira/comment": Operation(
         "Post a job's status summary as a comment on its ticket",

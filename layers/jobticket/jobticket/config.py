@@ -67,17 +67,9 @@ def _read(name: str, kind: Any, environment: Mapping[str, str]) -> Any:
         return _one_of(name, text, ("true", "false")) == "true"
     if kind is int:
         return _whole_number(name, text)
-    if kind is int:
-        return _whole_number(name, text)
     if kind is not str:
         raise TypeError(f"no setting can be a {kind}")
     return text
-
-
-def _whole_number(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise SettingsError(f"{name} must be a whole number, not {text!r}")
-    return int(text)
 
 
 def _whole_number(name: str, text: str) -> int:

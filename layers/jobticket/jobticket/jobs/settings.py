@@ -10,7 +10,7 @@ from jobticket.dynamo import Item, Table, Update
 from jobticket.jobs.bodies import SettingsChange
 from jobticket.jobs.model import FieldMappings, JobSettings
 
-__all__ = ["change_settings", "read_settings"]
+__all__ = ["change_settings", "pushes_are_wanted", "read_settings"]
 
 _KEY = "SETTINGS"
 #: A mapping is an attribute of its own, so that two people changing different ones both succeed.
@@ -20,6 +20,11 @@ _MAPPING = "mapping_"
 def read_settings(table: Table) -> JobSettings:
     """Return the settings; before the first save, the defaults."""
     return _settings_from(table.get(_KEY, _KEY) or {})
+
+
+def pushes_are_wanted(settings: JobSettings) -> bool:
+    """Tell whether runs push anything for now: switched on, and not paused."""
+    return settings.enabled and settings.push_enabled and not settings.push_paused
 
 
 def _settings_from(item: Item) -> JobSettings:

@@ -46,10 +46,13 @@ class PushResult:
         Why it failed; None if it succeeded.
     note
         What the caller should know of a success.
+    ticket_key
+        Where to, if the job is linked; no part of the answer.
     """
 
     error: str | None = None
     note: str | None = None
+    ticket_key: str | None = None
 
     @property
     def success(self) -> bool:
@@ -99,17 +102,17 @@ class Pusher:
         if job.jira_ticket_key is None:
             return PushResult("Job is not linked to a Jira ticket")
         if not paths:
-            return PushResult("Job has no paths")
+            return PushResult("Job has no paths", ticket_key=job.jira_ticket_key)
         statuses = statuses_of(paths)
         try:
             ticket = self.ticket(job.jira_ticket_key, settings, deadline)
             delivered = self.deliver(ticket, statuses, deadline.sooner(PATIENCE_SECONDS), repeated=repeated)
         except TicketBusyError:
-            return PushResult("Another push to this ticket is under way")
+            return PushResult("Another push to this ticket is under way", ticket_key=job.jira_ticket_key)
         except FAILURES as failure:
             return _failed(job, failure)
         remember_pushed(self.table, job.id, job.jira_ticket_key, statuses, None)
-        return PushResult(note=note_on(delivered))
+        return PushResult(note=note_on(delivered), ticket_key=job.jira_ticket_key)
 
     def deliver(
         self, ticket: Ticket, statuses: Sequence[PathStatus], patience: Deadline, **options: Any
@@ -203,7 +206,7 @@ def _failed(job: Job, failure: BaseException) -> PushResult:
     unreal = isinstance(failure, MalformedKeyError)
     error = f"{job.jira_ticket_key} is not the key of a Jira ticket" if unreal else explain(failure)
     logger.warning("a push failed", job=job.id, ticket=job.jira_ticket_key, cause=error)
-    return PushResult(error)
+    return PushResult(error, ticket_key=job.jira_ticket_key)
 
 
 def note_on(delivered: Delivered) -> str | None:

@@ -18,6 +18,10 @@ def drive(job_sync: Driven) -> None:
     for route in ("push", "comment"):
         for headers in ({}, {"Idempotency-Key": "once"}, {"Idempotency-Key": "once"}):
             job_sync.call("POST", f"/api/jira/{route}", {"jobId": job_id}, headers=headers)
+    for headers in ({}, {"Idempotency-Key": "all"}):
+        job_sync.call("POST", "/api/jira/push-all", headers=headers)
+    for query in ("", "?status=pushed", f"?jobId={job_id}"):
+        job_sync.call("GET", f"/api/jira/pushes{query}")
     job_sync.call("GET", "/api/jira/tickets")
     job_sync.call("GET", "/api/jira/tickets/PI-7")
     _link(job_sync, job_id)

@@ -1,0 +1,79 @@
+"""Pushes jobs of runs to their tickets: the worker of the queue of pushes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobticket.clock import Deadline
+from jobticket.connections.access import AccessSettings, JiraAccess
+from jobticket.dynamo import Table, dynamodb_client
+from jobticket.observability import MetricUnit, logger, metrics
+from jobticket.push.lease import Tickets
+from jobticket.push.queue import PushQueue, read_jobs, sqs_client
+from jobticket.push.records import Records
+from jobticket.push.service import Pusher
+from jobticket.push.sites import Sites
+from jobticket.push.worker import Tally, Worker
+
+#: What the function needs to put away its work after the last push.
+SPARE_SECONDS = 5.0
+#: The metric of each outcome. A job that waits counts each time that it has to.
+METRICS = {
+    "pushed": "PushesPushed",
+    "skipped": "PushesSkipped",
+    "failed": "PushesFailed",
+    "waiting": "PushesWaiting",
+}
+
+
+class PushWorkerSettings(AccessSettings):
+    """The environment of this function."""
+
+    jobs_table: str
+    push_queue: str
+    push_site_concurrency: int
+
+
+config = PushWorkerSettings.from_environment()
+table = Table(dynamodb_client(), config.jobs_table)
+access = JiraAccess.open(config)
+worker = Worker(
+    table,
+    Pusher(table, access, Tickets(table)),
+    Records(table),
+    Sites(table, config.push_site_concurrency),
+    PushQueue(sqs_client(), config.push_queue),
+)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Take messages; name those that met a fault of ours, so that they come again."""
+    deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS)
+    total: Tally = Counter()
+    failures = []
+    for record in event["Records"]:
+        tally = _take(record, deadline)
+        if tally is None:
+            failures.append({"itemIdentifier": record["messageId"]})
+        else:
+            total += tally
+    logger.info("took messages", outcomes=dict(total), faults=len(failures))
+    for outcome, name in METRICS.items():
+        metrics.add_metric(name, MetricUnit.Count, total[outcome])
+    return {"batchItemFailures": failures}
+
+
+def _take(record: Mapping[str, Any], deadline: Deadline) -> Tally | None:
+    try:
+        return worker.take(read_jobs(record["body"]), deadline)
+    except Exception:
+        # Whatever was done is in the records: when the message comes again, the rest is.
+        logger.exception("a message of pushes failed", message_id=record["messageId"])
+        metrics.add_metric("PushFaults", MetricUnit.Count, 1)
+        return None

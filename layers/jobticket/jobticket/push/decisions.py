@@ -1,0 +1,123 @@
+"""What becomes of a job whose push did not succeed. Pure: errors and numbers come in, a verdict comes out.
+
+A delay is no failure: what waits for a limit, for a site that is down for everybody or for another push to
+the same ticket costs no try. Only what went wrong with this very push does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jobticket.connections.errors import ConnectionUnavailableError
+from jobticket.jira.errors import (
+    JiraAddressRefusedError,
+    JiraError,
+    JiraMalformedAnswerError,
+    JiraRateLimitedError,
+    JiraStatusError,
+    JiraTimeoutError,
+    JiraUnreachableError,
+)
+from jobticket.jira.limits import BRIEF, GLOBAL_QUOTA
+from jobticket.push.delivery import UnsettledError
+from jobticket.push.lease import LEASE, TicketBusyError
+
+__all__ = ["MOST_TRIES", "Stop", "Verdict", "backoff", "judge"]
+
+#: With the pauses of ``backoff``, a push is given up after about two hours of trouble.
+MOST_TRIES = 10
+FIRST_PAUSE_SECONDS = 20.0
+LONGEST_PAUSE_SECONDS = 1800.0
+#: A spent quota of which Jira does not say when it ends.
+UNNAMED_QUOTA_SECONDS = 60.0
+BRIEF_SECONDS = 5.0
+BUSY_TICKET_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What a limit stops.
+
+    Attributes
+    ----------
+    whole_app
+        Everything that shares the app's quota; else the one site.
+    """
+
+    whole_app: bool
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of the job.
+
+    Attributes
+    ----------
+    seconds
+        After how long to try again, if it waits.
+    costs_try
+        Whether the push has used up one of its tries.
+    stop
+        What else must stop.
+    trouble
+        Whether the failure speaks against the site.
+    """
+
+    becomes: Literal["waiting", "failed"]
+    seconds: float = 0.0
+    costs_try: bool = False
+    stop: Stop | None = None
+    trouble: bool = False
+
+
+def judge(failure: Exception, tries: int, chance: float) -> Verdict:
+    """Decide.
+
+    Parameters
+    ----------
+    tries
+        How many tries there were, this one included.
+    chance
+        From 0 to 1: spreads what would come back at the same moment.
+    """
+    if isinstance(failure, TicketBusyError):
+        return Verdict("waiting", BUSY_TICKET_SECONDS * (1 + chance))
+    if isinstance(failure, JiraRateLimitedError):
+        return _limited(failure, chance)
+    trouble = _speaks_against_site(failure)
+    if not (trouble or isinstance(failure, ConnectionUnavailableError)):
+        return Verdict("failed")
+    if tries >= MOST_TRIES:
+        return Verdict("failed", costs_try=True, trouble=trouble)
+    pause = backoff(tries, chance)
+    if isinstance(failure, UnsettledError):
+        # The ticket stays leased until the write cannot arrive any more.
+        pause = max(pause, LEASE.total_seconds() + 1)
+    return Verdict("waiting", pause, costs_try=True, trouble=trouble)
+
+
+def _limited(failure: JiraRateLimitedError, chance: float) -> Verdict:
+    if failure.limit in BRIEF:
+        return Verdict("waiting", (failure.retry_after or BRIEF_SECONDS) * (1 + chance))
+    seconds = failure.retry_after or UNNAMED_QUOTA_SECONDS
+    stop = Stop(failure.limit == GLOBAL_QUOTA, seconds, failure.limit or "rate limit")
+    return Verdict("waiting", seconds, stop=stop)
+
+
+def _speaks_against_site(failure: Exception) -> bool:
+    """Tell whether another try may do better: the request was not at fault."""
+    if isinstance(failure, JiraAddressRefusedError):
+        return False
+    if isinstance(failure, JiraStatusError):
+        return failure.status >= 500 or failure.status == 408
+    passing = (JiraTimeoutError, JiraUnreachableError, JiraMalformedAnswerError, UnsettledError)
+    return isinstance(failure, JiraError) and isinstance(failure, passing)
+
+
+def backoff(tries: int, chance: float) -> float:
+    """Return the pause before the next try: it doubles, and no two jobs keep step."""
+    pause: float = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (tries - 1))
+    return pause * (0.75 + chance / 2)

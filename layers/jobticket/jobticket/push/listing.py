@@ -1,0 +1,139 @@
+"""Pushes as people see them: newest first, of all jobs or of one."""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from boto3.dynamodb.conditions import Attr, ConditionBase, Key
+
+from jobticket import clock
+from jobticket.dynamo import Item, Table
+from jobticket.errors import InvalidError
+from jobticket.jobs.layout import is_id
+from jobticket.jobs.model import Record
+from jobticket.push.records import BY_TIME_INDEX, STATUSES, Status, list_pk, pushes_pk
+
+__all__ = ["PushEntry", "PushPage", "list_pushes", "status_of"]
+
+DEFAULT_LIMIT = 50
+_POSITION = re.compile(r"[0-9-]{10}T[0-9:.]{12}Z#job_[A-Za-z0-9_-]{12}#[0-9TZ:.-]{0,40}")
+
+
+class PushEntry(Record):
+    """What became of a push.
+
+    Attributes
+    ----------
+    run_id
+        The run that it belongs to; None for the push of a single job.
+    by
+        ``schedule``, or the name of the caller's key.
+    error
+        Why it failed, was skipped or waits; of a pushed one, what should be known of it.
+    """
+
+    job_id: str
+    ticket_key: str
+    run_id: str | None
+    by: str
+    at: str
+    status: Status
+    error: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry: without a run, ``runId`` is null and not left out."""
+        shown = self.model_dump(by_alias=True, exclude_none=True)
+        return shown | {"runId": self.run_id}
+
+
+@dataclass(frozen=True, slots=True)
+class PushPage:
+    """Pushes, newest first; ``position`` is where the next page starts, None on the last."""
+
+    pushes: list[PushEntry]
+    position: str | None
+
+
+def status_of(text: str | None) -> Status | None:
+    """Return the status asked for.
+
+    Raises
+    ------
+    InvalidError
+        If there is no such status.
+    """
+    if text is None:
+        return None
+    for status in STATUSES:
+        if text == status:
+            return status
+    raise InvalidError(f"status must be one of: {', '.join(STATUSES)}")
+
+
+def is_position(position: object) -> bool:
+    """Tell whether a cursor's content is a place in the list."""
+    return isinstance(position, str) and _POSITION.fullmatch(position) is not None
+
+
+def list_pushes(
+    table: Table,
+    now: datetime,
+    *,
+    job_id: str | None,
+    status: Status | None,
+    limit: int | None,
+    position: str | None,
+) -> PushPage:
+    """Return a page of pushes."""
+    wanted = limit or DEFAULT_LIMIT
+    if job_id is not None:
+        found = _of_job(table, job_id, status, position)
+    else:
+        found = _of_all(table, STATUSES if status is None else (status,), wanted + 1, position)
+    present = (item for item in found if item["expires_at"] > clock.epoch(now))
+    # One more than asked for tells whether there is a next page.
+    items = list(islice(present, wanted + 1))
+    shown = [_entry(item) for item in items[:wanted]]
+    return PushPage(shown, items[wanted - 1]["push_at"] if len(items) > wanted else None)
+
+
+def _of_all(table: Table, statuses: Iterable[Status], limit: int, position: str | None) -> Iterator[Item]:
+    """Merge the lists of the statuses, each of which is in order."""
+    lists = [_of_status(table, status, limit, position) for status in statuses]
+    return heapq.merge(*lists, key=lambda item: str(item["push_at"]), reverse=True)
+
+
+def _of_status(table: Table, status: Status, limit: int, position: str | None) -> Iterator[Item]:
+    condition: ConditionBase = Key("push_list").eq(list_pk(status))
+    if position is not None:
+        condition &= Key("push_at").lt(position)
+    return table.query_all(condition, index=BY_TIME_INDEX, forward=False, limit=limit)
+
+
+def _of_job(table: Table, job_id: str, status: Status | None, position: str | None) -> Iterator[Item]:
+    """Read a job's pushes. A job has few at once: 90 days of its runs."""
+    if not is_id("job", job_id):
+        return iter(())
+    listed = Attr("push_list").exists() if status is None else Attr("push_list").eq(list_pk(status))
+    items = table.query_all(Key("pk").eq(pushes_pk(job_id)), forward=False, filter_by=listed)
+    # Their keys are the times of the runs; a run's push can be later than a push of the job alone.
+    ordered = sorted(items, key=lambda item: str(item["push_at"]), reverse=True)
+    return (item for item in ordered if position is None or item["push_at"] < position)
+
+
+def _entry(item: Item) -> PushEntry:
+    return PushEntry(
+        job_id=item["job_id"],
+        ticket_key=item["ticket_key"],
+        run_id=item.get("run_id"),
+        by=item["by"],
+        at=item["at"],
+        status=item["state"],
+        error=item.get("error"),
+    )

@@ -1,0 +1,281 @@
+"""What became of each push, and who is at it: the memory that makes a push happen once a run.
+
+A record is made when a worker first takes the job of a run. It goes::
+
+    (none) ──> pushing ──> pushed | skipped | failed
+       └──> skipped  └──> waiting ──> pushing …
+
+Each step is a conditional write, so of two workers with the same message one goes on. ``pushing`` is held for
+a time: a worker that died lets go by that, and the next one finds the mark of what was about to be written.
+Whatever is unfinished is in the index ``pushes_due``, where the sweep finds it; whatever has an outcome is in
+``pushes_by_time``, where people do.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from boto3.dynamodb.conditions import Attr, ConditionBase, Key
+
+from jobticket import clock
+from jobticket.dynamo import ConditionFailedError, Item, Table, Update
+from jobticket.push.edits import Mark
+
+__all__ = [
+    "BY_TIME_INDEX",
+    "DUE_INDEX",
+    "KEPT",
+    "STATUSES",
+    "Claim",
+    "Outcome",
+    "Records",
+    "Ref",
+    "Status",
+    "due_pk",
+    "list_pk",
+    "pushes_pk",
+]
+
+DUE_INDEX = "pushes_due"
+BY_TIME_INDEX = "pushes_by_time"
+KEPT = timedelta(days=90)
+#: How long a worker holds a job: longer than it may work on it.
+HELD = timedelta(seconds=75)
+#: A job that was queued again is looked for after this, should its message be lost.
+QUEUED_AGAIN = timedelta(minutes=15)
+
+Status = Literal["pushed", "skipped", "failed", "waiting"]
+STATUSES: tuple[Status, ...] = ("pushed", "skipped", "failed", "waiting")
+FINAL = frozenset({"pushed", "skipped", "failed"})
+#: Where records wait whose site is not known.
+NO_SITE = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A job in a run, and who began the run."""
+
+    job_id: str
+    run_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to push a job in a run.
+
+    Attributes
+    ----------
+    tries
+        How often it was tried, this one included.
+    mark
+        What an earlier try was about to write, if one came that far.
+    """
+
+    ref: Ref
+    owner: str
+    tries: int
+    mark: Mark | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What becomes of a push.
+
+    Attributes
+    ----------
+    not_before
+        When a waiting one may be tried again.
+    costs_try
+        Whether a waiting one has used up a try.
+    """
+
+    status: Status
+    ticket_key: str
+    error: str | None = None
+    site: str = NO_SITE
+    not_before: datetime | None = None
+    costs_try: bool = True
+
+
+def pushes_pk(job_id: str) -> str:
+    return f"PUSHES#{job_id}"
+
+
+def list_pk(status: str) -> str:
+    return f"PUSHES#{status}"
+
+
+def due_pk(site: str) -> str:
+    return f"DUE#{site}"
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Keeps the records.
+
+    Parameters
+    ----------
+    table
+        The table of jobs.
+    now
+        The time.
+    """
+
+    table: Table
+    now: Callable[[], datetime] = clock.now
+
+    def claim(self, ref: Ref, ticket_key: str, site: str) -> Claim | None:
+        """Take a job, unless it is done, waits for its time, or somebody is at it."""
+        now, owner = self.now(), secrets.token_urlsafe(9)
+        held_until = _milliseconds(now + HELD)
+        try:
+            item = self.table.update(
+                Update(
+                    pushes_pk(ref.job_id),
+                    ref.run_id,
+                    set={
+                        **self._constant(ref, ticket_key, now),
+                        "state": "pushing",
+                        "owner": owner,
+                        "held_until": held_until,
+                        "due_pk": due_pk(site),
+                        "due_at": held_until,
+                    },
+                    add={"tries": 1},
+                    remove=["not_before", "push_list", "push_at"],
+                    condition=_free(now),
+                )
+            )
+        except ConditionFailedError as failed:
+            if not (failed.item and failed.item.get("owner") == owner):
+                return None
+            item = failed.item  # the write had arrived, only its first answer was lost
+        return Claim(ref, owner, item["tries"], _mark_of(item))
+
+    def remember(self, claim: Claim, mark: Mark) -> None:
+        """Keep the mark of what is about to be written.
+
+        Raises
+        ------
+        ConditionFailedError
+            If somebody else has taken the job meanwhile: then nothing may be written.
+        """
+        marked = {name: value for name, value in asdict(mark).items() if value is not None}
+        write = Update(
+            pushes_pk(claim.ref.job_id),
+            claim.ref.run_id,
+            set={"mark": marked},
+            condition=Attr("owner").eq(claim.owner),
+        )
+        self.table.update(write)
+
+    def conclude(self, ref: Ref, outcome: Outcome, claim: Claim | None = None) -> bool:
+        """Write an outcome; tell whether it was ours to write.
+
+        Parameters
+        ----------
+        claim
+            The claim held on it; None where the outcome was clear without trying.
+        """
+        now = self.now()
+        condition: ConditionBase = _free(now) if claim is None else Attr("owner").eq(claim.owner)
+        set_: Item = self._constant(ref, outcome.ticket_key, now) | {
+            "state": outcome.status,
+            "at": clock.iso_milliseconds(now),
+            "push_list": list_pk(outcome.status),
+            "push_at": f"{clock.iso_milliseconds(now)}#{ref.job_id}#{ref.run_id}",
+        }
+        remove = ["owner", "held_until"]
+        add: dict[str, int] = {}
+        if outcome.error:
+            set_["error"] = outcome.error
+        else:
+            remove.append("error")
+        if outcome.status == "waiting":
+            not_before = _milliseconds(outcome.not_before or now)
+            set_ |= {"not_before": not_before, "due_pk": due_pk(outcome.site), "due_at": not_before}
+            if claim is not None and not outcome.costs_try:
+                add = {"tries": -1}
+        else:
+            remove += ["due_pk", "due_at", "not_before", "mark"]
+        write = Update(
+            pushes_pk(ref.job_id), ref.run_id, set=set_, add=add, remove=remove, condition=condition
+        )
+        try:
+            self.table.update(write)
+        except ConditionFailedError:
+            return False
+        return True
+
+    def drop(self, ref: Ref) -> None:
+        """Forget a job that there is nothing to push of any more, if it waits."""
+        try:
+            self.table.delete(pushes_pk(ref.job_id), ref.run_id, Attr("pk").exists() & _free(self.now()))
+        except ConditionFailedError:
+            return
+
+    def record(self, ref: Ref, ticket_key: str, status: Status, error: str | None = None) -> None:
+        """Write down a push that was made outside of any run."""
+        now = self.now()
+        moment = clock.iso_milliseconds(now)
+        item = self._constant(ref, ticket_key, now) | {
+            "pk": pushes_pk(ref.job_id),
+            "sk": f"{moment}#{secrets.token_urlsafe(6)}",
+            "state": status,
+            "at": moment,
+            "push_list": list_pk(status),
+            "push_at": f"{moment}#{ref.job_id}#",
+        }
+        self.table.put(item | ({"error": error} if error else {}))
+
+    def due(self, site: str, limit: int) -> Iterator[Ref]:
+        """Read what is due at a site, the oldest first."""
+        now = _milliseconds(self.now())
+        condition = Key("due_pk").eq(due_pk(site)) & Key("due_at").lte(now)
+        page = self.table.query(condition, index=DUE_INDEX, limit=limit)
+        for item in page.items:
+            yield Ref(item["job_id"], item["sk"], item["by"])
+
+    def queued_again(self, ref: Ref) -> None:
+        """Leave a job alone for a while that was queued again."""
+        now = self.now()
+        later = _milliseconds(now + QUEUED_AGAIN)
+        write = Update(
+            pushes_pk(ref.job_id),
+            ref.run_id,
+            set={"due_at": later},
+            condition=Attr("due_pk").exists() & Attr("due_at").lte(_milliseconds(now)),
+        )
+        try:
+            self.table.update(write)
+        except ConditionFailedError:
+            return  # it is being taken care of
+
+    def _constant(self, ref: Ref, ticket_key: str, now: datetime) -> dict[str, Any]:
+        return {
+            "job_id": ref.job_id,
+            "by": ref.by,
+            "ticket_key": ticket_key,
+            "expires_at": clock.epoch(now + KEPT),
+        } | ({"run_id": ref.run_id} if ref.run_id else {})
+
+
+def _free(now: datetime) -> ConditionBase:
+    """Nobody is at it, and it may be tried now."""
+    moment = _milliseconds(now)
+    waiting = Attr("state").eq("waiting") & Attr("not_before").lte(moment)
+    let_go = Attr("state").eq("pushing") & Attr("held_until").lt(moment)
+    return Attr("pk").not_exists() | waiting | let_go
+
+
+def _mark_of(item: Item) -> Mark | None:
+    return Mark(**item["mark"]) if "mark" in item else None

@@ -1,0 +1,155 @@
+"""Runs: who asked for all linked jobs to be pushed, when, and how far their queueing has come.
+
+A run's id is its scheduled time, so that an event delivered twice begins one run. Its item holds the place
+up to which jobs are queued: whoever goes on after a crash begins there, and what was queued twice is pushed
+once.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from boto3.dynamodb.conditions import Attr, Key
+
+from jobticket import clock
+from jobticket.dynamo import ConditionFailedError, Item, Put, Table, Update
+from jobticket.push.records import DUE_INDEX, KEPT, due_pk
+
+__all__ = ["Run", "Runs", "new_run"]
+
+RUNS = "PUSH_RUNS"
+#: In the index of what is due, runs have a place of their own.
+RUNS_DUE = due_pk("RUNS")
+#: How long a scheduler holds a run between two of its pages.
+HELD = timedelta(seconds=60)
+MOST_AT_ONCE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run whose jobs are being queued.
+
+    Attributes
+    ----------
+    by
+        ``schedule``, or the caller who asked for it.
+    shard, position
+        Up to where jobs are queued: all before this shard, and in it up to this job.
+    queued
+        How many those are.
+    """
+
+    id: str
+    by: str
+    owner: str
+    shard: int = 0
+    position: str | None = None
+    queued: int = 0
+
+
+def new_run(run_id: str, by: str, now: datetime) -> Put:
+    """Return the write that begins a run, unless there is one of that id."""
+    item = {
+        "pk": RUNS,
+        "sk": run_id,
+        "by": by,
+        "shard": 0,
+        "queued": 0,
+        "begun_at": clock.iso_milliseconds(now),
+        "due_pk": RUNS_DUE,
+        "due_at": _milliseconds(now),
+        "expires_at": clock.epoch(now + KEPT),
+    }
+    return Put(item, Attr("pk").not_exists())
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Keeps the runs.
+
+    Parameters
+    ----------
+    table
+        The table of jobs.
+    now
+        The time.
+    """
+
+    table: Table
+    now: Callable[[], datetime] = clock.now
+
+    def begin(self, run_id: str, by: str) -> bool:
+        """Begin a run; tell whether it is new."""
+        put = new_run(run_id, by, self.now())
+        try:
+            self.table.put(put.item, put.condition)
+        except ConditionFailedError:
+            return False
+        return True
+
+    def take(self, run_id: str) -> Run | None:
+        """Take a run whose jobs are not all queued, unless somebody is at it."""
+        now, owner = self.now(), secrets.token_urlsafe(9)
+        write = Update(
+            RUNS,
+            run_id,
+            set={"owner": owner, "due_at": _milliseconds(now + HELD)},
+            condition=Attr("due_pk").exists() & Attr("due_at").lte(_milliseconds(now)),
+        )
+        try:
+            item = self.table.update(write)
+        except ConditionFailedError as failed:
+            if not (failed.item and failed.item.get("owner") == owner):
+                return None
+            item = failed.item
+        return Run(run_id, item["by"], owner, item["shard"], item.get("position"), item["queued"])
+
+    def advance(self, run: Run, shard: int, position: str | None, queued: int) -> Run:
+        """Keep how far a run has come.
+
+        Raises
+        ------
+        ConditionFailedError
+            If somebody else has taken it.
+        """
+        place: Item = {"shard": shard, "queued": run.queued + queued}
+        if position is not None:
+            place["position"] = position
+        write = Update(
+            RUNS,
+            run.id,
+            set={**place, "due_at": _milliseconds(self.now() + HELD)},
+            remove=[] if position is not None else ["position"],
+            condition=Attr("owner").eq(run.owner),
+        )
+        self.table.update(write)
+        return replace(run, shard=shard, position=position, queued=run.queued + queued)
+
+    def let_go(self, run: Run) -> None:
+        """Leave the rest to whoever comes next."""
+        self._close(run, set_={"due_at": _milliseconds(self.now())}, remove=["owner"])
+
+    def finish(self, run: Run) -> None:
+        """All jobs are queued."""
+        done = {"queued_at": clock.iso_milliseconds(self.now())}
+        self._close(run, set_=done, remove=["owner", "due_pk", "due_at", "position"])
+
+    def _close(self, run: Run, set_: Item, remove: list[str]) -> None:
+        condition = Attr("owner").eq(run.owner)
+        try:
+            self.table.update(Update(RUNS, run.id, set=set_, remove=remove, condition=condition))
+        except ConditionFailedError:
+            return  # somebody else has taken it
+
+    def unfinished(self) -> Iterator[str]:
+        """Read the runs that nobody is at and whose jobs are not all queued, the oldest first."""
+        condition = Key("due_pk").eq(RUNS_DUE) & Key("due_at").lte(_milliseconds(self.now()))
+        page = self.table.query(condition, index=DUE_INDEX, limit=MOST_AT_ONCE)
+        yield from (item["sk"] for item in page.items)

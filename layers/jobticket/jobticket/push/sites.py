@@ -1,0 +1,201 @@
+"""What all workers know of a site together: until when it is left alone, and who works on it.
+
+One item a site, all in one partition, so that the sweep reads them by one query. A worker's view of them may
+be a second old: by that much a stop is late, and no more.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from boto3.dynamodb.conditions import Attr, Key
+
+from jobticket import clock
+from jobticket.dynamo import ConditionFailedError, Item, Table, Update
+
+if TYPE_CHECKING:  # the scheduler needs nothing of Jira
+    from jobticket.jira.client import Site
+    from jobticket.push.decisions import Verdict
+
+__all__ = ["Place", "Sites", "Stopped", "quarantine"]
+
+SITES = "PUSH_SITES"
+#: How old a worker's view may be.
+FRESH_SECONDS = 1.0
+#: A site that nothing was pushed to for so long is forgotten.
+KEPT = timedelta(days=30)
+#: Half of the workers of a deployment with the template's defaults.
+WORKERS_A_SITE = 5
+#: So many failures in a row, of whichever jobs, and a site is left alone for a while.
+TROUBLES = 8
+FIRST_QUARANTINE_SECONDS = 30.0
+LONGEST_QUARANTINE_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A site that is left alone."""
+
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One of the places at a site: its holder may push there."""
+
+    site: str
+    number: int
+    owner: str
+
+
+def app_key(quota: str) -> str:
+    """Return under which name the quota of a whole app is kept."""
+    return f"quota {quota}"
+
+
+def quarantine(troubles: int) -> float:
+    """Return for how long a site is left alone after so many failures in a row, 0 for not at all."""
+    if troubles < TROUBLES:
+        return 0.0
+    longest: float = min(
+        LONGEST_QUARANTINE_SECONDS, FIRST_QUARANTINE_SECONDS * 2 ** (troubles // TROUBLES - 1)
+    )
+    return longest
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+@dataclass(slots=True)
+class Sites:
+    """What is known of the sites. One a container.
+
+    Parameters
+    ----------
+    table
+        The table of jobs.
+    places
+        How many workers may push to one site at once.
+    """
+
+    table: Table
+    places: int = WORKERS_A_SITE
+    now: Callable[[], datetime] = clock.now
+    monotonic: Callable[[], float] = time.monotonic
+    _seen: dict[str, tuple[float, Item]] = field(default_factory=dict)
+
+    def stopped(self, site: Site) -> Stopped | None:
+        """Tell whether a site is left alone, for its own sake or for the app's."""
+        now = _milliseconds(self.now())
+        notes = [self._look(site.api_url), self._look(app_key(site.quota_key))]
+        note = max(notes, key=lambda item: int(item.get("stopped_until", 0)))
+        until = int(note.get("stopped_until", 0))
+        if until <= now:
+            return None
+        return Stopped(self.now() + timedelta(milliseconds=until - now), str(note.get("reason", "")))
+
+    def _look(self, key: str) -> Item:
+        read_at, item = self._seen.get(key, (float("-inf"), {}))
+        if self.monotonic() - read_at >= FRESH_SECONDS:
+            item = self.table.get(SITES, key) or {}
+            self._seen[key] = (self.monotonic(), item)
+        return item
+
+    def enter(self, site: Site, seconds: float) -> Place | None:
+        """Take a place at a site for so long at most; None if all are taken.
+
+        The site is known to the sweep from its first place on.
+        """
+        now, owner = self.now(), secrets.token_urlsafe(9)
+        item = self.table.get(SITES, site.api_url) or {}
+        free = [n for n in range(self.places) if item.get(f"place_{n}", 0) < _milliseconds(now)]
+        for number in free:
+            name = f"place_{number}"
+            write = Update(
+                SITES,
+                site.api_url,
+                set={
+                    name: _milliseconds(now + timedelta(seconds=seconds)),
+                    f"{name}_owner": owner,
+                    "quota": site.quota_key,
+                    "expires_at": clock.epoch(now + KEPT),
+                },
+                condition=Attr(name).not_exists() | Attr(name).lt(_milliseconds(now)),
+            )
+            try:
+                self.table.update(write)
+            except ConditionFailedError as failed:
+                if not (failed.item and failed.item.get(f"{name}_owner") == owner):
+                    continue  # somebody was faster
+            return Place(site.api_url, number, owner)
+        return None
+
+    def leave(self, place: Place) -> None:
+        """Give a place back."""
+        name = f"place_{place.number}"
+        condition = Attr(f"{name}_owner").eq(place.owner)
+        write = Update(SITES, place.site, remove=[name, f"{name}_owner"], condition=condition)
+        try:
+            self.table.update(write)
+        except ConditionFailedError:
+            return  # it has ended by itself
+
+    def failed(self, site: Site, verdict: Verdict) -> Stopped | None:
+        """Stop what a failure asks to stop; return the stop that holds this site now."""
+        if verdict.stop is not None:
+            key = app_key(site.quota_key) if verdict.stop.whole_app else site.api_url
+            self._stop(key, verdict.stop.seconds, verdict.stop.reason)
+        if verdict.trouble:
+            self._trouble(site)
+        return self.stopped(site)
+
+    def _trouble(self, site: Site) -> None:
+        item = self.table.update(Update(SITES, site.api_url, add={"troubles": 1}))
+        self._seen[site.api_url] = (self.monotonic(), item)
+        troubles = int(item["troubles"])
+        if troubles % TROUBLES == 0:
+            self._stop(site.api_url, quarantine(troubles), f"{troubles} failures in a row")
+
+    def succeeded(self, site: Site) -> None:
+        """Forget a site's failures."""
+        _, item = self._seen.get(site.api_url, (0.0, {}))
+        if item.get("troubles"):
+            self._seen.pop(site.api_url, None)
+            self.table.update(Update(SITES, site.api_url, set={"troubles": 0}))
+
+    def _stop(self, key: str, seconds: float, reason: str) -> None:
+        now = self.now()
+        until = _milliseconds(now + timedelta(seconds=seconds))
+        write = Update(
+            SITES,
+            key,
+            set={
+                "stopped_until": until,
+                "reason": reason,
+                "expires_at": clock.epoch(now + KEPT),
+            },
+            condition=Attr("stopped_until").not_exists() | Attr("stopped_until").lt(until),
+        )
+        self._seen.pop(key, None)
+        try:
+            self.table.update(write)
+        except ConditionFailedError:
+            return  # somebody knows of a longer stop
+
+    def open_sites(self) -> list[str]:
+        """Return the sites that are known and not left alone."""
+        now = _milliseconds(self.now())
+        items = {item["sk"]: item for item in self.table.query_all(Key("pk").eq(SITES))}
+
+        def is_open(key: str) -> bool:
+            return int(items.get(key, {}).get("stopped_until", 0)) <= now
+
+        sites = {key: item for key, item in items.items() if "quota" in item}
+        return [key for key, item in sites.items() if is_open(key) and is_open(app_key(item["quota"]))]

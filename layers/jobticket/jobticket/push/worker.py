@@ -1,0 +1,239 @@
+"""The worker: takes messages of a run and pushes their jobs, each at most once.
+
+Messages only wake. What has become of a job is in its record, so a message that comes twice, late or after a
+crash does no harm, and one that fails is only one whose worker met a fault of ours.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from jobticket import clock
+from jobticket.clock import Deadline
+from jobticket.dynamo import ConditionFailedError, Table
+from jobticket.errors import NotFoundError
+from jobticket.jira.client import Site
+from jobticket.jobs.jobs import load_job
+from jobticket.jobs.model import JobSettings
+from jobticket.jobs.settings import pushes_are_wanted, read_settings
+from jobticket.observability import logger
+from jobticket.push.connection import FAILURES, explain
+from jobticket.push.decisions import Verdict, judge
+from jobticket.push.edits import Mark
+from jobticket.push.lease import TicketBusyError
+from jobticket.push.pushed import fingerprint, read_pushed, remember_pushed
+from jobticket.push.queue import Jobs, PushQueue
+from jobticket.push.records import NO_SITE, Claim, Outcome, Records, Ref
+from jobticket.push.service import Pusher, note_on, statuses_of
+from jobticket.push.sites import Place, Sites
+from jobticket.push.table import PathStatus
+from jobticket.push.ticket import Ticket
+
+__all__ = ["PUSH_SECONDS", "Tally", "Worker", "hold_back_seconds"]
+
+#: What one push may take, with what it needs to settle a lost answer: less than a record is held for.
+PUSH_SECONDS = 28.0
+#: What is kept back to send the rest of a message again.
+SPARE_SECONDS = 5.0
+#: How long a push waits for another one to the same ticket before it lets others go first.
+PATIENCE_SECONDS = 1.0
+HOLD_BACK_SECONDS = 3.0
+LONGEST_HOLD_BACK_SECONDS = 240.0
+
+#: How many jobs were pushed, skipped, failed; wait; were dropped, held back, left for later or to others.
+Tally = Counter[str]
+
+
+def hold_back_seconds(times: int, chance: float) -> float:
+    """Return after how long a message comes again whose site has no place, each time later."""
+    pause: float = min(LONGEST_HOLD_BACK_SECONDS, HOLD_BACK_SECONDS * 2**times)
+    return pause * (0.5 + chance / 2)
+
+
+class _TakenOverError(Exception):
+    """Somebody else has taken the job while it was being pushed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A job of a run."""
+
+    ref: Ref
+    ticket_key: str
+    statuses: Sequence[PathStatus]
+
+
+@dataclass(slots=True)
+class _Shift:
+    """The work on one message."""
+
+    settings: JobSettings
+    deadline: Deadline
+    places: dict[str, Place | None] = field(default_factory=dict)
+    held_back: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Pushes what messages name. One a container.
+
+    Parameters
+    ----------
+    pusher
+        Does a push.
+    records, sites
+        What all workers know together.
+    queue
+        Where messages go that must come again.
+    """
+
+    table: Table
+    pusher: Pusher
+    records: Records
+    sites: Sites
+    queue: PushQueue
+    now: Callable[[], datetime] = clock.now
+    chance: Callable[[], float] = random.random
+
+    def take(self, message: Jobs, deadline: Deadline) -> Tally:
+        """Push the jobs of a message, one after the other.
+
+        Jobs for which there is no time, or no place at their site, are queued again.
+        """
+        settings = read_settings(self.table)
+        if not pushes_are_wanted(settings):
+            return Counter(dropped=len(message.job_ids))
+        shift = _Shift(settings, deadline)
+        try:
+            return self._work(message, shift)
+        finally:
+            for place in filter(None, shift.places.values()):
+                self.sites.leave(place)
+
+    def _work(self, message: Jobs, shift: _Shift) -> Tally:
+        tally: Tally = Counter()
+        for position, job_id in enumerate(message.job_ids):
+            if shift.deadline.left() < PUSH_SECONDS + SPARE_SECONDS:
+                rest = message.job_ids[position:]
+                self.queue.send([message.rest(rest)])
+                tally["left"] += len(rest)
+                break
+            tally[self._push(Ref(job_id, message.run_id, message.by), shift)] += 1
+        if shift.held_back:
+            again = replace(message.rest(shift.held_back), held_back=message.held_back + 1)
+            self.queue.send([again], delay=hold_back_seconds(message.held_back, self.chance()))
+        return tally
+
+    def _push(self, ref: Ref, shift: _Shift) -> str:
+        task = self._load(ref)
+        if task is None:
+            self.records.drop(ref)
+            return "dropped"
+        needless = self._needless(task, shift.settings)
+        if needless is not None:
+            return self._conclude(task, Outcome("skipped", task.ticket_key, needless))
+        try:
+            deadline = shift.deadline.sooner(PUSH_SECONDS)
+            ticket = self.pusher.ticket(task.ticket_key, shift.settings, deadline)
+        except FAILURES as failure:
+            claim = self.records.claim(ref, task.ticket_key, NO_SITE)
+            return "left" if claim is None else self._failed(task, claim, failure, None)
+        return self._at_site(task, ticket, shift)
+
+    def _load(self, ref: Ref) -> _Task | None:
+        """Return the job, None if it is deleted or has no ticket any more."""
+        try:
+            job, paths = load_job(self.table, ref.job_id)
+        except NotFoundError:
+            return None
+        if job.jira_ticket_key is None:
+            return None
+        return _Task(ref, job.jira_ticket_key, statuses_of(paths))
+
+    def _needless(self, task: _Task, settings: JobSettings) -> str | None:
+        """Return why there is nothing to push, None if there is."""
+        if not task.statuses:
+            return "Job has no paths"
+        last = read_pushed(self.table, task.ref.job_id)
+        if last.run is not None and last.run > task.ref.run_id:
+            return "A later run has pushed the job"
+        if last.run == task.ref.run_id:
+            return None  # by a worker that died before it could say so
+        unchanged = last.fingerprint == fingerprint(task.ticket_key, task.statuses)
+        return "Nothing has changed since the last push" if unchanged and settings.skip_unchanged else None
+
+    def _at_site(self, task: _Task, ticket: Ticket, shift: _Shift) -> str:
+        site = ticket.client.site
+        stopped = self.sites.stopped(site)
+        if stopped is not None:
+            return self._conclude(
+                task, Outcome("waiting", task.ticket_key, stopped.reason, site.api_url, stopped.until)
+            )
+        if site.api_url not in shift.places:
+            shift.places[site.api_url] = self.sites.enter(site, shift.deadline.left() + SPARE_SECONDS)
+        if shift.places[site.api_url] is None:
+            shift.held_back.append(task.ref.job_id)
+            return "held_back"
+        claim = self.records.claim(task.ref, task.ticket_key, site.api_url)
+        return "left" if claim is None else self._try(task, ticket, claim, shift)
+
+    def _try(self, task: _Task, ticket: Ticket, claim: Claim, shift: _Shift) -> str:
+        site = ticket.client.site
+        try:
+            delivered = self.pusher.deliver(
+                ticket,
+                task.statuses,
+                shift.deadline.sooner(PATIENCE_SECONDS),
+                mark=claim.mark,
+                remember=partial(self._remember, claim),
+            )
+        except (TicketBusyError, *FAILURES) as failure:
+            return self._failed(task, claim, failure, site)
+        except _TakenOverError:
+            return "left"
+        if delivered.unchecked is not None:
+            verdict = judge(delivered.unchecked, claim.tries, self.chance())
+            if verdict.becomes == "waiting":
+                return self._wait(task, claim, verdict, explain(delivered.unchecked), site)
+        self.sites.succeeded(site)
+        remember_pushed(self.table, task.ref.job_id, task.ticket_key, task.statuses, task.ref.run_id)
+        return self._conclude(task, Outcome("pushed", task.ticket_key, note_on(delivered)), claim)
+
+    def _remember(self, claim: Claim, mark: Mark) -> None:
+        try:
+            self.records.remember(claim, mark)
+        except ConditionFailedError:
+            raise _TakenOverError from None
+
+    def _failed(self, task: _Task, claim: Claim, failure: Exception, site: Site | None) -> str:
+        verdict = judge(failure, claim.tries, self.chance())
+        reason = explain(failure) or "Another push to this ticket is under way"
+        if verdict.becomes == "waiting":
+            return self._wait(task, claim, verdict, reason, site)
+        if site is not None:
+            self.sites.failed(site, verdict)
+        logger.warning("a push failed", job=task.ref.job_id, ticket=task.ticket_key, cause=reason)
+        return self._conclude(task, Outcome("failed", task.ticket_key, reason), claim)
+
+    def _wait(self, task: _Task, claim: Claim, verdict: Verdict, reason: str, site: Site | None) -> str:
+        stopped = self.sites.failed(site, verdict) if site is not None else None
+        not_before = self.now() + timedelta(seconds=verdict.seconds)
+        if stopped is not None:
+            not_before = max(not_before, stopped.until)
+        outcome = Outcome(
+            "waiting",
+            task.ticket_key,
+            reason,
+            NO_SITE if site is None else site.api_url,
+            not_before,
+            verdict.costs_try,
+        )
+        return self._conclude(task, outcome, claim)
+
+    def _conclude(self, task: _Task, outcome: Outcome, claim: Claim | None = None) -> str:
+        return outcome.status if self.records.conclude(task.ref, outcome, claim) else "left"
