@@ -58,3 +58,6 @@ form.addEventListener("submit", async (event) => {
     fail(error instanceof TypeError ? "There is no connection to the server. Please try again." : error.message);
   }
 });
+
+// Until here a press of the button would have had nobody to hear it.
+button.disabled = false;
