@@ -152,13 +152,17 @@ def _present(values: dict[str, Any]) -> Item:
 def job_item(job: Job) -> Item:
     """Return a new job's item: it has no paths yet."""
     linked = linked_attributes(job.id) if job.jira_ticket_key else {}
-    return _present(job.model_dump()) | linked | {
-        "pk": job_pk(job.id),
-        "sk": JOB_SORT,
-        "list_pk": JOB_LIST,
-        "list_sk": f"{job.created_at}#{job.id}",
-        "path_count": 0,
-    }
+    return (
+        _present(job.model_dump())
+        | linked
+        | {
+            "pk": job_pk(job.id),
+            "sk": JOB_SORT,
+            "list_pk": JOB_LIST,
+            "list_sk": f"{job.created_at}#{job.id}",
+            "path_count": 0,
+        }
+    )
 
 
 def job_from(item: Item) -> Job:
