@@ -247,7 +247,7 @@ def test_no_history_loses_or_doubles_a_serial(shop_floor: type[ShopFloor]) -> No
     run_state_machine_as_test(
         shop_floor,
         settings=settings(
-            max_examples=10,
+            max_examples=8,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
