@@ -10,7 +10,7 @@ DEV := $(VENV)/.dev-installed
 # The suite of the deployed stack runs with the roles of the functions enforced, as AWS does; AUTH=false leaves that out.
 AUTH ?= true
 
-.PHONY: help run demo test check format openapi bench clean
+.PHONY: help run demo test check format openapi bench fuzz soak env clean
 
 help:
 	@echo "make run     the whole product on this machine: http://127.0.0.1:8000, data kept in .local"
@@ -20,6 +20,9 @@ help:
 	@echo "make format  bring the code into shape"
 	@echo "make openapi write the API's document anew"
 	@echo "make bench   measure"
+	@echo "make fuzz    two minutes of requests that nobody has thought of (SECONDS_OF_FUZZING=…)"
+	@echo "make soak    ten minutes of mixed load with faults put in (MINUTES=…)"
+	@echo "make env     local/env.json, with which 'sam local' reaches the running local stack"
 	@echo "make clean   forget what was built and installed; the data in .local stay"
 
 run: $(LOCAL)
@@ -49,6 +52,15 @@ openapi: $(DEV)
 
 bench: $(DEV)
 	PYTHONPATH=layers/jobticket:. $(PY) -m benchmarks
+
+fuzz: $(DEV)
+	$(PY) -m tests.stack.fuzz $(or $(SECONDS_OF_FUZZING),120)
+
+soak: $(DEV)
+	$(PY) -m benchmarks.soak $(or $(MINUTES),10)
+
+env: $(LOCAL)
+	$(PY) -m local.sam_environment
 
 clean:
 	rm -rf $(VENV) .build .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

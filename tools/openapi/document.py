@@ -46,6 +46,8 @@ ENVIRONMENT = {
 #: The member that carries an error's text, by family.
 FAMILIES = {"message_envelope": "Refusal", "error_envelope": "Error", "detail_envelope": "Detail"}
 
+PAGE_TYPE = "text/html"
+
 ERROR_SCHEMAS: dict[str, Any] = {
     "Refusal": {
         "type": "object",
@@ -122,8 +124,12 @@ class Document:
         errors[500] = errors.get(500, "An unexpected fault.")
         answers = {status: self._success(status, entry) for status in entry.success}
         for status, reason in errors.items():
-            reference = {"$ref": f"#/components/schemas/{family}"}
-            answers[status] = {"description": reason, "content": {"application/json": {"schema": reference}}}
+            content: dict[str, Any] = {
+                "application/json": {"schema": {"$ref": f"#/components/schemas/{family}"}}
+            }
+            if status in entry.errors and PAGE_TYPE in entry.success.values():
+                content[PAGE_TYPE] = {}  # where success is a page, a refusal is one as well
+            answers[status] = {"description": reason, "content": content}
         return {str(status): answers[status] for status in sorted(answers)}
 
     def _success(self, status: int, entry: Operation) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
+from pydantic import Field
 
 from jobticket import clock
 from jobticket.dynamo import Item, Table
@@ -40,7 +41,7 @@ class PushEntry(Record):
 
     job_id: str
     ticket_key: str
-    run_id: str | None
+    run_id: str | None = Field(json_schema_extra={"x-nullable": True})
     by: str
     at: str
     status: Status

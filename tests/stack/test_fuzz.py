@@ -1,0 +1,12 @@
+"""The deployed API under requests that nobody has thought of: no fault, nothing that is not documented."""
+
+from __future__ import annotations
+
+from tests.deployed import KEYS, Stack
+from tests.stack.fuzz import fuzz
+
+
+def test_every_answer_is_documented_and_none_is_a_fault(own_stack: Stack) -> None:
+    finished = fuzz(own_stack.url, KEYS["*"], phases="coverage", options=("--seed", "1"))
+    assert finished.returncode == 0, finished.stdout[-8000:] + finished.stderr
+    assert "Tested: " in finished.stdout, "nothing was tested"
