@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -16,13 +17,18 @@ SPARE_SECONDS = 5.0
 
 config = AccessSettings.from_environment()
 access = JiraAccess.open(config)
-keeper = Keeper(access.store, access.tokens)
+keeper = Keeper(access.store, access.vault, access.tokens)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Do what a schedule asks for: ``{"task": "sweep"}`` or ``{"task": "finish"}``."""
+    """Do what a schedule asks for, ``{"task": "sweep"}`` or ``{"task": "finish"}``, or an operator.
+
+    ``{"task": "reseal"}`` seals all secrets with the present data key (docs/security.md).
+    """
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS)
+    if event.get("task") == "reseal":
+        return asdict(keeper.reseal(deadline))
     finished = keeper.finish(deadline)
     finished.report("finish")
     if event.get("task") == "sweep":

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
+import botocore.client
 import pytest
 
 from jobticket.dynamo import Table
@@ -36,6 +37,7 @@ def function(aws: None, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """A warm container without the data keys of the last test's account."""
     module = load_function("connections")
     monkeypatch.setattr(module.access.vault, "_data_keys", {})
+    monkeypatch.setattr(module.access.vault, "_sealing", None)
     return module
 
 
@@ -159,6 +161,7 @@ def product(aws: None, atlassian: Atlassian, monkeypatch: pytest.MonkeyPatch) ->
     for module in (oauth, connections, keeper):
         access = module.access
         monkeypatch.setattr(access.vault, "_data_keys", {})
+        monkeypatch.setattr(access.vault, "_sealing", None)
         monkeypatch.setattr(access.tokens, "_pace", Pace(made.sleep, lambda: 0.5))
         for timed in (access, access.vault, access.tokens):
             monkeypatch.setattr(timed, "_now", made.now)
@@ -166,4 +169,18 @@ def product(aws: None, atlassian: Atlassian, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(timed, "_now", made.now)
     monkeypatch.setattr(made.keeper.keeper, "_now", made.now)
     monkeypatch.setattr(made.connections.clock, "now", made.now)
+    return made
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every call to AWS, in order."""
+    made: list[str] = []
+    call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def counted(target: Any, operation: str, parameters: Any) -> Any:
+        made.append(f"{target.meta.service_model.service_name}:{operation}")
+        return call(target, operation, parameters)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", counted)
     return made

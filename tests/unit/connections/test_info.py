@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -178,22 +179,6 @@ def test_delete_takes_the_tokens_along(product: Product) -> None:
 # --- what it costs ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every call to AWS, in order."""
-    import botocore.client
-
-    made: list[str] = []
-    call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
-
-    def counted(target: Any, operation: str, parameters: Any) -> Any:
-        made.append(f"{target.meta.service_model.service_name}:{operation}")
-        return call(target, operation, parameters)
-
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", counted)
-    return made
-
-
 def test_a_warm_container_makes_one_read(product: Product, calls: list[str]) -> None:
     product.walk().to_connection()
     product.access_token()
@@ -207,8 +192,6 @@ def test_a_cold_container_makes_three_calls_more(
     product: Product, calls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     product.walk().to_connection()
-    import sys
-
     monkeypatch.delitem(sys.modules, "functions.connections.app", raising=False)
     cold = load_function("connections")
     monkeypatch.delitem(sys.modules, "functions.connections.app")

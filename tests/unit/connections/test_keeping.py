@@ -15,6 +15,7 @@ from jobticket.connections.keeping import rest_allowed
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.tokens import LEASE
+from jobticket.dynamo import Update
 from tests.consents import store_consent
 from tests.gateway import LambdaContext
 from tests.unit.conftest import client
@@ -284,3 +285,68 @@ def test_a_token_that_is_fresh_already_does_not_hide_what_was_begun(product: Pro
     product.elapsed += LEASE + timedelta(seconds=1)
     assert run(product, FINISH)["finished"] == 1
     assert access.connection("team-1").unfinished_since is None
+
+
+# --- sealing anew -------------------------------------------------------------------------------------------
+
+
+def _retire_data_keys(product: Product) -> list[str]:
+    """Retire every data key, as an operator would, and return their names."""
+    table = product.keeper.access.store.table
+    names = [row["pk"]["S"] for row in client("dynamodb").scan(TableName=table.name)["Items"]]
+    retired = [name for name in names if name.startswith("DATA_KEY#")]
+    for name in retired:
+        table.update(Update(name, "DATA_KEY", set={"retired_at": "2026-11-22T09:30:00.000Z"}))
+    product.elapsed += timedelta(minutes=5)
+    return retired
+
+
+def test_all_secrets_can_be_sealed_anew_and_the_old_data_key_be_thrown_away(product: Product) -> None:
+    product.walk().to_connection("by-consent")
+    body = {
+        "provider": "jira",
+        "host": product.atlassian.url,
+        "credentials": "demo@example.com:local-api-token",
+    }
+    product.backend.put("/api/backend/connections/by-token/api-token", body)
+    retired = _retire_data_keys(product)
+    assert run(product, {"task": "reseal"}) == {"resealed": 2, "failed": 0, "complete": True}
+    assert run(product, {"task": "reseal"}) == {"resealed": 0, "failed": 0, "complete": True}
+    table = product.keeper.access.store.table
+    for name in retired:
+        table.delete(name, "DATA_KEY")
+    product.elapsed += timedelta(hours=1)
+    for module in (product.keeper, product.connections):
+        product.monkeypatch.setattr(module.access.vault, "_data_keys", {})
+        product.monkeypatch.setattr(module.access.vault, "_sealing", None)
+    assert product.access_token("by-consent").status == 200
+    tested = product.backend.post("/api/backend/connections/by-token/test").json()
+    assert tested["connected"] is True
+
+
+def test_what_cannot_be_opened_is_told(product: Product) -> None:
+    product.walk().to_connection("broken")
+    table = product.keeper.access.store.table
+    row = table.get("CONNECTION#jira#broken", "CONNECTION")
+    assert row is not None
+    table.put(row | {"secret": row["secret"][:-1] + b"x"})
+    _retire_data_keys(product)
+    assert run(product, {"task": "reseal"}) == {"resealed": 0, "failed": 1, "complete": False}
+
+
+def test_sealing_anew_does_not_undo_a_refresh(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    product.walk().to_connection()
+    _retire_data_keys(product)
+    vault = product.keeper.access.vault
+    seal = vault.seal
+
+    def interleaved(*arguments: Any) -> Any:
+        monkeypatch.setattr(vault, "seal", seal)
+        product.elapsed += timedelta(hours=1)
+        assert product.access_token().status == 200
+        return seal(*arguments)
+
+    monkeypatch.setattr(vault, "seal", interleaved)
+    assert run(product, {"task": "reseal"})["resealed"] == 0
+    product.elapsed += timedelta(hours=1)
+    assert product.access_token().status == 200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -111,6 +111,26 @@ def test_a_new_month_has_a_new_key_and_old_secrets_stay_readable(table: Table, k
     assert later.open(TEAM, "f", old) == later.open(TEAM, "f", new) == "hush"
 
 
+def test_a_retired_data_key_seals_nothing_new(table: Table, kms: CountingKms) -> None:
+    clock = [NOVEMBER]
+    one = Vault(table, kms, "alias/jobticket", lambda: clock[0])
+    old = one.seal(TEAM, "f", "hush")
+    (item,) = client("dynamodb").scan(TableName=table.name)["Items"]
+    client("dynamodb").update_item(
+        TableName=table.name,
+        Key={"pk": item["pk"], "sk": item["sk"]},
+        UpdateExpression="SET retired_at = :now",
+        ExpressionAttributeValues={":now": {"S": "2026-11-22T00:00:00.000Z"}},
+    )
+    fresh = vault(table, kms)
+    new = fresh.seal(TEAM, "f", "hush")
+    assert (fresh.is_current(old), fresh.is_current(new)) == (False, True)
+    assert fresh.open(TEAM, "f", old) == fresh.open(TEAM, "f", new) == "hush"
+    # A container that knew it before finds out within minutes.
+    clock[0] += timedelta(minutes=5)
+    assert fresh.is_current(one.seal(TEAM, "f", "hush"))
+
+
 def test_another_kms_key_is_used_at_once_and_the_old_one_stays_readable(
     table: Table, kms: CountingKms
 ) -> None:
@@ -155,4 +175,4 @@ def test_a_wrapped_key_moved_under_another_name_does_not_open(table: Table, kms:
     name = december["pk"]["S"].removeprefix("DATA_KEY#")
     fresh = Vault(table, kms, "alias/jobticket", lambda: NOVEMBER)
     with pytest.raises(client("kms").exceptions.InvalidCiphertextException):
-        fresh._data_key(name, make=False)
+        fresh._data_key(name)

@@ -16,16 +16,18 @@ from datetime import datetime, timedelta
 
 from jobticket import clock
 from jobticket.clock import Deadline
+from jobticket.connections.api_tokens import SECRET_FIELD
 from jobticket.connections.errors import ReauthorizationNeededError
 from jobticket.connections.model import Connection, ConnectionId
 from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.store import ConnectionStore
-from jobticket.connections.tokens import LEASE, TokenSource
+from jobticket.connections.tokens import LEASE, REFRESH_FIELD, TokenSource
+from jobticket.connections.vault import Vault, VaultError
 from jobticket.dynamo import Item
 from jobticket.errors import RefusalError
 from jobticket.observability import count, logger
 
-__all__ = ["Keeper", "Outcome", "rest_allowed"]
+__all__ = ["Keeper", "Outcome", "Resealed", "rest_allowed"]
 
 IDLE = timedelta(days=30)
 SPREAD = timedelta(days=7)
@@ -58,6 +60,21 @@ class Outcome:
             count(name, value)
 
 
+@dataclass(slots=True)
+class Resealed:
+    """What a run of sealing anew has come to.
+
+    Attributes
+    ----------
+    complete
+        Whether no connection needs an earlier data key any more.
+    """
+
+    resealed: int = 0
+    failed: int = 0
+    complete: bool = False
+
+
 def rest_allowed(name: ConnectionId) -> timedelta:
     """Return how long a connection may rest before it is refreshed."""
     share = int.from_bytes(hashlib.sha256(str(name).encode()).digest()[:4], "big") / 2**32
@@ -69,16 +86,21 @@ class Keeper:
 
     Parameters
     ----------
-    store, tokens
-        The connections and their tokens.
+    store, vault, tokens
+        The connections, their secrets and their tokens.
     now
         The time.
     """
 
     def __init__(
-        self, store: ConnectionStore, tokens: TokenSource, now: Callable[[], datetime] = clock.now
+        self,
+        store: ConnectionStore,
+        vault: Vault,
+        tokens: TokenSource,
+        now: Callable[[], datetime] = clock.now,
     ) -> None:
         self._store = store
+        self._vault = vault
         self._refreshes = RefreshStore(store.table)
         self._tokens = tokens
         self._now = now
@@ -118,6 +140,38 @@ class Keeper:
                 return outcome
             after = page.last
             self._store.table.put(state | {"provider": after.provider, "external_id": after.external_id})
+
+    def reseal(self, deadline: Deadline) -> Resealed:
+        """Seal every secret anew that an earlier data key has sealed, so that the key can be done without.
+
+        A run that is out of time is simply done again: what it has sealed is passed over.
+        """
+        outcome, after = Resealed(), None
+        while True:
+            page = self._store.page(PAGE, after)
+            for listed in page.connections:
+                if deadline.left() < LEAST_SECONDS:
+                    return outcome
+                self._reseal(listed.id, outcome)
+            if page.last is None:
+                outcome.complete = outcome.failed == 0
+                return outcome
+            after = page.last
+
+    def _reseal(self, name: ConnectionId, outcome: Resealed) -> None:
+        connection = self._store.get(name)
+        if connection is None or self._vault.is_current(connection.secret):
+            return
+        field = REFRESH_FIELD if connection.kind == "oauth" else SECRET_FIELD
+        try:
+            secret = self._vault.open(name, field, connection.secret)
+        except VaultError:
+            outcome.failed += 1
+            logger.exception("secret not sealed anew", external_id=name.external_id)
+            return
+        # Whoever changes the secret meanwhile seals it with the present data key as well.
+        if self._store.reseal(connection, self._vault.seal(name, field, secret)):
+            outcome.resealed += 1
 
     def _keep(self, connection: Connection, outcome: Outcome, deadline: Deadline) -> None:
         now = self._now()

@@ -161,6 +161,20 @@ class ConnectionStore:
         except ConditionFailedError:
             return
 
+    def reseal(self, connection: Connection, secret: bytes) -> bool:
+        """Replace a secret's ciphertext by another of the same secret; tell whether it was still there."""
+        write = Update(
+            partition(connection.id),
+            "CONNECTION",
+            set={"secret": secret},
+            condition=Attr("secret").eq(connection.secret),
+        )
+        try:
+            self.table.update(write)
+        except ConditionFailedError:
+            return False
+        return True
+
     def select_project(self, name: ConnectionId, project_id: str | None) -> bool:
         """Choose the connection's project, or none; tell whether the connection exists."""
         chosen: Mapping[str, Any] = {} if project_id is None else {"selected_project_id": project_id}

@@ -3,7 +3,8 @@
 A secret is sealed with AES-256-GCM under a data key, bound to its connection and field, so that a ciphertext
 copied into another row opens nowhere. Data keys serve one rotation period, not one connection; they lie in
 the connections table wrapped by KMS, and unwrapped in the memory of the containers that needed them. The name
-of the data key stands in front of each ciphertext, so that older ones stay readable after a rotation.
+of the data key stands in front of each ciphertext, so that older ones stay readable after a rotation. A data
+key whose row has ``retired_at`` seals nothing new: the period gets another one.
 
 A sealed secret is: version (1 byte), length of the key's name (1), the name, nonce (12), ciphertext and tag.
 """
@@ -11,10 +12,11 @@ A sealed secret is: version (1 byte), length of the key's name (1), the name, no
 from __future__ import annotations
 
 import hashlib
+import itertools
 import secrets
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import boto3
@@ -36,6 +38,8 @@ FORMAT = 1
 NONCE_BYTES = 12
 SORT_KEY = "DATA_KEY"
 PURPOSE = "connections"
+#: A data key that was retired is not used for new secrets any more within this time.
+LOOK_AGAIN = timedelta(minutes=5)
 
 
 class VaultError(Exception):
@@ -79,16 +83,16 @@ class Vault:
         self._key_arn = key_arn
         self._now = now
         self._data_keys: dict[str, AESGCM] = {}
+        self._sealing: tuple[str, datetime] | None = None
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
         """Have the present data key at hand, so that what must be sealed next certainly can be."""
-        self._data_key(data_key_name(self._now(), self._key_arn), make=True)
+        self._sealing_key()
 
     def seal(self, connection: ConnectionId, field: str, secret: str) -> bytes:
         """Return the secret, encrypted for this field of this connection."""
-        name = data_key_name(self._now(), self._key_arn)
-        data_key = self._data_key(name, make=True)
+        name, data_key = self._sealing_key()
         nonce = secrets.token_bytes(NONCE_BYTES)
         header = bytes((FORMAT, len(name))) + name.encode()
         ciphertext = data_key.encrypt(nonce, secret.encode(), _bound_to(connection, field, header))
@@ -105,25 +109,51 @@ class Vault:
         from cryptography.exceptions import InvalidTag
 
         header, nonce, ciphertext = _split(sealed)
-        data_key = self._data_key(header[2:].decode("ascii", "replace"), make=False)
+        data_key = self._data_key(header[2:].decode("ascii", "replace"))
         try:
             return data_key.decrypt(nonce, ciphertext, _bound_to(connection, field, header)).decode()
         except InvalidTag:
             raise VaultError(f"the {field} of a connection cannot be opened") from None
 
-    def _data_key(self, name: str, *, make: bool) -> AESGCM:
+    def is_current(self, sealed: bytes) -> bool:
+        """Tell whether a secret is sealed with the data key that new ones are sealed with."""
+        return _split(sealed)[0][2:] == self._sealing_key()[0].encode()
+
+    def _data_key(self, name: str) -> AESGCM:
         with self._lock:
             if name not in self._data_keys:
-                self._data_keys[name] = _cipher(self._fetch(name, make=make))
+                item = self._table.get(f"DATA_KEY#{name}", SORT_KEY)
+                if item is None:
+                    raise VaultError(f"the data key {name} does not exist")
+                self._data_keys[name] = _cipher(self._unwrap(name, item["wrapped"], item["kms_key"]))
             return self._data_keys[name]
 
-    def _fetch(self, name: str, *, make: bool) -> bytes:
-        item = self._table.get(f"DATA_KEY#{name}", SORT_KEY)
-        if item is None and make:
-            return self._make(name)
-        if item is None:
-            raise VaultError(f"the data key {name} does not exist")
-        return self._unwrap(name, item["wrapped"], item["kms_key"])
+    def _sealing_key(self) -> tuple[str, AESGCM]:
+        """Return the data key that new secrets are sealed with, and its name."""
+        period = data_key_name(self._now(), self._key_arn)
+        with self._lock:
+            if self._sealing is not None:
+                name, looked_at = self._sealing
+                known = name.startswith(period) and name in self._data_keys
+                if known and self._now() - looked_at < LOOK_AGAIN:
+                    return name, self._data_keys[name]
+            name = self._choose(period)
+            self._sealing = name, self._now()
+            return name, self._data_keys[name]
+
+    def _choose(self, period: str) -> str:
+        """Return the name of the period's data key that has not been retired; make it if need be."""
+        for number in itertools.count(1):
+            name = f"{period}-{number}"
+            item = self._table.get(f"DATA_KEY#{name}", SORT_KEY)
+            if item is None:
+                self._data_keys[name] = _cipher(self._make(name))
+                break
+            if "retired_at" not in item:
+                if name not in self._data_keys:
+                    self._data_keys[name] = _cipher(self._unwrap(name, item["wrapped"], item["kms_key"]))
+                break
+        return name
 
     def _make(self, name: str) -> bytes:
         made = self._kms().generate_data_key(
@@ -152,7 +182,7 @@ class Vault:
 
 
 def data_key_name(now: datetime, key_arn: str) -> str:
-    """Return the name of the data key of a moment: another month or another KMS key, another data key."""
+    """Return what data keys of a moment are called: another month or another KMS key, another data key."""
     return f"{now:%Y-%m}-{hashlib.sha256(key_arn.encode()).hexdigest()[:8]}"
 
 
