@@ -65,7 +65,8 @@ class Front:
 
     async def start(self) -> None:
         application = web.Application(client_max_size=LARGEST_BODY)
-        application.router.add_route("*", "/{path:.*}", self._answer)
+        # Of every character: a dot alone leaves out line breaks, which come as %0A.
+        application.router.add_route("*", r"/{path:(?s:.*)}", self._answer)
         self._session = aiohttp.ClientSession(
             auto_decompress=False,
             trust_env=False,

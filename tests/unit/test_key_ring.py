@@ -1,0 +1,58 @@
+"""The operator's tool for keys, and what the functions make of its ring."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobticket.web.authentication import KeyRing
+from tests.unit.conftest import client
+from tools.key_ring import SCOPES, KeyRingError, main
+
+
+def ring() -> KeyRing:
+    def fetch() -> str:
+        text: str = client("secretsmanager").get_secret_value(SecretId="key-ring")["SecretString"]
+        return text
+
+    return KeyRing(fetch, lambda: 0.0, local=False)
+
+
+def test_a_key_that_was_added_is_known_and_one_that_was_removed_is_not(
+    aws: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["--secret", "key-ring", "add", "tablets", "--scopes", "jobs,jira"])
+    key = capsys.readouterr().out.strip()
+    caller = ring().authenticate(f"Bearer {key}")
+    assert (caller.name, set(caller.scopes)) == ("tablets", {"jobs", "jira"})
+    assert key not in client("secretsmanager").get_secret_value(SecretId="key-ring")["SecretString"]
+    main(["--secret", "key-ring", "remove", "tablets"])
+    with pytest.raises(Exception, match="Invalid secret key"):
+        ring().authenticate(f"Bearer {key}")
+
+
+def test_names_and_scopes_are_listed_and_no_hash(aws: None, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--secret", "key-ring", "list"])
+    assert "only-jobs\tjobs\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["add", "only-jobs", "--scopes", "jobs"], "There is a key named only-jobs already"),
+        (["add", "new", "--scopes", "jobs,root"], "No such scope: root"),
+        (["remove", "nobody"], "There is no key named nobody"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_changes_nothing(
+    command: list[str], sentence: str, aws: None
+) -> None:
+    before = client("secretsmanager").get_secret_value(SecretId="key-ring")["SecretString"]
+    with pytest.raises(KeyRingError, match=sentence):
+        main(["--secret", "key-ring", *command])
+    assert client("secretsmanager").get_secret_value(SecretId="key-ring")["SecretString"] == before
+
+
+def test_scopes_are_those_that_the_functions_know() -> None:
+    from jobticket.web import authentication
+
+    assert set(SCOPES) == authentication.SCOPES | {"*"}

@@ -1,0 +1,100 @@
+"""Add, list and remove the keys of callers.
+
+    python -m tools.key_ring --secret <KeyRingSecretArn> list
+    python -m tools.key_ring --secret <KeyRingSecretArn> add tablets --scopes jobs
+    python -m tools.key_ring --secret <KeyRingSecretArn> remove tablets
+
+The ring holds hashes, so a key is shown once, when it is made. A key is good within 30 seconds of being
+added, and dies within 5 minutes of being removed. To rotate: add a second one, hand it out, remove the first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import secrets
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import boto3
+
+__all__ = ["KeyRingError", "add", "main", "remove"]
+
+#: As the functions know them (jobticket.web.authentication).
+SCOPES = ("jobs", "jira", "tokens", "ticketing", "admin", "*")
+
+Entry = dict[str, Any]
+
+
+class KeyRingError(Exception):
+    """The ring cannot be changed that way."""
+
+
+def add(keys: Sequence[Entry], name: str, scopes: Sequence[str], key: str) -> list[Entry]:
+    """Return the ring with one more key.
+
+    Raises
+    ------
+    KeyRingError
+        If the name is taken, or a scope is none.
+    """
+    if any(entry["name"] == name for entry in keys):
+        raise KeyRingError(f"There is a key named {name} already; give the new one another name")
+    if unknown := set(scopes) - set(SCOPES):
+        raise KeyRingError(f"No such scope: {', '.join(sorted(unknown))}. There are {', '.join(SCOPES)}")
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return [*keys, {"name": name, "sha256": digest, "scopes": list(scopes)}]
+
+
+def remove(keys: Sequence[Entry], name: str) -> list[Entry]:
+    """Return the ring without a key.
+
+    Raises
+    ------
+    KeyRingError
+        If there is none of that name.
+    """
+    kept = [entry for entry in keys if entry["name"] != name]
+    if len(kept) == len(keys):
+        raise KeyRingError(f"There is no key named {name}")
+    return kept
+
+
+def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tools.key_ring", description="The keys of callers.")
+    parser.add_argument("--secret", required=True, help="the stack's output KeyRingSecretArn")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list")
+    adding = commands.add_parser("add")
+    adding.add_argument("name")
+    adding.add_argument("--scopes", required=True, help="with commas between: " + ", ".join(SCOPES))
+    commands.add_parser("remove").add_argument("name")
+    return parser.parse_args(given)
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    """Do what the command line says."""
+    arguments = _arguments(given)
+    client = boto3.client("secretsmanager")
+    keys = json.loads(client.get_secret_value(SecretId=arguments.secret)["SecretString"])["keys"]
+    if arguments.command == "list":
+        for entry in keys:
+            print(f"{entry['name']}\t{','.join(entry['scopes'])}")
+        return
+    made = f"jtk_{secrets.token_urlsafe(32)}"
+    if arguments.command == "add":
+        keys = add(keys, arguments.name, arguments.scopes.split(","), made)
+    else:
+        keys = remove(keys, arguments.name)
+    client.put_secret_value(SecretId=arguments.secret, SecretString=json.dumps({"keys": keys}))
+    if arguments.command == "add":
+        print(made)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyRingError as error:
+        sys.exit(f"Error: {error}")
