@@ -1,0 +1,56 @@
+"""Make what is deployed: .build/deploy with the template, every function and every layer, compiled.
+
+    python -m tools.package && sam deploy --template-file .build/deploy/template.yaml --config-env prod
+
+`sam build` makes the same without compiled code. Compiling takes Python 3.13, which Lambda runs: another
+one is refused, unless --sources says that functions may compile at every cold start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.build_layers import LAMBDA, build_function, build_layers
+
+__all__ = ["main", "package"]
+
+ROOT = Path(__file__).resolve().parent.parent
+DEPLOY = ROOT / ".build" / "deploy"
+
+
+def package(deploy: Path = DEPLOY) -> Path:
+    """Write the folder anew and return its template."""
+    shutil.rmtree(deploy, ignore_errors=True)
+    for name, folder in build_layers(LAMBDA).items():
+        shutil.copytree(folder, deploy / "layers" / name)
+    for app in sorted((ROOT / "functions").glob("*/app.py")):
+        build_function(app.parent, deploy / "functions" / app.parent.name, LAMBDA)
+    template = deploy / "template.yaml"
+    template.write_text(built_template((ROOT / "template.yaml").read_text()))
+    return template
+
+
+def built_template(template: str) -> str:
+    """Return the template for folders that are built: `sam deploy` zips them as they are."""
+    return re.sub(r"^ +Metadata: \{BuildMethod: [^\n]*\}\n", "", template, flags=re.MULTILINE)
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Make the folder."""
+    parser = argparse.ArgumentParser(prog="python -m tools.package", description=__doc__)
+    parser.add_argument("--sources", action="store_true", help="without compiled code, by any Python")
+    arguments = parser.parse_args(given)
+    if not LAMBDA.is_running_version and not arguments.sources:
+        print(f"Run this with Python {LAMBDA.python}, or with --sources", file=sys.stderr)
+        return 1
+    print(package().relative_to(ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
