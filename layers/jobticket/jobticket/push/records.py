@@ -46,7 +46,7 @@ KEPT = timedelta(days=90)
 #: How long a worker holds a job: longer than it may work on it.
 HELD = timedelta(seconds=75)
 #: A job that was queued again is looked for after this, should its message be lost.
-QUEUED_AGAIN = timedelta(minutes=15)
+QUEUED_AGAIN = timedelta(minutes=5)
 
 Status = Literal["pushed", "skipped", "failed", "waiting"]
 STATUSES: tuple[Status, ...] = ("pushed", "skipped", "failed", "waiting")

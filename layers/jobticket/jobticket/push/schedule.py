@@ -24,7 +24,7 @@ PAGE = 500
 #: What the reading and queueing of one page may take.
 PAGE_SECONDS = 5.0
 #: Of one site, so many jobs are queued again at most in one sweep…
-MOST_OF_A_SITE = 600
+MOST_OF_A_SITE = 1200
 #: …and none while so many messages still wait for a worker.
 LARGEST_BACKLOG = 100
 

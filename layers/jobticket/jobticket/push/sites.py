@@ -29,8 +29,12 @@ SITES = "PUSH_SITES"
 FRESH_SECONDS = 1.0
 #: A site that nothing was pushed to for so long is forgotten.
 KEPT = timedelta(days=30)
-#: Half of the workers of a deployment with the template's defaults.
-WORKERS_A_SITE = 5
+#: How long a place is held: longer than a push takes, and not so long that dead workers keep others out.
+HELD = timedelta(seconds=60)
+#: A site whose last place was taken longer ago is not being pushed to.
+ACTIVE = timedelta(seconds=60)
+#: How old a worker's view of who is being pushed to may be.
+NEIGHBOURS_FRESH_SECONDS = 10.0
 #: So many failures in a row, of whichever jobs, and a site is left alone for a while.
 TROUBLES = 8
 FIRST_QUARANTINE_SECONDS = 30.0
@@ -47,11 +51,18 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One of the places at a site: its holder may push there."""
+    """One of the places at a site: its holder may push there, for a time.
+
+    Attributes
+    ----------
+    number
+        None at a site that is alone: there they are not counted.
+    """
 
     site: str
-    number: int
+    number: int | None
     owner: str
+    until: datetime
 
 
 def app_key(quota: str) -> str:
@@ -82,14 +93,15 @@ class Sites:
     table
         The table of jobs.
     places
-        How many workers may push to one site at once.
+        How many workers may push to one site at once while there are others to push to.
     """
 
     table: Table
-    places: int = WORKERS_A_SITE
+    places: int = 5
     now: Callable[[], datetime] = clock.now
     monotonic: Callable[[], float] = time.monotonic
     _seen: dict[str, tuple[float, Item]] = field(default_factory=dict)
+    _neighbours: tuple[float, dict[str, int]] = (float("-inf"), {})
 
     def stopped(self, site: Site) -> Stopped | None:
         """Tell whether a site is left alone, for its own sake or for the app's."""
@@ -108,37 +120,56 @@ class Sites:
             self._seen[key] = (self.monotonic(), item)
         return item
 
-    def enter(self, site: Site, seconds: float) -> Place | None:
-        """Take a place at a site for so long at most; None if all are taken.
+    def enter(self, site: Site) -> Place | None:
+        """Take a place at a site; None if all are taken.
 
-        The site is known to the sweep from its first place on.
+        A site that is alone has places for everybody. It is known to the sweep from its first place on.
         """
         now, owner = self.now(), secrets.token_urlsafe(9)
+        if not self._has_neighbours(site.api_url):
+            self.table.update(Update(SITES, site.api_url, set=self._entered(site, now)))
+            return Place(site.api_url, None, owner, now + HELD)
         item = self.table.get(SITES, site.api_url) or {}
-        free = [n for n in range(self.places) if item.get(f"place_{n}", 0) < _milliseconds(now)]
-        for number in free:
-            name = f"place_{number}"
-            write = Update(
-                SITES,
-                site.api_url,
-                set={
-                    name: _milliseconds(now + timedelta(seconds=seconds)),
-                    f"{name}_owner": owner,
-                    "quota": site.quota_key,
-                    "expires_at": clock.epoch(now + KEPT),
-                },
-                condition=Attr(name).not_exists() | Attr(name).lt(_milliseconds(now)),
-            )
-            try:
-                self.table.update(write)
-            except ConditionFailedError as failed:
-                if not (failed.item and failed.item.get(f"{name}_owner") == owner):
-                    continue  # somebody was faster
-            return Place(site.api_url, number, owner)
+        for number in range(self.places):
+            if item.get(f"place_{number}", 0) < _milliseconds(now):
+                place = Place(site.api_url, number, owner, now + HELD)
+                if self._take(place, self._entered(site, now), now):
+                    return place
         return None
+
+    def _take(self, place: Place, entered: Item, now: datetime) -> bool:
+        name = f"place_{place.number}"
+        until = _milliseconds(place.until)
+        free = Attr(name).not_exists() | Attr(name).lt(_milliseconds(now))
+        taken = {name: until, f"{name}_owner": place.owner}
+        try:
+            self.table.update(Update(SITES, place.site, set={**entered, **taken}, condition=free))
+        except ConditionFailedError as failed:
+            # Our own name: the write had arrived, only its first answer was lost.
+            return failed.item is not None and failed.item.get(f"{name}_owner") == place.owner
+        return True
+
+    def _entered(self, site: Site, now: datetime) -> Item:
+        return {
+            "quota": site.quota_key,
+            "entered_at": _milliseconds(now),
+            "expires_at": clock.epoch(now + KEPT),
+        }
+
+    def _has_neighbours(self, key: str) -> bool:
+        """Tell whether other sites are being pushed to."""
+        read_at, entered = self._neighbours
+        if self.monotonic() - read_at >= NEIGHBOURS_FRESH_SECONDS:
+            items = self.table.query_all(Key("pk").eq(SITES))
+            entered = {item["sk"]: int(item.get("entered_at", 0)) for item in items}
+            self._neighbours = self.monotonic(), entered
+        active = _milliseconds(self.now() - ACTIVE)
+        return any(at > active for other, at in entered.items() if other != key)
 
     def leave(self, place: Place) -> None:
         """Give a place back."""
+        if place.number is None:
+            return
         name = f"place_{place.number}"
         condition = Attr(f"{name}_owner").eq(place.owner)
         write = Update(SITES, place.site, remove=[name, f"{name}_owner"], condition=condition)

@@ -42,8 +42,10 @@ PUSH_SECONDS = 28.0
 SPARE_SECONDS = 5.0
 #: How long a push waits for another one to the same ticket before it lets others go first.
 PATIENCE_SECONDS = 1.0
+#: A message whose site has no place comes again after this, then after twice as long; then its jobs wait.
 HOLD_BACK_SECONDS = 3.0
-LONGEST_HOLD_BACK_SECONDS = 240.0
+MOST_HOLD_BACKS = 3
+NO_PLACE = "Other jobs are being pushed to the same site"
 
 #: How many jobs were pushed, skipped, failed; wait; were dropped, held back, left for later or to others.
 Tally = Counter[str]
@@ -51,7 +53,7 @@ Tally = Counter[str]
 
 def hold_back_seconds(times: int, chance: float) -> float:
     """Return after how long a message comes again whose site has no place, each time later."""
-    pause: float = min(LONGEST_HOLD_BACK_SECONDS, HOLD_BACK_SECONDS * 2**times)
+    pause: float = HOLD_BACK_SECONDS * 2**times
     return pause * (0.5 + chance / 2)
 
 
@@ -74,7 +76,8 @@ class _Shift:
 
     settings: JobSettings
     deadline: Deadline
-    places: dict[str, Place | None] = field(default_factory=dict)
+    may_hold_back: bool = True
+    place: Place | None = None
     held_back: list[str] = field(default_factory=list)
 
 
@@ -108,12 +111,11 @@ class Worker:
         settings = read_settings(self.table)
         if not pushes_are_wanted(settings):
             return Counter(dropped=len(message.job_ids))
-        shift = _Shift(settings, deadline)
+        shift = _Shift(settings, deadline, message.held_back < MOST_HOLD_BACKS)
         try:
             return self._work(message, shift)
         finally:
-            for place in filter(None, shift.places.values()):
-                self.sites.leave(place)
+            self._leave(shift)
 
     def _work(self, message: Jobs, shift: _Shift) -> Tally:
         tally: Tally = Counter()
@@ -174,13 +176,32 @@ class Worker:
             return self._conclude(
                 task, Outcome("waiting", task.ticket_key, stopped.reason, site.api_url, stopped.until)
             )
-        if site.api_url not in shift.places:
-            shift.places[site.api_url] = self.sites.enter(site, shift.deadline.left() + SPARE_SECONDS)
-        if shift.places[site.api_url] is None:
-            shift.held_back.append(task.ref.job_id)
-            return "held_back"
+        if not self._enter(shift, site):
+            return self._hold_back(task, site, shift)
         claim = self.records.claim(task.ref, task.ticket_key, site.api_url)
         return "left" if claim is None else self._try(task, ticket, claim, shift)
+
+    def _hold_back(self, task: _Task, site: Site, shift: _Shift) -> str:
+        """Let a job come again soon; after several times, let it wait for the sweep, which keeps the pace."""
+        if shift.may_hold_back:
+            shift.held_back.append(task.ref.job_id)
+            return "held_back"
+        outcome = Outcome("waiting", task.ticket_key, NO_PLACE, site.api_url, self.now())
+        return self._conclude(task, outcome)
+
+    def _enter(self, shift: _Shift, site: Site) -> bool:
+        """Take a place at a site, giving back the one at another; tell whether there was one."""
+        place = shift.place
+        enough = self.now() + timedelta(seconds=PUSH_SECONDS)
+        if place is None or place.site != site.api_url or place.until < enough:
+            self._leave(shift)
+            shift.place = self.sites.enter(site)
+        return shift.place is not None
+
+    def _leave(self, shift: _Shift) -> None:
+        if shift.place is not None:
+            self.sites.leave(shift.place)
+            shift.place = None
 
     def _try(self, task: _Task, ticket: Ticket, claim: Claim, shift: _Shift) -> str:
         site = ticket.client.site

@@ -1,0 +1,1 @@
+"""A world for the real workers of pushes: time that only passes in waits, a table and a Jira in memory."""
