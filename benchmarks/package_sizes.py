@@ -1,0 +1,29 @@
+"""How large each function is with its layers, unzipped and compiled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.init_time import candidates
+from benchmarks.table import print_table
+
+MEGABYTE = 1024 * 1024
+
+
+def run() -> None:
+    """Print the table."""
+    rows = []
+    with candidates() as found:
+        for each in found:
+            if each.limit is not None:
+                code, layers = _size(each.folder), sum(map(_size, each.layers))
+                rows.append([each.name, f"{code / 1024:.0f} KB", f"{(code + layers) / MEGABYTE:.1f} MB"])
+    print_table("Sizes, unzipped and compiled", ["function", "code", "with layers"], rows)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+if __name__ == "__main__":
+    run()
