@@ -30,12 +30,12 @@ from jobticket.push.connection import (
 from jobticket.push.lease import Tickets
 from jobticket.push.listing import is_position, list_pushes, status_of
 from jobticket.push.records import Records, Ref
-from jobticket.push.service import Pusher, PushResult
+from jobticket.push.service import REPEATED_WITHIN, Pusher, PushResult
 from jobticket.push.starting import Starter, begin_run, lambda_client
 from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
 from jobticket.web.api import Answer, Api, Request, message_envelope
 from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
-from jobticket.web.idempotency import Claim, keep, once
+from jobticket.web.idempotency import Claim, OutsideEffect, keep, once
 from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
 
 
@@ -141,6 +141,9 @@ def _send(request: Request, effect: Callable[..., PushResult]) -> Answer:
         answer = Answer(body=result.as_json())
         if result.success:
             keep(table, claim, answer)
+        elif result.is_open:
+            # Whoever repeats the request looks what stands at Jira before anything is sent again.
+            OutsideEffect(table, claim).begin(clock.now() + REPEATED_WITHIN)
         return answer
 
     return once(request, table, clock.now(), work)

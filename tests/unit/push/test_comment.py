@@ -103,3 +103,47 @@ def test_a_comment_that_died_after_it_was_posted_is_not_posted_again(
     monkeypatch.setattr(clock, "now", lambda: later)
     assert shop.comment(job, headers=headers) == {"success": True}
     assert len(jira.comments()) == 1
+
+
+def test_a_comment_of_which_nobody_knows_is_looked_for_when_the_request_is_repeated(
+    shop: Shop, jira: Jira, job: str
+) -> None:
+    headers = {"Idempotency-Key": "shift-1"}
+    jira.control(
+        faults=[
+            {"method": "POST", "path": COMMENTS, "drop": "after"},
+            {"method": "GET", "path": COMMENTS, "status": 500, "times": None},
+        ]
+    )
+    assert shop.comment(job, headers=headers)["success"] is False
+    jira.forget()
+    assert shop.comment(job, headers=headers) == {"success": True}
+    assert len(jira.comments()) == 1
+
+
+def test_of_several_comments_those_that_were_posted_are_not_posted_again(shop: Shop, jira: Jira) -> None:
+    headers = {"Idempotency-Key": "shift-1"}
+    job = shop.job()
+    for number in range(2):
+        shop.path(job, f"Path {number}", [f"{step:03d}" + "x" * 250 for step in range(100)])
+    jira.control(
+        faults=[
+            {"method": "POST", "path": COMMENTS, "times": 1},
+            {"method": "POST", "path": COMMENTS, "status": 400},
+        ]
+    )
+    assert shop.comment(job, headers=headers)["success"] is False
+    jira.forget()
+    assert shop.comment(job, headers=headers) == {"success": True}
+    assert len(jira.comments()) == 2
+
+
+def test_a_refused_comment_leaves_no_question(shop: Shop, jira: Jira, job: str) -> None:
+    """Another request may have posted the same text since; a refused one must not take it for its own."""
+    headers = {"Idempotency-Key": "shift-1"}
+    jira.fail("POST", COMMENTS, status=500)
+    assert shop.comment(job, headers=headers)["success"] is False
+    jira.forget()
+    assert shop.comment(job) == {"success": True}
+    assert shop.comment(job, headers=headers) == {"success": True}
+    assert len(jira.comments()) == 2

@@ -371,6 +371,30 @@ def test_a_ticket_that_was_moved_is_one_ticket(shop: Shop, jira: Jira, job: str,
     assert faults.operations().count("delete_item") == 2
 
 
+def test_a_write_of_which_nobody_knows_is_looked_for_when_the_request_is_repeated(
+    shop: Shop, jira: Jira, job: str
+) -> None:
+    headers = {"Idempotency-Key": "shift-1"}
+    jira.describe("Text")
+    jira.control(
+        faults=[
+            {"method": "GET", "path": f"{ISSUE}{TICKET}$", "times": 1},
+            {"method": "PUT", "path": f"{ISSUE}{TICKET}$", "drop": "after"},
+            {"method": "GET", "path": f"{ISSUE}{TICKET}$", "status": 500, "times": None},
+        ]
+    )
+    assert shop.push(job, headers=headers)["success"] is False
+    jira.forget()
+    client("dynamodb").delete_item(  # its time is over
+        TableName="jobs", Key={"pk": {"S": f"PUSH_LEASE#{jira.url}#{TICKET}"}, "sk": {"S": "PUSH_LEASE"}}
+    )
+    assert shop.push(job, headers=headers) == {"success": True}
+    assert len(own_tables(jira.description() or "")) == 1
+    jira.forget()
+    assert shop.push(job, headers=headers) == {"success": True}
+    assert jira.asked() == []
+
+
 def test_a_write_that_takes_too_long_is_looked_for(
     shop: Shop, jira: Jira, job: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
 from jobticket.dynamo import Table
+from jobticket.jira.errors import JiraError
 from jobticket.jira.keys import MalformedKeyError
 from jobticket.jobs.distribution import Counts
 from jobticket.jobs.jobs import load_job
@@ -24,7 +25,7 @@ from jobticket.push.pushed import remember_pushed
 from jobticket.push.table import PathStatus, sections, summary
 from jobticket.push.ticket import SETTLING_SECONDS, Snapshot, Ticket
 
-__all__ = ["PushResult", "Pusher", "note_on", "statuses_of"]
+__all__ = ["REPEATED_WITHIN", "PushResult", "Pusher", "note_on", "statuses_of"]
 
 #: A request is the same again for so long (contract: jobs.md, Common, ``Idempotency-Key``).
 REPEATED_WITHIN = timedelta(hours=24)
@@ -48,11 +49,14 @@ class PushResult:
         What the caller should know of a success.
     ticket_key
         Where to, if the job is linked; no part of the answer.
+    is_open
+        Whether it failed and something of it may stand at Jira all the same; no part of the answer.
     """
 
     error: str | None = None
     note: str | None = None
     ticket_key: str | None = None
+    is_open: bool = False
 
     @property
     def success(self) -> bool:
@@ -91,7 +95,7 @@ class Pusher:
         Parameters
         ----------
         repeated
-            Whether an earlier try of the same request died, perhaps after its write.
+            Whether an earlier try of the same request may have written: it died, or was told as not settled.
 
         Raises
         ------
@@ -110,7 +114,7 @@ class Pusher:
         except TicketBusyError:
             return PushResult("Another push to this ticket is under way", ticket_key=job.jira_ticket_key)
         except FAILURES as failure:
-            return _failed(job, failure)
+            return _failed(job, failure, is_open=isinstance(failure, UnsettledError))
         remember_pushed(self.table, job.id, job.jira_ticket_key, statuses, None)
         return PushResult(note=note_on(delivered), ticket_key=job.jira_ticket_key)
 
@@ -183,7 +187,7 @@ class Pusher:
         Parameters
         ----------
         repeated
-            Whether an earlier try of the same request died, perhaps after its comment.
+            Whether an earlier try of the same request may have posted its comment.
 
         Raises
         ------
@@ -193,20 +197,23 @@ class Pusher:
         job, paths = load_job(self.table, job_id)
         if job.jira_ticket_key is None:
             return PushResult("Job is not linked to a Jira ticket")
+        posted = 0
         try:
             ticket = self.ticket(job.jira_ticket_key, settings, deadline)
             for text in summary(job.name, statuses_of(paths)):
                 ticket.comment(text, unless_since=self.now() - REPEATED_WITHIN if repeated else None)
+                posted += 1
         except FAILURES as failure:
-            return _failed(job, failure)
+            lost = isinstance(failure, JiraError) and failure.outcome_unknown
+            return _failed(job, failure, is_open=lost or posted > 0)
         return PushResult()
 
 
-def _failed(job: Job, failure: BaseException) -> PushResult:
+def _failed(job: Job, failure: BaseException, *, is_open: bool) -> PushResult:
     unreal = isinstance(failure, MalformedKeyError)
     error = f"{job.jira_ticket_key} is not the key of a Jira ticket" if unreal else explain(failure)
     logger.warning("a push failed", job=job.id, ticket=job.jira_ticket_key, cause=error)
-    return PushResult(error, ticket_key=job.jira_ticket_key)
+    return PushResult(error, ticket_key=job.jira_ticket_key, is_open=is_open)
 
 
 def note_on(delivered: Delivered) -> str | None:

@@ -130,14 +130,22 @@ class Ticket:
         except JiraError as error:
             if not error.outcome_unknown:
                 raise
-            if self._has_comment(text, since=began):
-                return
-            if isinstance(error, JiraStatusError):
-                raise
-            self._post(self._settling, text)
+            if not self._was_posted(text, began, error):
+                self._post(self._settling, text)
 
     def _post(self, client: JiraClient, text: str) -> None:
         client.post(COMMENTS, issue=self.key, json={"body": text})
+
+    def _was_posted(self, text: str, since: datetime, lost: JiraError) -> bool:
+        """Look for a comment whose answer was lost; raise what was lost if there is nothing left to do."""
+        try:
+            found = self._has_comment(text, since=since)
+        except JiraError as error:
+            raise lost from error
+        if not found and isinstance(lost, JiraStatusError):
+            lost.outcome_unknown = False  # Jira's answer did come, and it is a refusal
+            raise lost
+        return found
 
     def _has_comment(self, text: str, *, since: datetime) -> bool:
         return any(_letters(body) == _letters(text) for body in self.comments_since(since))
