@@ -47,6 +47,7 @@ GOOD = {"access_token": "a", "refresh_token": "r", "expires_in": 3600, "token_ty
         (401, {"error": "access_denied", "error_description": "Unauthorized"}, AppRefusedError),
         (400, {"error": "invalid_request"}, AppRefusedError),
         (429, {"error": "too_many_requests"}, AtlassianUnavailableError),
+        (429, {"error": "invalid_grant"}, AtlassianUnavailableError),
         (500, {"error": "invalid_grant"}, AtlassianUnavailableError),
         (503, b"<html>", AtlassianUnavailableError),
         (403, b"<html>blocked</html>", AtlassianUnavailableError),

@@ -263,6 +263,27 @@ def test_open_mode_does_not_begin_twice_for_one_that_is_invalid_and_was_mended(p
     assert attacker.create().status == 409
 
 
+def test_open_mode_takes_none_that_comes_about_just_before_the_write(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attacker, user = product.walk(), product.walk()
+    attacker.to_choice()
+    user.to_choice()
+    table = product.oauth.access.store.table
+    commit = table.transact
+
+    def late(*arguments: Any, **options: Any) -> Any:
+        # The attacker's request has found nothing that it would replace.
+        monkeypatch.setattr(table, "transact", commit)
+        assert user.create().status == 200
+        return commit(*arguments, **options)
+
+    monkeypatch.setattr(table, "transact", late)
+    assert attacker.create().status == 409
+    (connection,) = connections_of(product)
+    assert connection["status"] == "valid"
+
+
 # --- bad requests -------------------------------------------------------------------------------------------
 
 
@@ -606,6 +627,19 @@ def test_an_exchange_that_fails(product: Product, fault: dict[str, Any]) -> None
         400,
         {"error": "Failed to exchange authorization code for tokens"},
     )
+
+
+def test_an_app_that_is_refused_at_the_exchange_is_told_to_its_operator(
+    product: Product, log: io.StringIO, capfd: pytest.CaptureFixture[str]
+) -> None:
+    walk = product.walk()
+    sent = walk.consent(walk.initiate().json()["authorization_uri"])
+    product.atlassian.control(
+        faults=[{"path": "/oauth/token", "status": 401, "body": {"error": "invalid_client"}}]
+    )
+    assert walk.come_back(sent).status == 400
+    assert "Atlassian refuses the app" in log.getvalue()
+    assert '"AppRefused"' in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,9 @@ class World:
     waits: list[Callable[[], None]] = field(default_factory=list)
     slept: float = 0.0
 
+    def prepare(self) -> None:
+        """Have the app's secret at hand."""
+
     def refresh(self, refresh_token: str, _deadline: Deadline) -> Grant:
         self.sent.append(refresh_token)
         return self.answers.pop(0)(refresh_token)
@@ -361,6 +364,23 @@ def test_a_refresh_token_is_not_spent_when_its_successor_could_not_be_kept(
         raise ConnectionError("KMS is away")
 
     monkeypatch.setattr(vault, "prepare", fail)
+    with pytest.raises(ConnectionError):
+        source.access_token(TEAM, world.deadline())
+    assert world.sent == []
+    assert (stored(store).lease, stored(store).unfinished_since) == (None, None)
+
+
+def test_a_lease_is_given_back_when_the_apps_secret_cannot_be_read(
+    source: TokenSource,
+    world: World,
+    store: ConnectionStore,
+    cold: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        raise ConnectionError("the secret store is away")
+
+    monkeypatch.setattr(world, "prepare", fail)
     with pytest.raises(ConnectionError):
         source.access_token(TEAM, world.deadline())
     assert world.sent == []

@@ -142,6 +142,10 @@ class AtlassianApp:
         self._api_url = api_url
         self._secret = secret
 
+    def prepare(self) -> None:
+        """Have the app's secret at hand, so that what is sent next can be."""
+        self._secret()
+
     def authorization_uri(self, *, scopes: str, redirect_uri: str, state: str) -> str:
         """Return where to send a user for consent."""
         query = {
@@ -255,13 +259,13 @@ def grant_of(answer: HttpAnswer) -> Grant:
     if answer.status == 200:
         return _grant(body)
     code = body.get("error") if isinstance(body, Mapping) else None
-    if 400 <= answer.status < 500 and isinstance(code, str):
+    # A rate limit says nothing about the grant, whatever its body says.
+    if 400 <= answer.status < 500 and answer.status != 429 and isinstance(code, str):
         if code in DEAD:
             raise GrantDeadError(code)
-        if answer.status != 429:
-            # invalid_client, access_denied, or a request that Atlassian does not understand: all of them are
-            # mended by whoever runs this, none by the user.
-            raise AppRefusedError(code[:60] if code.isascii() and code.isprintable() else "unreadable")
+        # invalid_client, access_denied, or a request that Atlassian does not understand: all of them are
+        # mended by whoever runs this, none by the user.
+        raise AppRefusedError(code[:60] if code.isascii() and code.isprintable() else "unreadable")
     raise AtlassianUnavailableError(
         f"the token endpoint answered {answer.status}",
         outcome_unknown=answer.status >= 500 or answer.status < 400,

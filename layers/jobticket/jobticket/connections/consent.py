@@ -19,6 +19,7 @@ from typing import Any
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.atlassian import (
+    AppRefusedError,
     AtlassianApp,
     AtlassianError,
     Grant,
@@ -31,7 +32,7 @@ from jobticket.connections.tokens import REFRESH_FIELD, cached_token
 from jobticket.connections.vault import Vault
 from jobticket.dynamo import ConditionFailedError, Item, Write
 from jobticket.errors import ConflictError, ForbiddenError, InvalidError, UnauthenticatedError, UpstreamError
-from jobticket.observability import logger
+from jobticket.observability import count, logger
 
 __all__ = [
     "CONNECT_TOKEN_SECONDS",
@@ -231,6 +232,10 @@ class Consent:
         record = self._take_state(provider, state)
         try:
             grant = self._app.exchange(code, self.callback_url(provider), deadline)
+        except AppRefusedError as error:
+            logger.error("Atlassian refuses the app", reason=str(error))
+            count("AppRefused")
+            raise InvalidError(EXCHANGE_FAILED) from None
         except AtlassianError as error:
             logger.warning("code not exchanged", reason=type(error).__name__)
             raise InvalidError(EXCHANGE_FAILED) from None

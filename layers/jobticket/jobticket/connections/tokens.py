@@ -222,8 +222,9 @@ class TokenSource:
 
     def _refresh(self, held: Held, deadline: Deadline) -> IssuedToken | None:
         try:
-            # A refresh token is spent only when its successor can be sealed.
+            # A refresh token is spent only when its successor can be sealed; a fault here has sent nothing.
             self._vault.prepare()
+            self._app.prepare()
             refresh_token = self._vault.open(held.name, REFRESH_FIELD, held.connection.secret)
         except Exception:
             self._refreshes.release(held.connection, held.owner, begun=held.was_unfinished)
