@@ -140,6 +140,19 @@ def test_the_external_id_of_the_query_wins(api: Gateway, jira: WireJira) -> None
     assert answered.json()["external_id"] == wanted
 
 
+def test_the_longest_external_id_fits_into_every_key(api: Gateway, jira: WireJira) -> None:
+    jira.acts = [answer(body=MYSELF)]
+    longest = "\N{FACTORY}" * 255
+    body = {"provider": "jira", "host": jira.url, "credentials": CREDENTIALS}
+    assert api.put(URL.format("x") + f"?external_id={quote(longest, safe='')}", body).status == 200
+    (row,) = [item for item in raw_items() if item["sk"]["S"] == "CONNECTION"]
+    assert len(row["pk"]["S"].encode()) <= 2048
+    assert len(row["list_sk"]["S"].encode()) <= 1024
+    assert [entry["external_id"] for entry in api.get("/api/backend/connections").json()["connections"]] == [
+        longest
+    ]
+
+
 @pytest.mark.parametrize("external_id", ["x" * 256])
 def test_overlong_external_ids(api: Gateway, jira: WireJira, external_id: str) -> None:
     answered = put(api, jira, external_id)

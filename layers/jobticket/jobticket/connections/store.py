@@ -208,7 +208,8 @@ def _keys(name: ConnectionId) -> Item:
     return {
         "pk": partition(name),
         "list_pk": LIST_KEY,
-        "list_sk": f"{name.external_id}#{name.provider}",
+        # A sort key holds 1,024 bytes: 255 characters of 4 bytes, and no provider besides.
+        "list_sk": name.external_id,
     }
 
 
