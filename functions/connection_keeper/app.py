@@ -14,6 +14,8 @@ from jobticket.observability import logger
 
 #: What writing down the end of a run takes.
 SPARE_SECONDS = 5.0
+#: A sweep makes way for the next run, in 5 minutes: unfinished refreshes cannot wait for a long one to end.
+SWEEP_SECONDS = 240.0
 
 config = AccessSettings.from_environment()
 access = JiraAccess.open(config)
@@ -29,12 +31,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS)
     if event.get("task") == "reseal":
         return asdict(keeper.reseal(deadline))
+    sweeping = deadline.sooner(SWEEP_SECONDS)
     finished = keeper.finish(deadline)
     finished.report("finish")
     if event.get("task") == "sweep":
         keeper.start_sweep()
     # Also without being asked: a sweep that ran out of time goes on with the next run.
-    swept = keeper.sweep(deadline)
+    swept = keeper.sweep(sweeping)
     if swept is not None:
         swept.report("sweep")
     return {"finished": finished.refreshed, "swept": None if swept is None else swept.refreshed}

@@ -132,13 +132,19 @@ class Keeper:
             page = self._store.page(PAGE, after)
             for connection in page.connections:
                 if deadline.left() < LEAST_SECONDS:
-                    # The next run starts with this page again, and finds refreshed what was refreshed.
+                    self._remember(state, after)
                     return outcome
                 self._keep(connection, outcome, deadline)
+                after = connection.id
             if page.last is None:
                 self._store.table.delete(PARTITION, SORT_KEY)
                 return outcome
             after = page.last
+            self._remember(state, after)
+
+    def _remember(self, state: Item, after: ConnectionId | None) -> None:
+        """Write down where the next run goes on."""
+        if after is not None:
             self._store.table.put(state | {"provider": after.provider, "external_id": after.external_id})
 
     def reseal(self, deadline: Deadline) -> Resealed:
