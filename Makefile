@@ -57,7 +57,7 @@ fuzz: $(DEV)
 	$(PY) -m tests.stack.fuzz $(or $(SECONDS_OF_FUZZING),120)
 
 soak: $(DEV)
-	$(PY) -m benchmarks.soak $(or $(MINUTES),10)
+	PYTHONPATH=layers/jobticket:. $(PY) -m benchmarks.soak $(or $(MINUTES),10)
 
 env: $(LOCAL)
 	$(PY) -m local.sam_environment
