@@ -336,6 +336,18 @@ def test_all_secrets_can_be_sealed_anew_and_the_old_data_key_be_thrown_away(prod
     assert tested["connected"] is True
 
 
+def test_a_cached_token_whose_data_key_is_gone_is_replaced(product: Product) -> None:
+    product.walk().to_connection()
+    retired = _retire_data_keys(product)
+    assert run(product, {"task": "reseal"})["complete"] is True
+    for name in retired:
+        product.keeper.access.store.table.delete(name, "DATA_KEY")
+    product.monkeypatch.setattr(product.connections.access.vault, "_data_keys", {})
+    product.monkeypatch.setattr(product.connections.access.vault, "_sealing", None)
+    assert product.access_token().status == 200
+    assert product.atlassian.token_calls() == 1
+
+
 def test_what_cannot_be_opened_is_told(product: Product) -> None:
     product.walk().to_connection("broken")
     table = product.keeper.access.store.table

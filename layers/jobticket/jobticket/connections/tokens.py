@@ -30,7 +30,7 @@ from jobticket.connections.errors import (
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.store import ConnectionStore
-from jobticket.connections.vault import Vault
+from jobticket.connections.vault import DataKeyGoneError, Vault
 from jobticket.errors import InvalidError
 from jobticket.jira.client import Pace
 from jobticket.observability import count, logger
@@ -197,7 +197,11 @@ class TokenSource:
     def _open_if_usable(self, name: ConnectionId, token: AccessToken | None) -> IssuedToken | None:
         if token is None or self._now() >= token.usable_until:
             return None
-        return IssuedToken(self._vault.open(name, ACCESS_FIELD, token.sealed), token.expires_at)
+        try:
+            text = self._vault.open(name, ACCESS_FIELD, token.sealed)
+        except DataKeyGoneError:
+            return None
+        return IssuedToken(text, token.expires_at)
 
     def _try_to_refresh(
         self, seen: Connection, deadline: Deadline, *, even_if_fresh: bool = False

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from jobticket.connections.model import ConnectionId
 
-__all__ = ["Vault", "VaultError", "kms_client"]
+__all__ = ["DataKeyGoneError", "Vault", "VaultError", "kms_client"]
 
 FORMAT = 1
 NONCE_BYTES = 12
@@ -44,6 +44,10 @@ LOOK_AGAIN = timedelta(minutes=5)
 
 class VaultError(Exception):
     """A ciphertext does not belong where it was found, or was changed."""
+
+
+class DataKeyGoneError(VaultError):
+    """An operator has thrown away the data key: the secret is lost, and nobody has tampered with it."""
 
 
 def kms_client() -> KMSClient:
@@ -124,7 +128,7 @@ class Vault:
             if name not in self._data_keys:
                 item = self._table.get(f"DATA_KEY#{name}", SORT_KEY)
                 if item is None:
-                    raise VaultError(f"the data key {name} does not exist")
+                    raise DataKeyGoneError(f"the data key {name} does not exist")
                 self._data_keys[name] = _cipher(self._unwrap(name, item["wrapped"], item["kms_key"]))
             return self._data_keys[name]
 
