@@ -13,6 +13,8 @@ from jobticket.connections.errors import (
     ConnectionUnavailableError,
     ReauthorizationNeededError,
 )
+from jobticket.connections.vault import VaultError
+from jobticket.dynamo import Update
 from jobticket.jira.addresses import AddressPolicy
 from jobticket.jira.errors import JiraAddressRefusedError, JiraRefusedCredentialsError
 from jobticket.jira.session import new_session
@@ -145,3 +147,21 @@ def test_a_host_that_is_not_allowed_any_more(
         with pytest.raises(JiraAddressRefusedError):
             access.client_for("team-1", deadline=deadline()).get("/rest/api/2/myself")
     assert product.atlassian.asked("/rest/api/2/myself")[1:] == []
+
+
+def _change_row(access: JiraAccess, **attributes: str) -> None:
+    access.store.table.update(Update("CONNECTION#jira#team-1", "CONNECTION", set=attributes))
+
+
+def test_a_row_pointed_elsewhere_gives_no_credentials_away(product: Product, access: JiraAccess) -> None:
+    by_credentials(product)
+    _change_row(access, api_url="https://evil.example")
+    with pytest.raises(VaultError):
+        access.client_for("team-1", deadline=deadline())
+
+
+def test_a_row_pointed_elsewhere_gives_no_access_token_away(product: Product, access: JiraAccess) -> None:
+    product.walk().to_connection()
+    _change_row(access, api_url="https://evil.example")
+    client = access.client_for("team-1", deadline=deadline())
+    assert client.site.api_url.startswith(f"{product.atlassian.url}/ex/jira/")

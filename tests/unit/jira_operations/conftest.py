@@ -15,7 +15,7 @@ import requests
 from moto import mock_aws
 
 from jobticket import clock
-from jobticket.connections.api_tokens import SECRET_FIELD
+from jobticket.connections.api_tokens import secret_field
 from jobticket.connections.model import Connection, ConnectionId, Kind
 from jobticket.jira.client import Deployment, Pace
 from jobticket.jira.limits import RateLimits
@@ -201,7 +201,7 @@ def connect(
         id=name,
         kind=kind,
         deployment=deployment,
-        secret=function.access.vault.seal(name, SECRET_FIELD, credentials),
+        secret=function.access.vault.seal(name, secret_field(url), credentials),
         **(values | more),
     )
     stored: Connection = function.access.store.replace(connection)

@@ -19,6 +19,7 @@ from tests.unit.jira_operations.test_refusals import READS, WRITES, call
 def consent(function: ModuleType, atlassian: Atlassian, monkeypatch: pytest.MonkeyPatch) -> Jira:
     """A connection whose user granted two sites and chose one."""
     monkeypatch.setattr(function.access.app, "_auth_url", atlassian.url)
+    monkeypatch.setattr(function.access.app, "_api_url", atlassian.url)
     granted = Auth(atlassian.url).tokens(PLANT_NORTH, PLANT_SOUTH)
     store(function, atlassian, granted["refresh_token"], granted["access_token"])
     return Jira(gateway(function), "consent")

@@ -18,7 +18,7 @@ from typing import Any
 import requests
 
 from jobticket import clock
-from jobticket.connections.api_tokens import SECRET_FIELD
+from jobticket.connections.api_tokens import secret_field
 from jobticket.connections.model import Connection, ConnectionId
 from jobticket.connections.store import ConnectionStore
 from jobticket.connections.vault import Vault
@@ -116,7 +116,7 @@ class Driven:
             id=name,
             kind="api_token",
             deployment="cloud",
-            secret=vault.seal(name, SECRET_FIELD, credentials),
+            secret=vault.seal(name, secret_field(self.atlassian), credentials),
             authorization="first",
             site_id=None,
             site_name="Plant North",

@@ -24,7 +24,7 @@ import requests
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.config import Settings
-from jobticket.connections.api_tokens import SECRET_FIELD, credential_of
+from jobticket.connections.api_tokens import credential_of, secret_field
 from jobticket.connections.atlassian import AppSecret, AtlassianApp
 from jobticket.connections.errors import ConnectionNotFoundError, ReauthorizationNeededError
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
@@ -167,18 +167,27 @@ class JiraAccess:
             raise ReauthorizationNeededError(connection.id)
         return JiraClient(
             self.session,
-            site_of(connection),
+            self._site(connection),
             self._credential(connection, token, deadline),
             deadline=deadline,
             rate_limits=self._rate_limits,
             pace=self._pace,
         )
 
+    def _site(self, connection: Connection) -> Site:
+        api_url, quota = connection.api_url, connection.api_url
+        if connection.kind == "oauth" and connection.site_id is not None:
+            # Not as the row says: whoever could change it would be sent the access token. One app's consents
+            # share one quota.
+            api_url, quota = self.app.site_api_url(connection.site_id), "oauth"
+        return Site(api_url, connection.site_url, connection.deployment, quota)
+
     def _credential(
         self, connection: Connection, token: AccessToken | None, deadline: Deadline
     ) -> Credential:
         if connection.kind != "oauth":
-            return credential_of(self.vault.open(connection.id, SECRET_FIELD, connection.secret))
+            field = secret_field(connection.api_url)
+            return credential_of(self.vault.open(connection.id, field, connection.secret))
         return self._bearer(connection.id, self.tokens.of_read(connection, token, deadline), deadline)
 
     def _bearer(self, name: ConnectionId, issued: IssuedToken, deadline: Deadline) -> Credential:
@@ -186,10 +195,3 @@ class JiraAccess:
             return self._bearer(name, self.tokens.renewed(name, issued.text, deadline), deadline)
 
         return Credential(f"Bearer {issued.text}", renew, secrets=(issued.text,))
-
-
-def site_of(connection: Connection) -> Site:
-    """Return the site that a connection leads to."""
-    # One app's consents share one quota; credentials have a site's for themselves.
-    quota = "oauth" if connection.kind == "oauth" else connection.api_url
-    return Site(connection.api_url, connection.site_url, connection.deployment, quota)

@@ -24,9 +24,8 @@ from jobticket.jira.errors import (
     JiraTimeoutError,
 )
 
-__all__ = ["SECRET_FIELD", "Account", "TokenConnector", "account_of", "credential_of", "explain", "kind_of"]
+__all__ = ["Account", "TokenConnector", "account_of", "credential_of", "explain", "kind_of", "secret_field"]
 
-SECRET_FIELD = "credentials"  # noqa: S105 - a field's name
 LONGEST_CREDENTIALS = 4096
 #: Enough for two tries with a slow site, and well inside a request.
 VERIFY_SECONDS = 20.0
@@ -48,6 +47,11 @@ class Account:
     def as_json(self) -> dict[str, str]:
         told = {"displayName": self.display_name, "accountId": self.account_id, "name": self.name}
         return {name: value for name, value in told.items() if value is not None}
+
+
+def secret_field(host: str) -> str:
+    """Return the field as which credentials are sealed: they open for nobody but the host they are for."""
+    return f"credentials for {host}"
 
 
 def kind_of(credentials: str) -> Kind:
@@ -166,7 +170,7 @@ class TokenConnector:
             id=name,
             kind=kind_of(text),
             authorization=new_authorization(),
-            secret=self._vault.seal(name, SECRET_FIELD, text),
+            secret=self._vault.seal(name, secret_field(checked), text),
             site_id=None,
             site_name=checked.partition("://")[2],
             site_url=checked,

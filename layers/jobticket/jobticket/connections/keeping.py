@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from jobticket import clock
 from jobticket.clock import Deadline
-from jobticket.connections.api_tokens import SECRET_FIELD
+from jobticket.connections.api_tokens import secret_field
 from jobticket.connections.errors import ReauthorizationNeededError
 from jobticket.connections.model import Connection, ConnectionId
 from jobticket.connections.refreshes import RefreshStore
@@ -168,7 +168,7 @@ class Keeper:
         connection = self._store.get(name)
         if connection is None or self._vault.is_current(connection.secret):
             return
-        field = REFRESH_FIELD if connection.kind == "oauth" else SECRET_FIELD
+        field = REFRESH_FIELD if connection.kind == "oauth" else secret_field(connection.api_url)
         try:
             secret = self._vault.open(name, field, connection.secret)
         except VaultError:
