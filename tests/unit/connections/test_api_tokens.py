@@ -132,6 +132,21 @@ def test_faulty_bodies(api: Gateway, jira: WireJira, changes: dict[str, Any], te
     assert jira.requests == []
 
 
+@pytest.mark.parametrize(
+    "host", ["http://10.0.0.1", "http://192.168.1.1:8080", "http://[fd12::1]", "http://169.254.169.254"]
+)
+def test_hosts_that_must_not_be_connected_to(api: Gateway, jira: WireJira, host: str) -> None:
+    answered = put(api, jira, host=host)
+    assert answered.status == 400
+    assert answered.json() == {"error": "host resolves to an address that this deployment does not allow"}
+
+
+def test_a_redirect_gets_no_credentials(api: Gateway, jira: WireJira) -> None:
+    jira.acts = [answer(307, headers={"Location": f"{jira.url}/elsewhere"}), answer(body=MYSELF)]
+    assert put(api, jira).status == 400
+    assert len(jira.requests) == 1
+
+
 def test_the_external_id_of_the_query_wins(api: Gateway, jira: WireJira) -> None:
     jira.acts = [answer(body=MYSELF)]
     wanted = "a/b?c#d ü"

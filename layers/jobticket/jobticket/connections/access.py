@@ -99,7 +99,8 @@ class JiraAccess:
         table = Table(dynamodb_client(), settings.connections_table)
         vault = Vault(table, functools.cache(kms_client), settings.encryption_key)
         session = new_session(address_policy(settings))
-        secret = AppSecret(lambda: fetch_secret(secrets_client(), settings.atlassian_app_secret))
+        secrets = functools.cache(secrets_client)
+        secret = AppSecret(lambda: fetch_secret(secrets(), settings.atlassian_app_secret))
         app = AtlassianApp(session, settings.atlassian_auth_url, settings.atlassian_api_url, secret)
         return cls(ConnectionStore(table), vault, session, app)
 
