@@ -133,7 +133,7 @@ def test_faulty_bodies(api: Gateway, jira: WireJira, changes: dict[str, Any], te
 
 
 @pytest.mark.parametrize(
-    "host", ["http://10.0.0.1", "http://192.168.1.1:8080", "http://[fd12::1]", "http://169.254.169.254"]
+    "host", ["http://10.0.0.1", "http://192.168.1.1:8080", "http://[fd12::1]", "http://169.254.170.2"]
 )
 def test_hosts_that_must_not_be_connected_to(api: Gateway, jira: WireJira, host: str) -> None:
     answered = put(api, jira, host=host)
