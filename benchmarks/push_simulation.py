@@ -40,7 +40,7 @@ from jobticket.push.runs import Runs
 from jobticket.push.schedule import Scheduler
 from jobticket.push.service import Pusher
 from jobticket.push.sites import Sites
-from jobticket.push.ticket import Ticket
+from jobticket.push.ticket import SETTLING_SECONDS, Ticket
 from jobticket.push.worker import Worker
 
 __all__ = ["Figures", "Night", "Plan", "run"]
@@ -158,17 +158,11 @@ class MemoryQueue:
 class RoutedPusher(Pusher):
     """Pushes to the site that a ticket's key names: in the product, all go where the settings say."""
 
-    open_site: Callable[[str, Deadline], JiraClient]
-
-    def ticket(self, key: str, settings: JobSettings, deadline: Deadline) -> Ticket:
+    def ticket(self, key: str, settings: JobSettings, deadline: Deadline) -> Ticket:  # noqa: ARG002
         site = key.partition("-")[0].lower()
-        working = deadline.sooner(deadline.left() - 6)
-        opened: Any = ROUTES[id(self.table)]
+        opened: Any = self.access  # stands for the way to Jira: a site and a deadline in, a client out
+        working = deadline.sooner(deadline.left() - SETTLING_SECONDS)
         return Ticket(key, opened(site, working), lambda: opened(site, deadline), self.now, self.tickets.pace)
-
-
-#: A pusher is a frozen value; how its clients are opened lies beside it.
-ROUTES: dict[int, Any] = {}
 
 
 class Night:
@@ -253,11 +247,10 @@ class Night:
                 pace=self.pace,
             )
 
-        ROUTES[id(self.table)] = opened
         tickets = Tickets(self.table, self.time.now, self.pace)
         return Worker(
             self.table,
-            RoutedPusher(self.table, None, tickets, self.time.now),  # type: ignore[arg-type]
+            RoutedPusher(self.table, opened, tickets, self.time.now),  # type: ignore[arg-type]
             Records(self.table, self.time.now),
             Sites(self.table, self.plan.places, self.time.now, self.time.monotonic),
             self.queue,

@@ -97,8 +97,13 @@ class MemoryTable:
         self._after()
         return done
 
-    def get(
-        self, pk: str, sk: str, *, consistent: bool = True, attributes: Sequence[str] = ()
+    def get(  # of one place only, reads are always consistent
+        self,
+        pk: str,
+        sk: str,
+        *,
+        consistent: bool = True,  # noqa: ARG002
+        attributes: Sequence[str] = (),
     ) -> Item | None:
         item = self._request(lambda: copy.deepcopy(self._items[pk].get(sk)))
         if item is not None and attributes:
@@ -126,7 +131,7 @@ class MemoryTable:
         deleted: Item | None = self._request(work)
         return deleted
 
-    def transact(self, writes: Sequence[Write], *, token: str) -> None:
+    def transact(self, writes: Sequence[Write], *, token: str) -> None:  # noqa: ARG002
         self._request(lambda: self._commit(writes))
 
     def _commit(self, writes: Sequence[Write]) -> None:
@@ -170,7 +175,7 @@ class MemoryTable:
         forward: bool = True,
         limit: int | None = None,
         start: Item | None = None,
-        consistent: bool = True,
+        consistent: bool = True,  # noqa: ARG002
         filter_by: ConditionBase | None = None,
     ) -> Page:
         return self._request(  # type: ignore[no-any-return]

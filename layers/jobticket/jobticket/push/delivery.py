@@ -178,22 +178,18 @@ class _Delivery:
     def look_for_lost_edits(self) -> Delivered:
         """Restore what the write may have overwritten, or keep it in a comment."""
         assert self.mark is not None
-        restored: LostEdit | None = None
         try:
-            for _ in range(MOST_RESTORES):
+            for restores_left in range(MOST_RESTORES, -1, -1):
                 lost = lost_edit(self.ticket.changes(), self.mark)
                 if lost is None:
-                    return Delivered(in_comment=self.plan.in_comment)
-                restored = lost
-                if lost.buried or not self._restore(lost):
                     break
+                if lost.buried or not restores_left or not self._restore(lost):
+                    return self._keep(lost)
         except LookupError:
             logger.warning("the changelog does not show a push's write", ticket=self.ticket.key)
-            return Delivered(in_comment=self.plan.in_comment)
         except JiraError as error:
             return Delivered(in_comment=self.plan.in_comment, unchecked=error)
-        assert restored is not None
-        return self._keep(restored)
+        return Delivered(in_comment=self.plan.in_comment)
 
     def _restore(self, lost: LostEdit) -> bool:
         """Put a person's text back, with the tables below it; tell whether Jira took it."""

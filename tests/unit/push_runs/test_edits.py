@@ -1,0 +1,156 @@
+"""A person edits the description between a push's read and its write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jobticket.jira.errors import JiraStatusError
+from jobticket.push import delivery
+from jobticket.push.description import Plan, own_tables
+from jobticket.push.edits import Change, LostEdit, Mark, lost_edit
+from jobticket.push.service import KEPT_IN_COMMENT, UNCHECKED
+from jobticket.push.ticket import Ticket
+from tests.unit.push.conftest import Jira, Shop
+from tests.unit.push_runs.conftest import Floor
+
+TABLE = "*Main*\n|| Date || CNC || Completed ||\n| 2026-11-22 | 5 | 1 |"
+MARK = Mark.of("Text", [TABLE], Plan(f"Text\n\n{TABLE}"), "")
+PUSH = Change("Text", f"Text\n\n{TABLE}")
+OVERWRITING = Change("Text, edited", f"Text\n\n{TABLE}")
+RESTORING = Change(f"Text\n\n{TABLE}", f"Text, edited\n\n{TABLE}")
+
+
+class TestLostEdit:
+    def test_none_was_lost(self) -> None:
+        assert lost_edit([PUSH], MARK) is None
+        assert lost_edit([Change(PUSH.after, "something newer"), PUSH, Change("", "Text")], MARK) is None
+
+    def test_one_was_overwritten(self) -> None:
+        assert lost_edit([OVERWRITING, Change("Text", "Text, edited")], MARK) == LostEdit(
+            "Text, edited", buried=False
+        )
+
+    def test_one_was_overwritten_and_restored(self) -> None:
+        assert lost_edit([RESTORING, OVERWRITING], MARK) is None
+
+    def test_one_was_overwritten_and_somebody_went_on(self) -> None:
+        later = Change(OVERWRITING.after, f"New text\n\n{TABLE}")
+        assert lost_edit([later, OVERWRITING], MARK) == LostEdit("Text, edited", buried=True)
+
+    def test_another_was_overwritten_by_the_restoring(self) -> None:
+        restoring = Change(f"Other\n\n{TABLE}", RESTORING.after)
+        assert lost_edit([restoring, Change(PUSH.after, restoring.before), OVERWRITING], MARK) == LostEdit(
+            f"Other\n\n{TABLE}", buried=True
+        )
+
+    def test_what_jira_writes_differently_is_no_edit(self) -> None:
+        assert lost_edit([Change("Te\\*xt* \r\n\r\n", f"Te*xt*\n\n{TABLE}")], MARK) is None
+
+    def test_a_changelog_without_the_write(self) -> None:
+        with pytest.raises(LookupError):
+            lost_edit([Change("a", "b")], MARK)
+
+    def test_a_write_that_moved_all_tables_into_comments(self) -> None:
+        mark = Mark.of(f"Text\n\n{TABLE}", [TABLE], Plan("Text", in_comment=True), "")
+        assert lost_edit([Change(f"Text\n\n{TABLE}", "Text")], mark) is None
+        lost = lost_edit([Change(f"Text, edited\n\n{TABLE}", "Text")], mark)
+        assert lost == LostEdit(f"Text, edited\n\n{TABLE}", buried=False)
+
+
+@pytest.fixture
+def before_write(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let things happen right before the writes of a push, one before each."""
+
+    def prepare(*events: Callable[[], object]) -> None:
+        waiting = list(events)
+        write = Ticket.write
+
+        def interrupted(self: Ticket, description: str) -> None:
+            if waiting:
+                waiting.pop(0)()
+            write(self, description)
+
+        monkeypatch.setattr(Ticket, "write", interrupted)
+
+    return prepare
+
+
+@pytest.mark.parametrize("data_center", [True, False])
+def test_an_edit_comes_back_with_the_table_below_it(
+    shop: Shop, jira: Jira, job: str, before_write: Any, data_center: bool
+) -> None:
+    if data_center:
+        shop.on_data_center()
+    jira.describe("Text")
+    before_write(lambda: jira.describe("Text\n\nOne more bore: see *drawing 7*"))
+    assert shop.push(job) == {"success": True}
+    after = jira.description() or ""
+    assert after.startswith("Text\n\nOne more bore: see *drawing 7*\n\n")
+    assert len(own_tables(after)) == 1
+    assert jira.comments() == []
+
+
+def test_two_edits_one_after_the_other(shop: Shop, jira: Jira, job: str, before_write: Any) -> None:
+    """The restoring write meets another edit: one text stands, the other is kept, both texts in comments."""
+    jira.describe("Text")
+    before_write(
+        lambda: jira.describe("Text by Ann"), lambda: jira.describe(f"By Bo\n\n{jira.description()}")
+    )
+    assert shop.push(job) == {"success": True, "note": KEPT_IN_COMMENT}
+    after = jira.description() or ""
+    assert after.startswith("Text by Ann\n\n")
+    overwritten, overwriting = jira.comments()
+    assert overwritten.startswith(delivery.OVERWRITTEN)
+    assert "By Bo" in overwritten
+    assert overwriting.startswith(delivery.OVERWRITING)
+    assert "Text by Ann" in overwriting
+
+
+def test_an_edit_that_cannot_be_restored_is_kept_in_comments(
+    shop: Shop, jira: Jira, job: str, before_write: Any
+) -> None:
+    jira.describe("Text")
+
+    def refuse() -> None:
+        raise JiraStatusError(403, "Forbidden")
+
+    before_write(lambda: jira.describe("Text, edited"), refuse)
+    assert shop.push(job) == {"success": True, "note": KEPT_IN_COMMENT}
+    overwritten, overwriting = jira.comments()
+    assert "Text, edited" in overwritten
+    assert own_tables(overwriting)
+    assert len(own_tables(jira.description() or "")) == 1
+
+
+def test_if_jira_does_not_show_the_changelog_the_answer_says_so(shop: Shop, jira: Jira, job: str) -> None:
+    jira.describe("Text")
+    issue = "/rest/api/2/issue/PI-7$"
+    jira.control(
+        faults=[
+            {"method": "GET", "path": issue, "times": 1},
+            {"method": "GET", "path": issue, "status": 403},
+        ]
+    )
+    assert shop.push(job) == {"success": True, "note": UNCHECKED}
+    assert len(own_tables(jira.description() or "")) == 1
+
+
+def test_a_worker_looks_again_later(floor: Floor, job: str, before_write: Any) -> None:
+    """The write overwrites an edit, and Jira goes away before the push can see it."""
+    floor.jira.describe("Text")
+
+    def edit_and_go_away() -> None:
+        floor.jira.describe("Text, edited")
+        floor.jira.fail("GET", "/rest/api/2/issue/PI-7$", status=500, times=1)
+
+    before_write(edit_and_go_away)
+    assert floor.take(job) == {"waiting": 1}
+    assert not (floor.jira.description() or "").startswith("Text, edited")
+    floor.time.pass_by(60)
+    assert floor.sweep() == 1
+    assert floor.take(job) == {"pushed": 1}
+    assert (floor.jira.description() or "").startswith("Text, edited")
+    assert floor.tables() == 1

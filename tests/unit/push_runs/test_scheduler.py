@@ -1,0 +1,217 @@
+"""Which jobs a run queues, and how it goes on after a crash."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from benchmarks.push_simulation import INDEXES
+from benchmarks.simulation.memory_table import MemoryTable
+from jobticket.clock import Deadline
+from jobticket.dynamo import Item, Page
+from jobticket.jobs.layout import LINKED_SHARDS, linked_attributes
+from jobticket.push import schedule
+from jobticket.push.queue import Jobs
+from jobticket.push.records import Outcome, Records, Ref
+from jobticket.push.runs import Runs
+from jobticket.push.schedule import PAGE, Scheduler, in_turn, scheduled_time
+from jobticket.push.sites import Sites
+from tests.gateway import LambdaContext
+from tests.unit.conftest import load_function
+from tests.unit.push_runs.conftest import RUN, Floor, Queue, Time
+
+NOW = datetime(2026, 11, 22, 2, 0, 41, 123000, tzinfo=UTC)
+SOON = Deadline(1e12, lambda: 0.0)
+
+
+@pytest.mark.parametrize(
+    ("event_time", "run"),
+    [
+        ("2026-11-22T02:00:00Z", RUN),
+        ("2026-11-22T03:00:00+01:00", RUN),
+        ("<aws.scheduler.scheduled-time>", RUN),
+        (None, RUN),
+    ],
+)
+def test_a_runs_id_is_its_scheduled_time(event_time: Any, run: str) -> None:
+    assert scheduled_time(event_time, NOW) == run
+
+
+def queue_run(floor: Floor, run: str = RUN) -> list[str]:
+    floor.scheduler.runs.begin(run, "schedule")
+    floor.scheduler.queue_run(run, Deadline.after(280, floor.time.monotonic))
+    ids = floor.queue.job_ids()
+    floor.queue.taken()
+    return sorted(ids)
+
+
+def test_a_run_queues_the_jobs_that_have_a_ticket(floor: Floor, job: str) -> None:
+    shop = floor.shop
+    unlinked = shop.job(ticket=None)
+    assert queue_run(floor) == [job]
+    shop.api.post("/api/jira/link", {"jobId": unlinked, "ticketKey": "PI-8"})
+    created = shop.api.post("/api/jira/link", {"ticketKey": "PI-9"}).json()["job"]["id"]
+    assert queue_run(floor, "2026-11-23T02:00:00.000Z") == sorted([job, unlinked, created])
+    shop.api.delete(f"/api/jira/link/{job}")
+    shop.jobs.delete(f"/api/jobs/{created}")
+    assert queue_run(floor, "2026-11-24T02:00:00.000Z") == [unlinked]
+
+
+def test_an_event_that_comes_twice_begins_one_run(floor: Floor, job: str) -> None:
+    assert queue_run(floor) == [job]
+    assert queue_run(floor) == []
+    assert floor.sweep() == 0
+
+
+class Crash(BaseException):
+    pass
+
+
+@pytest.fixture
+def big(monkeypatch: pytest.MonkeyPatch) -> tuple[Scheduler, MemoryTable, Queue, Time]:
+    """A scheduler with 300 linked jobs, which it reads in small pages."""
+    monkeypatch.setattr(schedule, "PAGE", 7)
+    table, queue, time = MemoryTable(INDEXES), Queue(), Time()
+    for number in range(300):
+        job_id = f"job_{number:012d}"
+        table.put({"pk": f"JOB#{job_id}", "sk": "JOB", **linked_attributes(job_id)})
+    any_table: Any = table
+    any_queue: Any = queue
+    sites = Sites(any_table, 5, time.now, time.monotonic)
+    runs, records = Runs(any_table, time.now), Records(any_table, time.now)
+    return Scheduler(any_table, runs, records, sites, any_queue, time.now), table, queue, time
+
+
+@pytest.mark.parametrize("deadly", range(1, 100, 9))
+def test_a_scheduler_that_dies_anywhere_leaves_no_job_out(big: Any, deadly: int) -> None:
+    scheduler, table, queue, time = big
+    scheduler.runs.begin(RUN, "schedule")
+    requests = 0
+
+    def die() -> None:
+        nonlocal requests
+        requests += 1
+        if requests == deadly:
+            raise Crash
+
+    table._before = die
+    with pytest.raises(Crash):
+        scheduler.queue_run(RUN, SOON)
+    table._before = lambda: None
+    # While it may still be at work, nobody else is.
+    scheduler.sweep(SOON)
+    before = len(queue.job_ids())
+    time.pass_by(61)
+    scheduler.sweep(SOON)
+    found = Counter(queue.job_ids())
+    assert len(found) == 300
+    assert sum(found.values()) <= 300 + 7, "at most one page is queued twice"
+    assert before < 300 or deadly == 1, "the run itself was not taken yet"
+    time.pass_by(61)
+    queue.taken()
+    scheduler.sweep(SOON)
+    assert queue.job_ids() == []
+
+
+def test_a_scheduler_without_time_leaves_the_rest_to_the_next_sweep(big: Any) -> None:
+    scheduler, _, queue, time = big
+    scheduler.runs.begin(RUN, "schedule")
+    ticks = iter([100.0] * 10 + [1.0] * 1000)
+    assert scheduler.queue_run(RUN, Deadline(0.0, lambda: -next(ticks))) < 300
+    time.pass_by(1)
+    scheduler.sweep(SOON)
+    assert sorted(queue.job_ids()) == [f"job_{number:012d}" for number in range(300)]
+
+
+class Pages:
+    """A table of any number of linked jobs that holds none of them."""
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs // LINKED_SHARDS
+        self.shard = 0
+
+    def query(self, _condition: Any, *, limit: int, start: Item | None, **_: Any) -> Page:
+        first = 0 if start is None else int(start["linked_sk"][4:]) + 1
+        last = min(first + limit, self.jobs)
+        items = [{"linked_sk": f"job_{number:012d}"} for number in range(first, last)]
+        return Page(items, items[-1] if last < self.jobs else None)
+
+    def update(self, write: Any) -> Item:
+        return {"by": "schedule", "shard": 0, "queued": 0}
+
+
+class Counting:
+    """A queue that keeps nothing."""
+
+    def __init__(self) -> None:
+        self.jobs = 0
+
+    def send(self, messages: list[Jobs], *, delay: float = 0) -> None:
+        self.jobs += sum(len(message.job_ids) for message in messages)
+
+
+def peak(jobs: int) -> int:
+    table: Any = Pages(jobs)
+    queue: Any = Counting()
+    scheduler = Scheduler(table, Runs(table), Records(table), Sites(table), queue)
+    tracemalloc.start()
+    try:
+        scheduler.queue_run(RUN, SOON)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        assert queue.jobs == jobs // LINKED_SHARDS * LINKED_SHARDS
+
+
+def test_memory_stays_flat_from_100_to_100_000_jobs() -> None:
+    peak(PAGE * LINKED_SHARDS)  # what is made once
+    one_page_a_shard = peak(PAGE * LINKED_SHARDS)
+    assert peak(100) <= one_page_a_shard
+    assert peak(100_000) < one_page_a_shard * 1.2
+
+
+def test_a_sweep_queues_what_is_due_and_gives_it_time(floor: Floor, job: str) -> None:
+    records = floor.worker.records
+    ref = Ref(job, RUN, "schedule")
+    records.conclude(ref, Outcome("waiting", "PI-7", "why"))
+    assert floor.sweep() == 1
+    assert floor.sweep() == 0
+    floor.time.pass_by(301)
+    assert floor.sweep() == 1, "its message was lost"
+
+
+def test_a_sweep_waits_while_workers_have_enough_to_do(floor: Floor, job: str) -> None:
+    floor.worker.records.conclude(Ref(job, RUN, "schedule"), Outcome("waiting", "PI-7", "why"))
+    floor.queue.waiting = 1000
+    assert floor.sweep() == 0
+    floor.queue.waiting = 0
+    assert floor.sweep() == 1
+
+
+def test_sites_take_turns() -> None:
+    def refs(name: str, count: int) -> list[Ref]:
+        return [Ref(f"{name}{n}", RUN, "schedule") for n in range(count)]
+
+    order = [ref.job_id[0] for ref in in_turn([refs("a", 35), [], refs("b", 12)])]
+    assert "".join(order) == "a" * 10 + "b" * 10 + "a" * 10 + "b" * 2 + "a" * 15
+
+
+def test_the_function_does_what_its_events_ask_for(
+    floor: Floor, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = load_function("push_scheduler")
+    monkeypatch.setattr(function, "scheduler", floor.scheduler)
+    monkeypatch.setattr(function, "runs", floor.scheduler.runs)
+    context = LambdaContext(remaining_ms=300_000)
+    event = {"task": "run", "scheduledTime": "2026-11-22T02:00:00Z"}
+    assert function.handler(event, context) == {"runId": RUN, "queued": 1}
+    assert function.handler(event, context) == {"runId": RUN, "queued": 0}
+    assert function.handler({"task": "sweep"}, context) == {"again": 0}
+    floor.shop.settings(pushPaused=True)
+    assert function.handler({"task": "run"}, context) == {"queued": 0}
+    with pytest.raises(ValueError, match="no task"):
+        function.handler({}, context)

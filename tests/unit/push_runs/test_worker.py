@@ -1,0 +1,330 @@
+"""Workers: once a run, whatever comes twice or dies; what waits, for how long, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from boto3.dynamodb.conditions import Key
+from botocore.exceptions import ReadTimeoutError
+
+from jobticket.clock import Deadline
+from jobticket.dynamo import Update
+from jobticket.push.decisions import MOST_TRIES
+from jobticket.push.queue import Jobs
+from jobticket.push.sites import TROUBLES
+from tests.faults import CRASH, LOST, WRITES, Crash
+from tests.unit.push_runs.conftest import NEXT_RUN, RUN, Floor
+
+ISSUE = "/rest/api/2/issue/PI-7$"
+LONG_ENOUGH = 400.0
+
+
+def test_a_job_is_pushed_once_a_run(floor: Floor, job: str) -> None:
+    assert floor.take(job, job) == {"pushed": 1, "left": 1}
+    assert floor.take(job) == {"left": 1}
+    assert floor.tables() == 1
+    record = floor.record(job)
+    assert record is not None
+    assert {name: record.get(name) for name in ("state", "run_id", "by", "ticket_key", "error")} == {
+        "state": "pushed",
+        "run_id": RUN,
+        "by": "schedule",
+        "ticket_key": "PI-7",
+        "error": None,
+    }
+    assert "due_pk" not in record
+
+
+def test_what_has_not_changed_is_skipped(floor: Floor, job: str) -> None:
+    floor.take(job)
+    floor.jira.forget()
+    assert floor.take(job, run=NEXT_RUN) == {"skipped": 1}
+    assert floor.jira.asked() == []
+    assert floor.tables() == 1
+    floor.shop.parts(floor.shop.path(job, "Rework", ["Grind"]), 1)
+    assert floor.take(job, run="2026-11-24T02:00:00.000Z") == {"pushed": 1}
+    assert floor.tables() == 3
+
+
+def test_skipping_is_a_setting(floor: Floor, job: str) -> None:
+    floor.take(job)
+    floor.shop.settings(skipUnchanged=False)
+    assert floor.take(job, run=NEXT_RUN) == {"pushed": 1}
+    assert floor.tables() == 2
+
+
+def test_the_push_of_a_person_counts_as_a_push(floor: Floor, job: str) -> None:
+    assert floor.shop.push(job) == {"success": True}
+    assert floor.take(job) == {"skipped": 1}
+
+
+def test_another_ticket_has_not_seen_the_table(floor: Floor, job: str) -> None:
+    floor.take(job)
+    floor.shop.api.delete(f"/api/jira/link/{job}")
+    assert floor.take(job, run=NEXT_RUN) == {"dropped": 1}
+    answer = floor.shop.api.post("/api/jira/link", {"jobId": job, "ticketKey": "PI-8"})
+    assert answer.status == 200
+    assert floor.take(job, run=NEXT_RUN) == {"pushed": 1}
+    assert floor.tables("PI-8") == 1
+
+
+@pytest.mark.parametrize("switch", [{"enabled": False}, {"pushEnabled": False}, {"pushPaused": True}])
+def test_while_pushes_are_off_or_paused_jobs_are_dropped(
+    floor: Floor, job: str, switch: dict[str, bool]
+) -> None:
+    floor.shop.settings(**switch)
+    floor.jira.forget()
+    assert floor.take(job) == {"dropped": 1}
+    assert floor.record(job) is None
+    assert floor.jira.asked() == []
+
+
+def test_a_job_that_lost_its_ticket_while_it_waited_is_dropped(floor: Floor, job: str) -> None:
+    floor.jira.fail("GET", ISSUE, status=429, headers={"Retry-After": "3600"})
+    assert floor.take(job) == {"waiting": 1}
+    floor.shop.api.delete(f"/api/jira/link/{job}")
+    floor.time.pass_by(3700)
+    assert floor.sweep() == 1
+    assert floor.take(job) == {"dropped": 1}
+    assert floor.record(job) is None
+
+
+def test_a_deleted_job_is_dropped(floor: Floor) -> None:
+    job = floor.shop.job()
+    assert floor.shop.jobs.delete(f"/api/jobs/{job}").status == 204
+    assert floor.take(job) == {"dropped": 1}
+    assert floor.record(job) is None
+
+
+def test_a_job_without_paths_is_skipped(floor: Floor) -> None:
+    job = floor.shop.job()
+    assert floor.take(job) == {"skipped": 1}
+    assert (floor.record(job) or {})["error"] == "Job has no paths"
+
+
+def finish(floor: Floor, job: str, run: str = RUN) -> None:
+    """Let new workers and sweeps go on until the job is done, as time does."""
+    for _ in range(40):
+        if floor.state(job, run) in ("pushed", "failed", "skipped"):
+            return
+        floor.time.pass_by(LONG_ENOUGH)
+        floor.new_worker()
+        floor.sweep()
+        # What SQS delivers again, and what the sweep sent.
+        floor.take(job, run=run)
+    pytest.fail(f"never done: {floor.record(job, run)}")
+
+
+@pytest.mark.parametrize(
+    ("operation", "when"),
+    [*((write, when) for write in WRITES for when in ("before", "after")), ("query", "before")],
+)
+@pytest.mark.parametrize("error", [CRASH, LOST], ids=["crash", "lost"])
+def test_a_worker_that_dies_anywhere_leaves_one_table(
+    floor: Floor, job: str, operation: str, when: Any, error: BaseException
+) -> None:
+    """Each request to the table in turn is the last, or fails; afterwards there is one table for each run."""
+    floor.shop.settings(skipUnchanged=False)
+    for skip in range(8):
+        run = f"2026-11-{skip + 1:02d}T02:00:00.000Z"
+        floor.faults.fail(operation, when, error, skip=skip)
+        died = False
+        try:
+            floor.take(job, run=run)
+        except (Crash, ReadTimeoutError):
+            died = True
+        floor.faults.clear()
+        finish(floor, job, run)
+        assert floor.tables() == skip + 1, (operation, when, skip, died)
+        if not died and skip > 0:
+            break
+
+
+@pytest.mark.parametrize("drop", ["before", "after"])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_jira_that_loses_answers_has_one_table(floor: Floor, job: str, method: str, drop: str) -> None:
+    floor.jira.fail(method, ISSUE, drop=drop, times=5)
+    floor.take(job)
+    floor.jira.forget()
+    finish(floor, job)
+    assert (floor.state(job), floor.tables()) == ("pushed", 1)
+
+
+def test_a_worker_that_died_after_its_write_is_recognised_even_if_the_counts_changed(
+    floor: Floor, job: str
+) -> None:
+    floor.faults.fail("transact_write_items", "before", CRASH)
+    with pytest.raises(Crash):
+        floor.take(job)
+    assert floor.tables() == 1
+    path = floor.shop.jobs.get(f"/api/jobs/{job}").json()["paths"][0]["id"]
+    floor.shop.parts(path, 5)
+    finish(floor, job)
+    assert floor.tables() == 1
+
+
+def test_a_table_of_an_earlier_run_is_not_taken_for_this_ones(floor: Floor, job: str) -> None:
+    floor.shop.settings(skipUnchanged=False)
+    floor.take(job)
+    # Dies with the mark written and the description not.
+    floor.jira.fail("PUT", ISSUE, status=503, times=1)
+    floor.take(job, run=NEXT_RUN)
+    assert (floor.state(job, NEXT_RUN), floor.tables()) == ("waiting", 1)
+    floor.time.pass_by(LONG_ENOUGH)
+    assert floor.take(job, run=NEXT_RUN) == {"pushed": 1}
+    assert floor.tables() == 2
+
+
+def test_a_message_during_a_push_leaves_it_to_the_one_who_is_at_it(floor: Floor, job: str) -> None:
+    floor.faults.fail("transact_write_items", "before", CRASH)
+    with pytest.raises(Crash):
+        floor.take(job)
+    floor.new_worker()
+    assert floor.take(job) == {"left": 1}
+    assert floor.state(job) == "pushing"
+
+
+def test_a_quota_stops_the_site_for_all_workers_and_costs_no_try(floor: Floor, job: str) -> None:
+    other = floor.shop.job("PI-8")
+    floor.shop.path(other)
+    floor.jira.fail(
+        "GET",
+        ISSUE,
+        status=429,
+        headers={"Retry-After": "7200", "RateLimit-Reason": "jira-quota-tenant-based"},
+    )
+    assert floor.take(job) == {"waiting": 1}
+    floor.jira.forget()
+    floor.new_worker()
+    assert floor.take(other) == {"waiting": 1}
+    assert floor.jira.asked() == []
+    record = floor.record(job)
+    assert record is not None
+    assert record["tries"] == 0
+    # Far longer than SQS holds a message, and no message is held.
+    floor.time.pass_by(7000)
+    assert floor.sweep() == 0
+    assert floor.take(job, other) == {"left": 2}
+    floor.time.pass_by(300)
+    assert floor.sweep() == 2
+    assert sorted(floor.queue.job_ids()) == sorted([job, other])
+    assert floor.take(job, other) == {"pushed": 2}
+
+
+def test_the_quota_of_an_app_stops_its_other_sites_too(floor: Floor, job: str) -> None:
+    floor.jira.fail(
+        "GET",
+        ISSUE,
+        status=429,
+        headers={"Retry-After": "7200", "RateLimit-Reason": "jira-quota-global-based"},
+    )
+    floor.take(job)
+    sites = floor.table.query_all(Key("pk").eq("PUSH_SITES"))
+    held = [item["sk"] for item in sites if "stopped_until" in item]
+    (key,) = held
+    assert key.startswith("quota ")
+    floor.new_worker()
+    assert floor.sweep() == 0
+
+
+@pytest.mark.parametrize("reason", ["jira-burst-based", "jira-per-issue-on-write"])
+def test_a_brief_limit_stops_nothing_else(floor: Floor, job: str, reason: str) -> None:
+    other = floor.shop.job("PI-8")
+    floor.shop.path(other)
+    method = "GET" if reason == "jira-burst-based" else "PUT"
+    floor.jira.fail(
+        method, ISSUE, status=429, headers={"Retry-After": "60", "RateLimit-Reason": reason}, times=None
+    )
+    assert floor.take(job) == {"waiting": 1}
+    floor.new_worker()
+    assert floor.take(other) == {"pushed": 1}
+    floor.jira.forget()
+    finish(floor, job)
+    assert floor.tables() == 1
+
+
+def test_trouble_is_tried_again_until_the_tries_are_used_up(floor: Floor, job: str) -> None:
+    floor.jira.fail("GET", ISSUE, status=500, times=None)
+    assert floor.take(job) == {"waiting": 1}
+    assert (floor.record(job) or {})["error"] == "Jira API error: 500 Internal Server Error"
+    for _ in range(MOST_TRIES + MOST_TRIES // TROUBLES + 1):
+        floor.time.pass_by(700)
+        floor.take(job)
+    assert floor.state(job) == "failed"
+    floor.jira.forget()
+    assert floor.take(job) == {"left": 1}
+
+
+def test_a_refusal_fails_at_once(floor: Floor, job: str) -> None:
+    floor.jira.fail("PUT", ISSUE, status=403)
+    assert floor.take(job) == {"failed": 1}
+    assert (floor.record(job) or {})["error"] == "Jira API error: 403 Forbidden"
+
+
+def test_without_a_connection_it_fails_and_says_which(floor: Floor, job: str) -> None:
+    floor.shop.settings(externalId="gone")
+    assert floor.take(job) == {"failed": 1}
+    assert (floor.record(job) or {})["error"] == "The Jira connection gone does not exist"
+
+
+def test_a_later_run_takes_the_place_of_an_earlier_one(floor: Floor, job: str) -> None:
+    floor.jira.fail("GET", ISSUE, status=500)
+    assert floor.take(job) == {"waiting": 1}
+    floor.time.pass_by(LONG_ENOUGH)
+    assert floor.take(job, run=NEXT_RUN) == {"pushed": 1}
+    assert floor.take(job) == {"skipped": 1}
+    assert (floor.record(job) or {})["error"] == "A later run has pushed the job"
+    assert floor.tables() == 1
+
+
+def test_what_there_is_no_time_for_is_queued_again(floor: Floor, job: str) -> None:
+    message = Jobs(RUN, "schedule", (job, "job_AAAAAAAAAAAA"))
+    assert floor.worker.take(message, Deadline.after(20, floor.time.monotonic)) == {"left": 2}
+    assert floor.queue.taken() == [message]
+    assert floor.record(job) is None
+
+
+def test_another_push_to_the_ticket_is_not_waited_for_long(floor: Floor, job: str) -> None:
+    tickets = floor.worker.pusher.tickets
+    began = floor.time.monotonic()
+    with tickets.hold(f"{floor.jira.url}#PI-7", Deadline.after(1, floor.time.monotonic)):
+        assert floor.take(job) == {"waiting": 1}
+    assert floor.time.monotonic() - began < 2
+    assert (floor.record(job) or {})["tries"] == 0
+    finish(floor, job)
+    assert floor.tables() == 1
+
+
+def test_a_site_without_a_place_holds_nobody_up(floor: Floor, job: str) -> None:
+    """Five slow pushes occupy the site: the message comes again later, and after a while its job waits."""
+    site = floor.jira.url
+    until = int(floor.time.now().timestamp() * 1000) + 60_000
+    busy = {f"place_{number}": until for number in range(5)}
+    floor.table.update(Update("PUSH_SITES", site, set={**busy, "quota": site}))
+    entered = int(floor.time.now().timestamp() * 1000)
+    floor.table.update(Update("PUSH_SITES", "https://other", set={"quota": "x", "entered_at": entered}))
+    floor.jira.forget()
+    assert floor.take(job) == {"held_back": 1}
+    ((again, delay),) = floor.queue.messages
+    assert (again.job_ids, again.held_back, delay) == ((job,), 1, 2.25)
+    assert floor.take(job, held_back=3) == {"waiting": 1}
+    assert floor.jira.asked() == []
+    floor.time.pass_by(61)
+    assert floor.sweep() == 1
+    assert floor.take(job) == {"pushed": 1}
+
+
+def test_a_site_in_trouble_is_left_alone(floor: Floor, job: str) -> None:
+    jobs = [job, *(floor.shop.job(f"PI-{n}") for n in range(8, 8 + TROUBLES))]
+    for other in jobs[1:]:
+        floor.shop.path(other)
+    floor.jira.fail("GET", "/rest/api/2/issue/", status=500, times=None)
+    assert floor.take(*jobs) == {"waiting": len(jobs)}
+    records = [floor.record(other) or {} for other in jobs]
+    assert [record.get("tries", 0) for record in records] == [1] * TROUBLES + [0]
+    floor.jira.forget()
+    floor.time.pass_by(LONG_ENOUGH)
+    floor.new_worker()
+    assert floor.sweep() == len(jobs)
+    assert floor.take(*jobs) == {"pushed": len(jobs)}
