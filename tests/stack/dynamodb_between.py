@@ -160,13 +160,18 @@ def between(stack: Stack) -> Iterator[Between]:
     proxy.start()
     functions = stack.client("lambda")
     name = stack.outputs["JobsFunctionName"]
+    live = functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     through_the_proxy = variables | {"AWS_ENDPOINT_URL_DYNAMODB": proxy.url}
     try:
         functions.update_function_configuration(
             FunctionName=name, Environment={"Variables": through_the_proxy}
         )
+        # API Gateway calls the alias: what it runs changes with a new version alone.
+        version = functions.publish_version(FunctionName=name)["Version"]
+        functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
         yield proxy
     finally:
+        functions.update_alias(FunctionName=name, Name="live", FunctionVersion=live)
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
         proxy.stop()
