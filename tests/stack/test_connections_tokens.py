@@ -195,7 +195,7 @@ def test_a_winner_that_dies_before_it_writes_costs_one_call_more(scene: Scene) -
 
 def test_an_authorization_that_lands_meanwhile_counts(scene: Scene) -> None:
     scene.expire()
-    scene.disturb(delay_ms=4000)
+    scene.disturb(delay_ms=7000)
     scene.callers.start(scene.external_id)
     _until(lambda: "lease_owner" in scene.row())
     scene.authorize()
