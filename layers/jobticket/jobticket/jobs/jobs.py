@@ -7,14 +7,13 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
 from jobticket.dynamo import ConditionFailedError, Delete, Item, Put, Table, Update, Write
 from jobticket.errors import InvalidError, NotFoundError
-from jobticket.jobs.bodies import JobChange, NewJob
 from jobticket.jobs.distribution import Counts, job_progress
 from jobticket.jobs.layout import (
     JOB_LIST,
@@ -28,6 +27,9 @@ from jobticket.jobs.layout import (
     path_from,
 )
 from jobticket.jobs.model import Job, JobDetails, Path
+
+if TYPE_CHECKING:
+    from jobticket.jobs.bodies import JobChange, NewJob
 
 __all__ = [
     "JobPage",

@@ -13,14 +13,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
 from jobticket.dynamo import ConditionFailedError, Item, Put, Table, Update, Write
 from jobticket.errors import ConflictError, InvalidError, NotFoundError, RefusalError
-from jobticket.jobs.bodies import NewSerials
 from jobticket.jobs.distribution import SCRAPPED, place, shard_of
 from jobticket.jobs.jobs import Alongside
 from jobticket.jobs.layout import (
@@ -39,6 +38,9 @@ from jobticket.jobs.layout import (
 from jobticket.jobs.model import Bypassed, Path, SerialNumber, SerialStatus
 from jobticket.jobs.paths import job_of_path, path_not_found, read_path
 from jobticket.observability import logger
+
+if TYPE_CHECKING:
+    from jobticket.jobs.bodies import NewSerials
 
 __all__ = [
     "AdvanceResult",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobticket import clock
 from jobticket.dynamo import Item, Table, Update
-from jobticket.jobs.bodies import SettingsChange
 from jobticket.jobs.model import FieldMappings, JobSettings
+
+if TYPE_CHECKING:
+    from jobticket.jobs.bodies import SettingsChange
 
 __all__ = ["change_settings", "pushes_are_wanted", "read_settings"]
 
