@@ -47,7 +47,7 @@ CONSTRAINTS = ROOT / "requirements" / "constraints.txt"
 BROUGHT_BY_RUNTIME = ("boto3", "botocore", "s3transfer")
 CACHES = ("__pycache__", ".mypy_cache", ".ruff_cache")
 WITH_AWS_DATA = "dependencies"
-AWS_SERVICES = ("dynamodb", "kms", "secretsmanager", "sqs")
+AWS_SERVICES = ("dynamodb", "kms", "lambda", "secretsmanager", "sqs")
 NEVER_IMPORTED = ("tests", "test", "__pycache__")
 #: Parts of packages that no function uses. One that starts to fails in the tests with the built layers.
 UNUSED = (
