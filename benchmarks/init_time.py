@@ -46,6 +46,14 @@ def handler(event, context):
 
 
 @dataclass(frozen=True)
+class Start:
+    """What a start took: by the clock, and of the processor."""
+
+    seconds: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True)
 class Candidate:
     """Something to start."""
 
@@ -55,9 +63,9 @@ class Candidate:
     environment: Mapping[str, str]
     limit: float | None = None
 
-    def seconds_to_start(self) -> float:
+    def start(self) -> Start:
         with running_container(self.folder, self.layers, self.environment) as container:
-            return container.init_seconds
+            return Start(container.init_seconds, container.init_cpu_seconds or container.init_seconds)
 
 
 @contextmanager
@@ -96,31 +104,41 @@ def _functions(folder: Path, template: dict[str, Any], layers: Mapping[str, Path
         )
 
 
-def measure(rounds: int) -> dict[str, tuple[float, float | None]]:
-    """Return each candidate's median in seconds, and its limit."""
+def measure(rounds: int) -> tuple[list[Candidate], dict[str, Start]]:
+    """Return what was started, and the medians of its starts."""
     with candidates() as found:
-        seconds: dict[str, list[float]] = {candidate.name: [] for candidate in found}
+        starts: dict[str, list[Start]] = {candidate.name: [] for candidate in found}
         for _ in range(rounds):
             for candidate in found:
-                seconds[candidate.name].append(candidate.seconds_to_start())
-        return {each.name: (statistics.median(seconds[each.name]), each.limit) for each in found}
+                starts[candidate.name].append(candidate.start())
+        return found, {name: _median(of) for name, of in starts.items()}
+
+
+def _median(starts: Sequence[Start]) -> Start:
+    return Start(
+        statistics.median(start.seconds for start in starts),
+        statistics.median(start.cpu_seconds for start in starts),
+    )
 
 
 def run(rounds: int = ROUNDS) -> None:
     """Print the table."""
-    medians = measure(rounds)
-    bare = medians["(bare)"][0]
-    rows = [
-        [
-            name,
-            f"{median * 1000:.0f} ms",
-            f"{median / bare:.2f}",
-            "" if limit is None else f"{limit:.1f}" + (" exceeded" if median / bare > limit else ""),
-        ]
-        for name, (median, limit) in medians.items()
-    ]
+    found, medians = measure(rounds)
+    bare = medians["(bare)"]
+    rows = []
+    for each in found:
+        start = medians[each.name]
+        ratio = start.seconds / bare.seconds
+        limit = (
+            "" if each.limit is None else f"{each.limit:.1f}" + (" exceeded" if ratio > each.limit else "")
+        )
+        of_processor = start.cpu_seconds / bare.cpu_seconds
+        milliseconds = f"{start.seconds * 1000:.0f} ms", f"{start.cpu_seconds * 1000:.0f} ms"
+        rows.append(
+            [each.name, milliseconds[0], f"{ratio:.2f}", limit, milliseconds[1], f"{of_processor:.2f}"]
+        )
     title = f"Init time under Lambda's runtime interface client, median of {rounds}"
-    print_table(title, ["function", "init", "of bare", "limit"], rows)
+    print_table(title, ["function", "init", "of bare", "limit", "processor", "of bare"], rows)
 
 
 if __name__ == "__main__":
