@@ -41,13 +41,18 @@ class Scene:
 
     def authorize(self) -> None:
         """Walk through a consent for this connection, in place of any earlier one."""
+        assert self.consent().create().status == 200
+
+    def consent(self) -> Walk:
+        """Walk as far as the choice of a site, which comes next."""
         minted = self.stack.request(
             "POST",
             "/api/backend/connect-sessions",
             json={"provider": "jira", "external_id": self.external_id},
         ).json()
         walk = Walk(Browser(over_http(self.stack)), self.atlassian)
-        walk.to_connection(self.external_id, headers={"x_connect_token": minted["connect_token"]})
+        walk.to_choice(self.external_id, headers={"x_connect_token": minted["connect_token"]})
+        return walk
 
     def expire(self) -> None:
         """Let the cached token have expired, without its row having been deleted."""
@@ -77,6 +82,7 @@ class Scene:
             "GET",
             "/api/backend/connection-info/get-access-token",
             params={"provider": "jira", "external_id": self.external_id},
+            timeout=300,  # 200 at once queue up in front of the stack's few workers
         )
 
 
@@ -118,6 +124,11 @@ def only(results: Counter[str]) -> str:
     return next(iter(results))
 
 
+def is_token(answer: str) -> bool:
+    """Tell a token from a refusal."""
+    return " " not in answer
+
+
 def test_one_call_serves_all(scene: Scene) -> None:
     scene.expire()
     token = only(scene.callers.ask(scene.external_id))
@@ -137,7 +148,7 @@ def test_one_call_serves_all_over_http(scene: Scene) -> None:
 def test_one_slow_call_serves_all(scene: Scene) -> None:
     scene.expire()
     scene.disturb(delay_ms=8000)
-    assert not only(scene.callers.ask(scene.external_id)).startswith(("4", "5"))
+    assert is_token(only(scene.callers.ask(scene.external_id)))
     assert scene.token_calls == 1
 
 
@@ -185,7 +196,7 @@ def test_a_winner_that_dies_before_it_writes_costs_one_call_more(scene: Scene) -
     scene.callers.one_that_dies(scene.external_id)
     assert scene.token_calls == 1
     token = only(scene.callers.ask(scene.external_id))
-    assert not token.startswith(("4", "5"))
+    assert is_token(token)
     assert scene.token_calls == 2
     row = scene.row()
     assert row["status"]["S"] == "valid"
@@ -194,11 +205,12 @@ def test_a_winner_that_dies_before_it_writes_costs_one_call_more(scene: Scene) -
 
 
 def test_an_authorization_that_lands_meanwhile_counts(scene: Scene) -> None:
+    walk = scene.consent()
     scene.expire()
-    scene.disturb(delay_ms=7000)
+    scene.disturb(delay_ms=8000)
     scene.callers.start(scene.external_id)
     _until(lambda: "lease_owner" in scene.row())
-    scene.authorize()
+    assert walk.create().status == 200
     renewed = scene.row()["authorization"]["S"]
     token = only(scene.callers.results())
     assert scene.token().json()["access_token"] == token

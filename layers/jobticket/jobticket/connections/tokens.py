@@ -44,8 +44,8 @@ REFRESH_FIELD = "refresh_token"
 #: which a spent refresh token can be used again.
 TOKEN_CALL_SECONDS = 12.0
 LEASE = timedelta(seconds=16)
-#: Long enough to see a dead holder's lease run out.
-WAIT_SECONDS = 21.0
+#: Long enough to see a dead holder's lease run out and another's refresh succeed, within a request.
+WAIT_SECONDS = 25.0
 #: A call with less time than this would be cut off half-way.
 LEAST_CALL_SECONDS = 2.0
 #: What callers are told to wait where Atlassian says nothing.
@@ -53,7 +53,7 @@ RETRY_SECONDS = 2
 #: Nobody is given a token that is about to end.
 MARGIN = timedelta(seconds=300)
 FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +154,10 @@ class TokenSource:
                 issued = self._try_to_refresh(connection, deadline)
             if issued is not None:
                 return issued
-            if patience.left() <= pause:
+            left = patience.left()
+            if left <= 0:
                 raise ConnectionUnavailableError(name)
-            self._pace.sleep(pause * (0.5 + self._pace.random()))
+            self._pace.sleep(min(pause * (0.5 + self._pace.random()), left))
             pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 
     def finish(self, name: ConnectionId, deadline: Deadline) -> bool:
