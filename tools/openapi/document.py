@@ -195,7 +195,8 @@ def _operation_id(route: Any) -> str:
 
 def build() -> dict[str, Any]:
     """Return the whole document."""
-    os.environ.update(ENVIRONMENT)
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)  # what a test has set stays
     document = Document()
     for name, module in functions():
         document.add(name, module)
