@@ -17,13 +17,12 @@ from jobticket.jira import boards, bodies, issues, projects, tickets
 from jobticket.jira.client import JiraClient
 from jobticket.jira.creation import Creation, UntraceableError
 from jobticket.jira.crew import crew
-from jobticket.jira.paging import Slice
 from jobticket.jira.refusals import Texts, refusing
 from jobticket.observability import logger
 from jobticket.web.api import Answer, Api, Handler, Request, error_envelope
 from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
 from jobticket.web.idempotency import Claim, OutsideEffect, keep, once
-from jobticket.web.paging import LARGEST_LIMIT, decode_cursor, encode_cursor, limit_of
+from jobticket.web.paging import Part
 
 PREFIXES = ("/api/backend/jira", "/api/backend/integration-helpers/jira")
 NO_PROJECT = "No project selected and no project ID provided"
@@ -79,52 +78,14 @@ def _for_project(request: Request, external_id: str, given: Any) -> tuple[JiraCl
     return client, project
 
 
-def _project_in_query(request: Request) -> tuple[JiraClient, str, _Part]:
-    external_id, part = bodies.external_id_of(request.query), _Part(request)
+def _project_in_query(request: Request) -> tuple[JiraClient, str, Part]:
+    external_id, part = bodies.external_id_of(request.query), Part(request.query)
     return *_for_project(request, external_id, request.query.get("jira_project_id")), part
-
-
-class _Part:
-    """The part of a list that a request asks for; all of it unless it says otherwise.
-
-    A cursor is bound to the list that it came from.
-    """
-
-    def __init__(self, request: Request) -> None:
-        self.limit = limit_of(request.query)
-        cursor = request.query.get("cursor")
-        self._given = None if cursor is None else decode_cursor(cursor)
-        self.is_continued = cursor is not None
-        if self.is_continued and self.limit is None:
-            self.limit = LARGEST_LIMIT
-
-    def offset(self, of: str) -> int:
-        """Return where the part starts, as a number."""
-        position = self.position(of)
-        if position is None:
-            return 0
-        if type(position) is not int or not 0 <= position < 10**9:
-            raise InvalidError("Invalid cursor")
-        return position
-
-    def position(self, of: str) -> int | str | None:
-        """Return where the part starts, in the list's own terms."""
-        match self._given:
-            case None if not self.is_continued:
-                return None
-            case [str(name), int() | str() as position] if name == of:
-                return position
-            case _:
-                raise InvalidError("Invalid cursor")
-
-    def headers(self, of: str, found: Slice) -> dict[str, str]:
-        """Return the header that names the next part, if there is one."""
-        return {} if found.following is None else {"x-next-cursor": encode_cursor([of, found.following])}
 
 
 @_route(api.get, "get-projects", "get-all-projects")
 def get_projects(request: Request) -> Answer:
-    external_id, part = bodies.external_id_of(request.query), _Part(request)
+    external_id, part = bodies.external_id_of(request.query), Part(request.query)
     start = part.offset("projects")
     connection, client = _connected(request, external_id)
     with refusing(Texts("Failed to fetch Jira projects")):
@@ -134,7 +95,7 @@ def get_projects(request: Request) -> Answer:
         "total": len(found.rows),
         "selected_project_id": connection.selected_project_id,
     }
-    return Answer(body=body, headers=part.headers("projects", found))
+    return Answer(body=body, headers=part.headers("projects", found.following))
 
 
 @_route(api.post, "select-project")
@@ -154,8 +115,9 @@ def get_selected_project(request: Request) -> Answer:
 
 @_route(api.get, "get-tickets-for-project")
 def get_tickets_for_project(request: Request) -> Answer:
+    external_id, part = bodies.external_id_of(request.query), Part(request.query)
     with_sprint = bodies.flag_of(request.query, "include_sprint")
-    client, project, part = _project_in_query(request)
+    client, project = _for_project(request, external_id, request.query.get("jira_project_id"))
     name = f"tickets {project}"
     position = part.position(name)
     # Cloud's cursors expire.
@@ -168,7 +130,7 @@ def get_tickets_for_project(request: Request) -> Answer:
             "total": len(found.rows),
             "sprint": None if sprint is None else sprint.result(),
         }
-    return Answer(body=body, headers=part.headers(name, found))
+    return Answer(body=body, headers=part.headers(name, found.following))
 
 
 @_route(api.get, "get-boards-for-project")
@@ -178,7 +140,7 @@ def get_boards_for_project(request: Request) -> Answer:
     with refusing(Texts("Failed to fetch Jira boards")):
         found = boards.boards_of_project(client, project, part.offset(name), part.limit)
     body = {"boards": found.rows, "total": len(found.rows)}
-    return Answer(body=body, headers=part.headers(name, found))
+    return Answer(body=body, headers=part.headers(name, found.following))
 
 
 def _sprints(
@@ -188,7 +150,7 @@ def _sprints(
     name = f"sprints {project}"
     with refusing(texts):
         found = boards.boards_of_project(client, project, part.offset(name), part.limit)
-        return boards.sprints_of_boards(client, found.rows, state), part.headers(name, found)
+        return boards.sprints_of_boards(client, found.rows, state), part.headers(name, found.following)
 
 
 @_route(api.get, "get-all-sprints-for-project")
@@ -211,7 +173,7 @@ def get_active_sprints_for_project(request: Request) -> Answer:
 
 @_route(api.get, "get-tickets-for-sprint")
 def get_tickets_for_sprint(request: Request) -> Answer:
-    external_id, part = bodies.external_id_of(request.query), _Part(request)
+    external_id, part = bodies.external_id_of(request.query), Part(request.query)
     sprint = bodies.sprint_of(request.query.get("sprint_id"))
     name = f"sprint {sprint}"
     start = part.offset(name)
@@ -224,7 +186,7 @@ def get_tickets_for_sprint(request: Request) -> Answer:
     with refusing(texts):
         shown, found = tickets.tickets_of_sprint(client, sprint, start, part.limit)
     body = {"tickets": found.rows, "total": len(found.rows), "sprint": shown}
-    return Answer(body=body, headers=part.headers(name, found))
+    return Answer(body=body, headers=part.headers(name, found.following))
 
 
 @_route(api.get, "get-issue-details", "get-issue")

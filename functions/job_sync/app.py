@@ -36,7 +36,7 @@ from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
 from jobticket.web.api import Answer, Api, Request, message_envelope
 from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
 from jobticket.web.idempotency import Claim, OutsideEffect, keep, once
-from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
+from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of
 
 
 class JobSyncSettings(AccessSettings):
@@ -185,15 +185,20 @@ def unlink(request: Request) -> Answer:
 def list_tickets(request: Request) -> Answer:
     settings = read_settings(table)
     require_enabled(settings)
+    part = Part(request.query)
     if settings.project_key is None:
         return Answer(body={"tickets": [], "error": "projectKey is not set in the settings"})
+    name = f"tickets {settings.project_key}"
+    position = part.position(name)
     try:
         client = open_client(access, settings, request.deadline)
-        tickets = unresolved_tickets(client, settings.project_key, settings.field_mappings)
+        tickets, following = unresolved_tickets(
+            client, settings.project_key, settings.field_mappings, part.limit, position
+        )
     except FAILURES as failure:
         logger.warning("no tickets", cause=explain(failure))
         return Answer(body={"tickets": [], "error": explain(failure)})
-    return Answer(body={"tickets": tickets, "error": None})
+    return Answer(body={"tickets": tickets, "error": None}, headers=part.headers(name, following))
 
 
 @api.get("/api/jira/tickets/{key}", scope="jobs")

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from tools.openapi.operation import CURSOR, IDEMPOTENCY_KEY, LIMIT, Operation, array_of, object_of, query
+from tools.openapi.operation import (
+    CURSOR,
+    IDEMPOTENCY_KEY,
+    LIMIT,
+    NEXT_CURSOR,
+    Operation,
+    array_of,
+    object_of,
+    query,
+)
 
 __all__ = ["OPERATIONS"]
 
@@ -116,7 +125,6 @@ def _board_with(**lists: Any) -> dict[str, Any]:
 _EXTERNAL_ID = query("external_id", "The name of the connection.", _TEXT, required=True)
 _PROJECT_ID = query("jira_project_id", "The project's id or key; without it the selected project.", _ID)
 _ISSUE_ID = query("issue_id_or_key", "The issue's id or key.", _ID)
-_NEXT = {"x-next-cursor": "The cursor of the next page; absent on the last."}
 _PAGED = (LIMIT, CURSOR)
 
 _FAULTY = {400: "A parameter is missing or faulty, or no project is selected; the text names it."}
@@ -138,7 +146,7 @@ _BY_NAME = {
         {200: object_of(projects=array_of(_PROJECT), total=_NUMBER, selected_project_id=_MAYBE_TEXT)},
         _FAULTY | _CONNECTION | _LARGE,
         parameters=(_EXTERNAL_ID, *_PAGED),
-        answer_headers=_NEXT,
+        answer_headers=NEXT_CURSOR,
     ),
     "POST select-project": Operation(
         "Select a connection's project, or none",
@@ -162,14 +170,14 @@ _BY_NAME = {
             query("include_sprint", "Whether to look up the active sprint.", _FLAG),
             *_PAGED,
         ),
-        answer_headers=_NEXT,
+        answer_headers=NEXT_CURSOR,
     ),
     "GET get-boards-for-project": Operation(
         "List the boards of a project",
         {200: object_of(boards=array_of(_BOARD), total=_NUMBER)},
         _FAULTY | _CONNECTION | _NO_BOARDS,
         parameters=(_EXTERNAL_ID, _PROJECT_ID, *_PAGED),
-        answer_headers=_NEXT,
+        answer_headers=NEXT_CURSOR,
     ),
     "GET get-all-sprints-for-project": Operation(
         "List the sprints of a project, by board",
@@ -181,7 +189,7 @@ _BY_NAME = {
         },
         _FAULTY | _CONNECTION | _NO_BOARDS | _LARGE,
         parameters=(_EXTERNAL_ID, _PROJECT_ID, *_PAGED),
-        answer_headers=_NEXT,
+        answer_headers=NEXT_CURSOR,
         description="`limit` and `cursor` count boards.",
     ),
     "GET get-active-sprints-for-project": Operation(
@@ -189,7 +197,7 @@ _BY_NAME = {
         {200: object_of(boards=array_of(_board_with(active_sprints=array_of(_SPRINT))))},
         _FAULTY | _CONNECTION | _NO_BOARDS,
         parameters=(_EXTERNAL_ID, _PROJECT_ID, *_PAGED),
-        answer_headers=_NEXT,
+        answer_headers=NEXT_CURSOR,
         description="`limit` and `cursor` count boards.",
     ),
     "GET get-tickets-for-sprint": Operation(
@@ -197,7 +205,7 @@ _BY_NAME = {
         {200: object_of(tickets=array_of(_SPRINT_TICKET), total=_NUMBER, sprint=_SPRINT)},
         _FAULTY | _CONNECTION | _LARGE | {404: "There is no such sprint."},
         parameters=(_EXTERNAL_ID, query("sprint_id", "The sprint's id.", _ID, required=True), *_PAGED),
-        answer_headers=_NEXT,
+        answer_headers=NEXT_CURSOR,
     ),
     "GET get-issue-details": Operation(
         "Get everything about an issue",

@@ -9,7 +9,16 @@ from jobticket.push.bodies import JobReference, TicketLink
 from jobticket.push.listing import PushEntry
 from jobticket.push.records import STATUSES
 from jobticket.push.tickets import JiraTicket
-from tools.openapi.operation import CURSOR, IDEMPOTENCY_KEY, LIMIT, Operation, array_of, object_of, query
+from tools.openapi.operation import (
+    CURSOR,
+    IDEMPOTENCY_KEY,
+    LIMIT,
+    NEXT_CURSOR,
+    Operation,
+    array_of,
+    object_of,
+    query,
+)
 
 __all__ = ["OPERATIONS"]
 
@@ -91,7 +100,12 @@ OPERATIONS = {
     "GET /api/jira/tickets": Operation(
         "List the unresolved tickets of the settings' project, newest first",
         {200: object_of(tickets=array_of(JiraTicket), error={"type": ["string", "null"]})},
-        {**_OFF, 413: "The answer is too large."},
+        {
+            400: "The Jira integration is not enabled, or the limit or the cursor is not valid.",
+            413: "The answer is too large: ask for pages.",
+        },
+        parameters=(LIMIT, CURSOR),
+        answer_headers=NEXT_CURSOR,
     ),
     "GET /api/jira/tickets/{key}": Operation("Get a ticket", {200: JiraTicket}, {**_OFF, **_NO_TICKET}),
 }

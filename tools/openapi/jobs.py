@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from jobticket.jobs import bodies, model
-from tools.openapi.operation import CURSOR, IDEMPOTENCY_KEY, LIMIT, Operation, array_of, object_of, query
+from tools.openapi.operation import (
+    CURSOR,
+    IDEMPOTENCY_KEY,
+    LIMIT,
+    NEXT_CURSOR,
+    Operation,
+    array_of,
+    object_of,
+    query,
+)
 
 __all__ = ["OPERATIONS"]
 
-_NEXT = {"x-next-cursor": "The cursor of the next page; absent on the last."}
 _KEY_ERRORS = {
     409: "A request with this Idempotency-Key is under way.",
     422: "The key was used with another request.",
@@ -32,7 +40,7 @@ OPERATIONS = {
         {200: array_of(model.Job)},
         {400: "The limit or the cursor is not valid.", 413: "The answer is too large: ask for pages."},
         parameters=(LIMIT, CURSOR),
-        answer_headers=_NEXT,
+        answer_headers=NEXT_CURSOR,
     ),
     "GET /api/jobs/{id}": Operation("Get a job with its paths and progress", {200: model.JobDetails}, _JOB),
     "PUT /api/jobs/{id}": Operation(
@@ -85,7 +93,7 @@ OPERATIONS = {
             LIMIT,
             CURSOR,
         ),
-        answer_headers=_NEXT,
+        answer_headers=NEXT_CURSOR,
     ),
     "GET /api/serials/{id}": Operation("Get a serial number", {200: model.SerialNumber}, _SERIAL),
     "POST /api/serials/{id}/advance": Operation(

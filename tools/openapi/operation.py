@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-__all__ = ["CURSOR", "IDEMPOTENCY_KEY", "LIMIT", "Operation", "array_of", "object_of", "query"]
+__all__ = ["CURSOR", "IDEMPOTENCY_KEY", "LIMIT", "NEXT_CURSOR", "Operation", "array_of", "object_of", "query"]
 
 Schema = type[BaseModel] | Mapping[str, Any]
 
@@ -42,6 +42,7 @@ def object_of(optional: Sequence[str] = (), **members: Schema) -> dict[str, Any]
 
 LIMIT = query("limit", "At most so many entries.", {"type": "integer", "minimum": 1, "maximum": 500})
 CURSOR = query("cursor", "Where the page starts: what the page before gave.", {"type": "string"})
+NEXT_CURSOR = {"x-next-cursor": "The cursor of the next page; absent on the last."}
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",

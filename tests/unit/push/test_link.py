@@ -86,6 +86,7 @@ def test_what_a_job_cannot_hold_is_cut(shop: Shop, jira: Jira) -> None:
         ({"ticketKey": " "}, 400, "ticketKey is required"),
         ({"ticketKey": 42}, 400, "ticketKey must be a string"),
         ({"ticketKey": "PI-42", "jobId": 7}, 400, "jobId must be a string"),
+        ({"ticketKey": "PI-42", "jobId": " "}, 400, "jobId cannot be empty"),
         ({"ticketKey": "PI-42", "goalQuantity": "5"}, 400, "goalQuantity must be a number"),
         ({"ticketKey": "PI-42", "goalQuantity": 0}, 400, "goalQuantity must be greater than 0"),
         ({"ticketKey": "PI-42", "goalQuantity": 1.5}, 400, "goalQuantity must be an integer"),

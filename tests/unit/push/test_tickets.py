@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -26,6 +27,7 @@ from tests.unit.push.conftest import Jira, Shop
         (None, "12345678-001", None),
         (None, "1234567-0012", None),
         (None, "1234567-01", None),
+        (None, "١٢٣٤٥٦-١٢٣", None),
         (None, "", None),
         (42, "none", None),
         ({"value": "x"}, "Part 1234567-001.", "1234567-001"),
@@ -101,6 +103,38 @@ def test_all_pages_are_read(shop: Shop, jira: Jira, data_center: bool) -> None:
     shop.settings(projectKey="BIG")
     tickets = shop.api.get("/api/jira/tickets").json()["tickets"]
     assert [ticket["key"] for ticket in tickets] == [f"BIG-{number}" for number in range(620, 0, -1)]
+
+
+@pytest.mark.parametrize("data_center", [True, False])
+@pytest.mark.parametrize("limit", [50, 300])
+def test_a_long_list_comes_in_parts(shop: Shop, jira: Jira, data_center: bool, limit: int) -> None:
+    jira.call("POST", "/_control/issues", {"project": "BIG", "count": 310})
+    if data_center:
+        shop.on_data_center()
+    shop.settings(projectKey="BIG")
+    keys: list[str] = []
+    query = {"limit": str(limit)}
+    while True:
+        answer = shop.api.get(f"/api/jira/tickets?{urlencode(query)}")
+        page = [ticket["key"] for ticket in answer.json()["tickets"]]
+        assert 1 <= len(page) <= limit
+        keys += page
+        if "x-next-cursor" not in answer.headers:
+            break
+        query["cursor"] = answer.headers["x-next-cursor"]
+    assert keys == [f"BIG-{number}" for number in range(310, 0, -1)]
+
+
+def test_a_cursor_is_bound_to_its_project(shop: Shop, jira: Jira) -> None:
+    jira.call("POST", "/_control/issues", {"project": "BIG", "count": 3})
+    shop.settings(projectKey="BIG")
+    cursor = shop.api.get("/api/jira/tickets?limit=2").headers["x-next-cursor"]
+    shop.settings(projectKey="PI")
+    for query in ({"cursor": cursor}, {"cursor": "?"}, {"cursor": ""}):
+        answer = shop.api.get(f"/api/jira/tickets?{urlencode(query)}")
+        assert (answer.status, answer.json()["message"]) == (400, "Invalid cursor")
+    answer = shop.api.get("/api/jira/tickets?limit=0")
+    assert (answer.status, answer.json()["message"]) == (400, "limit must be an integer from 1 to 500")
 
 
 def test_a_project_key_cannot_change_the_query(shop: Shop, jira: Jira) -> None:

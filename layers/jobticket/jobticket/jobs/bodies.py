@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from jobticket.jobs.model import AdvancementMode, ScrapReason
 from jobticket.web.validation import (
     Body,
+    FilledText,
     Flag,
     ListOf,
     LongText,
@@ -66,12 +67,6 @@ def _mode(value: Any) -> Any:
     return value.strip()
 
 
-def _never_empty(value: str) -> str:
-    if not value:
-        raise fault("cannot be empty")
-    return value
-
-
 def _some_steps(value: Any) -> Any:
     if value == []:
         raise fault("is required")
@@ -79,7 +74,6 @@ def _some_steps(value: Any) -> Any:
 
 
 OptionalText = Annotated[ShortText, AfterValidator(_blank_is_none)]
-ChangedName = Annotated[ShortText, AfterValidator(_never_empty)]
 Mode = Annotated[AdvancementMode, BeforeValidator(_mode)]
 #: An integer of any size: whether there is such a step is for the path to say.
 Index = Annotated[int, BeforeValidator(integer)]
@@ -101,7 +95,7 @@ class NewJob(Body):
 class JobChange(Body):
     """PUT /api/jobs/{id}: what is given changes, the rest stays."""
 
-    name: ChangedName | None = None
+    name: FilledText | None = None
     goal_quantity: WholeNumber | None = None
 
 
@@ -132,7 +126,7 @@ class NewPath(Body):
 class PathChange(Body):
     """PUT /api/paths/{id}."""
 
-    name: ChangedName | None = None
+    name: FilledText | None = None
     goal_quantity: WholeNumber | None = None
     advancement_mode: Mode | None = None
     steps: Annotated[list[StepEntry], ListOf, BeforeValidator(_some_steps)] | None = None

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import AfterValidator
-
-from jobticket.web.validation import Body, RequiredText, ShortText, WholeNumber
+from jobticket.web.validation import Body, FilledText, RequiredText, WholeNumber
 
 __all__ = ["JobReference", "TicketLink"]
 
@@ -20,6 +16,6 @@ class JobReference(Body):
 class TicketLink(Body):
     """POST /api/jira/link: links a job, or without ``jobId`` creates one."""
 
-    job_id: Annotated[ShortText, AfterValidator(lambda text: text or None)] | None = None
+    job_id: FilledText | None = None
     ticket_key: RequiredText
     goal_quantity: WholeNumber | None = None

@@ -10,6 +10,7 @@ from typing import Any
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraMalformedAnswerError
+from jobticket.jira.paging import Slice
 from jobticket.jira.search import Search, quoted
 from jobticket.jobs.model import FieldMappings, Record
 
@@ -18,8 +19,8 @@ __all__ = ["JiraTicket", "get_ticket", "part_number", "ticket_from", "unresolved
 ISSUE = "/rest/api/2/issue/{issue}"
 FIELDS = ("summary", "status", "priority", "assignee", "reporter", "labels", "created", "updated")
 
-_PART_NUMBER = re.compile(r"(?<!\d)\d{6,7}-\d{3}(?!\d)(?:-\d{2}(?!\d))?")
-_WHOLE = re.compile(r"\d{1,9}(?:\.0+)?")
+_PART_NUMBER = re.compile(r"(?<!\d)\d{6,7}-\d{3}(?!\d)(?:-\d{2}(?!\d))?", re.ASCII)
+_WHOLE = re.compile(r"\d{1,9}(?:\.0+)?", re.ASCII)
 
 
 class JiraTicket(Record):
@@ -122,8 +123,26 @@ def get_ticket(client: JiraClient, key: str, mappings: FieldMappings) -> JiraTic
         raise JiraMalformedAnswerError("Jira's answer is not a ticket") from None
 
 
-def unresolved_tickets(client: JiraClient, project: str, mappings: FieldMappings) -> list[JiraTicket]:
-    """Read all unresolved tickets of a project, the newest first.
+def unresolved_tickets(
+    client: JiraClient,
+    project: str,
+    mappings: FieldMappings,
+    limit: int | None = None,
+    position: int | str | None = None,
+) -> tuple[list[JiraTicket], int | str | None]:
+    """Read unresolved tickets of a project, the newest first.
+
+    Parameters
+    ----------
+    limit
+        The most tickets to read, None for all.
+    position
+        Where an earlier part ended.
+
+    Returns
+    -------
+    tuple
+        The tickets, and where the next part starts; None if they are the last.
 
     Raises
     ------
@@ -135,4 +154,6 @@ def unresolved_tickets(client: JiraClient, project: str, mappings: FieldMappings
     def shape(issue: Any) -> dict[str, Any]:
         return {"id": issue["id"], "ticket": ticket_from(issue, mappings)}
 
-    return [row["ticket"] for row in Search(client, jql, _asked_for(mappings), shape).all()]
+    search = Search(client, jql, _asked_for(mappings), shape)
+    found = Slice(search.all(), None) if limit is None else search.some(limit, position)
+    return [row["ticket"] for row in found.rows], found.following

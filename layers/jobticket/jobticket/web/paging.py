@@ -10,7 +10,7 @@ from typing import Any
 
 from jobticket.errors import InvalidError
 
-__all__ = ["LARGEST_LIMIT", "decode_cursor", "encode_cursor", "limit_of"]
+__all__ = ["LARGEST_LIMIT", "Part", "decode_cursor", "encode_cursor", "limit_of"]
 
 LARGEST_LIMIT = 500
 
@@ -49,3 +49,53 @@ def decode_cursor(cursor: str) -> Any:
         return json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
         raise InvalidError("Invalid cursor") from None
+
+
+class Part:
+    """The part of a list that a request asks for; all of it unless it says otherwise.
+
+    A cursor is bound to the list that it came from.
+
+    Attributes
+    ----------
+    limit
+        The most entries to give, None for all.
+    is_continued
+        Whether the request has a cursor.
+
+    Raises
+    ------
+    InvalidError
+        If the query's ``limit`` or ``cursor`` is none.
+    """
+
+    def __init__(self, query: Mapping[str, str]) -> None:
+        self.limit = limit_of(query)
+        cursor = query.get("cursor")
+        self._given = None if cursor is None else decode_cursor(cursor)
+        self.is_continued = cursor is not None
+        if self.is_continued and self.limit is None:
+            self.limit = LARGEST_LIMIT
+
+    def offset(self, of: str) -> int:
+        """Return where the part of the list ``of`` starts, as a number."""
+        position = self.position(of)
+        if position is None:
+            return 0
+        if type(position) is not int or not 0 <= position < 10**9:
+            raise InvalidError("Invalid cursor")
+        return position
+
+    def position(self, of: str) -> int | str | None:
+        """Return where the part of the list ``of`` starts, in the list's own terms."""
+        match self._given:
+            case None if not self.is_continued:
+                return None
+            case [str(name), int() | str() as position] if name == of:
+                return position
+            case _:
+                raise InvalidError("Invalid cursor")
+
+    def headers(self, of: str, following: int | str | None) -> dict[str, str]:
+        """Return the header that names the next part of the list ``of``, if there is one."""
+        return {} if following is None else {"x-next-cursor": encode_cursor([of, following])}

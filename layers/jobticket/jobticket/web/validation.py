@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -18,6 +18,7 @@ from jobticket.errors import InvalidError
 
 __all__ = [
     "Body",
+    "FilledText",
     "Flag",
     "ListOf",
     "LongText",
@@ -27,7 +28,6 @@ __all__ = [
     "fault",
     "first_fault",
     "integer",
-    "parse",
     "sentence",
     "short_text",
     "whole_number",
@@ -38,8 +38,6 @@ LONG_TEXT = 2000
 LIST_LENGTH = 100
 #: Far above any real quantity, far below where a number loses digits on its way.
 LARGEST_QUANTITY = 1_000_000_000
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class Body(BaseModel):
@@ -53,6 +51,21 @@ class Body(BaseModel):
         if isinstance(data, Mapping):
             return {name: value for name, value in data.items() if value is not None}
         return data
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """Return the body.
+
+        Raises
+        ------
+        InvalidError
+            With the first fault.
+        """
+        try:
+            # Only the documented names: a model's own ones are for code.
+            return cls.model_validate(data, by_alias=True, by_name=False)
+        except ValidationError as error:
+            raise InvalidError(first_fault(error)) from None
 
 
 def fault(text: str) -> PydanticCustomError:
@@ -84,6 +97,12 @@ short_text = _text(SHORT_TEXT)
 def _not_empty(value: str) -> str:
     if not value:
         raise fault("is required")
+    return value
+
+
+def _never_empty(value: str) -> str:
+    if not value:
+        raise fault("cannot be empty")
     return value
 
 
@@ -138,8 +157,10 @@ def _list_length(limit: int) -> Callable[[Any], list[Any]]:
 
 #: Trimmed text of at most 255 characters, possibly empty.
 ShortText = Annotated[str, BeforeValidator(short_text)]
-#: The same, not empty.
+#: The same, not empty: an empty one counts as missing.
 RequiredText = Annotated[str, BeforeValidator(short_text), AfterValidator(_not_empty)]
+#: The same for what may be left out, but is not empty if it is given.
+FilledText = Annotated[ShortText, AfterValidator(_never_empty)]
 #: Explanations and reasons.
 LongText = Annotated[str, BeforeValidator(_text(LONG_TEXT))]
 Flag = Annotated[bool, BeforeValidator(_flag)]
@@ -172,18 +193,3 @@ def _sentence(details: ErrorDetails) -> str:
             return f"{place} must be an object"
         case _:
             return f"{place} is not valid"
-
-
-def parse(model: type[Model], data: Mapping[str, Any]) -> Model:
-    """Return the body as its model.
-
-    Raises
-    ------
-    InvalidError
-        With the first fault.
-    """
-    try:
-        # Only the documented names: a model's own ones are for code.
-        return model.model_validate(data, by_alias=True, by_name=False)
-    except ValidationError as error:
-        raise InvalidError(first_fault(error)) from None
