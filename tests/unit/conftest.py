@@ -61,6 +61,8 @@ KEYS = {
     "only-ticketing": ["ticketing"],
     "only-admin": ["admin"],
 }
+#: The KMS key before the present one.
+FORMER_KEY = "alias/jobticket-former"
 #: The key of the sample events.
 SAMPLE_KEY = "local-key"
 
@@ -104,8 +106,9 @@ def account() -> Iterator[None]:
         app = {"client_id": "local-client-id", "client_secret": "local-client-secret"}
         secrets.create_secret(Name="atlassian-app", SecretString=json.dumps(app))
         kms = client("kms")
-        key = kms.create_key()["KeyMetadata"]["KeyId"]
-        kms.create_alias(AliasName="alias/jobticket", TargetKeyId=key)
+        for alias in ("alias/jobticket", FORMER_KEY):
+            key = kms.create_key()["KeyMetadata"]["KeyId"]
+            kms.create_alias(AliasName=alias, TargetKeyId=key)
         yield
 
 

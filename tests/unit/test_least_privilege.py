@@ -18,7 +18,7 @@ import pytest
 from local.atlassian.testing import running
 from local.template import resources_of_type
 from tests.infrastructure import template
-from tests.unit.conftest import load_function
+from tests.unit.conftest import FORMER_KEY, load_function
 from tests.unit.privileges.driving import Driven
 from tests.unit.privileges.grants import Access, granted_to, names_in_environment
 from tests.unit.privileges.recorder import Recorder
@@ -58,7 +58,8 @@ def test_role_and_code_agree(folder: str, aws: None, atlassian: str, monkeypatch
     function = FUNCTIONS[folder]
     monkeypatch.setenv("ATLASSIAN_AUTH_URL", atlassian)
     monkeypatch.setenv("ATLASSIAN_API_URL", atlassian)
-    recorder = Recorder(names_in_environment(function, os.environ), monkeypatch)
+    names = names_in_environment(function, os.environ) | {FORMER_KEY: "FormerEncryptionKeyArn"}
+    recorder = Recorder(names, monkeypatch)
     scenario = scenario_of(folder)
     with recorder.recording():
         module = load_function(folder, cold=True)
@@ -92,8 +93,18 @@ class TestConditions:
         assert not grant.allows(Access("dynamodb:PutItem", "JobsTable", "IDEMPOTENCY#1"))
 
     def test_encryption_context(self) -> None:
-        (grant,) = (grant for grant in granted_to("JiraFunction") if grant.action == "kms:Decrypt")
+        keys = ["EncryptionKey", "FormerEncryptionKeyArn"]
+        grants = [grant for grant in granted_to("JiraFunction") if grant.action == "kms:Decrypt"]
+        assert [grant.resource for grant in grants] == keys
         right, wrong = frozenset({("purpose", "connections")}), frozenset({("purpose", "other")})
-        assert grant.allows(Access("kms:Decrypt", "EncryptionKey", context=right))
-        assert not grant.allows(Access("kms:Decrypt", "EncryptionKey", context=wrong))
-        assert not grant.allows(Access("kms:Decrypt", "EncryptionKey"))
+        for grant in grants:
+            assert grant.allows(Access("kms:Decrypt", grant.resource, context=right))
+            assert not grant.allows(Access("kms:Decrypt", grant.resource, context=wrong))
+            assert not grant.allows(Access("kms:Decrypt", grant.resource))
+
+    @pytest.mark.parametrize("function", FUNCTIONS.values())
+    def test_the_former_key_only_reads(self, function: str) -> None:
+        actions = {
+            grant.action for grant in granted_to(function) if grant.resource == "FormerEncryptionKeyArn"
+        }
+        assert actions <= {"kms:Decrypt"}

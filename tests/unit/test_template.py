@@ -31,7 +31,9 @@ def role_of(function: str) -> str:
 
 def statements_of(function: str) -> Iterator[dict[str, Any]]:
     for policy in ROLES[role_of(function)]["Policies"]:
-        yield from policy["PolicyDocument"]["Statement"]
+        for statement in policy["PolicyDocument"]["Statement"]:
+            # What an operator asks for by a parameter keeps the rules as well.
+            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
 def actions_of(statement: dict[str, Any]) -> set[str]:
@@ -45,9 +47,10 @@ def variables_of(function: str) -> dict[str, Any]:
 
 
 def names_of_parts(value: Any) -> set[str]:
-    """Every resource that a value refers to."""
+    """Every resource that a value refers to, or key that a parameter names."""
     text = json.dumps(value)
-    return {name for name in TEMPLATE["Resources"] if f'"{name}"' in text or f"${{{name}." in text}
+    names = [*TEMPLATE["Resources"], "FormerEncryptionKeyArn"]
+    return {name for name in names if f'"{name}"' in text or f"${{{name}." in text}
 
 
 def routes() -> list[tuple[str, str, str]]:

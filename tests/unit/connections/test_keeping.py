@@ -17,6 +17,7 @@ from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.tokens import LEASE
 from jobticket.dynamo import Update
 from tests.consents import store_consent
+from tests.faults import refused
 from tests.gateway import LambdaContext
 from tests.unit.conftest import client
 from tests.unit.connections.conftest import Product
@@ -328,12 +329,53 @@ def test_all_secrets_can_be_sealed_anew_and_the_old_data_key_be_thrown_away(prod
     for name in retired:
         table.delete(name, "DATA_KEY")
     product.elapsed += timedelta(hours=1)
-    for module in (product.keeper, product.connections):
-        product.monkeypatch.setattr(module.access.vault, "_data_keys", {})
-        product.monkeypatch.setattr(module.access.vault, "_sealing", None)
+    _restart(product)
     assert product.access_token("by-consent").status == 200
     tested = product.backend.post("/api/backend/connections/by-token/test").json()
     assert tested["connected"] is True
+
+
+class WithoutKey:
+    """KMS as it is for a role that may not use one key (any more)."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __call__(self) -> Any:
+        return self
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**parameters: Any) -> Any:
+            if parameters["KeyId"] == self.key:
+                raise refused("AccessDeniedException", operation=operation)
+            return getattr(client("kms"), operation)(**parameters)
+
+        return call
+
+
+def test_another_kms_key_takes_over_and_the_former_can_be_done_without(product: Product) -> None:
+    product.walk().to_connection()
+    product.elapsed += timedelta(hours=1)
+    key = client("kms").create_key()["KeyMetadata"]["Arn"]
+    vaults = [module.access.vault for module in (product.keeper, product.connections)]
+    usual = vaults[0]._kms
+    for vault in vaults:
+        product.monkeypatch.setattr(vault, "_key_arn", key)
+        product.monkeypatch.setattr(vault, "_kms", WithoutKey("alias/jobticket"))
+    _restart(product)
+    assert product.access_token().status >= 500  # too soon: it cannot be opened yet, and is not given up
+    assert states(product) == {"team-1": "valid"}
+
+    product.monkeypatch.setattr(product.keeper.access.vault, "_kms", usual)
+    assert run(product, {"task": "reseal"}) == {"resealed": 1, "failed": 0, "complete": True}
+    assert product.access_token().status == 200
+
+
+def _restart(product: Product) -> None:
+    """Let every container forget the data keys that it has unwrapped."""
+    for module in (product.keeper, product.connections):
+        product.monkeypatch.setattr(module.access.vault, "_data_keys", {})
+        product.monkeypatch.setattr(module.access.vault, "_sealing", None)
 
 
 def test_a_cached_token_whose_data_key_is_gone_is_replaced(product: Product) -> None:
@@ -342,8 +384,7 @@ def test_a_cached_token_whose_data_key_is_gone_is_replaced(product: Product) -> 
     assert run(product, {"task": "reseal"})["complete"] is True
     for name in retired:
         product.keeper.access.store.table.delete(name, "DATA_KEY")
-    product.monkeypatch.setattr(product.connections.access.vault, "_data_keys", {})
-    product.monkeypatch.setattr(product.connections.access.vault, "_sealing", None)
+    _restart(product)
     assert product.access_token().status == 200
     assert product.atlassian.token_calls() == 1
 

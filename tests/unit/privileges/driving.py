@@ -27,7 +27,7 @@ from local.atlassian.default_data import PLANT_NORTH
 from tests.consents import store_consent
 from tests.gateway import Gateway, HttpAnswer, LambdaContext
 from tests.unit.atlassian.conftest import Auth
-from tests.unit.conftest import client
+from tests.unit.conftest import FORMER_KEY, client
 from tests.unit.privileges.recorder import Recorder
 
 __all__ = ["CREDENTIALS", "Driven"]
@@ -92,11 +92,13 @@ class Driven:
     def connect_by_consent(self, external_id: str, *, alive: bool = True) -> Connection:
         """Store a consent without a good access token, with secrets of another month.
 
-        Whoever uses it must refresh it, and make a data key; the grant of a dead one is over.
+        Whoever uses it must refresh it, and make a data key. The grant of a dead one is over, and its secrets
+        are still sealed under the former KMS key.
         """
         table = Table(client("dynamodb"), "connections")
         earlier = clock.now() - timedelta(days=40)
-        vault = Vault(table, lambda: client("kms"), "alias/jobticket", lambda: earlier)
+        key = "alias/jobticket" if alive else FORMER_KEY
+        vault = Vault(table, lambda: client("kms"), key, lambda: earlier)
         return store_consent(
             table,
             vault,

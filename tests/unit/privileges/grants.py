@@ -25,7 +25,8 @@ class Access:
     Attributes
     ----------
     resource
-        A name of the template, with ``/index/<name>`` for an index.
+        A name of the template, with ``/index/<name>`` for an index; of a key that is not the stack's, the
+        parameter that names it.
     leading_key
         The partition key, in DynamoDB.
     context
@@ -77,7 +78,7 @@ def granted_to(function: str) -> list[Grant]:
 def _all_grants(function: str) -> Iterator[Grant]:
     role = template()["Resources"][_properties(function)["Role"]["Fn::GetAtt"][0]]["Properties"]
     for policy in role["Policies"]:
-        for statement in policy["PolicyDocument"]["Statement"]:
+        for statement in map(_with_every_part, policy["PolicyDocument"]["Statement"]):
             condition = _in_the_cloud(statement.get("Condition")) or {}
             for action in _listed(statement["Action"]):
                 for resource in _listed(statement["Resource"]):
@@ -123,8 +124,19 @@ def _properties(function: str) -> dict[str, Any]:
     return properties
 
 
+def _with_every_part(statement: Any) -> dict[str, Any]:
+    """Return a statement that stands in the role only if an operator asks for it."""
+    match statement:
+        case {"Fn::If": [_, dict(asked_for), {"Ref": "AWS::NoValue"}]}:
+            return asked_for
+        case _:
+            return dict(statement)
+
+
 def _name_of(resource: Any) -> str:
     match resource:
+        case {"Fn::If": ["UsesOwnEncryptionKey", own, {"Ref": "EncryptionKeyArn"}]}:
+            return _name_of(own)
         case str():
             return resource
         case {"Ref": str(name)}:

@@ -3,12 +3,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from jobticket.connections.consent import ConnectSessions
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.sessions import SessionStore
 from jobticket.dynamo import Table
 from tests.consent_flow import CALLBACK, CREATE, INITIATE, SITES, Atlassian, Browser, Walk
-from tests.unit.conftest import client
+from tests.gateway import Gateway
+from tests.unit.conftest import FORMER_KEY, client
 from tests.unit.privileges.driving import Driven
 
 
@@ -30,5 +33,19 @@ def drive(oauth: Driven) -> None:
         # Another container: it finds the data key made.
         oauth.module.access.vault._data_keys.clear()
         assert walk.page().status == walk.sites().status == walk.create().status == 200
+    _change_the_kms_key(oauth, walk)
     oauth.call("GET", f"{CALLBACK}?state=unknown&code=x", key=None, expect=400)
     atlassian.close()
+
+
+def _change_the_kms_key(oauth: Driven, walk: Walk) -> None:
+    """Let the deployment's KMS key change while a user is choosing a site."""
+    vault = oauth.module.access.vault
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vault, "_key_arn", FORMER_KEY)
+        begun = Gateway(oauth.module.api, oauth.module.handler, "every-scope")
+        walk.browser.send, usual = begun.call, walk.browser.send
+        walk.to_choice("team-2")
+    walk.browser.send = usual
+    vault._data_keys.clear()
+    assert walk.page().status == 200

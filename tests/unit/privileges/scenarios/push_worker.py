@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from datetime import timedelta
@@ -14,7 +15,7 @@ from local.atlassian.default_data import PLANT_NORTH
 from tests.consents import store_consent
 from tests.gateway import LambdaContext
 from tests.unit.atlassian.conftest import Auth
-from tests.unit.conftest import client
+from tests.unit.conftest import FORMER_KEY, client
 from tests.unit.privileges.driving import Driven
 from tests.unit.privileges.scenarios.job_sync import _linked_job, _use
 
@@ -41,13 +42,14 @@ def _take(push_worker: Driven, message: Mapping[str, Any]) -> None:
 
 
 def _refresh_tokens(push_worker: Driven, job_id: str) -> None:
-    """Push through consents without a good access token; their secrets are of another month."""
+    """Push through consents without a good access token; their secrets are of another month and KMS key."""
     change_settings(Table(client("dynamodb"), "jobs"), SettingsChange(skip_unchanged=False), clock.now())
     table = Table(client("dynamodb"), "connections")
     earlier = clock.now() - timedelta(days=40)
-    vault = Vault(table, lambda: client("kms"), "alias/jobticket", lambda: earlier)
     good = Auth(push_worker.atlassian).tokens()["refresh_token"]
-    for hour, (external_id, refresh_token) in enumerate([("good", good), ("dead", "revoked")]):
+    consents = [("good", good, "alias/jobticket"), ("dead", "revoked", FORMER_KEY)]
+    for hour, (external_id, refresh_token, key) in enumerate(consents):
+        vault = Vault(table, functools.partial(client, "kms"), key, lambda: earlier)
         store_consent(
             table,
             vault,
