@@ -300,6 +300,41 @@ def test_a_token_that_is_fresh_already_does_not_hide_what_was_begun(product: Pro
     assert access.connection("team-1").unfinished_since is None
 
 
+def test_a_consent_that_ended_meanwhile_is_told_once(
+    product: Product, log: io.StringIO, counted: dict[str, float], capfd: pytest.CaptureFixture[str]
+) -> None:
+    lose_the_answer(product)
+    product.elapsed += timedelta(days=365)
+    for _ in range(3):
+        assert run(product, FINISH)["finished"] == 0
+    told = [json.loads(line) for line in log.getvalue().splitlines()]
+    (event,) = [line for line in told if line["message"] == "connection must be authorized again"]
+    assert (event["external_id"], event["reason"]) == ("team-1", "expired")
+    assert capfd.readouterr().out.count('"ConnectionDied":[1.0]') == counted["ConnectionsFoundDead"] == 1
+    assert states(product) == {"team-1": "expired"}
+    row = client("dynamodb").get_item(
+        TableName="connections", Key={"pk": {"S": "CONNECTION#jira#team-1"}, "sk": {"S": "CONNECTION"}}
+    )["Item"]
+    assert not {"unfinished_pk", "unfinished_since", "lease_owner"} & set(row)
+    assert product.atlassian.token_calls() == 1
+
+
+def test_a_consent_that_was_given_anew_is_not_told_as_over(product: Product, log: io.StringIO) -> None:
+    lose_the_answer(product)
+    product.elapsed += timedelta(days=365)
+    tokens = product.keeper.access.tokens
+    give_up = tokens._refreshes.give_up
+
+    def late(seen: Any) -> Any:
+        product.walk().to_connection()
+        return give_up(seen)
+
+    product.monkeypatch.setattr(tokens._refreshes, "give_up", late)
+    run(product, FINISH)
+    assert "connection must be authorized again" not in log.getvalue()
+    assert product.access_token().status == 200
+
+
 # --- sealing anew -------------------------------------------------------------------------------------------
 
 

@@ -144,6 +144,23 @@ class RefreshStore:
         )
         return self._commit([end, Delete(partition(held.id), "ACCESS")])
 
+    def give_up(self, seen: Connection) -> bool:
+        """Note that a refresh that was begun need not be ended any more; tell whether that is so.
+
+        It is not if it was ended meanwhile, begun anew, or the connection authorized again.
+        """
+        write = Update(
+            partition(seen.id),
+            "CONNECTION",
+            remove=(*LEASE_ATTRIBUTES, *BEGUN_ATTRIBUTES),
+            condition=_of_version(seen) & same("unfinished_since", _text(seen.unfinished_since)),
+        )
+        try:
+            self._table.update(write)
+        except ConditionFailedError:
+            return False
+        return True
+
     def unfinished(self, before: datetime) -> Iterator[ConnectionId]:
         """Yield connections with a refresh that was begun before a moment and has no end, oldest first."""
         condition = Key("unfinished_pk").eq(UNFINISHED) & Key("unfinished_since").lt(

@@ -168,10 +168,18 @@ class TokenSource:
         RefusalError
             As ``access_token``, if it could not be ended.
         """
-        connection, _ = self._read(name)
-        if connection.unfinished_since is None:
+        connection = self._store.get(name)
+        if connection is None or connection.unfinished_since is None:
             return False
+        if not connection.is_usable(self._now()):
+            return self._give_up(connection)
         return self._try_to_refresh(connection, deadline, even_if_fresh=True) is not None
+
+    def _give_up(self, over: Connection) -> bool:
+        """Leave the refresh of a consent that has ended, which is told once; False if it changed meanwhile."""
+        if not self._refreshes.give_up(over):
+            return False
+        raise self._over(over.id, over.status(self._now()))
 
     def _read(self, name: ConnectionId) -> tuple[Connection, AccessToken | None]:
         connection, token = self._store.get_with_token(name)
@@ -264,14 +272,18 @@ class TokenSource:
         if not self._refreshes.declare_dead(held.connection, held.owner):
             logger.info("another refresh was written first")
             return
+        raise self._over(held.name, str(error))
+
+    def _over(self, name: ConnectionId, reason: str) -> ReauthorizationNeededError:
+        """Tell, once, that a connection has ended, and return the error for this caller."""
         logger.warning(
             "connection must be authorized again",
-            external_id=held.name.external_id,
-            provider=held.name.provider,
-            reason=str(error),
+            external_id=name.external_id,
+            provider=name.provider,
+            reason=reason,
         )
         count("ConnectionDied")
-        raise ReauthorizationNeededError(held.name)
+        return ReauthorizationNeededError(name)
 
     def _failed(self, held: Held, wait: float | None, *, spent: bool) -> ConnectionUnavailableError:
         """Tell everybody who waits that there is no token, and return the error for this caller."""
