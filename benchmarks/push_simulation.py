@@ -208,7 +208,7 @@ class Night:
     def _set_up(self) -> None:
         self.table.put({"pk": "SETTINGS", "sk": "SETTINGS", "enabled": True, "push_enabled": True})
         moment = clock.iso_milliseconds(self.time.now())
-        stamps = {"created_at": moment, "updated_at": moment}
+        stamps: dict[str, Any] = {"created_at": moment, "updated_at": moment}
         self.originals: dict[str, str] = {}
         for number in range(1, self.plan.jobs + 1):
             site = self.sites[number % self.plan.sites]

@@ -15,13 +15,14 @@ from jobticket.dynamo import Table, Write, dynamodb_client
 from jobticket.errors import InvalidError
 from jobticket.jira.client import JiraClient
 from jobticket.observability import logger
+from jobticket.shown import Shown
 from jobticket.ticketing import anomalies, bodies, links, pages, tickets
 from jobticket.ticketing.anomalies import Filters
 from jobticket.ticketing.changes import anomaly_not_found, load
 from jobticket.ticketing.creation import Creation
 from jobticket.ticketing.form import form_specification
 from jobticket.ticketing.integrations import Integrations, StoredIntegration
-from jobticket.ticketing.model import ARCHIVED, STATUSES, TYPES, Shown, Ticket
+from jobticket.ticketing.model import ARCHIVED, STATUSES, TYPES, Ticket
 from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.refusals import translated
 from jobticket.ticketing.text import Wording
@@ -29,7 +30,6 @@ from jobticket.ticketing.wakeups import Wakeups, sqs_client
 from jobticket.web.api import Answer, Api, Request, detail_envelope
 from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
 from jobticket.web.idempotency import Claim, once
-from jobticket.web.validation import parse
 
 
 class TicketingSettings(AccessSettings):
@@ -67,7 +67,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _shown(status: int, made: Shown) -> Answer:
-    return Answer(status, made.shown())
+    return Answer(status, made.as_json())
 
 
 def _number(request: Request, name: str, refusal: Callable[[object], Exception]) -> int:
@@ -226,7 +226,7 @@ def _comment_of_archiving(request: Request) -> str | None:
     given = {"message": request.query.get("comment", request.json.get("comment"))}
     if given["message"] in (None, ""):
         return None
-    return parse(bodies.NewComment, given).message
+    return bodies.NewComment.parse(given).message
 
 
 @api.get("/api/anomalies/{anomaly_id}/comments", scope="ticketing")

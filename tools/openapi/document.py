@@ -14,10 +14,11 @@ from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
 
+from jobticket.shown import Shown
 from tools.openapi.operation import Operation
 from tools.openapi.page import page
+from tools.openapi.schemas import Mode, schemas_of
 
 ROOT = Path(__file__).parents[2]
 #: Where the document stands for people, where the site function finds it, and the page made from it.
@@ -82,7 +83,7 @@ class Document:
 
     def __init__(self) -> None:
         self.paths: dict[str, dict[str, Any]] = {}
-        self._models: dict[tuple[type[BaseModel], str], None] = {}
+        self._models: dict[tuple[type[BaseModel] | type[Shown], Mode], None] = {}
 
     def add(self, tag: str, module: ModuleType) -> None:
         """Add every route of a function."""
@@ -146,8 +147,8 @@ class Document:
             }
         return answer
 
-    def _schema(self, schema: Any, mode: str) -> Any:
-        if isinstance(schema, type) and issubclass(schema, BaseModel):
+    def _schema(self, schema: Any, mode: Mode) -> Any:
+        if isinstance(schema, type) and issubclass(schema, BaseModel | Shown):
             self._models[(schema, mode)] = None
             return {"$ref": f"#/components/schemas/{schema.__name__}"}
         if isinstance(schema, Mapping):
@@ -158,34 +159,8 @@ class Document:
 
     def schemas(self) -> dict[str, Any]:
         """Return the schemas of every model that an entry names."""
-        _, definitions = models_json_schema(
-            list(self._models),  # type: ignore[arg-type]
-            by_alias=True,
-            ref_template="#/components/schemas/{model}",
-        )
-        found: dict[str, Any] = definitions.get("$defs", {})
-        return {name: _without_nulls(found[name]) for name in sorted(found)} | ERROR_SCHEMAS
-
-
-def _without_nulls(schema: Any) -> Any:
-    """Return the schema without null alternatives and defaults: absent fields are left out, never null."""
-    if isinstance(schema, list):
-        return [_without_nulls(entry) for entry in schema]
-    if not isinstance(schema, dict):
-        return schema
-    cleaned = {
-        name: _without_nulls(value)
-        for name, value in schema.items()
-        if not (name == "title" and isinstance(value, str))
-    }
-    if cleaned.get("default", ...) is None:
-        del cleaned["default"]
-    alternatives = cleaned.get("anyOf")
-    if alternatives and {"type": "null"} in alternatives and not cleaned.get("x-nullable"):
-        rest = [entry for entry in alternatives if entry != {"type": "null"}]
-        del cleaned["anyOf"]
-        cleaned |= rest[0] if len(rest) == 1 else {"anyOf": rest}
-    return cleaned
+        found = schemas_of(self._models)
+        return {name: found[name] for name in sorted(found)} | ERROR_SCHEMAS
 
 
 def _operation_id(route: Any) -> str:

@@ -8,9 +8,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from jobticket.shown import Shown
+
 __all__ = ["CURSOR", "IDEMPOTENCY_KEY", "LIMIT", "NEXT_CURSOR", "Operation", "array_of", "object_of", "query"]
 
-Schema = type[BaseModel] | Mapping[str, Any]
+#: A body is a model; what is answered is shown; either may stand within a schema of its own.
+Schema = type[BaseModel] | type[Shown] | Mapping[str, Any]
 
 
 def query(

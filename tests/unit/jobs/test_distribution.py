@@ -139,7 +139,7 @@ def test_progress_sums_up_the_paths_and_takes_the_goal_of_the_job_alone(
 
 
 def test_progress_shows_exactly_the_documented_members() -> None:
-    shown = job_progress(job(4), [(path(2, goal=5), Counts((1, 2), 3, 1))]).model_dump(by_alias=True)
+    shown = job_progress(job(4), [(path(2, goal=5), Counts((1, 2), 3, 1))]).as_json()
     assert shown == {
         "jobId": "job_000000000000",
         "jobName": "J",

@@ -8,10 +8,10 @@ import json
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from jobticket import errors
 from jobticket.errors import RefusalError
+from jobticket.shown import Shown
 from jobticket.web.api import (
     LARGEST_ANSWER,
     Answer,
@@ -29,7 +29,9 @@ REFUSALS = [
 ]
 
 
-class Shown(BaseModel):
+class Thing(Shown):
+    shows_null = False
+
     name: str
     note: str | None = None
 
@@ -86,7 +88,7 @@ def test_an_answer_that_cannot_be_written_is_a_plain_500() -> None:
 
 
 def test_absent_fields_are_left_out_and_false_ones_are_not() -> None:
-    body = {"one": Shown(name="ü💡"), "many": [Shown(name="", note="n")], "none": False, "zero": 0}
+    body = {"one": Thing(name="ü💡"), "many": [Thing(name="", note="n")], "none": False, "zero": 0}
     answer = answering(Answer(201, body)).post("/things/1")
     assert answer.status == 201
     assert answer.json() == {

@@ -21,7 +21,6 @@ from jobticket.web.validation import (
     ShortText,
     WholeNumber,
     integer,
-    parse,
     whole_number,
 )
 
@@ -46,7 +45,7 @@ VALID: dict[str, Any] = {"firstName": "A", "quantity": 1}
 
 def message(body: dict[str, Any]) -> str | None:
     try:
-        parse(Whole, body)
+        Whole.parse(body)
     except InvalidError as refusal:
         return refusal.message
     return None
@@ -110,7 +109,7 @@ def test_only_the_documented_names_count(body: dict[str, Any]) -> None:
 
 
 def test_texts_are_trimmed() -> None:
-    body = parse(Whole, VALID | {"firstName": "\t A b \u00a0", "tag": "  "})
+    body = Whole.parse(VALID | {"firstName": "\t A b \u00a0", "tag": "  "})
     assert (body.first_name, body.tag) == ("A b", "")
 
 
@@ -142,7 +141,7 @@ def test_a_quantity_is_checked_in_the_documented_order(value: Any, expected: str
 
 
 def test_a_whole_float_is_the_integer() -> None:
-    quantity = parse(Whole, VALID | {"quantity": 7.0}).quantity
+    quantity = Whole.parse(VALID | {"quantity": 7.0}).quantity
     assert (quantity, type(quantity)) == (7, int)
 
 
@@ -160,7 +159,7 @@ def test_what_passes_is_a_whole_number_in_range(value: float) -> None:
 
 @given(st.integers())
 def test_an_index_may_be_any_integer(value: int) -> None:
-    assert parse(Whole, VALID | {"index": value}).index == value
+    assert Whole.parse(VALID | {"index": value}).index == value
 
 
 @given(

@@ -149,9 +149,7 @@ def _assemble(items: Iterator[Item]) -> tuple[Job | None, list[tuple[Path, Count
 
 def job_details(job: Job, paths: Sequence[tuple[Path, Counts]]) -> JobDetails:
     """Return a job as GET /api/jobs/{id} shows it."""
-    return JobDetails(
-        **job.model_dump(), paths=[path for path, _ in paths], progress=job_progress(job, paths)
-    )
+    return JobDetails(**vars(job), paths=[path for path, _ in paths], progress=job_progress(job, paths))
 
 
 def get_job(table: Table, job_id: str) -> Job:

@@ -31,10 +31,9 @@ import re
 import secrets
 import zlib
 from collections.abc import Sequence
-from typing import Any
 
 from jobticket.dynamo import Item
-from jobticket.jobs.model import Job, Path, ProcessStep
+from jobticket.jobs.model import Job, Path, ProcessStep, Record
 
 __all__ = [
     "BATCHES",
@@ -60,6 +59,7 @@ __all__ = [
     "path_item",
     "path_pk",
     "path_sort",
+    "present",
     "serial_id",
     "serial_sort",
 ]
@@ -145,15 +145,16 @@ def serial_sort(number: int) -> str:
     return f"SN#{number:012d}"
 
 
-def _present(values: dict[str, Any]) -> Item:
-    return {name: value for name, value in values.items() if value is not None}
+def present(record: Record) -> Item:
+    """Return the attributes that hold a record: of fields without a value there are none."""
+    return {name: value for name, value in vars(record).items() if value is not None}
 
 
 def job_item(job: Job) -> Item:
     """Return a new job's item: it has no paths yet."""
     linked = linked_attributes(job.id) if job.jira_ticket_key else {}
     return (
-        _present(job.model_dump())
+        present(job)
         | linked
         | {
             "pk": job_pk(job.id),
@@ -166,13 +167,12 @@ def job_item(job: Job) -> Item:
 
 
 def job_from(item: Item) -> Job:
-    return Job.model_validate(item)
+    return Job.of(item)
 
 
 def path_item(path: Path) -> Item:
     """Return a new path's item: it has no serial numbers yet."""
-    item = _present(path.model_dump(exclude={"steps"}))
-    return item | {
+    return present(path) | {
         "pk": job_pk(path.job_id),
         "sk": path_sort(path.id),
         **stored_steps(path.steps),
@@ -185,11 +185,17 @@ def stored_steps(steps: Sequence[ProcessStep]) -> Item:
     ``step_ids`` says which steps there are, so that a condition can tell a new list from a renamed step.
     """
     return {
-        "steps": [_present(step.model_dump(exclude={"order"})) for step in steps],
+        "steps": [_stored(step) for step in steps],
         "step_ids": [step.id for step in steps],
     }
 
 
+def _stored(step: ProcessStep) -> Item:
+    stored = present(step)
+    del stored["order"]
+    return stored
+
+
 def path_from(item: Item) -> Path:
-    steps = [{**step, "order": order} for order, step in enumerate(item["steps"])]
-    return Path.model_validate({**item, "steps": steps})
+    steps = [ProcessStep.of({**step, "order": order}) for order, step in enumerate(item["steps"])]
+    return Path.of({**item, "steps": steps})

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
+from jobticket.shown import Shown
 
 __all__ = [
     "AdvancementMode",
@@ -30,10 +29,15 @@ SerialStatus = Literal["in_progress", "completed", "scrapped"]
 ScrapReason = Literal["out_of_tolerance", "process_defect", "damaged", "operator_error", "other"]
 
 
-class Record(BaseModel):
+class Record(Shown):
     """Something the API shows: camel case outside, snake case inside, absent fields left out."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+    shows_null = False
+
+    @classmethod
+    def shown_name(cls, name: str) -> str:
+        first, *others = name.split("_")
+        return first + "".join(map(str.capitalize, others))
 
 
 class Job(Record):

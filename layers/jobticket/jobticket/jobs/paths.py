@@ -5,14 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
 from jobticket.dynamo import ConditionFailedError, Delete, Item, Put, Table, Update, Write
 from jobticket.errors import InvalidError, NotFoundError
-from jobticket.jobs.bodies import NewPath, NewStep, PathChange, StepEntry
 from jobticket.jobs.distribution import Counts, distribution
 from jobticket.jobs.jobs import Alongside, job_not_found
 from jobticket.jobs.layout import (
@@ -28,6 +27,9 @@ from jobticket.jobs.layout import (
     stored_steps,
 )
 from jobticket.jobs.model import Path, PathDetails, ProcessStep
+
+if TYPE_CHECKING:
+    from jobticket.jobs.bodies import NewPath, NewStep, PathChange, StepEntry
 
 __all__ = ["change_path", "create_path", "delete_path", "job_of_path", "load_path", "path_not_found"]
 
@@ -122,7 +124,7 @@ def load_path(table: Table, path_id: str) -> PathDetails:
     path = path_from(items[0])
     counts = Counts.of(path, items[1:])
     return PathDetails(
-        **path.model_dump(),
+        **vars(path),
         distribution=distribution(path, counts),
         completed_count=counts.completed,
         scrapped_count=counts.scrapped,

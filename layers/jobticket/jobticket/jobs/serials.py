@@ -11,7 +11,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from jobticket.jobs.layout import (
     number_of,
     path_pk,
     path_sort,
+    present,
     serial_id,
     serial_sort,
 )
@@ -221,7 +222,7 @@ def _read(table: Table, serial: str) -> Standing:
 
 
 def _standing(batch: Batch, number: int, item: Item | None) -> Standing:
-    serial = SerialNumber.model_validate(item) if item else batch.serial(number)
+    serial = SerialNumber.of(item) if item else batch.serial(number)
     return Standing(serial, number, batch.step_count, stored=item is not None)
 
 
@@ -285,13 +286,13 @@ def _move(
 ) -> SerialNumber:
     """Change a serial number and its count together, if it still stands where it was read."""
     moment = clock.iso_milliseconds(now)
-    moved = standing.serial.model_copy(update={**changes, "updated_at": moment})
+    moved = replace(standing.serial, **changes, updated_at=moment)
     mark = secrets.token_urlsafe(12)
     writes: list[Write] = [
         Update(
             path_pk(moved.path_id),
             serial_sort(standing.number),
-            set=moved.model_dump(exclude_none=True) | {"moved_by": mark},
+            set=present(moved) | {"moved_by": mark},
             condition=_unmoved(standing),
         ),
         _count(
@@ -516,7 +517,7 @@ def _serials_after(
         # Only what has moved can be either.
         for number, item in moved:
             if item["status"] == status:
-                yield number, SerialNumber.model_validate(item)
+                yield number, SerialNumber.of(item)
         return
     upcoming = next(moved, None)
     for batch in _batches_after(table, path_id, after):
@@ -527,7 +528,7 @@ def _serials_after(
                 yield number, batch.serial(number)
                 continue
             if status is None or upcoming[1]["status"] == status:
-                yield number, SerialNumber.model_validate(upcoming[1])
+                yield number, SerialNumber.of(upcoming[1])
             upcoming = next(moved, None)
 
 

@@ -30,8 +30,10 @@ def pushes_are_wanted(settings: JobSettings) -> bool:
 
 
 def _settings_from(item: Item) -> JobSettings:
-    mappings = {name: item[_MAPPING + name] for name in FieldMappings.model_fields if _MAPPING + name in item}
-    return JobSettings.model_validate({**item, "field_mappings": FieldMappings(**mappings)})
+    mappings = {
+        name.removeprefix(_MAPPING): value for name, value in item.items() if name.startswith(_MAPPING)
+    }
+    return JobSettings.of({**item, "field_mappings": FieldMappings.of(mappings)})
 
 
 def change_settings(table: Table, body: SettingsChange, now: datetime) -> JobSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -86,7 +87,7 @@ def link_job(table: Table, job_id: str, ticket: JiraTicket, now: datetime, along
     """
     mark = secrets.token_urlsafe(12)
     changes = _job_fields(ticket) | {"updated_at": clock.iso_milliseconds(now)}
-    job = get_job(table, job_id).model_copy(update=changes)
+    job = replace(get_job(table, job_id), **changes)
     unlinked = Attr("pk").exists() & Attr("jira_ticket_key").not_exists()
     linked = {**changes, **linked_attributes(job_id), "linked_by": mark}
     write = Update(job_pk(job_id), JOB_SORT, set=linked, condition=unlinked)

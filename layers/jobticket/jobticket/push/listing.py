@@ -8,10 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
-from pydantic import Field
 
 from jobticket import clock
 from jobticket.dynamo import Item, Table
@@ -41,16 +39,11 @@ class PushEntry(Record):
 
     job_id: str
     ticket_key: str
-    run_id: str | None = Field(json_schema_extra={"x-nullable": True})
+    run_id: str | None
     by: str
     at: str
     status: Status
     error: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the entry: without a run, ``runId`` is null and not left out."""
-        shown = self.model_dump(by_alias=True, exclude_none=True)
-        return shown | {"runId": self.run_id}
 
 
 @dataclass(frozen=True, slots=True)

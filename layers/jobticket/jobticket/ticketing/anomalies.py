@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
@@ -16,7 +16,6 @@ from jobticket import clock
 from jobticket.dynamo import ConditionFailedError, Delete, Item, Put, Table, Update, Write
 from jobticket.errors import ConflictError, InvalidError
 from jobticket.ticketing import counts
-from jobticket.ticketing.bodies import AnomalyChange, NewAnomaly
 from jobticket.ticketing.changes import Change, Loaded, anomaly_not_found, commit, load
 from jobticket.ticketing.layout import (
     ANOMALY,
@@ -46,6 +45,9 @@ from jobticket.ticketing.model import (
     FailedCheck,
 )
 from jobticket.ticketing.outbox import Event, Message
+
+if TYPE_CHECKING:
+    from jobticket.ticketing.bodies import AnomalyChange, NewAnomaly
 
 __all__ = [
     "Filters",
@@ -379,7 +381,7 @@ def _new_comment(number: int, anomaly_id: int, message: str, now: datetime) -> C
 
 def _comment(change: Change, comment: Comment) -> None:
     item: Item = {
-        **comment.model_dump(),
+        **vars(comment),
         "pk": anomaly_pk(comment.anomaly_id),
         "sk": comment_sort(comment.id),
     }

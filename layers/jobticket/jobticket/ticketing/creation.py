@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from boto3.dynamodb.conditions import Attr
 
@@ -26,7 +26,6 @@ from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraMalformedAnswerError, JiraStatusError
 from jobticket.observability import logger
 from jobticket.ticketing import links, tickets
-from jobticket.ticketing.bodies import NewTicket
 from jobticket.ticketing.changes import Loaded, load
 from jobticket.ticketing.integrations import StoredIntegration, issue_type_not_found, project_not_found
 from jobticket.ticketing.layout import ATTEMPT, anomaly_pk
@@ -34,6 +33,9 @@ from jobticket.ticketing.model import Anomaly, Ticket, TicketAnswer, TicketMetad
 from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.refusals import refused_by_jira, sentence
 from jobticket.ticketing.text import Wording, summary
+
+if TYPE_CHECKING:
+    from jobticket.ticketing.bodies import NewTicket
 
 __all__ = ["LEASE", "SEARCH", "Creation"]
 

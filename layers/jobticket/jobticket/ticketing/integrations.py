@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from boto3.dynamodb.conditions import Attr
 
@@ -28,9 +28,11 @@ from jobticket.dynamo import ConditionFailedError, Item, Put, Table, Update, Wri
 from jobticket.errors import ConflictError, InvalidError, NotFoundError
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraNotFoundError
-from jobticket.ticketing.bodies import IntegrationChange, NewIntegration
 from jobticket.ticketing.layout import INTEGRATION, integration_from, next_number
 from jobticket.ticketing.model import Integration
+
+if TYPE_CHECKING:
+    from jobticket.ticketing.bodies import IntegrationChange, NewIntegration
 
 __all__ = [
     "JIRA",

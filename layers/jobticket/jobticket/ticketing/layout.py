@@ -28,13 +28,21 @@ stamp where clocks disagree.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from jobticket.dynamo import Item, Table, Update
-from jobticket.ticketing.model import ARCHIVED, Anomaly, Comment, Integration, Link
+from jobticket.shown import Shown
+from jobticket.ticketing.model import (
+    ARCHIVED,
+    Anomaly,
+    Comment,
+    Container,
+    Datastore,
+    FailedCheck,
+    Integration,
+    Link,
+)
 
 __all__ = [
     "ANOMALY",
@@ -124,21 +132,23 @@ def place(status: str, kind: str, datastore_id: int) -> Item:
     return {"state_pk": f"{status}#{kind}", "store_pk": f"{datastore_id}#{status}#{kind}"}
 
 
-def _present(values: Mapping[str, Any]) -> Item:
-    return {name: value for name, value in values.items() if value is not None}
+def _present(shown: Shown) -> Item:
+    return {name: value for name, value in vars(shown).items() if value is not None}
 
 
 def anomaly_item(anomaly: Anomaly, stamp: int) -> Item:
     """Return a new anomaly's item."""
-    item = _present(anomaly.model_dump(exclude={"archived", "failed_checks", "container"}))
+    item = _present(anomaly)
+    del item["archived"]
     if isinstance(anomaly.weight, float):
         item["weight"] = Decimal(repr(anomaly.weight))
     if anomaly.container is not None:
-        item["container"] = anomaly.container.model_dump()
+        item["container"] = _present(anomaly.container)
     return item | {
         "pk": anomaly_pk(anomaly.id),
         "sk": ANOMALY,
-        "failed_checks": [_present(check.model_dump()) for check in anomaly.failed_checks],
+        "datastore": _present(anomaly.datastore),
+        "failed_checks": [_present(check) for check in anomaly.failed_checks],
         "stamp": stamp,
         "number": anomaly.id,
         **place(anomaly.status, anomaly.type, anomaly.datastore.id),
@@ -146,16 +156,23 @@ def anomaly_item(anomaly: Anomaly, stamp: int) -> Item:
 
 
 def anomaly_from(item: Item) -> Anomaly:
-    return Anomaly.model_validate({**item, "archived": item["status"] in ARCHIVED})
+    container = item.get("container")
+    parts = {
+        "archived": item["status"] in ARCHIVED,
+        "datastore": Datastore.of(item["datastore"]),
+        "container": None if container is None else Container.of(container),
+        "failed_checks": [FailedCheck.of(check) for check in item["failed_checks"]],
+    }
+    return Anomaly.of({**item, **parts})
 
 
 def comment_from(item: Item) -> Comment:
-    return Comment.model_validate(item)
+    return Comment.of(item)
 
 
 def link_from(item: Item) -> Link:
-    return Link.model_validate(item)
+    return Link.of(item)
 
 
 def integration_from(item: Item) -> Integration:
-    return Integration.model_validate(item)
+    return Integration.of(item)

@@ -56,7 +56,7 @@ class _NewLink:
     site: str
 
     def put(self) -> Put:
-        item = {name: value for name, value in self.link.model_dump().items() if value is not None}
+        item = {name: value for name, value in vars(self.link).items() if value is not None}
         item |= {
             "pk": anomaly_pk(self.link.anomaly_id),
             "sk": link_sort(self.link.integration_id, self.link.ticket_id),

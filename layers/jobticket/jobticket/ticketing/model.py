@@ -5,9 +5,9 @@ Unlike the jobs family, absent values are shown as null: the seed's bodies have 
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from jobticket.shown import Shown
 
 __all__ = [
     "ARCHIVED",
@@ -26,7 +26,6 @@ __all__ = [
     "FormValue",
     "Integration",
     "Link",
-    "Shown",
     "Ticket",
     "TicketAnswer",
     "TicketMetadata",
@@ -44,21 +43,6 @@ STATUSES: tuple[str, ...] = get_args(AnomalyStatus)
 TYPES: tuple[str, ...] = get_args(AnomalyType)
 
 
-def nullable(default: Any = None) -> Any:
-    """Return a field that is shown as null when there is no value, in the OpenAPI document too."""
-    return Field(default, json_schema_extra={"x-nullable": True})
-
-
-class Shown(BaseModel):
-    """Something the API shows."""
-
-    model_config = ConfigDict(frozen=True)
-
-    def shown(self) -> dict[str, Any]:
-        """Return the body, with every key."""
-        return self.model_dump(mode="json")
-
-
 class Datastore(Shown):
     id: int
     name: str
@@ -73,8 +57,8 @@ class FailedCheck(Shown):
     """A data-quality check that found something."""
 
     message: str
-    field: str | None = nullable()
-    rule_type: str | None = nullable()
+    field: str | None = None
+    rule_type: str | None = None
 
 
 class Anomaly(Shown):
@@ -95,11 +79,11 @@ class Anomaly(Shown):
     status: AnomalyStatus
     archived: bool
     datastore: Datastore
-    container: Container | None = nullable()
+    container: Container | None = None
     failed_checks: list[FailedCheck]
-    weight: int | float | None = nullable()
-    fingerprint: str | int | None = nullable()
-    description: str | None = nullable()
+    weight: int | float | None = None
+    fingerprint: str | int | None = None
+    description: str | None = None
     detected: str
     detected_count: int
     created: str
@@ -119,9 +103,9 @@ class Integration(Shown):
     id: int
     type: Literal["jira"]
     api_url: str
-    external_id: str | None = nullable()
-    project_key: str | None = nullable()
-    issue_type: str | None = nullable()
+    external_id: str | None = None
+    project_key: str | None = None
+    issue_type: str | None = None
     status: Literal["Connected", "Error"]
     created: str
     updated: str
@@ -148,12 +132,12 @@ class Link(Shown):
     ticket_id: str
     ticket_number: str
     title: str
-    status: str | None = nullable()
+    status: str | None = None
     url: str
     origin: Literal["created", "linked"]
     created: str
-    last_synced: str | None = nullable()
-    last_sync_error: str | None = nullable()
+    last_synced: str | None = None
+    last_sync_error: str | None = None
 
 
 class TicketSummary(Shown):
@@ -162,18 +146,18 @@ class TicketSummary(Shown):
     ticket_id: str
     ticket_number: str
     title: str
-    description: str | None = nullable()
-    status: str | None = nullable()
-    priority: str | None = nullable()
-    created_at: str | None = nullable()
-    updated_at: str | None = nullable()
-    assigned_to: str | None = nullable()
+    description: str | None = None
+    status: str | None = None
+    priority: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    assigned_to: str | None = None
     url: str
 
 
 class TicketMetadata(Shown):
     project_key: str
-    issue_type: str | None = nullable()
+    issue_type: str | None = None
 
 
 class Ticket(Shown):
@@ -182,22 +166,22 @@ class Ticket(Shown):
     ticket_id: str
     ticket_number: str
     title: str
-    description: str | None = nullable()
-    status: str | None = nullable()
-    priority: str | None = nullable()
-    urgency: str | None = nullable()
-    impact: str | None = nullable()
-    category: str | None = nullable()
-    subcategory: str | None = nullable()
-    created_at: str | None = nullable()
-    updated_at: str | None = nullable()
-    resolved_at: str | None = nullable()
-    closed_at: str | None = nullable()
-    assigned_to: str | None = nullable()
-    assigned_group: str | None = nullable()
-    requester: str | None = nullable()
+    description: str | None = None
+    status: str | None = None
+    priority: str | None = None
+    urgency: str | None = None
+    impact: str | None = None
+    category: str | None = None
+    subcategory: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    resolved_at: str | None = None
+    closed_at: str | None = None
+    assigned_to: str | None = None
+    assigned_group: str | None = None
+    requester: str | None = None
     url: str
-    comments_count: int | None = nullable()
+    comments_count: int | None = None
     metadata: TicketMetadata
 
 
@@ -226,8 +210,7 @@ class FormProperty(Shown):
     max_length: int | None = None
     values: list[FormValue] | None = None
 
-    def shown(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude_none=True)
+    shows_null = False
 
 
 class FormSpecification(Shown):
@@ -235,5 +218,4 @@ class FormSpecification(Shown):
     type: Literal["jira"]
     properties: list[FormProperty]
 
-    def shown(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude_none=True)
+    shows_null = False

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobticket.errors import InvalidError
-from jobticket.ticketing.model import Shown
+from jobticket.shown import Shown
 
 __all__ = ["DEFAULT_SIZE", "LARGEST_SIZE", "envelope", "number", "page_and_size"]
 
@@ -46,7 +46,7 @@ def page_and_size(query: Mapping[str, str]) -> tuple[int, int]:
 def envelope(items: Sequence[Shown], total: int, page: int, size: int) -> dict[str, Any]:
     """Return a list's body."""
     return {
-        "items": [item.shown() for item in items],
+        "items": [item.as_json() for item in items],
         "total": total,
         "page": page,
         "size": size,

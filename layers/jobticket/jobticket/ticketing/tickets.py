@@ -104,7 +104,7 @@ def ticket_from(client: JiraClient, issue: Mapping[str, Any]) -> Ticket:
 
 def _summary(client: JiraClient, issue: Mapping[str, Any]) -> TicketSummary:
     ticket = ticket_from(client, issue)
-    return TicketSummary.model_validate(ticket.model_dump(include=set(TicketSummary.model_fields)))
+    return TicketSummary.of(vars(ticket))
 
 
 def read_ticket(client: JiraClient, ticket_id: str) -> Ticket:
@@ -154,7 +154,7 @@ def search(client: JiraClient, query: str, page: int, size: int, project: str | 
         except NotFoundError:
             pass
         else:
-            shown = TicketSummary.model_validate(ticket.model_dump(include=set(TicketSummary.model_fields)))
+            shown = TicketSummary.of(vars(ticket))
             return Found([shown] if page == 1 else [], 1)
     jql = search_jql(text, project)
     return _search_cloud(client, jql, page, size) if client.is_cloud else _search(client, jql, page, size)

@@ -15,17 +15,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel
-
 from jobticket.clock import Deadline
 from jobticket.errors import InvalidError, NotFoundError, RefusalError, TooLargeError
 from jobticket.observability import logger
+from jobticket.shown import Shown
 from jobticket.web.authentication import Caller, KeyRing
 from jobticket.web.cross_origin import CrossOrigin
-from jobticket.web.validation import parse
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    # Not at the start: only functions with such bodies need pydantic.
+    from jobticket.web.validation import Body
 
 __all__ = [
     "Answer",
@@ -47,7 +48,7 @@ ANSWER_SECONDS = 0.5
 #: A body shorter than this is not worth compressing.
 COMPRESS_FROM = 1024
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound="Body")
 Envelope = Callable[[int, str, Mapping[str, Any]], dict[str, Any]]
 
 
@@ -196,7 +197,7 @@ class Request:
         InvalidError
             If it is no JSON object or does not fit the model.
         """
-        return parse(model, self.json)
+        return model.parse(self.json)
 
 
 Handler = Callable[[Request], Answer]
@@ -343,8 +344,8 @@ def _encode(answer: Answer) -> bytes:
 
 
 def _jsonable(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if isinstance(value, Shown):
+        return value.as_json()
     raise TypeError(f"{type(value).__name__} cannot be sent as JSON")
 
 

@@ -21,12 +21,12 @@ from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import BaseModel
 
 from jobticket import clock
 from jobticket.dynamo import ConditionFailedError, Item, Table, Update
 from jobticket.errors import ConflictError, InvalidError, RefusalError, UnprocessableError
 from jobticket.observability import logger
+from jobticket.shown import Shown
 from jobticket.web.api import Answer, Request
 
 __all__ = ["KEPT", "LEASE", "Claim", "OutsideEffect", "keep", "once"]
@@ -276,8 +276,8 @@ def _digest(*parts: str) -> str:
 
 def _json(body: Any) -> bytes:
     def model(value: Any) -> Any:
-        if isinstance(value, BaseModel):
-            return value.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if isinstance(value, Shown):
+            return value.as_json()
         raise TypeError(f"{type(value).__name__} cannot be kept")
 
     return json.dumps(body, separators=(",", ":"), default=model).encode()

@@ -1,0 +1,77 @@
+"""Schemas of what comes in, which pydantic checks, and of what is shown, which it does not know."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from jobticket.shown import Shown
+
+__all__ = ["Mode", "schemas_of"]
+
+Mode = Literal["validation", "serialization"]
+
+#: Marks a property that is null where it has no value, instead of being left out.
+_NULLABLE = "x-nullable"
+_NULL = {"type": "null"}
+
+
+def schemas_of(models: Iterable[tuple[type[BaseModel] | type[Shown], Mode]]) -> dict[str, Any]:
+    """Return the schemas of models, and of what is in them, by name."""
+    for kind in _kinds(Shown):
+        # What pydantic must know of a dataclass to describe it; the product itself has no use for it.
+        kind.__pydantic_config__ = ConfigDict(  # type: ignore[attr-defined]
+            alias_generator=kind.shown_name, json_schema_extra=_describe
+        )
+    _, definitions = TypeAdapter.json_schemas(
+        [(kind.__name__, mode, TypeAdapter[Any](kind)) for kind, mode in models],
+        by_alias=True,
+        ref_template="#/components/schemas/{model}",
+    )
+    found: dict[str, Any] = definitions.get("$defs", {})
+    return {name: _without_nulls(schema) for name, schema in found.items()}
+
+
+def _kinds(base: type[Shown]) -> Iterator[type[Shown]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _kinds(kind)
+
+
+def _describe(schema: dict[str, Any], kind: type[Shown]) -> None:
+    """Add what a dataclass says beyond the types of its fields."""
+    written = inspect.getdoc(kind) or ""
+    if not written.startswith(f"{kind.__name__}("):  # a dataclass without a text of its own shows its fields
+        schema["description"] = written
+    for name, field in kind.__dataclass_fields__.items():
+        described = schema["properties"][kind.shown_name(name)]
+        is_shown = kind.shows_null or field.default is MISSING
+        if is_shown and _NULL in described.get("anyOf", ()):
+            described[_NULLABLE] = True
+        if isinstance(field.default, Shown):
+            described["default"] = field.default.as_json()
+
+
+def _without_nulls(schema: Any) -> Any:
+    """Return the schema without null alternatives and defaults: absent fields are left out, never null."""
+    if isinstance(schema, list):
+        return [_without_nulls(entry) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    cleaned = {
+        name: _without_nulls(value)
+        for name, value in schema.items()
+        if not (name == "title" and isinstance(value, str))
+    }
+    if cleaned.get("default", ...) is None:
+        del cleaned["default"]
+    alternatives = cleaned.get("anyOf")
+    if alternatives and _NULL in alternatives and not cleaned.get(_NULLABLE):
+        rest = [entry for entry in alternatives if entry != _NULL]
+        del cleaned["anyOf"]
+        cleaned |= rest[0] if len(rest) == 1 else {"anyOf": rest}
+    return cleaned
