@@ -19,11 +19,12 @@ from jobticket.connections.consent import (
     Accepted,
     ConnectSessions,
     Consent,
+    Minted,
     Pending,
     Permit,
     Visitor,
 )
-from jobticket.connections.model import PROVIDERS, ConnectionId, checked_id
+from jobticket.connections.model import PROVIDERS, checked_id
 from jobticket.connections.origins import ReturnOrigins, with_parameter
 from jobticket.connections.sessions import SessionStore, digest
 from jobticket.errors import (
@@ -98,13 +99,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @api.post(INITIATE, scope=None)
 def initiate(request: Request) -> Answer:
+    # Whoever may not begin learns nothing about the rest of the request.
     has_key = _has_key(request)
+    minted = None if has_key else _minted(request)
     name = checked_id(request.json.get("provider"), request.json.get("external_id"))
     return_url = origins.check(request.json.get("return_url"))
-    permit, minted_url = _permit(request, name, return_url, has_key=has_key)
+    permit = Permit(may_replace=has_key)
+    if minted is not None:
+        permit = minted.permit(name, return_url)
+        return_url = minted.return_url
     if not config.public_url:
         raise UnavailableError("The deployment does not know its public URL: set the parameter PublicUrl")
-    back = return_url or minted_url or config.default_return_url or None
+    back = return_url or config.default_return_url or None
     return Answer(body={"authorization_uri": consent.begin(name, back, permit)}, headers=PRIVATE)
 
 
@@ -117,16 +123,13 @@ def _has_key(request: Request) -> bool:
     return True
 
 
-def _permit(
-    request: Request, name: ConnectionId, return_url: str | None, *, has_key: bool
-) -> tuple[Permit, str | None]:
+def _minted(request: Request) -> Minted | None:
+    """Return what the caller's connect token is good for; None where none is needed."""
     token = request.headers.get("x-connect-token")
     if token:
-        return connect_sessions.redeem(token, name, return_url)
-    if has_key:
-        return Permit(may_replace=True), None
+        return connect_sessions.find(token)
     if config.connect_mode == "open":
-        return Permit(may_replace=False), None
+        return None
     raise UnauthenticatedError("A connect token is required")
 
 
@@ -140,33 +143,35 @@ def callback(request: Request) -> Answer:
         if provider not in PROVIDERS or not query.get("state"):
             raise InvalidError("Invalid request")
         if query.get("error"):
-            return _refused(provider, query["state"], query["error"])
+            return _refused(request, provider, query["state"], query["error"])
         if not query.get("code"):
             raise InvalidError("Invalid request")
         accepted = consent.accept(provider, query["state"], query["code"], request.deadline)
     except InvalidError as refusal:
-        if not _is_browser(request):
-            raise
-        return site.message(400, _callback_message(refusal.message))
+        return _not_connected(request, refusal.message, _callback_message(refusal.message))
     link = f"{config.public_url}/finalize-connection/{provider}/{accepted.code}"
     return Answer(302, headers=PRIVATE | {"Location": link}, cookies=(_set_cookie(accepted),))
 
 
-def _refused(provider: str, state: str, error: str) -> Answer:
+def _refused(request: Request, provider: str, state: str, error: str) -> Answer:
     denied = consent.deny(provider, state, error if re.fullmatch(r"[a-z_]{1,40}", error) else "server_error")
     if denied.return_url is not None:
         back = with_parameter(denied.return_url, "error", denied.error)
         return Answer(302, headers=PRIVATE | {"Location": back})
-    return site.message(200, pages.DENIED if denied.error == "access_denied" else pages.FAILED)
+    page = pages.DENIED if denied.error == "access_denied" else pages.FAILED
+    return _not_connected(request, denied.error, page)
+
+
+def _not_connected(request: Request, error: str, page: pages.Message) -> Answer:
+    """Say why the way ends here: to a browser by a page, to others in a word."""
+    if "text/html" in request.headers.get("accept", ""):
+        return site.message(400, page)
+    return Answer(400, {"error": error}, PRIVATE)
 
 
 def _callback_message(text: str) -> pages.Message:
     known = {INVALID_STATE: pages.EXPIRED_SIGN_IN, EXCHANGE_FAILED: pages.FAILED}
     return known.get(text, pages.INCOMPLETE)
-
-
-def _is_browser(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "")
 
 
 # --- choosing a site ----------------------------------------------------------------------------------------
@@ -227,7 +232,7 @@ def create_connection(request: Request) -> Answer:
 
 def _pending(request: Request, code: str) -> Pending:
     cookie = request.cookies.get(_cookie_name(digest("PENDING", code)))
-    return consent.pending(code, Visitor(cookie, trusted=cookie is None and _has_key(request)))
+    return consent.pending(code, Visitor(cookie, lambda: _has_key(request)))
 
 
 # --- the cookie: a link alone is worth nothing --------------------------------------------------------------

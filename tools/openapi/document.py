@@ -128,8 +128,8 @@ class Document:
             content: dict[str, Any] = {
                 "application/json": {"schema": {"$ref": f"#/components/schemas/{family}"}}
             }
-            if status in entry.errors and PAGE_TYPE in entry.success.values():
-                content[PAGE_TYPE] = {}  # where success is a page, a refusal is one as well
+            if status in entry.errors and (entry.for_browsers or PAGE_TYPE in entry.success.values()):
+                content[PAGE_TYPE] = {}
             answers[status] = {"description": reason, "content": content}
         return {str(status): answers[status] for status in sorted(answers)}
 

@@ -52,14 +52,18 @@ OPERATIONS = {
     f"OPTIONS {_INITIATE}": _PREFLIGHT,
     "GET /api/frontend/oauth/authorization-callback/{provider}": Operation(
         "Come back from Atlassian",
-        {302: None, 200: _PAGE},
-        {400: "The state is unknown, used or expired, or Atlassian refused the code. Browsers get a page."},
+        {302: None},
+        {
+            400: "The state is unknown, used or expired, Atlassian refused the code, or the user did not "
+            "grant access and there is no return_url. Browsers get a page."
+        },
         parameters=(
             query("code", "Atlassian's authorization code.", _TEXT),
             query("state", "The state that the consent was begun with.", _TEXT, required=True),
             query("error", "What Atlassian says instead of a code, such as access_denied.", _TEXT),
         ),
         answer_headers={"Location": "The site-choice page, or the return_url after a denial."},
+        for_browsers=True,
     ),
     "GET /finalize-connection/jira/{connection_code}": Operation(
         "Show the page on which the user chooses a site",

@@ -71,6 +71,8 @@ class Operation:
         The request's body.
     parameters
         Query and header parameters; those of the path are found in it.
+    for_browsers
+        Whether a browser sees a page where it is refused. Where success is a page, it does anyway.
     """
 
     summary: str
@@ -80,3 +82,4 @@ class Operation:
     parameters: Sequence[Mapping[str, Any]] = ()
     description: str = ""
     answer_headers: Mapping[str, str] = field(default_factory=dict)
+    for_browsers: bool = False

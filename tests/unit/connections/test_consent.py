@@ -11,7 +11,7 @@ import pytest
 
 from jobticket.connections.model import ConnectionId
 from tests.consent_flow import CREATE, DATA_TEAM, INITIATE, PLANT_NORTH, PLANT_SOUTH, SITES
-from tests.gateway import Gateway
+from tests.gateway import Gateway, LambdaContext
 from tests.unit.conftest import client, gateway
 from tests.unit.connections.conftest import Product, raw_items
 
@@ -166,6 +166,38 @@ def test_a_key_with_the_scope_will_do(product: Product) -> None:
     assert begun.status == 200
 
 
+@pytest.mark.parametrize("token", ["spent or made up", "of another connection"])
+def test_a_key_with_the_scope_needs_no_good_connect_token(product: Product, token: str) -> None:
+    product.walk().to_connection()
+    product.configure(connect_mode="token")
+    if token == "of another connection":
+        token = connect_token(product, external_id="team-2")
+    headers = {"Authorization": "Bearer only-tokens", "x_connect_token": token}
+    walk = product.walk()
+    walk.to_choice(headers=headers)
+    assert walk.create().status == 200
+
+
+@pytest.mark.parametrize("token", [None, "made up"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"provider": "other", "external_id": "x"},
+        {"provider": "jira", "external_id": "x", "return_url": "https://evil.example/"},
+    ],
+    ids=["empty", "provider", "return_url"],
+)
+def test_who_asks_is_looked_at_before_what(product: Product, body: dict[str, str], token: str | None) -> None:
+    product.configure(connect_mode="token")
+    headers = {} if token is None else {"x-connect-token": token}
+    assert gateway(product.oauth, None).post(INITIATE, body, headers=headers).status == 401
+    assert gateway(product.oauth, "unknown").post(INITIATE, body, headers=headers).status == 401
+    assert gateway(product.oauth, "only-jobs").post(INITIATE, body, headers=headers).status == 403
+    known = gateway(product.oauth, None)
+    assert known.post(INITIATE, body, headers={"x-connect-token": connect_token(product)}).status == 400
+
+
 @pytest.mark.parametrize(
     ("key", "status"), [("only-jobs", 403), ("only-jira", 403), ("only-admin", 403), ("unknown", 401)]
 )
@@ -312,6 +344,13 @@ def test_faulty_beginnings(product: Product, body: dict[str, Any], text: str) ->
     assert product.backend.post("/api/backend/connect-sessions", body).json() == {"error": text}
 
 
+def test_a_slash_at_the_end_of_the_path(product: Product) -> None:
+    """API Gateway routes it to the same resource, and passes the path on as it came."""
+    event = gateway(product.oauth, None).event("POST", INITIATE, {"provider": "jira", "external_id": "x"})
+    event["path"] = event["requestContext"]["path"] = INITIATE + "/"
+    assert product.oauth.handler(event, LambdaContext())["statusCode"] == 200
+
+
 def test_malformed_json(product: Product) -> None:
     for url in (INITIATE, CREATE):
         answered = gateway(product.oauth, None).post(url, "{")
@@ -447,6 +486,18 @@ def test_a_state_is_no_code_and_a_code_no_state(product: Product) -> None:
     assert product.walk().initiate(headers={"x_connect_token": state}).status == 401
 
 
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+@pytest.mark.parametrize("way", ["state", "code", "denied", "given"])
+def test_nothing_keeps_what_comes_of_a_return(product: Product, way: str, accept: str) -> None:
+    walk = product.walk()
+    uri = walk.initiate().json()["authorization_uri"]
+    sent = walk.consent(uri, accept=way != "denied")
+    changed = {"state": {"state": "x"}, "code": {"code": "x"}}.get(way, {})
+    answered = walk.come_back(sent | changed, Accept=accept)
+    assert answered.status == (302 if way == "given" else 400)
+    assert answered.headers["cache-control"] == "no-store"
+
+
 @pytest.mark.parametrize("missing", ["code", "state"])
 def test_an_incomplete_return(product: Product, missing: str) -> None:
     walk = product.walk()
@@ -480,8 +531,15 @@ def test_a_denial_without_a_way_back_is_a_page(product: Product) -> None:
     walk = product.walk()
     sent = walk.consent(walk.initiate().json()["authorization_uri"], accept=False)
     page = walk.come_back(sent, Accept="text/html")
-    assert page.status == 200
+    assert page.status == 400
     assert "Access was not granted" in page.text
+
+
+def test_a_denial_is_told_to_others_in_a_word(product: Product) -> None:
+    walk = product.walk()
+    sent = walk.consent(walk.initiate().json()["authorization_uri"], accept=False)
+    answered = walk.come_back(sent)
+    assert (answered.status, answered.json()) == (400, {"error": "access_denied"})
 
 
 def test_an_error_of_atlassian_adds_nothing_of_its_own(product: Product) -> None:
@@ -579,6 +637,27 @@ def test_a_backend_may_finalize_with_its_key(product: Product, key: str, status:
     backend.code = walk.code
     assert backend.sites(Authorization=f"Bearer {key}").status == status
     assert backend.create(Authorization=f"Bearer {key}").status == status
+
+
+def test_a_good_key_is_enough_though_a_cookie_is_not_the_right_one(product: Product) -> None:
+    walk, backend = product.walk(), product.walk()
+    walk.to_choice()
+    backend.code = walk.code
+    backend.browser.cookies = dict.fromkeys(walk.browser.cookies, "stale")
+    assert backend.sites().status == 403
+    with_key = {"Authorization": "Bearer only-tokens"}
+    assert backend.page().status == 403
+    assert backend.sites(**with_key).status == backend.create(**with_key).status == 200
+
+
+@pytest.mark.parametrize("authorization", ["Bearer unknown", "Bearer only-jira", "Basic c3RhZ2luZzp4"])
+def test_the_right_cookie_is_enough_though_a_header_is_no_good_key(
+    product: Product, authorization: str
+) -> None:
+    walk = product.walk()
+    walk.to_choice()
+    assert walk.sites(Authorization=authorization).status == 200
+    assert walk.create(Authorization=authorization).status == 200
 
 
 def test_two_tabs_do_not_take_each_others_cookie(product: Product) -> None:

@@ -44,6 +44,7 @@ __all__ = [
     "ConnectSessions",
     "Consent",
     "Denied",
+    "Minted",
     "Pending",
     "Permit",
     "Visitor",
@@ -77,11 +78,38 @@ class Permit:
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who comes to finalize: a browser with a cookie, or a backend with a key."""
+class Minted:
+    """What a connect token is good for."""
 
-    cookie: str | None = field(default=None, repr=False)
-    trusted: bool = False
+    key: str
+    name: ConnectionId
+    return_url: str | None
+
+    def permit(self, name: ConnectionId, return_url: str | None) -> Permit:
+        """Return the permit for what is asked for; without a return URL it is the token's.
+
+        Raises
+        ------
+        ForbiddenError
+            If the token was minted for something else.
+        """
+        if self.name != name or (return_url is not None and return_url != self.return_url):
+            raise ForbiddenError("The connect token is for another connection or return_url")
+        return Permit(may_replace=True, connect=self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who comes to finalize: the browser that gave the consent, by its cookie, or a backend, by its key.
+
+    Attributes
+    ----------
+    has_key
+        Asked only if the cookie is not the right one.
+    """
+
+    cookie: str | None = field(repr=False)
+    has_key: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +142,7 @@ class Pending:
 
 
 class ConnectSessions:
-    """Mints and redeems connect tokens: a backend's word that somebody may connect."""
+    """Mints connect tokens and finds them again: a backend's word that somebody may connect."""
 
     def __init__(self, sessions: SessionStore, now: Callable[[], datetime] = clock.now) -> None:
         self._sessions = sessions
@@ -129,8 +157,8 @@ class ConnectSessions:
         self._sessions.put("CONNECT", digest("CONNECT", token), record, until=until, kept=until + KEPT_LONGER)
         return token, until
 
-    def redeem(self, token: str, name: ConnectionId, return_url: str | None) -> tuple[Permit, str | None]:
-        """Return what a connect token permits, and the return URL that it was minted for.
+    def find(self, token: str) -> Minted:
+        """Return what a connect token is good for.
 
         It stays good until a connection comes of it: a user may have to begin twice.
 
@@ -138,18 +166,13 @@ class ConnectSessions:
         ------
         UnauthenticatedError
             If there is no such token (any more).
-        ForbiddenError
-            If it was minted for something else.
         """
         key = digest("CONNECT", token)
         record = self._sessions.get("CONNECT", key, self._now())
         if record is None:
             raise UnauthenticatedError("Invalid or expired connect token")
-        minted = ConnectionId(record["provider"], record["external_id"])
-        minted_url = record.get("return_url")
-        if minted != name or (return_url is not None and return_url != minted_url):
-            raise ForbiddenError("The connect token is for another connection or return_url")
-        return Permit(may_replace=True, connect=key), minted_url
+        name = ConnectionId(record["provider"], record["external_id"])
+        return Minted(key, name, record.get("return_url"))
 
 
 class Consent:
@@ -258,7 +281,7 @@ class Consent:
         record = self._sessions.get("PENDING", key, self._now())
         if record is None:
             raise InvalidError(EXPIRED_SESSION)
-        if not visitor.trusted and not _matches(record["cookie"], visitor.cookie):
+        if not _matches(record["cookie"], visitor.cookie) and not visitor.has_key():
             raise ForbiddenError("This link belongs to another browser")
         return self._pending_of(key, record)
 

@@ -176,7 +176,7 @@ class TokenSource:
         return self._try_to_refresh(connection, deadline, even_if_fresh=True) is not None
 
     def _give_up(self, over: Connection) -> bool:
-        """Leave the refresh of a consent that has ended, which is told once; False if it changed meanwhile."""
+        """Leave the refresh of a consent that is over, and tell so once; False if it changed meanwhile."""
         if not self._refreshes.give_up(over):
             return False
         raise self._over(over.id, over.status(self._now()))
