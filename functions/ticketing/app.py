@@ -216,17 +216,9 @@ def remove_anomaly(request: Request) -> Answer:
         anomalies.delete_anomaly(table, anomaly_id)
         return Answer(204)
     status = _word(request, "status", ARCHIVED) or "Resolved"
-    comment = _comment_of_archiving(request)
-    wakeups.send(anomalies.archive_anomaly(table, anomaly_id, status, comment, clock.now()))
+    body = bodies.Archiving.parse(request.json | request.query)
+    wakeups.send(anomalies.archive_anomaly(table, anomaly_id, status, body.comment, clock.now()))
     return Answer(204)
-
-
-def _comment_of_archiving(request: Request) -> str | None:
-    """Return the comment that goes with archiving: from the query, or from the body where it is long."""
-    given = {"message": request.query.get("comment", request.json.get("comment"))}
-    if given["message"] in (None, ""):
-        return None
-    return bodies.NewComment.parse(given).message
 
 
 @api.get("/api/anomalies/{anomaly_id}/comments", scope="ticketing")
@@ -325,10 +317,13 @@ def refresh_link(request: Request) -> Answer:
     loaded, link = links.find_link(table, anomaly_id, _number(request, "link_id", links.link_not_found))
     stored = integrations.get()
     links.require_live(loaded, link)
-    wakeups.send(links.retry(table, link, now), suffix=f"-retry-{int(now.timestamp())}")
 
     def read() -> Ticket:
         with translated():
             return tickets.read_ticket(_client(stored, request), link.ticket_id)
 
-    return _shown(200, links.refresh(table, link, read, now))
+    try:
+        return _shown(200, links.refresh(table, link, read, now))
+    finally:
+        # Afterwards, so that what goes wrong in the retry is what the link shows in the end.
+        wakeups.send(links.retry(table, link, now), suffix=f"-retry-{int(now.timestamp())}")

@@ -300,9 +300,25 @@ class Shop:
         answer = self.api.post(f"/api/anomalies/{anomaly_id}/comments", {"message": message})
         assert answer.status == 201, answer.text
 
+    def lead_elsewhere(self, site: str) -> None:
+        """Authorize the integration's connection again, for another site."""
+        (name,) = connections()
+        client("dynamodb").update_item(
+            TableName="connections",
+            Key={"pk": {"S": name}, "sk": {"S": "CONNECTION"}},
+            UpdateExpression="SET site_url = :other",
+            ExpressionAttributeValues={":other": {"S": site}},
+        )
+
     def undelivered(self) -> int:
         scanned = client("dynamodb").scan(TableName="ticketing", IndexName="undelivered")
         return int(scanned["Count"])
+
+
+def connections() -> list[str]:
+    """The keys of the connections that there are."""
+    items = client("dynamodb").scan(TableName="connections")["Items"]
+    return [item["pk"]["S"] for item in items if item["sk"]["S"] == "CONNECTION"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -74,7 +75,7 @@ def test_ids_are_whole_numbers_that_are_never_given_again(api: Gateway) -> None:
         ({"weight": "7"}, "weight must be a number"),
         ({"weight": True}, "weight must be a number"),
         ({"fingerprint": []}, "fingerprint must be a string or an integer"),
-        ({"fingerprint": 10**60}, "fingerprint must have at most 38 digits"),
+        ({"fingerprint": 10**38}, "fingerprint must have at most 38 digits"),
         ({"description": "x" * 100_001}, "description must be at most 100000 characters"),
         ({"detected": "yesterday"}, "detected must be an ISO 8601 timestamp"),
         ({"detected": 5}, "detected must be a string"),
@@ -88,6 +89,36 @@ def test_a_faulty_report_is_refused(api: Gateway, change: dict[str, Any], text: 
     answer = api.post("/api/anomalies", ANOMALY | change)
     assert (answer.status, answer.json()) == (400, {"detail": text})
     assert api.get("/api/anomalies").json()["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        ({"weight": 5e-324}, {"weight": 0}),
+        ({"weight": -0.0}, {"weight": 0}),
+        ({"weight": 1e-9}, {"weight": 1e-9}),
+        ({"weight": -1_000_000_000}, {"weight": -1_000_000_000}),
+        ({"fingerprint": 1 - 10**38}, {"fingerprint": 1 - 10**38}),
+        ({"fingerprint": " "}, {"fingerprint": None}),
+        ({"detected": "0001-01-02T00:00:00Z"}, {"detected": "0001-01-02T00:00:00.000Z"}),
+        ({"detected": "2025-01-01"}, {"detected": "2025-01-01T00:00:00.000Z"}),
+    ],
+)
+def test_what_lies_at_the_edges_is_kept(api: Gateway, change: dict[str, Any], shown: dict[str, Any]) -> None:
+    made = report(api, **change)
+    assert made == made | shown
+    assert json.dumps(api.get("/api/anomalies/1").json()) == json.dumps(made)  # -0.0 is not 0
+
+
+def test_an_anomaly_stays_small_enough_to_be_kept(api: Gateway) -> None:
+    report(api, failed_checks=[{"message": "x" * 100_000}] * 2)
+    refused = api.put("/api/anomalies/1", {"status": "Acknowledged", "description": "\u00e4" * 99_000})
+    assert (refused.status, refused.json()) == (
+        400,
+        {"detail": "The anomaly is too large: at most 307200 bytes"},
+    )
+    assert api.get("/api/anomalies/1").json()["status"] == "Active"
+    assert api.put("/api/anomalies/1", {"description": "y" * 100_000}).status == 200
 
 
 def test_an_open_anomaly_is_detected_again_by_its_fingerprint(api: Gateway) -> None:
@@ -241,8 +272,25 @@ def test_archiving_can_bring_a_comment(api: Gateway) -> None:
     report(api)
     api.delete("/api/anomalies/1?archive=true&status=Resolved&comment=merged%20by%20hand")
     api.delete("/api/anomalies/1", {"comment": "said in the body"})
+    api.delete("/api/anomalies/1?comment=%20&status=Invalid")
     comments = api.get("/api/anomalies/1/comments").json()
     assert [comment["message"] for comment in comments["items"]] == ["merged by hand", "said in the body"]
+    assert api.get("/api/anomalies/1").json()["status"] == "Invalid"
+
+
+@pytest.mark.parametrize(
+    ("comment", "text"),
+    [
+        (1, "comment must be a string"),
+        ("x" * 100_001, "comment must be at most 100000 characters"),
+        ("\U0001f4a5" * 100_000, "comment must be at most 307200 bytes"),
+    ],
+)
+def test_a_faulty_comment_archives_nothing(api: Gateway, comment: Any, text: str) -> None:
+    report(api)
+    refused = api.delete("/api/anomalies/1", {"comment": comment})
+    assert (refused.status, refused.json()) == (400, {"detail": text})
+    assert api.get("/api/anomalies/1").json()["status"] == "Active"
 
 
 def test_deleting_leaves_nothing(api: Gateway) -> None:

@@ -248,7 +248,7 @@ def test_a_call_that_times_out_is_not_repeated_while_jira_may_be_at_work(
 ) -> None:
     monkeypatch.setattr("jobticket.ticketing.delivery.LEAST_SECONDS", 0.0)
     monkeypatch.setattr(shop.worker.module, "RESERVED_SECONDS", 59.6)
-    shop.atlassian.fault(COMMENT | {"delay_ms": 900})
+    shop.atlassian.fault(COMMENT | {"delay_ms": 4000})
     shop.set_status(ticket["anomaly_id"], "Acknowledged")
     assert shop.worker.wake(ticket)
     assert "Network timeout" in shop.links(ticket["anomaly_id"])[0]["last_sync_error"]
@@ -265,7 +265,7 @@ def test_a_call_that_times_out_is_not_repeated_while_jira_may_be_at_work(
 def _until(condition: Callable[[], bool]) -> None:
     """Wait for the emulated Jira to finish a call whose caller has gone."""
     waited = threading.Event()
-    for _ in range(200):
+    for _ in range(600):
         if condition():
             return
         waited.wait(0.05)
@@ -320,6 +320,42 @@ def test_what_jira_will_not_take_does_not_hold_up_what_follows(shop: Shop, ticke
     shop.comment(ticket["anomaly_id"], "second")
     assert shop.worker.run() == []
     assert statuses(shop, "MISC-1") == ["Comment from Qualytics: second"]
+
+
+def test_a_failure_is_shown_as_long_as_the_ticket_lacks_something(shop: Shop, ticket: dict[str, Any]) -> None:
+    anomaly = ticket["anomaly_id"]
+    shop.atlassian.fault(COMMENT | {"status": 400, "body": {"errorMessages": ["no comments here"]}})
+    shop.set_status(anomaly, "Acknowledged")
+    shop.comment(anomaly, "second")
+    shop.worker.run()
+    assert "no comments here" in shop.links(anomaly)[0]["last_sync_error"]
+    shop.comment(anomaly, "third")
+    shop.worker.run()
+    (link,) = shop.links(anomaly)
+    assert "no comments here" in link["last_sync_error"]
+    assert link["last_synced"] > ticket["last_synced"]
+    shop.api.post(f"/api/anomalies/{anomaly}/ticket-links/{link['id']}/refresh")
+    shop.worker.run()
+    assert shop.links(anomaly)[0]["last_sync_error"] is None
+    assert len(statuses(shop, "MISC-1")) == 3
+
+
+def test_a_refresh_shows_what_goes_wrong_in_its_retry(
+    shop: Shop, ticket: dict[str, Any], function: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anomaly = ticket["anomaly_id"]
+    shop.atlassian.fault(COMMENT | {"status": 400, "times": None})
+    shop.set_status(anomaly, "Acknowledged")
+    shop.worker.run()
+    send = function.wakeups.send
+
+    def send_to_a_quick_worker(*arguments: Any, **options: Any) -> None:
+        send(*arguments, **options)
+        shop.worker.run()
+
+    monkeypatch.setattr(function.wakeups, "send", send_to_a_quick_worker)
+    shop.api.post(f"/api/anomalies/{anomaly}/ticket-links/{ticket['id']}/refresh")
+    assert "400" in shop.links(anomaly)[0]["last_sync_error"]
 
 
 def test_a_delivery_is_given_up_at_last_and_comes_with_the_next_wake_up(
@@ -389,6 +425,25 @@ def test_a_removed_integration_keeps_its_links_and_stops_syncing(shop: Shop, tic
     assert shop.undelivered() == 0
     links = shop.links(ticket["anomaly_id"])
     assert [(link["ticket_number"], link["integration_id"]) for link in links] == [("MISC-1", 1)]
+
+
+def test_an_integration_that_goes_while_the_worker_is_at_it_tells_nothing_more(
+    shop: Shop, ticket: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        shop.comment(ticket["anomaly_id"], f"comment {number}")
+    post = JiraClient.post
+
+    def post_and_remove(jira: JiraClient, template: str, **options: Any) -> Any:
+        answer = post(jira, template, **options)
+        assert shop.api.delete(INTEGRATION).status == 204
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JiraClient, "post", post_and_remove)
+        shop.worker.run()
+    assert statuses(shop, "MISC-1") == ["Comment from Qualytics: comment 0"]
+    assert shop.undelivered() == 0
 
 
 def test_another_integration_does_not_reach_the_tickets_of_the_first(
@@ -474,12 +529,7 @@ def test_a_connection_that_is_gone_is_a_matter_of_time(shop: Shop, ticket: dict[
 
 def test_a_connection_to_another_site_is_told_nothing(shop: Shop, ticket: dict[str, Any]) -> None:
     shop.set_status(ticket["anomaly_id"], "Acknowledged")
-    client("dynamodb").update_item(
-        TableName="connections",
-        Key={"pk": {"S": "CONNECTION#ticketing#integration-1"}, "sk": {"S": "CONNECTION"}},
-        UpdateExpression="SET site_url = :other",
-        ExpressionAttributeValues={":other": {"S": "https://other.atlassian.net"}},
-    )
+    shop.lead_elsewhere("https://other.atlassian.net")
     assert len(shop.worker.run()) == 1
     assert shop.atlassian.asked() == []
     assert "no longer leads to" in shop.links(ticket["anomaly_id"])[0]["last_sync_error"]

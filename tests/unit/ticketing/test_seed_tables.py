@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from jobticket.connections.api_tokens import explain
-from jobticket.jira.errors import JiraTimeoutError
 from tests.gateway import Gateway
 from tests.unit.ticketing.conftest import ANOMALY, CREDENTIALS, INTEGRATION, Atlassian, Shop
 
@@ -171,6 +169,7 @@ class TestAutoPopulatedFields:
         shop.set_status(anomaly, "Acknowledged")
         ticket = shop.ticket(anomaly)
         lines = [line for line in ticket["description"].split("\n") if line]
+        assert lines[:2] == ["description of the ticket", "---"]
         assert re.fullmatch(r"Qualytics Anomaly Linked \[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\]", lines[2])
         assert lines[3:] == [
             f"Anomaly ID: {anomaly}",
@@ -178,8 +177,8 @@ class TestAutoPopulatedFields:
             "Type: shape",
             "Detected: 2025-12-21 01:48:42.988233+00:00",
             "Failed Checks:",
-            "* CUSTOMER_ID: is not unique",
-            "* too many rows",
+            "- CUSTOMER_ID: is not unique",
+            "- too many rows",
             f"View in Qualytics: https://quality.example/datastores/1/anomalies?id={anomaly}",
         ]
 
@@ -220,10 +219,14 @@ class TestTroubleshooting:
         answers["issue type"] = api.post(
             INTEGRATION, setup_body(atlassian, project_key="MISC", issue_type="Wish")
         )
+        atlassian.fault({"path": "/myself", "delay_ms": 400, "times": None})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("jobticket.connections.api_tokens.VERIFY_SECONDS", 0.2)
+            answers["timeout"] = api.post(INTEGRATION, setup_body(atlassian))
+        atlassian.control(faults=[])
         assert {answer.status for answer in answers.values()} == {400}
         assert api.get(INTEGRATION).status == 404  # nothing was stored
-        found = {name: str(answer.json()["detail"]) for name, answer in answers.items()}
-        return found | {"timeout": explain(JiraTimeoutError("Jira did not answer in time"))}
+        return {name: str(answer.json()["detail"]) for name, answer in answers.items()}
 
     def test_connection_failed(self, texts: dict[str, str]) -> None:
         assert texts["connection failed"].startswith("Connection failed: check the host")

@@ -37,7 +37,7 @@ HOSTILE = [
 ]
 
 
-def anomaly(*checks: FailedCheck) -> Anomaly:
+def anomaly(*checks: FailedCheck, detected: str = "2025-12-21T01:48:42.988233Z") -> Anomaly:
     return Anomaly(
         id=1,
         type="shape",
@@ -45,7 +45,7 @@ def anomaly(*checks: FailedCheck) -> Anomaly:
         archived=False,
         datastore=Datastore(id=1, name="CRM"),
         failed_checks=list(checks) or [FailedCheck(message="is empty", field="NAME")],
-        detected="2025-12-21T01:48:42.988233Z",
+        detected=detected,
         detected_count=1,
         created="2025-12-21T01:48:43.000Z",
         updated="2025-12-21T01:48:43.000Z",
@@ -100,6 +100,11 @@ def test_the_block_has_the_documented_lines_in_order() -> None:
         "- too many rows",
         "View in Qualytics: https://your-qualytics-instance.qualytics.io/datastores/1/anomalies?id=1",
     ]
+
+
+def test_a_time_of_long_ago_keeps_its_form() -> None:
+    block = WORDING.block(anomaly(detected="0999-01-02T00:00:00.000Z"), AT)
+    assert "Detected: 0999-01-02 00:00:00.000000+00:00" in block
 
 
 def test_a_status_comment_is_the_seeds() -> None:

@@ -11,7 +11,7 @@ import pytest
 from jobticket.ticketing.tickets import plain, search_jql
 from tests.gateway import Gateway
 from tests.unit.conftest import client
-from tests.unit.ticketing.conftest import CREDENTIALS, INTEGRATION, Atlassian, Shop
+from tests.unit.ticketing.conftest import CREDENTIALS, INTEGRATION, Atlassian, Shop, connections
 
 LINK = {
     "id", "anomaly_id", "integration_id", "ticket_id", "ticket_number", "title", "status", "url", "origin",
@@ -49,16 +49,19 @@ class TestIntegration:
     def test_its_secret_is_sealed_and_goes_with_it(self, shop: Shop) -> None:
         for name in ("ticketing", "connections"):
             assert "local-api-token" not in str(client("dynamodb").scan(TableName=name))
-        assert _connections() == ["CONNECTION#ticketing#integration-1"]
+        assert [name.rpartition("-")[0] for name in connections()] == ["CONNECTION#ticketing#integration-1"]
         assert shop.api.delete(INTEGRATION).status == 204
-        assert _connections() == []
+        assert connections() == []
         assert shop.api.get(INTEGRATION).status == 404
         assert shop.api.delete(INTEGRATION).status == 404
 
     def test_a_refused_one_leaves_nothing_behind(self, api: Gateway, atlassian: Atlassian) -> None:
         body = {"type": "jira", "api_url": atlassian.url, "api_access_token": CREDENTIALS}
         assert api.post(INTEGRATION, body | {"project_key": "NOPE"}).status == 400
-        assert _connections() == []
+        refused = api.post(INTEGRATION, body | {"issue_type": "Wish"})
+        assert refused.json() == {"detail": "Issue type not found: Wish does not exist at this site"}
+        assert connections() == []
+        assert api.post(INTEGRATION, body | {"issue_type": "Bug"}).status == 201
 
     def test_it_can_use_an_existing_connection(
         self, api: Gateway, atlassian: Atlassian, function: Any
@@ -81,7 +84,7 @@ class TestIntegration:
         made = api.post(INTEGRATION, {"type": "jira", "external_id": "team-1"}).json()
         assert (made["external_id"], made["api_url"]) == ("team-1", atlassian.url)
         assert api.delete(INTEGRATION).status == 204
-        assert _connections() == ["CONNECTION#jira#team-1"]  # it is not the integration's to delete
+        assert connections() == ["CONNECTION#jira#team-1"]  # it is not the integration's to delete
 
     def test_a_change_is_partial_and_checked_again(self, shop: Shop) -> None:
         changed = shop.api.put(INTEGRATION, {"project_key": "SCRUM", "issue_type": "Bug"}).json()
@@ -99,6 +102,60 @@ class TestIntegration:
         assert shop.api.put(INTEGRATION, {"api_access_token": CREDENTIALS}).status == 200
         cleared = shop.api.put(INTEGRATION, {"project_key": "", "issue_type": ""}).json()
         assert (cleared["project_key"], cleared["issue_type"]) == (None, None)
+
+    def test_a_refused_change_leaves_the_credentials_in_use(self, shop: Shop) -> None:
+        def stored() -> Any:
+            return client("dynamodb").scan(TableName="connections")["Items"]
+
+        before = stored()
+        refused = shop.api.put(INTEGRATION, {"api_access_token": CREDENTIALS, "project_key": "NOPE"})
+        assert refused.status == 400
+        assert stored() == before
+
+    def test_new_credentials_take_the_place_of_the_old_ones(self, shop: Shop) -> None:
+        (before,) = connections()
+        assert shop.api.put(INTEGRATION, {"api_access_token": CREDENTIALS}).status == 200
+        (after,) = connections()
+        assert before != after
+        assert shop.ticket(shop.anomaly()["id"])["ticket_number"] == "MISC-1"
+
+    def test_changes_at_the_same_time_leave_one_set_of_credentials(
+        self, shop: Shop, function: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        check = function.integrations._check_defaults
+
+        def overtaken(*arguments: Any) -> None:
+            monkeypatch.setattr(function.integrations, "_check_defaults", check)
+            assert shop.api.put(INTEGRATION, {"api_access_token": CREDENTIALS}).status == 200
+            check(*arguments)
+
+        monkeypatch.setattr(function.integrations, "_check_defaults", overtaken)
+        assert shop.api.put(INTEGRATION, {"api_access_token": CREDENTIALS}).status == 409
+        assert len(connections()) == 1
+        assert shop.api.post(f"{INTEGRATION}/test").json() == {"status": "Connected"}
+
+    def test_a_connection_to_another_site_is_not_used_until_somebody_says_so(self, shop: Shop) -> None:
+        anomaly = shop.anomaly()["id"]
+        link = shop.link(anomaly, "PI-42")
+        shop.worker.run()
+        shop.lead_elsewhere("https://other.atlassian.net")
+        shop.atlassian.forget()
+        text = f"The connection no longer leads to {shop.atlassian.url}. To use the other site, save again"
+        refused = [
+            shop.create_ticket(anomaly),
+            shop.api.post(f"/api/anomalies/{anomaly}/ticket-links", {"ticket_id": "PI-1"}),
+            shop.api.get(f"{INTEGRATION}/tickets/search?query=x"),
+            shop.api.get(f"{INTEGRATION}/tickets/PI-1"),
+            shop.api.get(f"{INTEGRATION}/form-specification"),
+            shop.api.post(f"/api/anomalies/{anomaly}/ticket-links/{link['id']}/refresh"),
+        ]
+        assert {(answer.status, answer.json()["detail"]) for answer in refused} == {(502, text)}
+        assert shop.atlassian.asked() == []
+        assert shop.links(anomaly)[0]["last_sync_error"] == text
+        assert shop.api.post(f"{INTEGRATION}/test").json() == {"status": "Error", "error": text}
+        saved = shop.api.put(INTEGRATION, {}).json()
+        assert (saved["api_url"], saved["status"]) == ("https://other.atlassian.net", "Connected")
+        assert shop.create_ticket(anomaly).status == 201
 
     def test_a_test_says_what_is_wrong(self, shop: Shop) -> None:
         path = f"{INTEGRATION}/test"
@@ -121,11 +178,6 @@ class TestIntegration:
         printed = capsys.readouterr()
         for secret in ("local-api-token", "other-secret"):
             assert secret not in caplog.text + printed.out + printed.err
-
-
-def _connections() -> list[str]:
-    items = client("dynamodb").scan(TableName="connections")["Items"]
-    return [item["pk"]["S"] for item in items if item["sk"]["S"] == "CONNECTION"]
 
 
 class TestForm:
@@ -243,7 +295,11 @@ class TestLinks:
         link = shop.link(anomaly, "10042")
         assert set(link) == LINK
         assert link["ticket_number"] == "PI-42"
-        assert shop.links(anomaly) == [link]
+        listed = shop.api.get(f"/api/anomalies/{anomaly}/ticket-links").json()
+        assert listed == {"items": [link], "total": 1, "page": 1, "size": 50, "pages": 1}
+        second = shop.link(anomaly, "PI-1")
+        listed = shop.api.get(f"/api/anomalies/{anomaly}/ticket-links?page=2&size=1").json()
+        assert listed == {"items": [second], "total": 2, "page": 2, "size": 1, "pages": 2}
 
     def test_the_pair_again_is_refused(self, shop: Shop) -> None:
         anomaly = shop.anomaly()["id"]

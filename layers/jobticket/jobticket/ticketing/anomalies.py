@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def report_anomaly(
     tuple
         The anomaly, and whether it is new.
     """
-    _refuse_too_large(body)
+    _refuse_too_large(body.model_dump_json())
     for _ in range(MOST_TRIES):
         known = _find_open(table, body.fingerprint)
         done = (
@@ -98,8 +99,8 @@ def report_anomaly(
     raise ConflictError("The anomaly is being changed by others. Please try again.", retry_after=1)
 
 
-def _refuse_too_large(body: NewAnomaly) -> None:
-    if len(body.model_dump_json().encode()) > LARGEST_BYTES:
+def _refuse_too_large(anomaly: str) -> None:
+    if len(anomaly.encode()) > LARGEST_BYTES:
         raise InvalidError(f"The anomaly is too large: at most {LARGEST_BYTES} bytes")
 
 
@@ -275,7 +276,7 @@ def change_anomaly(
     def decide(loaded: Loaded) -> Change | None:
         change = Change()
         if body.description is not None and body.description != (loaded.anomaly.description or ""):
-            _describe(change, body.description)
+            _describe(change, loaded.anomaly, body.description)
         if body.status is not None:
             status = ACKNOWLEDGED if loaded.anomaly.archived else body.status
             _set_status(change, loaded.anomaly, status)
@@ -285,9 +286,9 @@ def change_anomaly(
     return get_anomaly(table, anomaly_id), events
 
 
-def _describe(change: Change, description: str) -> None:
-    if len(description.encode()) > LARGEST_BYTES:
-        raise InvalidError(f"The anomaly is too large: at most {LARGEST_BYTES} bytes")
+def _describe(change: Change, anomaly: Anomaly, description: str) -> None:
+    described = anomaly.as_json() | {"description": description}
+    _refuse_too_large(json.dumps(described, ensure_ascii=False))
     if description:
         change.set["description"] = description
     else:
@@ -329,6 +330,8 @@ def archive_anomaly(
     NotFoundError
         If there is no such anomaly.
     """
+    if comment:
+        _refuse_too_long(comment, "comment")
     number = next_number(table, "COMMENT") if comment else 0
 
     def decide(loaded: Loaded) -> Change | None:
@@ -400,7 +403,7 @@ def add_comment(
     NotFoundError
         If there is no such anomaly.
     """
-    _refuse_too_long(message)
+    _refuse_too_long(message, "message")
     comment = _new_comment(next_number(table, "COMMENT"), anomaly_id, message, now)
 
     def decide(_loaded: Loaded) -> Change:
@@ -411,9 +414,9 @@ def add_comment(
     return comment, commit(table, anomaly_id, now, decide, alongside(comment))
 
 
-def _refuse_too_long(message: str) -> None:
-    if len(message.encode()) > LARGEST_BYTES:
-        raise InvalidError(f"message must be at most {LARGEST_BYTES} bytes")
+def _refuse_too_long(text: str, name: str) -> None:
+    if len(text.encode()) > LARGEST_BYTES:
+        raise InvalidError(f"{name} must be at most {LARGEST_BYTES} bytes")
 
 
 def list_comments(table: Table, anomaly_id: int, page: int, size: int) -> tuple[list[Comment], int]:

@@ -15,6 +15,7 @@ from jobticket.web.validation import Body, RequiredText, ShortText, fault, whole
 
 __all__ = [
     "AnomalyChange",
+    "Archiving",
     "IntegrationChange",
     "NewAnomaly",
     "NewComment",
@@ -25,6 +26,7 @@ __all__ = [
 
 LONGEST_TEXT = 100_000
 MOST_CHECKS = 100
+SMALLEST_WEIGHT = 1e-100
 
 
 def long_text(value: Any) -> str:
@@ -65,13 +67,14 @@ def _weight(value: Any) -> int | float:
         raise fault("must be a number")
     if abs(value) > 1_000_000_000:
         raise fault("must be at most 1000000000")
-    return value
+    # The database knows no number this near to zero, and no negative zero.
+    return value if abs(value) > SMALLEST_WEIGHT else 0
 
 
 def _fingerprint(value: Any) -> str | int | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise fault("must be a string or an integer")
-    if len(str(value)) > 38 and isinstance(value, int):
+    if isinstance(value, int) and abs(value) >= 10**38:
         raise fault("must have at most 38 digits")
     if isinstance(value, str) and len(value.strip()) > 255:
         raise fault("must be at most 255 characters")
@@ -86,9 +89,9 @@ def exact_time(value: Any) -> str:
         moment = clock.parse_iso(value.strip())
     except (ValueError, OverflowError):
         raise fault("must be an ISO 8601 timestamp") from None
-    if moment.microsecond % 1000 == 0:
-        return clock.iso_milliseconds(moment)
-    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
+    exactness = "microseconds" if moment.microsecond % 1000 else "milliseconds"
+    # Not strftime: it writes years before 1000 with too few digits.
+    return moment.replace(tzinfo=None).isoformat(timespec=exactness) + "Z"
 
 
 def _checks(value: Any) -> Any:
@@ -163,6 +166,12 @@ class NewComment(TicketingBody):
     """POST /api/anomalies/{id}/comments."""
 
     message: RequiredLongText
+
+
+class Archiving(TicketingBody):
+    """DELETE /api/anomalies/{id}: a comment that is too long for the query may come as the body."""
+
+    comment: OptionalLongText | None = None
 
 
 class NewLink(TicketingBody):

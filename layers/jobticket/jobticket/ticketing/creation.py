@@ -166,7 +166,11 @@ class Creation:
             self._link(loaded, found, attempt, lambda _answer: ())
         attempt = self._begin(anomaly_id, request)
         ticket = self._make(anomaly_id, attempt, fields)
-        return self._link(loaded, ticket, attempt, record)
+        try:
+            return self._link(loaded, ticket, attempt, record)
+        except Exception:
+            self._note_unknown(anomaly_id, attempt)  # the next call finds it, and need not wait for this one
+            raise
 
     def _fields(self, anomaly: Anomaly, body: NewTicket) -> dict[str, Any]:
         project = body.project_key or self._stored.integration.project_key
@@ -259,7 +263,7 @@ class Creation:
             ticket_id=number,
             ticket_number=key,
             title=fields["summary"],
-            description=fields["description"],
+            description=tickets.plain(fields["description"]),
             priority=fields.get("priority", {}).get("name"),
             category=fields["issuetype"]["name"],
             url=self._client.browse_url(key),

@@ -8,6 +8,7 @@ failed, shown on the link, for a person to retry.
 
 from __future__ import annotations
 
+import functools
 import math
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +36,7 @@ from jobticket.jira.errors import (
 )
 from jobticket.observability import logger
 from jobticket.ticketing import integrations, outbox
-from jobticket.ticketing.integrations import StoredIntegration
+from jobticket.ticketing.integrations import OtherSiteError, StoredIntegration
 from jobticket.ticketing.layout import (
     ANOMALY,
     LEASE,
@@ -200,28 +201,39 @@ class Deliveries:
 
     def _deliver_all(self, issue: Issue, deadline: Deadline, tries: int) -> Outcome:
         done = Outcome()
-        stored = integrations.find(self._table)
-        client: JiraClient | None = None
-        for event in outbox.pending(self._table, issue):
+
+        @functools.cache
+        def client_of(stored: StoredIntegration) -> JiraClient:
+            return self._client(stored, deadline)
+
+        events = outbox.pending(self._table, issue)
+        lacking = {event.link_id for event in events if event.failed}
+        for event in events:
             if event.failed:
                 continue
             if deadline.left() < LEAST_SECONDS:
                 return replace(done, retry_after=1.0)
+            # Each time: it may be removed while this is at work.
+            stored = integrations.find(self._table)
             link = self._live_link(event, stored)
             if link is None or stored is None:
                 self._table.delete(issue.pk, event.sk)
                 done = replace(done, dropped=done.dropped + 1)
                 continue
             try:
-                client = client or self._client(stored, deadline)
-                sent = self._deliver(event, client)
+                sent = self._deliver(event, client_of(stored))
             except PassingError as error:
                 return replace(done, retry_after=self._postpone(event, link, error, tries))
             except LastingError as error:
                 self._give_up(event, link, str(error))
+                lacking.add(event.link_id)
                 done = replace(done, failed=done.failed + 1)
                 continue
-            done = self._settle(event, done) if sent else replace(done, dropped=done.dropped + 1)
+            if sent:
+                self._settle(event, in_step=event.link_id not in lacking)
+                done = replace(done, delivered=done.delivered + 1)
+            else:
+                done = replace(done, dropped=done.dropped + 1)
         return done
 
     def _live_link(self, event: Event, stored: StoredIntegration | None) -> Link | None:
@@ -236,17 +248,15 @@ class Deliveries:
 
     def _client(self, stored: StoredIntegration, deadline: Deadline) -> JiraClient:
         try:
-            client = self._access.client_for(stored.connection, stored.provider, deadline=deadline)
+            return integrations.client_of(self._access, stored, deadline)
         except (
             ConnectionNotFoundError,
             ReauthorizationNeededError,
             ConnectionUnavailableError,
         ) as error:
             raise PassingError(error.explanation, untouched=True) from None
-        if client.site.browse_url != stored.site:
-            # Authorized again for another site, where the issue's number is somebody else's issue.
-            raise PassingError(f"The connection no longer leads to {stored.site}", untouched=True)
-        return client
+        except OtherSiteError as error:
+            raise PassingError(error.message, untouched=True) from None
 
     # ------------------------------------------------------------------------------------------ one event
 
@@ -333,13 +343,13 @@ class Deliveries:
         }
         return self._update(event, Update(event.issue.pk, event.sk, set=tried, condition=_EXISTS))
 
-    def _settle(self, event: Event, done: Outcome) -> Outcome:
-        """Forget a delivered event and show on the link that it is in step."""
+    def _settle(self, event: Event, *, in_step: bool) -> None:
+        """Forget a delivered event and show it on the link, whose error stays unless the link is in step."""
         synced = Update(
             anomaly_pk(event.anomaly_id),
             event.link_sk,
             set={"last_synced": clock.iso_milliseconds(self._now())},
-            remove=["last_sync_error"],
+            remove=["last_sync_error"] if in_step else [],
             condition=Attr("id").eq(event.link_id),
         )
         writes: Sequence[Write] = [Delete(event.issue.pk, event.sk), synced]
@@ -347,7 +357,6 @@ class Deliveries:
             self._table.transact(writes, token=secrets.token_urlsafe(24))
         except ConditionFailedError:
             self._table.delete(event.issue.pk, event.sk)  # unlinked while it was being told
-        return replace(done, delivered=done.delivered + 1)
 
     def _postpone(self, event: Event, link: Link, error: PassingError, tries: int) -> float:
         pause = pause_before(tries, error.retry_after, self._chance())

@@ -25,7 +25,7 @@ from jobticket.connections.errors import (
 )
 from jobticket.connections.model import ConnectionId
 from jobticket.dynamo import ConditionFailedError, Item, Put, Table, Update, Write
-from jobticket.errors import ConflictError, InvalidError, NotFoundError
+from jobticket.errors import ConflictError, InvalidError, NotFoundError, UpstreamError
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraNotFoundError
 from jobticket.ticketing.layout import INTEGRATION, integration_from, next_number
@@ -38,7 +38,9 @@ __all__ = [
     "JIRA",
     "PROVIDER",
     "Integrations",
+    "OtherSiteError",
     "StoredIntegration",
+    "client_of",
     "find",
 ]
 
@@ -66,6 +68,10 @@ class StoredIntegration:
     connection: str
     site: str
 
+    @property
+    def name(self) -> ConnectionId:
+        return ConnectionId(self.provider, self.connection)
+
 
 @dataclass(frozen=True, slots=True)
 class _Source:
@@ -74,6 +80,10 @@ class _Source:
     provider: str
     connection: str
     site: str
+
+    @property
+    def name(self) -> ConnectionId:
+        return ConnectionId(self.provider, self.connection)
 
     @property
     def shown(self) -> Item:
@@ -95,6 +105,35 @@ def find(table: Table) -> StoredIntegration | None:
 
 def _stored_from(item: Item) -> StoredIntegration:
     return StoredIntegration(integration_from(item), item["provider"], item["connection"], item["site"])
+
+
+class OtherSiteError(UpstreamError):
+    """The integration's connection was authorized again, for another site.
+
+    An issue's number is somebody else's issue there, so nothing is read or written until the integration is
+    saved again.
+    """
+
+    def __init__(self, stored: StoredIntegration) -> None:
+        super().__init__(
+            f"The connection no longer leads to {stored.site}. To use the other site, save again"
+        )
+
+
+def client_of(access: JiraAccess, stored: StoredIntegration, deadline: Deadline) -> JiraClient:
+    """Return a client for an integration's Jira.
+
+    Raises
+    ------
+    OtherSiteError
+        If the connection leads elsewhere by now.
+    RefusalError
+        As ``JiraAccess.client_for``.
+    """
+    client = access.client_for(stored.connection, stored.provider, deadline=deadline)
+    if client.site.browse_url != stored.site:
+        raise OtherSiteError(stored)
+    return client
 
 
 class Integrations:
@@ -127,8 +166,8 @@ class Integrations:
         return stored
 
     def client(self, stored: StoredIntegration, deadline: Deadline) -> JiraClient:
-        """Return a client for the integration's Jira; see ``JiraAccess.client_for`` for its errors."""
-        return self._access.client_for(stored.connection, stored.provider, deadline=deadline)
+        """Return a client for the integration's Jira; see ``client_of`` for its errors."""
+        return client_of(self._access, stored, deadline)
 
     def create(self, body: NewIntegration, now: datetime, deadline: Deadline, record: Any) -> Integration:
         """Check everything that the body names, and store it.
@@ -201,7 +240,25 @@ class Integrations:
         source = self._changed_source(stored, body, now, deadline)
         project = stored.integration.project_key if body.project_key is None else body.project_key or None
         issue_type = stored.integration.issue_type if body.issue_type is None else body.issue_type or None
-        self._check_defaults(source, project, issue_type, deadline)
+        try:
+            self._check_defaults(source, project, issue_type, deadline)
+            changed = self._write_change(stored, source, project, issue_type, now)
+        except Exception:
+            if source.name != stored.name:
+                self._forget(source)
+            raise
+        if source.name != stored.name:
+            self._forget(stored)
+        return changed
+
+    def _write_change(
+        self,
+        stored: StoredIntegration,
+        source: _Source,
+        project: str | None,
+        issue_type: str | None,
+        now: datetime,
+    ) -> Integration:
         values = {**source.shown, "project_key": project, "issue_type": issue_type, "status": "Connected"}
         update = Update(
             INTEGRATION,
@@ -209,15 +266,18 @@ class Integrations:
             set={name: value for name, value in values.items() if value is not None}
             | {"updated": clock.iso_milliseconds(now)},
             remove=[name for name, value in values.items() if value is None],
-            condition=Attr("id").eq(stored.integration.id),
+            condition=Attr("id").eq(stored.integration.id)
+            & Attr("provider").eq(stored.provider)
+            & Attr("connection").eq(stored.connection),
         )
         try:
-            changed = integration_from(self._table.update(update))
-        except ConditionFailedError:
-            raise NotFoundError("No ticketing integration is configured") from None
-        if stored.provider == PROVIDER and source.provider != PROVIDER:
-            self._access.store.delete(ConnectionId(PROVIDER, stored.connection))
-        return changed
+            return integration_from(self._table.update(update))
+        except ConditionFailedError as failed:
+            if failed.item is None or failed.item["id"] != stored.integration.id:
+                raise NotFoundError("No ticketing integration is configured") from None
+            if _stored_from(failed.item).name == source.name:
+                return integration_from(failed.item)  # written, only the first answer was lost
+            raise ConflictError("The integration is being changed by others. Please try again.") from None
 
     def delete(self) -> None:
         """Remove the integration and its own credentials. Links stay, and nothing is sent any more.
@@ -231,20 +291,21 @@ class Integrations:
         # The integration first: an interruption leaves sealed credentials that nothing refers to, not an
         # integration that cannot work.
         try:
-            self._table.delete(INTEGRATION, INTEGRATION, Attr("id").eq(stored.integration.id))
+            removed = self._table.delete(INTEGRATION, INTEGRATION, Attr("id").eq(stored.integration.id))
         except ConditionFailedError:
             return
-        if stored.provider == PROVIDER:
-            self._access.store.delete(ConnectionId(PROVIDER, stored.connection))
+        self._forget(_stored_from(removed) if removed else stored)
 
     def test(self, now: datetime, deadline: Deadline) -> tuple[Literal["Connected", "Error"], str | None]:
         """Ask Jira who we are; remember and return the outcome."""
         stored = self.get()
         try:
-            self._ask(stored.provider, stored.connection, deadline)
+            source = self._ask(stored.provider, stored.connection, deadline)
+            if source.site != stored.site:
+                raise OtherSiteError(stored)
             status: Literal["Connected", "Error"] = "Connected"
             reason = None
-        except InvalidError as error:
+        except (InvalidError, OtherSiteError) as error:
             status, reason = "Error", error.message
         if status != stored.integration.status:
             self._remember(stored, status, now)
@@ -289,7 +350,8 @@ class Integrations:
         return self._source(stored.integration.id, body, now, deadline)
 
     def _connect(self, number: int, api_url: str, token: str, now: datetime, deadline: Deadline) -> _Source:
-        name = ConnectionId(PROVIDER, f"integration-{number}")
+        # A name of its own each time: what is refused further on has not touched the credentials in use.
+        name = ConnectionId(PROVIDER, f"integration-{number}-{secrets.token_hex(4)}")
         try:
             connection, _ = self._connector.connect(name, api_url, token, now=now, deadline=deadline)
         except InvalidError as error:
@@ -317,33 +379,40 @@ class Integrations:
         self, source: _Source, project: str | None, issue_type: str | None, deadline: Deadline
     ) -> None:
         """Refuse a default project or issue type that does not exist."""
-        if project is None:
+        if project is None and issue_type is None:
             return
         client = self._access.client_for(source.connection, source.provider, deadline=deadline)
         try:
-            found = client.get("/rest/api/2/project/{project}", project=project)
+            known = _issue_types(client, project)
         except JiraNotFoundError:
-            raise InvalidError(project_not_found(project)) from None
+            raise InvalidError(project_not_found(str(project))) from None
         except JiraError as error:
             raise InvalidError(_in_our_words(explain(error))) from None
-        if issue_type is not None and issue_type not in _names(found.get("issueTypes")):
+        if issue_type is not None and issue_type not in known:
             raise InvalidError(issue_type_not_found(issue_type, project))
 
-    def _forget(self, source: _Source) -> None:
+    def _forget(self, source: _Source | StoredIntegration) -> None:
+        """Remove credentials of the integration's own; a connection of somebody's is not ours to remove."""
         if source.provider == PROVIDER:
-            self._access.store.delete(ConnectionId(PROVIDER, source.connection))
+            self._access.store.delete(source.name)
 
 
 def project_not_found(project: str) -> str:
     return f"Project not found: {project}. Check the key, and that the account has access to the project"
 
 
-def issue_type_not_found(issue_type: str, project: str) -> str:
-    return f"Issue type not found: {issue_type} does not exist in the project {project}"
+def issue_type_not_found(issue_type: str, project: str | None) -> str:
+    place = "at this site" if project is None else f"in the project {project}"
+    return f"Issue type not found: {issue_type} does not exist {place}"
 
 
-def _names(entries: Any) -> set[str]:
-    return {str(entry.get("name")) for entry in entries or () if isinstance(entry, dict)}
+def _issue_types(client: JiraClient, project: str | None) -> set[str]:
+    """Return the names of a project's issue types, or of the whole site's."""
+    if project is None:
+        found = client.get("/rest/api/2/issuetype")
+    else:
+        found = client.get("/rest/api/2/project/{project}", project=project).get("issueTypes")
+    return {str(entry.get("name")) for entry in found or () if isinstance(entry, dict)}
 
 
 def _second() -> ConflictError:

@@ -79,7 +79,7 @@ class Wording:
         yield f"Anomaly ID: {anomaly.id}"
         yield f"Status: {anomaly.status}"
         yield f"Type: {anomaly.type}"
-        yield f"Detected: {clock.parse_iso(anomaly.detected):%Y-%m-%d %H:%M:%S.%f+00:00}"
+        yield f"Detected: {clock.parse_iso(anomaly.detected).isoformat(' ', 'microseconds')}"
         yield "Failed Checks:"
 
     def description(self, user_text: str | None, anomaly: Anomaly, at: datetime) -> str:

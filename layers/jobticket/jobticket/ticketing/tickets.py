@@ -14,7 +14,7 @@ from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraNotFoundError
 from jobticket.ticketing.model import Ticket, TicketMetadata, TicketSummary
 
-__all__ = ["FIELDS", "find_by_label", "read_ticket", "search", "ticket_from", "ticket_not_found"]
+__all__ = ["FIELDS", "find_by_label", "plain", "read_ticket", "search", "ticket_from", "ticket_not_found"]
 
 FIELDS = [
     "summary",
@@ -36,6 +36,9 @@ DEEPEST = 1000
 #: What a search for words cannot hold: operators of its language, and all else that is no letter or digit.
 _NO_WORD = re.compile(r"[\W_]+")
 
+#: What Jira makes of a rule, and of an entry of a list.
+_RULE = re.compile(r"^-{4,}[ \t]*$", re.MULTILINE)
+_ENTRY = re.compile(r"^\*(?= )", re.MULTILINE)
 _ESCAPE = re.compile(r"\\([-#*_+?^~|%{}\[\]()!@])|&#(\d{1,5});")
 
 
@@ -63,14 +66,17 @@ def _text(value: Any) -> str | None:
 
 
 def plain(markup: str) -> str:
-    r"""Return wiki markup without its escapes, as people read it.
+    r"""Return wiki markup without its escapes, as people read it, and as the seed's sample shows it.
 
     Examples
     --------
+    >>> plain("----\n* one")
+    '---\n- one'
     >>> print(plain(r"CUSTOMER\_NAME &#58; \[x\]"))
     CUSTOMER_NAME : [x]
     """
-    return _ESCAPE.sub(lambda found: found[1] or chr(int(found[2])), markup)
+    lines = _ENTRY.sub("-", _RULE.sub("---", markup))
+    return _ESCAPE.sub(lambda found: found[1] or chr(int(found[2])), lines)
 
 
 def _fields(issue: Mapping[str, Any]) -> Mapping[str, Any]:
