@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -48,17 +49,18 @@ class JobSyncSettings(AccessSettings):
 
 
 config = JobSyncSettings.from_environment()
-table = Table(dynamodb_client(), config.jobs_table)
+dynamodb = dynamodb_client()
+table = Table(dynamodb, config.jobs_table)
 secrets = secrets_client()
 ring = KeyRing(
     lambda: fetch_secret(secrets, config.key_ring_secret),
     time.monotonic,
     local=config.environment == "local",
 )
-access = JiraAccess.open(config)
+access = JiraAccess.open(config, dynamodb)
 pusher = Pusher(table, access, Tickets(table))
 records = Records(table)
-starter = Starter(lambda_client(), config.push_scheduler_function)
+starter = Starter(cache(lambda_client), config.push_scheduler_function)
 api = Api(message_envelope, ring)
 
 

@@ -39,8 +39,9 @@ class PushWorkerSettings(AccessSettings):
 
 
 config = PushWorkerSettings.from_environment()
-table = Table(dynamodb_client(), config.jobs_table)
-access = JiraAccess.open(config)
+dynamodb = dynamodb_client()
+table = Table(dynamodb, config.jobs_table)
+access = JiraAccess.open(config, dynamodb)
 worker = Worker(
     table,
     Pusher(table, access, Tickets(table)),

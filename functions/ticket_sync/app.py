@@ -33,8 +33,9 @@ class TicketSyncSettings(AccessSettings):
 
 
 config = TicketSyncSettings.from_environment()
-table = Table(dynamodb_client(), config.ticketing_table)
-access = JiraAccess.open(config)
+dynamodb = dynamodb_client()
+table = Table(dynamodb, config.ticketing_table)
+access = JiraAccess.open(config, dynamodb)
 wording = Wording(config.ticketing_name, config.anomaly_base_url.rstrip("/"))
 wakeups = Wakeups(sqs_client(), config.ticket_events_queue)
 deliveries = Deliveries(table, access, wording, chance=random.random)

@@ -43,14 +43,15 @@ class TicketingSettings(AccessSettings):
 
 
 config = TicketingSettings.from_environment()
-table = Table(dynamodb_client(), config.ticketing_table)
+dynamodb = dynamodb_client()
+table = Table(dynamodb, config.ticketing_table)
 secrets = secrets_client()
 ring = KeyRing(
     lambda: fetch_secret(secrets, config.key_ring_secret),
     time.monotonic,
     local=config.environment == "local",
 )
-access = JiraAccess.open(config)
+access = JiraAccess.open(config, dynamodb)
 connector = TokenConnector(
     access.store, access.vault, access.session, allow_http=config.environment == "local"
 )

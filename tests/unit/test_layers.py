@@ -41,6 +41,8 @@ HEAVY = {
     "moto": "",
     "pytest": "",
 }
+#: The functions whose routes take bodies that pydantic checks. The others start without it.
+WITH_BODIES = {"JobsFunction", "JobSyncFunction", "TicketingFunction"}
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,7 @@ class TestFunctions:
         found = modules_at_start(function, layers, tmp_path)
         assert "boto3" in found
         assert {name: why for name, why in HEAVY.items() if name in found} == {}
+        assert ("pydantic" in found) == (function in WITH_BODIES)
 
 
 def modules_at_start(function: str, layers: dict[str, Path], tmp_path: Path) -> set[str]:

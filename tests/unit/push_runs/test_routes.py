@@ -31,7 +31,9 @@ class Lambda:
 @pytest.fixture
 def started(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     client = Lambda()
-    monkeypatch.setattr(shop.function, "starter", type(shop.function.starter)(client, "push-scheduler"))
+    monkeypatch.setattr(
+        shop.function, "starter", type(shop.function.starter)(lambda: client, "push-scheduler")
+    )
     return client.events
 
 

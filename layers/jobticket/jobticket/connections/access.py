@@ -17,7 +17,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import requests
 
@@ -37,6 +37,9 @@ from jobticket.jira.client import Credential, JiraClient, Pace, Site
 from jobticket.jira.limits import RateLimits
 from jobticket.jira.session import new_session
 from jobticket.secret_store import fetch_secret, secrets_client
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 __all__ = ["AccessSettings", "JiraAccess", "address_policy"]
 
@@ -94,9 +97,15 @@ class JiraAccess:
         self._rate_limits = RateLimits()
 
     @classmethod
-    def open(cls, settings: AccessSettings) -> Self:
-        """Make the container's access from a function's settings."""
-        table = Table(dynamodb_client(), settings.connections_table)
+    def open(cls, settings: AccessSettings, dynamodb: DynamoDBClient | None = None) -> Self:
+        """Make the container's access from a function's settings.
+
+        Parameters
+        ----------
+        dynamodb
+            The container's client, where it has one already.
+        """
+        table = Table(dynamodb or dynamodb_client(), settings.connections_table)
         vault = Vault(table, functools.cache(kms_client), settings.encryption_key)
         session = new_session(address_policy(settings))
         secrets = functools.cache(secrets_client)

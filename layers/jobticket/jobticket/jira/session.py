@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import socket
 import ssl
 import time
@@ -88,14 +89,12 @@ class GuardedAdapter(HTTPAdapter):
         super().__init__(pool_connections=HOSTS, pool_maxsize=CONNECTIONS_PER_HOST, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        manager = PoolManager(
-            num_pools=connections, maxsize=maxsize, block=block, ssl_context=_tls_context(), **options
-        )
+        manager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **options)
         manager.pool_classes_by_scheme = _pool_classes(self._policy)
         self.poolmanager = manager
 
     def cert_verify(self, *_arguments: Any, **_options: Any) -> None:
-        """Leave the certificates to the context, which has read them once and not for every connection."""
+        """Leave the certificates to the context, which reads them once and not for every connection."""
 
 
 def _tls_context() -> ssl.SSLContext:
@@ -109,8 +108,15 @@ def _pool_classes(policy: AddressPolicy) -> dict[str, type[HTTPConnectionPool]]:
     class PlainConnection(_Guarded, HTTPConnection):
         address_policy = policy
 
+    # Reading the certificates takes a twentieth of a start; most calls of most functions never get to Jira.
+    tls_context = functools.cache(_tls_context)
+
     class TlsConnection(_Guarded, HTTPSConnection):
         address_policy = policy
+
+        def connect(self) -> None:
+            self.ssl_context = tls_context()
+            super().connect()
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = PlainConnection

@@ -58,15 +58,23 @@ def lambda_client() -> LambdaClient:
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """Lets the scheduler queue a run's jobs at once."""
+    """Lets the scheduler queue a run's jobs at once.
 
-    client: LambdaClient
+    Parameters
+    ----------
+    client
+        Gives the Lambda client when a run is to be started: few calls of the function that does it are such.
+    function
+        The scheduler.
+    """
+
+    client: Callable[[], LambdaClient]
     function: str
 
     def start(self, run_id: str) -> None:
         """Ask for it; if that fails, the sweep finds the run within a minute."""
         payload = json.dumps({"task": "queue", "runId": run_id}).encode()
         try:
-            self.client.invoke(FunctionName=self.function, InvocationType="Event", Payload=payload)
+            self.client().invoke(FunctionName=self.function, InvocationType="Event", Payload=payload)
         except (BotoCoreError, ClientError) as error:
             logger.warning("a run waits for the sweep", run=run_id, reason=type(error).__name__)

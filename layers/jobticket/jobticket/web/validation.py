@@ -43,7 +43,10 @@ LARGEST_QUANTITY = 1_000_000_000
 class Body(BaseModel):
     """A request body: unknown members are ignored, null counts as missing, names are camel case."""
 
-    model_config = ConfigDict(extra="ignore", alias_generator=to_camel, populate_by_name=True)
+    # Built by the first request that has it: a start would build all bodies, of which most calls need none.
+    model_config = ConfigDict(
+        extra="ignore", alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
     @model_validator(mode="before")
     @classmethod
