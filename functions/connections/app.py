@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
 
 from jobticket import clock
 from jobticket.connections import report
@@ -16,10 +19,13 @@ from jobticket.connections.consent import (
     LONGEST_CONNECT_TOKEN_SECONDS,
     ConnectSessions,
 )
+from jobticket.connections.errors import ConnectionUnavailableError
 from jobticket.connections.model import Connection, ConnectionId, checked_id
 from jobticket.connections.origins import ReturnOrigins
 from jobticket.connections.sessions import SessionStore
 from jobticket.connections.tokens import REFRESH_FIELD
+from jobticket.connections.vault import VaultError
+from jobticket.dynamo import ConflictTimeoutError
 from jobticket.errors import InvalidError
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
@@ -167,12 +173,14 @@ def check_connection_validity(request: Request) -> Answer:
 @api.get("/api/backend/connection-info/get-connection-credentials", scope="tokens")
 def get_connection_credentials(request: Request) -> Answer:
     name = _asked(request)
-    connection = access.connection(name.external_id, name.provider)
-    if connection.kind != "oauth":
-        raise InvalidError("Connection has no OAuth tokens")
+    with _faults_told(name):
+        connection = access.connection(name.external_id, name.provider)
+        if connection.kind != "oauth":
+            raise InvalidError("Connection has no OAuth tokens")
+        refresh_token = access.vault.open(name, REFRESH_FIELD, connection.secret)
     return Answer(
         body={
-            "refresh_token": access.vault.open(name, REFRESH_FIELD, connection.secret),
+            "refresh_token": refresh_token,
             "expires_at": _expiry(connection),
             "is_invalid": connection.invalid,
         },
@@ -182,11 +190,23 @@ def get_connection_credentials(request: Request) -> Answer:
 
 @api.get("/api/backend/connection-info/get-access-token", scope="tokens")
 def get_access_token(request: Request) -> Answer:
-    issued = access.tokens.access_token(_asked(request), request.deadline)
+    name = _asked(request)
+    with _faults_told(name):
+        issued = access.tokens.access_token(name, request.deadline)
     return Answer(
         body={"access_token": issued.text, "expires_at": clock.iso_milliseconds(issued.expires_at)},
         headers=SECRET,
     )
+
+
+@contextlib.contextmanager
+def _faults_told(name: ConnectionId) -> Iterator[None]:
+    """Answer 503 where a secret cannot be read: that says nothing about the grant."""
+    try:
+        yield
+    except (BotoCoreError, ClientError, ConflictTimeoutError, VaultError) as fault:
+        logger.exception("a connection's secret cannot be read", external_id=name.external_id)
+        raise ConnectionUnavailableError(name) from fault
 
 
 def _asked(request: Request) -> ConnectionId:

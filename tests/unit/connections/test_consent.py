@@ -823,4 +823,4 @@ def test_a_ciphertext_moved_to_another_row_opens_nothing(product: Product) -> No
     query = "?provider=jira&external_id=team-2"
     for route in ("get-access-token", "get-connection-credentials"):
         answered = product.backend.get(f"/api/backend/connection-info/{route}{query}")
-        assert (answered.status, answered.json()) == (500, {"error": "Internal Server Error"})
+        assert (answered.status, answered.json()) == (503, {"error": "Failed to refresh access token"})

@@ -6,8 +6,12 @@ import sys
 from datetime import timedelta
 from typing import Any
 
+import botocore.client
 import pytest
 
+from jobticket import dynamo
+from jobticket.connections.tokens import LEASE
+from tests.faults import LOST, refused
 from tests.unit.conftest import client, gateway, load_function
 from tests.unit.connections.conftest import Product
 
@@ -174,6 +178,73 @@ def test_delete_takes_the_tokens_along(product: Product) -> None:
     rows = client("dynamodb").scan(TableName="connections")["Items"]
     assert [row for row in rows if row["pk"]["S"].startswith("CONNECTION#")] == []
     assert product.access_token().status == 401
+
+
+# --- when AWS is in trouble ---------------------------------------------------------------------------------
+
+THROTTLED = refused("ThrottlingException")
+DOWN = refused("InternalServerError", 500)
+TROUBLE = {
+    "read of the token": ("dynamodb:GetItem", "fresh"),
+    "unwrapping of the data key": ("kms:Decrypt", "cold"),
+    "read of the data key": ("dynamodb:GetItem", "cold"),
+    "read of the connection": ("dynamodb:Query", "expired"),
+    "taking of the lease": ("dynamodb:UpdateItem", "expired"),
+    "client secret": ("secretsmanager:GetSecretValue", "expired"),
+    "writing of the new token": ("dynamodb:TransactWriteItems", "expired"),
+}
+
+
+@pytest.mark.parametrize("error", [THROTTLED, DOWN, LOST], ids=["throttled", "down", "no answer"])
+@pytest.mark.parametrize(("operation", "state"), TROUBLE.values(), ids=TROUBLE)
+def test_trouble_at_aws_says_nothing_about_the_grant(
+    product: Product, monkeypatch: pytest.MonkeyPatch, operation: str, state: str, error: Exception
+) -> None:
+    product.walk().to_connection()
+    access = product.connections.access
+    product.access_token()  # the ring of keys is known
+    if state == "expired":
+        product.elapsed += timedelta(hours=1)
+    else:
+        monkeypatch.setattr(access.vault, "_data_keys", {})
+    access.app._secret.forget()
+    call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+    skipped = operation == "dynamodb:GetItem" and state == "cold"
+    failed: list[str] = []
+
+    def failing(target: Any, asked: str, parameters: Any) -> Any:
+        nonlocal skipped
+        if f"{target.meta.service_model.service_name}:{asked}" != operation:
+            return call(target, asked, parameters)
+        if skipped:
+            skipped = False
+            return call(target, asked, parameters)
+        failed.append(asked)
+        raise error
+
+    monkeypatch.setattr(dynamo, "CONFLICT_PATIENCE_SECONDS", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(botocore.client.BaseClient, "_make_api_call", failing)
+        answered = product.access_token()
+    assert failed
+    assert (answered.status, answered.json()) == (503, {"error": "Failed to refresh access token"})
+    assert int(answered.headers["retry-after"]) > 0
+    product.elapsed += LEASE
+    assert product.validity()["is_invalid"] is False
+    assert product.access_token().status == 200
+
+
+def test_trouble_at_aws_while_credentials_are_read(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    product.walk().to_connection()
+    monkeypatch.setattr(product.connections.access.vault, "_data_keys", {})
+
+    def unwrap(*_: Any) -> bytes:
+        raise THROTTLED
+
+    monkeypatch.setattr(product.connections.access.vault, "_unwrap", unwrap)
+    answered = product.backend.get(PREFIX + "get-connection-credentials" + NAMED)
+    assert answered.status == 503
+    assert "retry-after" in answered.headers
 
 
 # --- what it costs ------------------------------------------------------------------------------------------

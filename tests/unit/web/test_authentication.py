@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jobticket.errors import ForbiddenError, UnauthenticatedError
+from jobticket.errors import ForbiddenError, UnauthenticatedError, UnavailableError
 from jobticket.observability import logger
 from jobticket.web import authentication
 from jobticket.web.authentication import SCOPES, Caller, KeyRing
@@ -115,17 +115,69 @@ def test_an_ailing_store_is_asked_no_more_often(store: Store) -> None:
     assert known(ring, "good")
     store.error = ConnectionError("secret detail")
     store.seconds += 30
-    with pytest.raises(ConnectionError):
-        ring.authenticate("Bearer guess")
     for _ in range(10):
         assert not known(ring, "guess")
         assert known(ring, "good")
     assert store.fetched == 2
-    store.seconds += 270  # now the ring is too old to be trusted
-    with pytest.raises(ConnectionError):
-        ring.authenticate("Bearer good")
+
+
+@pytest.mark.parametrize("had_one", [True, False], ids=["too old", "never had"])
+def test_without_a_ring_an_ailing_store_is_asked_once_in_five_seconds(store: Store, had_one: bool) -> None:
+    ring = store.ring()
+    if had_one:
+        assert known(ring, "good")
+        store.seconds += 300
+    before, store.error = store.fetched, ConnectionError("secret detail")
+    for _ in range(100):  # 25 seconds in all
+        with pytest.raises(UnavailableError) as refused:
+            ring.authenticate("Bearer good")
+        assert (refused.value.status, refused.value.retry_after) == (503, 5)
+        assert "secret detail" not in str(refused.value)
+        store.seconds += 0.25
+    assert store.fetched - before == 5
     store.error = None
     assert known(ring, "good")
+    store.seconds += 299
+    assert known(ring, "good")
+    assert store.fetched - before == 6
+
+
+def test_a_store_that_takes_long_to_fail_is_left_alone_afterwards(store: Store) -> None:
+    def hang() -> str:
+        store.fetched += 1
+        store.seconds += 20
+        raise ConnectionError
+
+    ring = KeyRing(hang, lambda: store.seconds, local=False)
+    for _ in range(5):
+        with pytest.raises(UnavailableError):
+            ring.authenticate("Bearer good")
+    assert store.fetched == 1
+
+
+@pytest.mark.parametrize("text", ["", "hush", '{"keys":[{"name":"hush"}]}', '{"keys":[], "keys"'])
+def test_a_malformed_ring_lets_nobody_in_and_is_not_told(
+    store: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.StringIO()
+    for handler in logger.handlers:
+        monkeypatch.setattr(handler, "stream", written)
+    store.text = text
+    with pytest.raises(UnavailableError):
+        store.ring().authenticate("Bearer good")
+    assert "the ring of keys cannot be read" in written.getvalue()
+    assert "hush" not in written.getvalue()
+
+
+def test_callers_are_told_to_come_back_while_the_store_is_ailing(
+    jobs_function: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Store({})
+    failing.error = ConnectionError()
+    monkeypatch.setattr(jobs_function.api, "_key_ring", failing.ring())
+    answers = [gateway(jobs_function, "every-scope").get("/api/jobs") for _ in range(20)]
+    assert {(answer.status, answer.headers["retry-after"]) for answer in answers} == {(503, "5")}
+    assert failing.fetched == 1
 
 
 @pytest.mark.parametrize(

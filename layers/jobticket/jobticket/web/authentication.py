@@ -14,7 +14,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jobticket.errors import ForbiddenError, UnauthenticatedError
+from jobticket.errors import ForbiddenError, UnauthenticatedError, UnavailableError
+from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
 
 __all__ = ["SCOPES", "Caller", "KeyRing", "fetch_secret", "secrets_client"]
@@ -25,6 +26,10 @@ SCOPES = frozenset({"jobs", "jira", "tokens", "ticketing", "admin"})
 RING_SECONDS = 300.0
 #: An unknown key makes a container look at the ring again, but no more often than this.
 REFETCH_SECONDS = 30.0
+
+#: Without a ring that is young enough nobody is let in. An ailing secret store is left alone so long between
+#: an answer and the next question.
+RETRY_SECONDS = 5
 
 #: The local stack's default key, which the README prints: worth nothing anywhere else.
 LOCAL_KEY_SHA256 = hashlib.sha256(b"local-key").hexdigest()
@@ -69,6 +74,7 @@ class KeyRing:
         self._entries: list[tuple[str, Caller]] = []
         self._fetched_at: float | None = None
         self._asked_at: float | None = None
+        self._failed_at: float | None = None
         self._lock = threading.Lock()
 
     def authenticate(self, authorization: str | None) -> Caller:
@@ -78,13 +84,17 @@ class KeyRing:
         ------
         UnauthenticatedError
             If the header is missing or malformed or the key is not on the ring.
+        UnavailableError
+            503, if there is no ring that is young enough, nor one to be had for now.
         """
         digest = hashlib.sha256(_bearer(authorization).encode("utf-8", "surrogatepass")).hexdigest()
         if not self._local and hmac.compare_digest(digest, LOCAL_KEY_SHA256):
             raise UnauthenticatedError("Invalid secret key")
         with self._lock:
-            if self._since(self._fetched_at) >= RING_SECONDS:
+            if self._is_too_old() and self._since(self._failed_at) >= RETRY_SECONDS:
                 self._load()
+            if self._is_too_old():
+                raise UnavailableError("The keys cannot be checked for now", retry_after=RETRY_SECONDS)
             caller = self._find(digest)
             if caller is None and self._since(self._asked_at) >= REFETCH_SECONDS:
                 self._load()
@@ -93,18 +103,26 @@ class KeyRing:
             raise UnauthenticatedError("Invalid secret key")
         return caller
 
+    def _is_too_old(self) -> bool:
+        return self._since(self._fetched_at) >= RING_SECONDS
+
     def _since(self, moment: float | None) -> float:
         return float("inf") if moment is None else self._monotonic() - moment
 
     def _load(self) -> None:
+        """Fetch the ring anew; where that fails, the one that is there stays, for as long as it may."""
         # The age counts from before the request: a key taken off while it was under way is on the answer. And
         # a request that fails counts as one, or unknown keys would ask an ailing secret store without end.
         self._asked_at = self._monotonic()
-        ring = json.loads(self._fetch())
-        self._entries = [
-            (key["sha256"], Caller(key["name"], frozenset(key["scopes"]))) for key in ring["keys"]
-        ]
-        self._fetched_at = self._asked_at
+        try:
+            ring = json.loads(self._fetch())
+            entries = [(key["sha256"], Caller(key["name"], frozenset(key["scopes"]))) for key in ring["keys"]]
+        except Exception as fault:
+            # Its text alone could hold some of the secret, where that is malformed.
+            logger.error("the ring of keys cannot be read", reason=type(fault).__name__)
+            self._failed_at = self._monotonic()
+            return
+        self._entries, self._fetched_at = entries, self._asked_at
 
     def _find(self, digest: str) -> Caller | None:
         # Every entry is compared, so that the time taken tells nothing of which one matched.
