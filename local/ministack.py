@@ -1,4 +1,4 @@
-"""MiniStack, the AWS emulator, with snapshots while it runs.
+"""MiniStack, the AWS emulator, with snapshots while it runs and rights as AWS judges them.
 
 Run by :mod:`local.emulator` as a program. MiniStack itself writes its state when it is stopped in an orderly
 way and at no other time, so a kill or a power cut would take everything since the start. Its saving function
@@ -118,6 +118,21 @@ class _Snapshots:
                 self.save(self._collect())
 
 
+def as_aws_names_it(action: str | None) -> str | None:
+    """Return the right that an action needs: for a batch of messages, it is that for one."""
+    if action is not None and action.startswith("sqs:"):
+        return action.removesuffix("Batch")
+    return action
+
+
+def _judge_batches_by_their_messages() -> None:
+    """IAM knows no right to send a batch, and refuses policies that name one; MiniStack asks for it."""
+    from ministack.core import iam_actions
+
+    extract = iam_actions.extract_iam_action
+    iam_actions.extract_iam_action = lambda *request: as_aws_names_it(extract(*request))
+
+
 def main() -> None:
     generations = Generations(Path(os.environ["STATE_DIR"]))
     generations.restore()
@@ -126,6 +141,7 @@ def main() -> None:
 
     logging.getLogger("persistence").setLevel(logging.WARNING)  # otherwise a line a service at every snapshot
     _Snapshots(ministack, generations).install()
+    _judge_batches_by_their_messages()
     ministack.main()
 
 

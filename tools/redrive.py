@@ -51,7 +51,8 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 2:
         print(__doc__)
         return 2
-    print(f"{redrive(boto3.client('sqs'), *arguments)} messages sent again")
+    moved = redrive(boto3.client("sqs"), *arguments)
+    print(f"{moved} message{'' if moved == 1 else 's'} sent again")
     return 0
 
 

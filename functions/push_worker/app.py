@@ -27,6 +27,7 @@ METRICS = {
     "skipped": "PushesSkipped",
     "failed": "PushesFailed",
     "waiting": "PushesWaiting",
+    "fault": "PushFaults",
 }
 
 
@@ -60,21 +61,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     failures = []
     for record in event["Records"]:
         tally = _take(record, deadline)
-        if tally is None:
+        total += tally
+        if tally["fault"]:
             failures.append({"itemIdentifier": record["messageId"]})
-        else:
-            total += tally
-    logger.info("took messages", outcomes=dict(total), faults=len(failures))
+    logger.info("took messages", outcomes=dict(total), failed_messages=len(failures))
     for outcome, name in METRICS.items():
         metrics.add_metric(name, MetricUnit.Count, total[outcome])
     return {"batchItemFailures": failures}
 
 
-def _take(record: Mapping[str, Any], deadline: Deadline) -> Tally | None:
+def _take(record: Mapping[str, Any], deadline: Deadline) -> Tally:
     try:
         return worker.take(read_jobs(record["body"]), deadline)
     except Exception:
-        # Whatever was done is in the records: when the message comes again, the rest is.
         logger.exception("a message of pushes failed", message_id=record["messageId"])
-        metrics.add_metric("PushFaults", MetricUnit.Count, 1)
-        return None
+        return Counter(fault=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from jobticket.push.decisions import MOST_TRIES
 from jobticket.push.queue import Jobs
 from jobticket.push.sites import TROUBLES
 from tests.faults import CRASH, LOST, WRITES, Crash
+from tests.gateway import LambdaContext
+from tests.unit.conftest import load_function
 from tests.unit.push_runs.conftest import NEXT_RUN, RUN, Floor
 
 ISSUE = "/rest/api/2/issue/PI-7$"
@@ -129,9 +132,8 @@ def test_a_worker_that_dies_anywhere_leaves_one_table(
     for skip in range(8):
         run = f"2026-11-{skip + 1:02d}T02:00:00.000Z"
         floor.faults.fail(operation, when, error, skip=skip)
-        died = False
         try:
-            floor.take(job, run=run)
+            died = bool(floor.take(job, run=run)["fault"])
         except (Crash, ReadTimeoutError):
             died = True
         floor.faults.clear()
@@ -328,3 +330,38 @@ def test_a_site_in_trouble_is_left_alone(floor: Floor, job: str) -> None:
     floor.new_worker()
     assert floor.sweep() == len(jobs)
     assert floor.take(*jobs) == {"pushed": len(jobs)}
+
+
+def test_a_fault_of_one_job_holds_no_other_up(floor: Floor, job: str) -> None:
+    """Its message comes again, and nobody else of that message waits for it."""
+    before, after = floor.shop.job("PI-8"), floor.shop.job("PI-9")
+    for other in (before, after):
+        floor.shop.path(other)
+    floor.table.update(Update(f"JOB#{job}", "JOB", remove=["goal_quantity"]))
+    assert floor.take(before, job, after) == {"pushed": 2, "fault": 1}
+    assert floor.take(before, job, after) == {"left": 2, "fault": 1}
+    assert (floor.tables("PI-8"), floor.tables("PI-9"), floor.tables()) == (1, 1, 0)
+    floor.table.update(Update(f"JOB#{job}", "JOB", set={"goal_quantity": 9}))
+    assert floor.take(before, job, after) == {"pushed": 1, "left": 2}
+    assert floor.tables() == 1
+
+
+def test_only_the_message_that_met_a_fault_comes_again(
+    floor: Floor, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = load_function("push_worker")
+    monkeypatch.setattr(function, "worker", floor.worker)
+    sound = json.dumps({"run": RUN, "by": "schedule", "jobs": [job]})
+    broken = floor.shop.job("PI-8")
+    floor.table.update(Update(f"JOB#{broken}", "JOB", remove=["goal_quantity"]))
+    bodies = [
+        json.dumps({"run": RUN, "by": "schedule", "jobs": [broken]}),
+        sound,
+        "not a message",
+        sound,
+    ]
+    event = {"Records": [{"messageId": f"m{n}", "body": body} for n, body in enumerate(bodies)]}
+    assert function.handler(event, LambdaContext(remaining_ms=90_000)) == {
+        "batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]
+    }
+    assert floor.tables() == 1

@@ -1,7 +1,8 @@
 """The worker: takes messages of a run and pushes their jobs, each at most once.
 
 Messages only wake. What has become of a job is in its record, so a message that comes twice, late or after a
-crash does no harm, and one that fails is only one whose worker met a fault of ours.
+crash does no harm, and one that fails is only one whose worker met a fault of ours. A fault is one job's: the
+others of its message are pushed.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ HOLD_BACK_SECONDS = 3.0
 MOST_HOLD_BACKS = 3
 NO_PLACE = "Other jobs are being pushed to the same site"
 
-#: How many jobs were pushed, skipped, failed; wait; were dropped, held back, left for later or to others.
+#: How many jobs were pushed, skipped, failed; wait; were dropped, held back, left for later or to others; met
+#: a fault.
 Tally = Counter[str]
 
 
@@ -106,7 +108,8 @@ class Worker:
     def take(self, message: Jobs, deadline: Deadline) -> Tally:
         """Push the jobs of a message, one after the other.
 
-        Jobs for which there is no time, or no place at their site, are queued again.
+        Jobs for which there is no time, or no place at their site, are queued again. Where the tally has a
+        fault, the message must come again.
         """
         settings = read_settings(self.table)
         if not pushes_are_wanted(settings):
@@ -125,11 +128,19 @@ class Worker:
                 self.queue.send([message.rest(rest)])
                 tally["left"] += len(rest)
                 break
-            tally[self._push(Ref(job_id, message.run_id, message.by), shift)] += 1
+            tally[self._push_safely(Ref(job_id, message.run_id, message.by), shift)] += 1
         if shift.held_back:
             again = replace(message.rest(shift.held_back), held_back=message.held_back + 1)
             self.queue.send([again], delay=hold_back_seconds(message.held_back, self.chance()))
         return tally
+
+    def _push_safely(self, ref: Ref, shift: _Shift) -> str:
+        try:
+            return self._push(ref, shift)
+        except Exception:
+            # Whatever was done is in the records: when the message comes again, the rest is.
+            logger.exception("a push met a fault", job=ref.job_id, run=ref.run_id)
+            return "fault"
 
     def _push(self, ref: Ref, shift: _Shift) -> str:
         task = self._load(ref)
