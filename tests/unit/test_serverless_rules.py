@@ -70,6 +70,17 @@ def alarmed(metric: str) -> set[str]:
     return found
 
 
+def _namespaces(value: Any) -> Iterator[Any]:
+    """Yield the namespace of every metric."""
+    if isinstance(value, list):
+        for entry in value:
+            yield from _namespaces(entry)
+    if isinstance(value, dict):
+        if "Namespace" in value:
+            yield value["Namespace"]
+        yield from _namespaces(list(value.values()))
+
+
 def _name(value: Any) -> str:
     match value:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
@@ -109,6 +120,26 @@ class TestLambda:
             if event["Type"] == "ScheduleV2":
                 assert _name(event["Properties"]["DeadLetterConfig"]["Arn"]) in QUEUES
                 assert "RetryPolicy" in event["Properties"]
+
+    def test_functions_that_call_others_call_what_is_deployed_and_keeps_its_failures(self) -> None:
+        """An alias, because a failure destination belongs to it: calls of $LATEST would be lost without a trace."""
+        called = {
+            value["Ref"].removesuffix(".Alias"): value["Ref"]
+            for properties in FUNCTIONS.values()
+            for value in properties["Environment"]["Variables"].values()
+            if isinstance(value, dict) and value.get("Ref", "").partition(".")[0] in FUNCTIONS
+        }
+        assert called == {"PushSchedulerFunction": "PushSchedulerFunction.Alias"}
+        for function in called:
+            destination = FUNCTIONS[function]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+            assert _name(destination["Destination"]) == "FailedEventsQueue"
+
+    @pytest.mark.parametrize("role", resources_of_type(TEMPLATE, "AWS::IAM::Role"))
+    def test_no_function_is_called_past_its_alias(self, role: str) -> None:
+        for policy in RESOURCES[role]["Properties"].get("Policies", ()):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                if statement.get("Action") == "lambda:InvokeFunction":
+                    assert statement["Resource"]["Ref"].endswith(".Alias")
 
     @pytest.mark.parametrize(("function", "source"), list(queue_events()))
     def test_eventsourcemapping_failure_destination(self, function: str, source: dict[str, Any]) -> None:
@@ -200,10 +231,23 @@ class TestAlarms:
         }
         assert alarmed(metric) == refreshing
 
+    def test_own_metrics_are_those_of_the_stack_alone(self) -> None:
+        own = GLOBALS["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
+        assert own == {"Fn::Sub": "Jobticket/${AWS::StackName}"}
+        assert not any(
+            "POWERTOOLS_METRICS_NAMESPACE" in properties["Environment"]["Variables"]
+            for properties in FUNCTIONS.values()
+        )
+        for namespace in _namespaces(list(ALARMS.values())):
+            assert namespace == own or namespace.startswith("AWS/")
+        shown = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+        assert set(re.findall(r"Jobticket[^\\\"']*", shown)) == {own["Fn::Sub"]}
+
     @pytest.mark.parametrize("alarm", ALARMS)
     def test_says_what_to_do_and_reaches_somebody(self, alarm: str) -> None:
         told = ALARMS[alarm]["AlarmActions"]
         assert told["Fn::If"][:2] == ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}]]
+        assert ALARMS[alarm]["OKActions"] == told
         assert "docs/" in ALARMS[alarm]["AlarmDescription"]
         assert ALARMS[alarm]["TreatMissingData"] == "notBreaching"
 

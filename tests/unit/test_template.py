@@ -50,7 +50,7 @@ def names_of_parts(value: Any) -> set[str]:
     """Every resource that a value refers to, or key that a parameter names."""
     text = json.dumps(value)
     names = [*TEMPLATE["Resources"], "FormerEncryptionKeyArn"]
-    return {name for name in names if f'"{name}"' in text or f"${{{name}." in text}
+    return {name for name in names if f'"{name}"' in text or f'"{name}.' in text or f"${{{name}." in text}
 
 
 def routes() -> list[tuple[str, str, str]]:

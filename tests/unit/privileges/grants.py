@@ -116,7 +116,7 @@ def names_in_environment(function: str, environment: Mapping[str, str]) -> dict[
 
 
 def _is_resource(value: Mapping[str, Any]) -> bool:
-    return _name_of(value).split("/")[0] in template()["Resources"]
+    return re.split("[/.]", _name_of(value))[0] in template()["Resources"]
 
 
 def _properties(function: str) -> dict[str, Any]:
