@@ -44,7 +44,10 @@ def test_dead_letters_and_refusals_ring() -> None:
     assert dead["MetricName"] == "ApproximateNumberOfMessagesVisible"
     assert dead["Dimensions"][0]["Value"] == {"Fn::GetAtt": ["TicketEventsDeadLetters", "QueueName"]}
     failed = properties("TicketEventsFailedAlarm")
-    assert (failed["Namespace"], failed["MetricName"]) == ("Jobticket", "EventsFailed")
+    assert (failed["Namespace"], failed["MetricName"]) == (
+        {"Fn::Sub": "Jobticket/${AWS::StackName}"},
+        "EventsFailed",
+    )
     for alarm in (dead, failed):
         assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
 
