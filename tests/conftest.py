@@ -17,6 +17,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack that the tests share. Each makes what it needs; none may stop it."""
     with running(tmp_path_factory.mktemp("stack")) as shared:
         yield shared
+        assert shared.told() == {}, "secrets in clear, in what all tests together have logged and stored"
 
 
 @pytest.fixture

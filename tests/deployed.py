@@ -21,11 +21,13 @@ import requests
 from local.aws import Aws
 from local.ports import free_port
 from local.stack import DESCRIPTION
+from tests.confidences import Confidences
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS_TO_START = 180
 SECONDS_TO_STOP = 40
 SCOPES = ("jobs", "jira", "tokens", "ticketing", "admin")
+CLIENT_SECRET = "local-client-secret"
 KEYS = {"*": "local-key"} | {scope: f"key-for-{scope}" for scope in SCOPES}
 
 
@@ -40,6 +42,8 @@ class Stack:
         The outputs of template.yaml: names of tables and functions.
     keys
         A key for each scope, and one for all of them, named `*`.
+    confidences
+        What is secret of all that the tests have sent and received.
     """
 
     keys: Mapping[str, str] = KEYS
@@ -52,6 +56,8 @@ class Stack:
         self._session = requests.Session()
         self._session.trust_env = False
         self._process: subprocess.Popen[str] | None = None
+        self._printed: list[str] = []
+        self.confidences = Confidences(dict.fromkeys(KEYS.values(), "key") | {CLIENT_SECRET: "client secret"})
 
     def start(self) -> None:
         self._process = subprocess.Popen(
@@ -63,13 +69,12 @@ class Stack:
             text=True,
             start_new_session=True,
         )
-        output: list[str] = []
-        ready = threading.Event()
-        self._follower = threading.Thread(target=_follow, args=(self._process, output, ready), daemon=True)
+        printed, ready = self._printed, threading.Event()
+        self._follower = threading.Thread(target=_follow, args=(self._process, printed, ready), daemon=True)
         self._follower.start()
         if not ready.wait(SECONDS_TO_START) or self._process.poll() is not None:
             self.stop()
-            pytest.fail(f"The local stack did not start:\n{''.join(output)}")
+            pytest.fail(f"The local stack did not start:\n{''.join(printed)}")
 
     def stop(self) -> None:
         """Stop as Ctrl-C does."""
@@ -130,7 +135,44 @@ class Stack:
         if scope is not None:
             headers["Authorization"] = f"Bearer {KEYS[scope]}"
         url = self.url + path
-        return self._session.request(method, url, headers=headers, timeout=timeout, **arguments)
+        answer = self._session.request(method, url, headers=headers, timeout=timeout, **arguments)
+        for step in (*answer.history, answer):
+            self.confidences.note(step)
+        return answer
+
+    def told(self) -> dict[str, str]:
+        """Return the secrets of this session that stand in clear where they must not, with their kinds."""
+        issued = json.loads((self.data_dir / "atlassian" / "atlassian.json").read_text())["grants"]
+        for kind in ("refresh_tokens", "access_tokens"):
+            self.confidences.add(kind, *issued[kind])  # also those that no test has seen
+        return self.confidences.told_in(self.logged() + self.stored())
+
+    def logged(self) -> str:
+        """Return everything that has been logged: by the functions, the gateway and the emulators."""
+        files = [path.read_text(errors="replace") for path in sorted(self.data_dir.glob("*.log"))]
+        # Not the stack's own words: they name the key that anybody may use there.
+        said = [line for line in self._printed if KEYS["*"] not in line]
+        return "\n".join([*files, *said, *self._events()])
+
+    def _events(self) -> Iterator[str]:
+        """Yield every event of every log group, and what the gateway has written of each call."""
+        logs = self.client("logs")
+        for groups in logs.get_paginator("describe_log_groups").paginate():
+            for group in groups["logGroups"]:
+                pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+                for page in pages:
+                    yield from (event["message"] for event in page["events"])
+
+    def stored(self) -> str:
+        """Return the raw items of every table."""
+        dynamodb = self.client("dynamodb")
+        tables = [name for output, name in self.outputs.items() if output.endswith("TableName")]
+        return "".join(
+            repr(item)
+            for table in tables
+            for page in dynamodb.get_paginator("scan").paginate(TableName=table)
+            for item in page["Items"]
+        )
 
 
 def _follow(process: subprocess.Popen[str], output: list[str], ready: threading.Event) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from jobticket.connections.store import partition
 from tests.consent_flow import DATA_TEAM, PLANT_NORTH, Atlassian, Browser, Walk, over_http
 from tests.deployed import Stack
 
+CREDENTIALS = "demo@example.com:local-api-token"
 TICKET = {"project": {"key": "PI"}, "issuetype": {"name": "Task"}, "summary": "Housings"}
 _numbers = itertools.count(1)
 
@@ -147,43 +149,57 @@ def test_the_keeper_ends_what_was_left_unfinished(team: Team) -> None:
     assert team.atlassian.token_calls() == before + 1
 
 
-def test_no_row_and_no_log_holds_a_secret_in_clear(team: Team) -> None:
-    minted = team.call(
-        "POST",
-        "/api/backend/connect-sessions",
-        {"provider": "jira", "external_id": team.external_id},
-        status=201,
-    )
-    begun = team.walk.initiate(team.external_id, headers={"x_connect_token": minted["connect_token"]})
-    state = begun.json()["authorization_uri"].split("state=")[1].split("&")[0]
-    rows = [_rows(team)]
-    team.walk.come_back(team.walk.consent(begun.json()["authorization_uri"]))
-    rows.append(_rows(team))
-    team.walk.create()
-    rows.append(_rows(team))
+KINDS = {
+    "access_token",
+    "client secret",
+    "code",
+    "connect_token",
+    "connection_code",
+    "cookie",
+    "credentials",
+    "key",
+    "refresh_token",
+    "state",
+}
+
+
+def test_no_row_and_no_log_holds_a_secret_in_clear(team: Team, job: str) -> None:
+    """Everything that the session has logged and stored up to here, once there is something of each kind."""
+    connect = {"provider": "jira", "external_id": team.external_id}
+    minted = team.call("POST", "/api/backend/connect-sessions", connect, status=201)
+    team.walk.to_choice(team.external_id, headers={"x_connect_token": minted["connect_token"]})
+    waiting = team.stack.stored()
+    assert team.walk.sites().status == team.walk.create().status == 200
     query = f"provider=jira&external_id={team.external_id}"
-    credentials = team.call("GET", f"/api/backend/connection-info/get-connection-credentials?{query}")
-    secrets = [minted["connect_token"], state, team.walk.code, *team.walk.browser.cookies.values()]
-    secrets += [credentials["refresh_token"], team.token()["access_token"]]
-    logged = (team.stack.data_dir / "ministack.log").read_text(errors="replace") + _logs(team)
+    team.call("GET", f"/api/backend/connection-info/get-connection-credentials?{query}")
+    team.token()
+    team.expire()
+    push(team, job)
+    team.expire()
+    team.atlassian.control(faults=[{"path": "/oauth/token", "status": 500}])
+    team.token(503)
+    by_token = {"provider": "jira", "host": team.atlassian.url, "credentials": CREDENTIALS}
+    team.call("PUT", f"/api/backend/connections/{team.external_id}/api-token", by_token)
+    push(team, job)
+    assert team.stack.confidences.kinds() >= KINDS
+    assert team.stack.confidences.told_in(waiting) == {}
+    assert team.stack.told() == {}
+    logged = team.stack.logged()
     assert '"message":"answered"' in logged
-    written = "".join([*rows, logged])
-    assert team.external_id in written
-    assert [secret for secret in secrets if secret and secret in written] == []
+    assert '"message":"access token not refreshed"' in logged
+    assert team.external_id in waiting
 
 
-def _logs(team: Team) -> str:
-    """Return what the functions have logged: every event of every log group."""
+def test_what_is_told_would_be_found(team: Team) -> None:
+    """The search itself: one line of a function with a token in it."""
+    team.walk.to_connection(team.external_id)
+    token = team.token()["access_token"]
     logs = team.stack.client("logs")
-    groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
-    return "\n".join(
-        event["message"]
-        for group in groups
-        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-        for event in page["events"]
-    )
-
-
-def _rows(team: Team) -> str:
-    pages = team.dynamodb.get_paginator("scan").paginate(TableName=team.table)
-    return "".join(repr(item) for page in pages for item in page["Items"])
+    logs.create_log_group(logGroupName="/told")
+    try:
+        logs.create_log_stream(logGroupName="/told", logStreamName="1")
+        event = {"timestamp": int(time.time() * 1000), "message": f"Bearer {token}"}
+        logs.put_log_events(logGroupName="/told", logStreamName="1", logEvents=[event])
+        assert team.stack.told() == {token: "access_token"}
+    finally:
+        logs.delete_log_group(logGroupName="/told")
