@@ -39,7 +39,7 @@ class DemonstrationError(Exception):
 
 def has_jobs(settings: Settings) -> bool:
     """Whether there are any data that a demonstration would only clutter."""
-    return bool(_send(settings, "GET", "/api/jobs?limit=1", None))
+    return bool(_answer_of(_ask(settings, "GET", "/api/jobs?limit=1")))
 
 
 def demonstrate(settings: Settings) -> None:
@@ -182,8 +182,10 @@ class Demonstration:
 
     def _send(self, method: str, path: str, body: Json = None) -> Json:
         print(textwrap.indent(_curl(self._settings, method, path, body), "   "), flush=True)
-        answer = _send(self._settings, method, path, body)
-        print(f"   → {_shortened(answer)}", flush=True)
+        response = _ask(self._settings, method, path, body)
+        answer = _answer_of(response)
+        told = f"{response.status_code} {response.reason}" if answer is None else _shortened(answer)
+        print(f"   → {told}", flush=True)
         return answer
 
 
@@ -210,10 +212,10 @@ def _curl(settings: Settings, method: str, path: str, body: Json) -> str:
     return " \\\n  ".join(lines)
 
 
-def _send(settings: Settings, method: str, path: str, body: Json) -> Json:
+def _ask(settings: Settings, method: str, path: str, body: Json = None) -> requests.Response:
     headers = {"Authorization": f"Bearer {settings.api_key}"}
     url = settings.url + path
-    return _answer_of(_session().request(method, url, json=body, headers=headers, timeout=SECONDS))
+    return _session().request(method, url, json=body, headers=headers, timeout=SECONDS)
 
 
 def _answer_of(response: requests.Response) -> Json:

@@ -232,6 +232,14 @@ def test_demonstration_ends_well() -> None:
     # Jira keeps a table in a form of its own, with or without blanks.
     assert "||Date||CNC||Deburr||QC||Completed||" in finished.stdout.replace(" ", "")
     assert "curl -X POST http://127.0.0.1:" in finished.stdout
+    told = [line for line in finished.stdout.splitlines() if "| " in line and "Qualytics" in line]
+    assert [line.partition("Qualytics")[2] for line in told] == [
+        " Anomaly Status: Acknowledged",
+        ": The import dropped a column.",
+        " Anomaly Status: Resolved",
+    ]
+    assert "→ 204 No Content" in finished.stdout
+    assert "→ null" not in finished.stdout
 
 
 def test_layers_carry_compiled_code_and_no_aws_sdk() -> None:

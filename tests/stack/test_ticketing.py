@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,7 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.deployed import Stack
+from local.emulator import ACCOUNT_KEY, REGION
+from tests.deployed import ROOT, Stack
 
 EMAIL, TOKEN = "demo@example.com", "local-api-token"
 INTEGRATION = "/api/integrations/ticketing"
@@ -103,6 +108,63 @@ def test_a_delivery_that_fails_for_a_moment_arrives_later_and_once(product: Prod
     awaited(lambda: len(product.comments(key)), 1)
     awaited(lambda: _links(product, anomaly)[0]["last_sync_error"], None)
     assert len(product.comments(key)) == 1
+
+
+@pytest.fixture
+def gives_up_at_once(stack: Stack) -> Iterator[None]:
+    """Let a message go to the dead letters after its first failure instead of its twelfth."""
+    sqs, url = stack.client("sqs"), stack.outputs["TicketEventsQueueUrl"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
+    policy = json.loads(found["Attributes"]["RedrivePolicy"])
+    for tries in (1, policy["maxReceiveCount"]):
+        text = json.dumps(policy | {"maxReceiveCount": tries})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": text})
+        if tries == 1:
+            yield
+
+
+def test_dead_letters_arrive_once_and_in_order_after_a_redrive(
+    product: Product, stack: Stack, gives_up_at_once: None
+) -> None:
+    anomaly, key = product.anomaly_with_ticket()
+    product.control(faults=[{"method": "POST", "path": "/comment$", "status": 503, "times": None}])
+    product.call("PUT", f"/api/anomalies/{anomaly}", 200, {"status": "Acknowledged"})
+    product.call("POST", f"/api/anomalies/{anomaly}/comments", 201, {"message": "second"})
+    dead_letters, queue = (
+        stack.outputs[name] for name in ("TicketEventsDeadLettersUrl", "TicketEventsQueueUrl")
+    )
+    awaited(lambda: _waiting(stack, dead_letters), 2)
+    product.control(faults=[])
+    assert "2 messages sent again" in _redrive(stack, dead_letters, queue)
+    awaited(
+        lambda: [comment.partition("] ")[2] or comment for comment in product.comments(key)],
+        ["Qualytics Anomaly Status: Acknowledged", "Comment from Qualytics: second"],
+    )
+    awaited(lambda: _links(product, anomaly)[0]["last_sync_error"], None)
+    assert len(product.comments(key)) == 2
+
+
+def _waiting(stack: Stack, queue: str) -> int:
+    name = "ApproximateNumberOfMessages"
+    found = stack.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=[name])
+    return int(found["Attributes"][name])
+
+
+def _redrive(stack: Stack, dead_letters: str, queue: str) -> str:
+    """Send dead letters again as docs/ticketing.md says; return what the command printed."""
+    environment = os.environ | {
+        "AWS_ENDPOINT_URL": stack.description()["aws_endpoint_url"],
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": ACCOUNT_KEY,
+        "AWS_SECRET_ACCESS_KEY": ACCOUNT_KEY,
+        "NO_PROXY": "127.0.0.1",
+    }
+    command = [sys.executable, "-m", "tools.redrive", dead_letters, queue]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout
 
 
 def test_creating_a_ticket_survives_a_lost_answer(product: Product) -> None:

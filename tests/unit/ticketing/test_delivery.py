@@ -508,10 +508,12 @@ def test_the_sweep_leaves_what_the_queue_will_repeat(shop: Shop, ticket: dict[st
     shop.atlassian.fault(COMMENT | {"status": 503})
     shop.set_status(ticket["anomaly_id"], "Acknowledged")
     shop.worker.run()
+    shop.comment(ticket["anomaly_id"], "waits behind it")
     shop.clock.passes(300)
     assert shop.worker.sweep() == 0
     shop.clock.passes(600)
     assert shop.worker.sweep() == 1
+    assert shop.worker.sweep() == 0
 
 
 def test_a_connection_that_is_gone_is_a_matter_of_time(shop: Shop, ticket: dict[str, Any]) -> None:

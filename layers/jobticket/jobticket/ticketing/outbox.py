@@ -90,6 +90,8 @@ class Event:
         How often it was tried.
     failed
         Whether trying again is left to a person.
+    due_at
+        When the sweep shall look after it; None once that is left to a wake-up, or to a person.
     """
 
     issue: Issue
@@ -105,6 +107,7 @@ class Event:
     settles_at: datetime | None = None
     attempts: int = 0
     failed: bool = False
+    due_at: datetime | None = None
 
     @property
     def id(self) -> str:
@@ -165,6 +168,7 @@ def event_from(item: Item) -> Event:
         settles_at=_moment(item, "settles_at"),
         attempts=item.get("attempts", 0),
         failed=item.get("failed", False),
+        due_at=_moment(item, "due_at"),
     )
 
 
