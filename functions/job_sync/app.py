@@ -33,6 +33,7 @@ from jobticket.push.listing import is_position, list_pushes, status_of
 from jobticket.push.records import Records, Ref
 from jobticket.push.service import REPEATED_WITHIN, Pusher, PushResult
 from jobticket.push.starting import Starter, begin_run, lambda_client
+from jobticket.push.ticket import Before
 from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
 from jobticket.web.api import Answer, Api, Request, message_envelope
 from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
@@ -72,17 +73,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @api.post("/api/jira/push", scope="jobs")
 def push(request: Request) -> Answer:
-    return _send(request, _push_and_record(request.caller.name))
-
-
-def _push_and_record(by: str) -> Callable[..., PushResult]:
-    def push_one(job_id: str, *given: Any, **options: Any) -> PushResult:
-        result = pusher.push(job_id, *given, **options)
+    def push_one(claim: Claim, job_id: str, settings: JobSettings) -> PushResult:
+        result = pusher.push(job_id, settings, request.deadline, repeated=claim.taken_over)
         if result.ticket_key is not None:
-            _record(Ref(job_id, "", by), result.ticket_key, result)
+            _record(Ref(job_id, "", request.caller.name), result.ticket_key, result)
+        if result.is_open:
+            # Whoever repeats the request looks what stands at Jira before anything is sent again.
+            OutsideEffect(table, claim).begin(clock.now() + REPEATED_WITHIN)
         return result
 
-    return push_one
+    return _send(request, push_one)
 
 
 def _record(ref: Ref, ticket_key: str, result: PushResult) -> None:
@@ -130,22 +130,31 @@ def pushes(request: Request) -> Answer:
 
 @api.post("/api/jira/comment", scope="jobs")
 def comment(request: Request) -> Answer:
-    return _send(request, pusher.comment)
+    def comment_once(claim: Claim, job_id: str, settings: JobSettings) -> PushResult:
+        memory = OutsideEffect(table, claim)
+        earlier = Before.of(claim.memo) if claim.memo else None
+
+        def remember(before: Before) -> None:
+            memory.begin(clock.now() + REPEATED_WITHIN, before.as_memo())
+
+        result = pusher.comment(job_id, settings, request.deadline, earlier=earlier, remember=remember)
+        if not (result.success or result.is_open or earlier):
+            memory.undone()
+        return result
+
+    return _send(request, comment_once)
 
 
-def _send(request: Request, effect: Callable[..., PushResult]) -> Answer:
+def _send(request: Request, effect: Callable[[Claim, str, JobSettings], PushResult]) -> Answer:
     settings = read_settings(table)
     require_push_enabled(settings)
     job_id = request.parse(JobReference).job_id
 
     def work(claim: Claim) -> Answer:
-        result = effect(job_id, settings, request.deadline, repeated=claim.taken_over)
+        result = effect(claim, job_id, settings)
         answer = Answer(body=result.as_json())
         if result.success:
             keep(table, claim, answer)
-        elif result.is_open:
-            # Whoever repeats the request looks what stands at Jira before anything is sent again.
-            OutsideEffect(table, claim).begin(clock.now() + REPEATED_WITHIN)
         return answer
 
     return once(request, table, clock.now(), work)

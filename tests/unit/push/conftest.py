@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import requests
 
+from jobticket.dynamo import Table, Update
 from jobticket.jira.client import Pace
 from local.atlassian.testing import running
 from tests.faults import Faults
 from tests.gateway import Gateway
 from tests.shop_floor import new_job, new_path, new_serials
-from tests.unit.conftest import gateway, load_function
+from tests.unit.conftest import client, gateway, load_function
 
 TICKET = "PI-7"
 CONNECTION = "plant-north"
@@ -140,6 +141,13 @@ class Shop:
         assert answer.status == 200, answer.text
         result: dict[str, Any] = answer.json()
         return result
+
+
+def spoil_secret() -> None:
+    """Change what is kept of the connection's credentials, as nobody should be able to."""
+    connections = Table(client("dynamodb"), "connections")
+    row = Update(f"CONNECTION#jira#{CONNECTION}", "CONNECTION", set={"secret": b"\x01\x01x" + bytes(40)})
+    connections.update(row)
 
 
 @pytest.fixture

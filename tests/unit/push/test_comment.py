@@ -112,13 +112,49 @@ def test_a_comment_of_which_nobody_knows_is_looked_for_when_the_request_is_repea
     jira.control(
         faults=[
             {"method": "POST", "path": COMMENTS, "drop": "after"},
+            {"method": "GET", "path": COMMENTS},
+            {"method": "GET", "path": COMMENTS, "status": 500, "times": None},
+        ]
+    )
+    assert shop.comment(job, headers=headers)["success"] is False
+    jira.forget()
+    assert len(jira.comments()) == 1
+    assert shop.comment(job, headers=headers) == {"success": True}
+    assert len(jira.comments()) == 1
+
+
+@pytest.mark.parametrize("drop", ["before", "after"])
+def test_an_equal_comment_of_a_moment_ago_is_not_taken_for_the_one_that_is_lost(
+    shop: Shop, jira: Jira, job: str, drop: str
+) -> None:
+    assert shop.comment(job) == {"success": True}
+    jira.fail("POST", COMMENTS, drop=drop)
+    assert shop.comment(job) == {"success": True}
+    assert len(jira.comments()) == 2
+
+
+@pytest.mark.parametrize("drop", ["before", "after"])
+def test_nor_is_it_when_the_request_is_repeated(shop: Shop, jira: Jira, job: str, drop: str) -> None:
+    headers = {"Idempotency-Key": "shift-1"}
+    assert shop.comment(job) == {"success": True}
+    jira.control(
+        faults=[
+            {"method": "POST", "path": COMMENTS, "drop": drop},
+            {"method": "GET", "path": COMMENTS},
             {"method": "GET", "path": COMMENTS, "status": 500, "times": None},
         ]
     )
     assert shop.comment(job, headers=headers)["success"] is False
     jira.forget()
     assert shop.comment(job, headers=headers) == {"success": True}
-    assert len(jira.comments()) == 1
+    assert len(jira.comments()) == 2
+
+
+def test_a_comment_is_one_look_and_one_call(shop: Shop, jira: Jira, job: str) -> None:
+    jira.forget()
+    assert shop.comment(job, headers={"Idempotency-Key": "shift-1"}) == {"success": True}
+    url = f"/rest/api/2/issue/{TICKET}/comment"
+    assert jira.asked() == [f"GET {url}", f"POST {url}"]
 
 
 def test_of_several_comments_those_that_were_posted_are_not_posted_again(shop: Shop, jira: Jira) -> None:

@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from jobticket import clock
 from jobticket.clock import Deadline
@@ -19,9 +21,9 @@ from jobticket.jobs.settings import read_settings
 from jobticket.push import delivery
 from jobticket.push.description import MOVED, own_tables
 from jobticket.push.ticket import SETTLING_SECONDS
-from tests.faults import CRASH, Crash, Faults
+from tests.faults import CRASH, Crash, Faults, refused
 from tests.unit.conftest import client
-from tests.unit.push.conftest import TICKET, Jira, Shop
+from tests.unit.push.conftest import CONNECTION, TICKET, Jira, Shop, spoil_secret
 
 ISSUE = "/rest/api/2/issue/"
 UNKNOWN = "job_AAAAAAAAAAAA"
@@ -152,6 +154,30 @@ def test_without_a_working_connection_the_answer_says_which(shop: Shop, job: str
         "success": False,
         "error": "No Jira connection is chosen: externalId is not set in the settings",
     }
+
+
+@pytest.mark.parametrize(
+    "fault", [refused("KMSInternalException", 500, "Decrypt"), EndpointConnectionError(endpoint_url="kms")]
+)
+def test_while_kms_does_not_answer_a_push_fails_and_says_so(
+    shop: Shop, jira: Jira, job: str, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    kms = Mock(decrypt=Mock(side_effect=fault))
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.function.access.vault, "_kms", lambda: kms)
+        error = f"The Jira connection {CONNECTION} could not get an access token for now"
+        assert shop.push(job) == {"success": False, "error": error}
+        assert shop.comment(job) == {"success": False, "error": error}
+    assert jira.asked("/issue/") == []
+    assert shop.push(job) == {"success": True}
+
+
+def test_a_secret_that_cannot_be_read_fails_a_push_and_says_whose(shop: Shop, jira: Jira, job: str) -> None:
+    spoil_secret()
+    error = f"The credentials of the Jira connection {CONNECTION} cannot be read"
+    assert shop.push(job) == {"success": False, "error": error}
+    assert shop.comment(job) == {"success": False, "error": error}
+    assert jira.asked("/issue/") == []
 
 
 @pytest.mark.parametrize(
@@ -443,7 +469,7 @@ def test_a_push_that_died_after_its_write_is_not_done_again(
     monkeypatch.setattr(clock, "now", lambda: later)
     jira.forget()
     assert shop.push(job, headers=headers) == {"success": True}
-    assert jira.asked() == [f"GET {ISSUE}{TICKET}"]
+    assert jira.asked() == [f"GET {ISSUE}{TICKET}"] * 2, "the description, and whether an edit was lost"
     assert len(own_tables(jira.description() or "")) == 1
 
 

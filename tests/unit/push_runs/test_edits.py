@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from jobticket import clock
 from jobticket.jira.errors import JiraStatusError
 from jobticket.push import delivery
 from jobticket.push.description import Plan, own_tables
 from jobticket.push.edits import Change, LostEdit, Mark, lost_edit
 from jobticket.push.service import KEPT_IN_COMMENT, UNCHECKED
 from jobticket.push.ticket import Ticket
+from tests.faults import CRASH, Crash
 from tests.unit.push.conftest import Jira, Shop
 from tests.unit.push_runs.conftest import Floor
 
@@ -123,6 +127,25 @@ def test_an_edit_that_cannot_be_restored_is_kept_in_comments(
     assert "Text, edited" in overwritten
     assert own_tables(overwriting)
     assert len(own_tables(jira.description() or "")) == 1
+
+
+def test_an_edit_comes_back_even_if_the_push_died_before_it_could_look(
+    shop: Shop, jira: Jira, job: str, before_write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"Idempotency-Key": "shift-1"}
+    jira.describe("Text")
+    before_write(lambda: jira.describe("Text, edited"))
+    with monkeypatch.context() as dying:
+        dying.setattr(Ticket, "changes", Mock(side_effect=CRASH))
+        with pytest.raises(Crash):
+            shop.push(job, headers=headers)
+    assert "edited" not in (jira.description() or "")
+    later = clock.now() + timedelta(seconds=90)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert shop.push(job, headers=headers) == {"success": True}
+    after = jira.description() or ""
+    assert after.startswith("Text, edited\n\n")
+    assert len(own_tables(after)) == 1
 
 
 def test_if_jira_does_not_show_the_changelog_the_answer_says_so(shop: Shop, jira: Jira, job: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from boto3.dynamodb.conditions import Key
@@ -14,9 +15,10 @@ from jobticket.dynamo import Update
 from jobticket.push.decisions import MOST_TRIES
 from jobticket.push.queue import Jobs
 from jobticket.push.sites import TROUBLES
-from tests.faults import CRASH, LOST, WRITES, Crash
+from tests.faults import CRASH, LOST, WRITES, Crash, refused
 from tests.gateway import LambdaContext
 from tests.unit.conftest import load_function
+from tests.unit.push.conftest import spoil_secret
 from tests.unit.push_runs.conftest import NEXT_RUN, RUN, Floor
 
 ISSUE = "/rest/api/2/issue/PI-7$"
@@ -270,6 +272,23 @@ def test_without_a_connection_it_fails_and_says_which(floor: Floor, job: str) ->
     assert (floor.record(job) or {})["error"] == "The Jira connection gone does not exist"
 
 
+def test_while_kms_does_not_answer_a_job_waits(
+    floor: Floor, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kms = Mock(decrypt=Mock(side_effect=refused("KMSInternalException", 500, "Decrypt")))
+    with monkeypatch.context() as patched:
+        patched.setattr(floor.shop.function.access.vault, "_kms", lambda: kms)
+        assert floor.take(job) == {"waiting": 1}
+    finish(floor, job)
+    assert floor.tables() == 1
+
+
+def test_a_secret_that_cannot_be_read_fails_and_says_whose(floor: Floor, job: str) -> None:
+    spoil_secret()
+    assert floor.take(job) == {"failed": 1}
+    assert "plant-north cannot be read" in (floor.record(job) or {})["error"]
+
+
 def test_a_later_run_takes_the_place_of_an_earlier_one(floor: Floor, job: str) -> None:
     floor.jira.fail("GET", ISSUE, status=500)
     assert floor.take(job) == {"waiting": 1}
@@ -365,3 +384,30 @@ def test_only_the_message_that_met_a_fault_comes_again(
         "batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]
     }
     assert floor.tables() == 1
+
+
+def test_a_table_in_a_comment_of_a_moment_ago_is_not_taken_for_this_runs(floor: Floor, job: str) -> None:
+    """Two runs within a minute, a description without room, and a worker that dies before it posts."""
+    floor.shop.settings(skipUnchanged=False)
+    human = floor.jira.describe("x" * 32_760)
+    assert floor.take(job) == {"pushed": 1}
+    later = "2026-11-22T02:01:00.000Z"
+    floor.jira.fail("POST", f"{ISSUE[:-1]}/comment$", status=503)
+    assert floor.take(job, run=later) == {"waiting": 1}
+    assert len(floor.jira.comments()) == 1
+    floor.time.pass_by(20)
+    assert floor.take(job, run=later) == {"pushed": 1}
+    assert len(floor.jira.comments()) == 2
+    assert floor.jira.description() == human
+
+
+def test_a_table_that_was_posted_as_a_comment_by_a_worker_that_died_is_recognised(
+    floor: Floor, job: str
+) -> None:
+    floor.jira.describe("x" * 32_760)
+    floor.faults.fail("transact_write_items", "before", CRASH)
+    with pytest.raises(Crash):
+        floor.take(job)
+    assert len(floor.jira.comments()) == 1
+    finish(floor, job)
+    assert len(floor.jira.comments()) == 1

@@ -13,29 +13,37 @@ takes their ``explanation``. What the client then raises is in ``jobticket.jira.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 import requests
+from botocore.exceptions import BotoCoreError, ClientError
 
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.config import Settings
 from jobticket.connections.api_tokens import credential_of, secret_field
 from jobticket.connections.atlassian import AppSecret, AtlassianApp
-from jobticket.connections.errors import ConnectionNotFoundError, ReauthorizationNeededError
+from jobticket.connections.errors import (
+    ConnectionNotFoundError,
+    ConnectionUnavailableError,
+    ReauthorizationNeededError,
+    SecretUnreadableError,
+)
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.store import ConnectionStore
 from jobticket.connections.tokens import IssuedToken, TokenSource
-from jobticket.connections.vault import Vault, kms_client
+from jobticket.connections.vault import Vault, VaultError, kms_client
 from jobticket.dynamo import Table, dynamodb_client
 from jobticket.jira.addresses import AddressPolicy
 from jobticket.jira.client import Credential, JiraClient, Pace, Site
 from jobticket.jira.limits import RateLimits
 from jobticket.jira.session import new_session
+from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
 
 if TYPE_CHECKING:
@@ -138,6 +146,8 @@ class JiraAccess:
             403, if it must be authorized again.
         ConnectionUnavailableError
             503, if no access token can be had for now.
+        SecretUnreadableError
+            If its secret was changed, or its data key is gone: no refusal.
         """
         return self.connected(external_id, provider, deadline=deadline)[1]
 
@@ -195,13 +205,28 @@ class JiraAccess:
     def _credential(
         self, connection: Connection, token: AccessToken | None, deadline: Deadline
     ) -> Credential:
-        if connection.kind != "oauth":
-            field = secret_field(connection.api_url)
-            return credential_of(self.vault.open(connection.id, field, connection.secret))
-        return self._bearer(connection.id, self.tokens.of_read(connection, token, deadline), deadline)
+        with _faults_told(connection.id):
+            if connection.kind != "oauth":
+                field = secret_field(connection.api_url)
+                return credential_of(self.vault.open(connection.id, field, connection.secret))
+            return self._bearer(connection.id, self.tokens.of_read(connection, token, deadline), deadline)
 
     def _bearer(self, name: ConnectionId, issued: IssuedToken, deadline: Deadline) -> Credential:
         def renew() -> Credential:
-            return self._bearer(name, self.tokens.renewed(name, issued.text, deadline), deadline)
+            with _faults_told(name):
+                return self._bearer(name, self.tokens.renewed(name, issued.text, deadline), deadline)
 
         return Credential(f"Bearer {issued.text}", renew, secrets=(issued.text,))
+
+
+@contextlib.contextmanager
+def _faults_told(name: ConnectionId) -> Iterator[None]:
+    """Say of a fault on the way to a secret whose it is, and whether another try may do better."""
+    try:
+        yield
+    except VaultError as fault:
+        logger.exception("a connection's secret cannot be read", external_id=name.external_id)
+        raise SecretUnreadableError(name, fault) from fault
+    except (BotoCoreError, ClientError) as fault:
+        logger.exception("a connection's secret cannot be read for now", external_id=name.external_id)
+        raise ConnectionUnavailableError(name) from fault

@@ -5,7 +5,9 @@
     RefusalError
     ├── ConnectionNotFoundError       401  no connection has that name
     ├── ReauthorizationNeededError    403  its grant or its credentials are dead; needs_reauthorization
-    └── ConnectionUnavailableError    503  Atlassian, not the grant, is the trouble; try again
+    └── ConnectionUnavailableError    503  Atlassian or AWS, not the grant, is the trouble; try again
+    VaultError
+    └── SecretUnreadableError         its secret was changed, or its data key is gone: no refusal but a fault
 
 Their message is the contract's text. ``explanation`` names the connection, for callers whose answer must say
 which one does not work.
@@ -14,9 +16,15 @@ which one does not work.
 from __future__ import annotations
 
 from jobticket.connections.model import ConnectionId
+from jobticket.connections.vault import VaultError
 from jobticket.errors import ForbiddenError, UnauthenticatedError, UnavailableError
 
-__all__ = ["ConnectionNotFoundError", "ConnectionUnavailableError", "ReauthorizationNeededError"]
+__all__ = [
+    "ConnectionNotFoundError",
+    "ConnectionUnavailableError",
+    "ReauthorizationNeededError",
+    "SecretUnreadableError",
+]
 
 
 class ConnectionNotFoundError(UnauthenticatedError):
@@ -38,3 +46,9 @@ class ConnectionUnavailableError(UnavailableError):
     def __init__(self, name: ConnectionId, *, retry_after: int = 5) -> None:
         super().__init__("Failed to refresh access token", retry_after=retry_after)
         self.explanation = f"The Jira connection {name.external_id} could not get an access token for now"
+
+
+class SecretUnreadableError(VaultError):
+    def __init__(self, name: ConnectionId, cause: VaultError) -> None:
+        super().__init__(str(cause))
+        self.explanation = f"The credentials of the Jira connection {name.external_id} cannot be read"

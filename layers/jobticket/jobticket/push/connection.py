@@ -8,6 +8,7 @@ from jobticket.connections.errors import (
     ConnectionNotFoundError,
     ConnectionUnavailableError,
     ReauthorizationNeededError,
+    SecretUnreadableError,
 )
 from jobticket.errors import InvalidError
 from jobticket.jira.client import JiraClient
@@ -37,6 +38,7 @@ FAILURES = (
     ConnectionNotFoundError,
     ConnectionUnavailableError,
     ReauthorizationNeededError,
+    SecretUnreadableError,
 )
 
 
@@ -77,7 +79,7 @@ def open_client(access: JiraAccess, settings: JobSettings, deadline: Deadline) -
     ------
     NoConnectionError
         If they name none.
-    ConnectionNotFoundError, ConnectionUnavailableError, ReauthorizationNeededError
+    ConnectionNotFoundError, ConnectionUnavailableError, ReauthorizationNeededError, SecretUnreadableError
         If it does not work.
     """
     if settings.external_id is None:

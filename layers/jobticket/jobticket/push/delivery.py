@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from jobticket import clock
 from jobticket.jira.errors import JiraError, JiraStatusError, JiraTimeoutError
@@ -18,7 +17,7 @@ from jobticket.observability import count, logger
 from jobticket.push.description import Plan, ends_with, has_arrived, plan, replan
 from jobticket.push.edits import LostEdit, Mark, lost_edit
 from jobticket.push.limits import LIMIT, fits, length, packed
-from jobticket.push.ticket import Snapshot, Ticket
+from jobticket.push.ticket import Before, Snapshot, Ticket
 
 __all__ = ["Delivered", "UnsettledError", "deliver"]
 
@@ -102,11 +101,11 @@ def deliver(
         If Jira refuses or cannot be reached; nothing was appended.
     """
     sections = render(LIMIT)
-    if repeated and ends_with(read.description, sections):
-        return Delivered()
     delivery = _Delivery(
         ticket, render, read.description, sections, plan(read.description, sections), remember, mark
     )
+    if repeated and ends_with(read.description, sections):
+        return delivery.has_been_done()
     if mark is not None and (settled := delivery.settle_earlier(mark)):
         return settled
     delivery.write()
@@ -127,18 +126,29 @@ class _Delivery:
     remember: Callable[[Mark], None]
     mark: Mark | None = None
     limit: int = LIMIT
-    #: An earlier try may have posted the same comments at this time or later.
-    since: datetime | None = None
+    #: What was there before the first try that was to post comments.
+    before: Before | None = None
+    #: Whether such a try may have posted them.
+    commented: bool = False
+
+    def has_been_done(self) -> Delivered:
+        """Do what is left of an earlier try that wrote, and left no mark."""
+        self.plan = Plan(self.description)
+        self.mark = Mark.of(None, self.sections, self.plan, clock.iso_milliseconds(self.ticket.now()))
+        return self.look_for_lost_edits()
 
     def settle_earlier(self, mark: Mark) -> Delivered | None:
         """Find out whether an earlier try's tables have arrived; None if they have not."""
         if mark.has_arrived(self.description):
             self.plan = Plan(self.description)
             return self.look_for_lost_edits()
-        self.since = clock.parse_iso(mark.began_at)
-        if any(mark.times_in(comment) for comment in self.ticket.comments_since(self.since)):
-            return Delivered(in_comment=True)
-        return None
+        if mark.comments is None:
+            return None
+        self.before, self.commented = _before(mark), True
+        if not (mark.in_comment and any(map(mark.times_in, self.ticket.comments_since(self.before)))):
+            return None
+        self.plan = Plan(self.description, in_comment=True)
+        return Delivered(in_comment=True) if mark.rest is None else self.look_for_lost_edits()
 
     def write(self) -> None:
         """Carry the plan out, planning anew as often as that helps."""
@@ -152,14 +162,22 @@ class _Delivery:
 
     def _try_once(self) -> JiraError | None:
         """Carry the plan out. If that failed but can be tried again, plan anew and return the failure."""
-        began_at = clock.iso_milliseconds(self.ticket.now())
-        self.mark = Mark.of(self.description, self.sections, self.plan, began_at)
+        if self.plan.comments and self.before is None:
+            self.before = self.ticket.before()
+        if self.before is None:
+            began, comments = self.ticket.now(), None
+        else:
+            began, comments = self.before.at, self.before.comments
+        self.mark = Mark.of(
+            self.description, self.sections, self.plan, clock.iso_milliseconds(began), comments
+        )
         self.remember(self.mark)
         return self._carry_out()
 
     def _carry_out(self) -> JiraError | None:
         for comment in self.plan.comments:
-            self.ticket.comment(comment, unless_since=self.since)
+            assert self.before is not None
+            self.ticket.comment(comment, self.before, unless_posted=self.commented)
         if self.plan.description is None:
             return None
         try:
@@ -198,8 +216,10 @@ class _Delivery:
         self.plan = replan(lost.text, self.sections, self.plan, limit=self.limit)
         text = self.plan.description
         assert text is not None
-        for comment in self.plan.comments:
-            self.ticket.comment(comment)
+        if self.plan.comments:
+            before = self.ticket.before()
+            for comment in self.plan.comments:
+                self.ticket.comment(comment, before)
         # No new mark: for whoever comes after a crash, the first write is the one to be recognised.
         try:
             self.ticket.write(text)
@@ -211,14 +231,14 @@ class _Delivery:
     def _keep(self, lost: LostEdit) -> Delivered:
         logger.warning("an edit could not be restored", ticket=self.ticket.key, buried=lost.buried)
         count("EditsKeptInComments")
+        assert self.mark is not None
         try:
-            since = clock.parse_iso(self.mark.began_at) if self.mark else None
             texts = [
                 *packed([lost.text], self.limit, heading=OVERWRITTEN),
                 *packed([self.ticket.read_again().description or ""], self.limit, heading=OVERWRITING),
             ]
             for text in texts:
-                self.ticket.comment(text, unless_since=since)
+                self.ticket.comment(text, _before(self.mark), unless_posted=True)
         except JiraError as error:
             return Delivered(in_comment=self.plan.in_comment, unchecked=error)
         return Delivered(in_comment=self.plan.in_comment, kept_in_comment=True)
@@ -245,6 +265,10 @@ class _Delivery:
         self.sections = self.render(self.limit)
         if not all(fits(section, self.limit) for section in self.sections):
             raise refusal
+
+
+def _before(mark: Mark) -> Before:
+    return Before(clock.parse_iso(mark.began_at), frozenset(mark.comments or ()))
 
 
 def _stated_limit(refusal: JiraError, sent: str) -> int:

@@ -9,7 +9,7 @@ Nothing here reads or writes anything.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from jobticket.push.description import Content, Plan, contents, squeezed, without_own_tables
@@ -39,23 +39,42 @@ class Mark:
         How often they stood in the description already.
     began_at
         When the push began to write, as ISO 8601.
+    in_comment
+        Whether the new tables are to be in a comment.
     rest
-        Of what the older tables say that stay in the description, if the new ones are to be in a comment.
+        Then, of what the older tables say that stay in the description, if it is to be written at all.
+    comments
+        The ids of the newest comments before, if there is one to be posted.
     """
 
     digest: str
     tables: int
     before: int
     began_at: str
+    in_comment: bool = False
     rest: str | None = None
+    comments: Sequence[str] | None = None
 
     @classmethod
-    def of(cls, read: str | None, sections: Sequence[str], planned: Plan, began_at: str) -> Mark:
+    def of(
+        cls,
+        read: str | None,
+        sections: Sequence[str],
+        planned: Plan,
+        began_at: str,
+        comments: Iterable[str] | None = None,
+    ) -> Mark:
         """Make the mark of sections that a plan appends to a description."""
         ours = [content for section in sections for content in contents(section)]
         mark = cls(_digest(ours), len(ours), 0, began_at)
-        rest = _digest(contents(planned.description)) if planned.in_comment else None
-        return replace(mark, before=mark.times_in(read), rest=rest)
+        is_rest = planned.in_comment and planned.description is not None
+        return replace(
+            mark,
+            before=mark.times_in(read),
+            in_comment=planned.in_comment,
+            rest=_digest(contents(planned.description)) if is_rest else None,
+            comments=None if comments is None else sorted(comments),
+        )
 
     def times_in(self, text: str | None) -> int:
         """Return how often the tables stand in a text, one below the other."""
@@ -65,9 +84,10 @@ class Mark:
 
     def made(self, change: Change) -> bool:
         """Tell whether a change is the write that was marked."""
-        if self.rest is None:
+        if not self.in_comment:
             return self.times_in(change.after) > self.times_in(change.before)
-        return _digest(contents(change.after)) == self.rest != _digest(contents(change.before))
+        before, after = _digest(contents(change.before)), _digest(contents(change.after))
+        return self.rest is not None and after == self.rest != before
 
     def has_arrived(self, now: str | None) -> bool:
         """Tell whether the write has arrived in a description."""

@@ -23,7 +23,7 @@ from jobticket.push.delivery import Delivered, UnsettledError, deliver
 from jobticket.push.lease import PATIENCE_SECONDS, TicketBusyError, Tickets
 from jobticket.push.pushed import remember_pushed
 from jobticket.push.table import PathStatus, sections, summary
-from jobticket.push.ticket import SETTLING_SECONDS, Snapshot, Ticket
+from jobticket.push.ticket import SETTLING_SECONDS, Before, Snapshot, Ticket
 
 __all__ = ["REPEATED_WITHIN", "PushResult", "Pusher", "note_on", "statuses_of"]
 
@@ -66,6 +66,10 @@ class PushResult:
         """Return the answer's body."""
         shown = {"success": self.success, "error": self.error, "note": self.note}
         return {name: value for name, value in shown.items() if value is not None}
+
+
+def _forget(_before: Before) -> None:
+    """Remember nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +184,22 @@ class Pusher:
         return lambda limit: sections(statuses, day, limit=limit)
 
     def comment(
-        self, job_id: str, settings: JobSettings, deadline: Deadline, *, repeated: bool = False
+        self,
+        job_id: str,
+        settings: JobSettings,
+        deadline: Deadline,
+        *,
+        earlier: Before | None = None,
+        remember: Callable[[Before], None] = _forget,
     ) -> PushResult:
         """Post the status summary of a job as a comment on its ticket.
 
         Parameters
         ----------
-        repeated
-            Whether an earlier try of the same request may have posted its comment.
+        earlier
+            What was there before an earlier try of the same request, which may have posted its comment.
+        remember
+            Takes what is there before this one, if it is the first.
 
         Raises
         ------
@@ -200,8 +212,11 @@ class Pusher:
         posted = 0
         try:
             ticket = self.ticket(job.jira_ticket_key, settings, deadline)
+            before = earlier or ticket.before()
+            if earlier is None:
+                remember(before)
             for text in summary(job.name, statuses_of(paths)):
-                ticket.comment(text, unless_since=self.now() - REPEATED_WITHIN if repeated else None)
+                ticket.comment(text, before, unless_posted=earlier is not None)
                 posted += 1
         except FAILURES as failure:
             lost = isinstance(failure, JiraError) and failure.outcome_unknown

@@ -6,14 +6,14 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from jobticket import clock
 from jobticket.jira.client import JiraClient, Pace
 from jobticket.jira.errors import JiraError, JiraMalformedAnswerError, JiraStatusError
 from jobticket.push.edits import Change
 
-__all__ = ["SETTLING_SECONDS", "Snapshot", "Ticket"]
+__all__ = ["SETTLING_SECONDS", "Before", "Snapshot", "Ticket"]
 
 ISSUE = "/rest/api/2/issue/{issue}"
 COMMENTS = "/rest/api/2/issue/{issue}/comment"
@@ -37,6 +37,36 @@ class Snapshot:
 
     key: str
     description: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was there before something was tried: a comment that is not among these may be its own.
+
+    Attributes
+    ----------
+    comments
+        The ids of the newest comments.
+    """
+
+    at: datetime
+    comments: frozenset[str]
+
+    @classmethod
+    def of(cls, memo: Mapping[str, Any]) -> Self:
+        """Read a memo back."""
+        return cls(clock.parse_iso(memo["at"]), frozenset(memo["comments"]))
+
+    def as_memo(self) -> dict[str, Any]:
+        """Return it as it can be kept."""
+        return {"at": clock.iso_milliseconds(self.at), "comments": sorted(self.comments)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Comment:
+    id: str
+    text: str
+    at: datetime
 
 
 @dataclass(slots=True)
@@ -109,37 +139,43 @@ class Ticket:
         """Replace the description. Never repeated: see ``JiraError.outcome_unknown``."""
         self.client.put(ISSUE, issue=self.key, json={"fields": {"description": description}})
 
-    def comment(self, text: str, *, unless_since: datetime | None = None) -> None:
+    def before(self) -> Before:
+        """Return which comments are there, to tell from them what comes."""
+        return Before(self.now(), frozenset(comment.id for comment in self._newest(self.client)))
+
+    def comment(self, text: str, before: Before, *, unless_posted: bool = False) -> None:
         """Post a comment, once: a lost answer is settled by looking for the comment.
 
         Parameters
         ----------
-        unless_since
-            Do nothing if the same comment was posted at this time or later.
+        before
+            What was there before it was tried for the first time: another comment that says the same is not
+            taken for this one.
+        unless_posted
+            Whether an earlier try may have posted it: then look first.
 
         Raises
         ------
         JiraError
             If it could not be posted, or if nobody knows.
         """
-        if unless_since is not None and self._has_comment(text, since=unless_since):
+        if unless_posted and self._has_comment(text, before):
             return
-        began = self.now()
         try:
             self._post(self.client, text)
         except JiraError as error:
             if not error.outcome_unknown:
                 raise
-            if not self._was_posted(text, began, error):
+            if not self._was_posted(text, before, error):
                 self._post(self._settling, text)
 
     def _post(self, client: JiraClient, text: str) -> None:
         client.post(COMMENTS, issue=self.key, json={"body": text})
 
-    def _was_posted(self, text: str, since: datetime, lost: JiraError) -> bool:
+    def _was_posted(self, text: str, before: Before, lost: JiraError) -> bool:
         """Look for a comment whose answer was lost; raise what was lost if there is nothing left to do."""
         try:
-            found = self._has_comment(text, since=since)
+            found = self._has_comment(text, before)
         except JiraError as error:
             raise lost from error
         if not found and isinstance(lost, JiraStatusError):
@@ -147,24 +183,32 @@ class Ticket:
             raise lost
         return found
 
-    def _has_comment(self, text: str, *, since: datetime) -> bool:
-        return any(_letters(body) == _letters(text) for body in self.comments_since(since))
+    def _has_comment(self, text: str, before: Before) -> bool:
+        return any(_letters(body) == _letters(text) for body in self.comments_since(before))
 
-    def comments_since(self, since: datetime) -> list[str]:
-        """Return the newest comments, as far as they were written at this time or later."""
+    def comments_since(self, before: Before) -> list[str]:
+        """Return what the newest comments say, as far as they were not there before."""
+        # By the time as well: an old one may be among the newest now because a newer one was deleted.
+        earliest = before.at - CLOCK_SKEW
+        newest = self._newest(self._settling)
+        return [
+            comment.text for comment in newest if comment.id not in before.comments and comment.at >= earliest
+        ]
+
+    def _newest(self, client: JiraClient) -> list[_Comment]:
         newest = {"orderBy": "-created", "maxResults": NEWEST_COMMENTS}
-        answer = self._settling.get(COMMENTS, issue=self.key, params=newest)
+        answer = client.get(COMMENTS, issue=self.key, params=newest)
         comments = answer.get("comments") if isinstance(answer, Mapping) else None
         if not isinstance(comments, list):
             raise JiraMalformedAnswerError("Jira's answer has no comments")
-        return [body for comment in comments for body in _written_since(comment, since - CLOCK_SKEW)]
+        return [comment for shown in comments for comment in _comment(shown)]
 
 
-def _written_since(comment: Any, since: datetime) -> list[str]:
-    match comment:
-        case {"body": str(body), "created": str(created)}:
+def _comment(shown: Any) -> list[_Comment]:
+    match shown:
+        case {"id": str(id_), "body": str(body), "created": str(created)}:
             with contextlib.suppress(ValueError):
-                return [body] if clock.parse_iso(created) >= since else []
+                return [_Comment(id_, body, clock.parse_iso(created))]
     return []
 
 

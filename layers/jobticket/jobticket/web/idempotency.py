@@ -15,7 +15,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -51,6 +51,8 @@ class Claim:
         Whether an earlier holder died at this work, so that its effect may exist outside the database.
     settles_at
         Until when the effect of an earlier try may still come to light, if one was tried and never settled.
+    memo
+        What that try left behind to recognise its effect by, besides the mark.
     """
 
     pk: str | None
@@ -58,6 +60,7 @@ class Claim:
     now: datetime
     taken_over: bool = False
     settles_at: datetime | None = None
+    memo: Item | None = None
 
     def record(self, answer: Answer) -> list[Update]:
         """Return the write that keeps the answer, for the transaction that has the effect.
@@ -76,7 +79,7 @@ class Claim:
                     "answer": gzip.compress(_json(answer.body), mtime=0),
                     "expires_at": clock.epoch(self.now + KEPT),
                 },
-                remove=["lease_until", "settles_at"],
+                remove=["lease_until", "settles_at", "memo"],
                 condition=Attr("owner").eq(self.owner),
             )
         ]
@@ -112,19 +115,24 @@ class OutsideEffect:
         """Until when the effect of an earlier try may still come to light."""
         return self._claim.settles_at
 
-    def begin(self, settles_at: datetime) -> None:
+    def begin(self, settles_at: datetime, memo: Item | None = None) -> None:
         """Remember, before it is tried, that the effect may exist, and until when it may come to light.
+
+        Parameters
+        ----------
+        memo
+            What whoever repeats the request is to know.
 
         Raises
         ------
         ConflictError
             If the claim was taken over meanwhile.
         """
-        self._note(set_={"settles_at": clock.epoch(settles_at)})
+        self._note(set_={"settles_at": clock.epoch(settles_at), **({"memo": memo} if memo else {})})
 
     def undone(self) -> None:
         """Remember that there is certainly no effect."""
-        self._note(remove=["settles_at"])
+        self._note(remove=["settles_at", "memo"])
 
     def _note(self, set_: dict[str, Any] | None = None, remove: Sequence[str] = ()) -> None:
         if self._claim.pk is None:
@@ -216,16 +224,15 @@ def _take_over(table: Table, claim: Claim, record: Item, earlier: Item) -> Claim
     left = earlier.get("lease_until", 0) - clock.epoch(claim.now)
     if left > 0:
         raise ConflictError("A request with this Idempotency-Key is under way", retry_after=left)
-    settles_at = earlier.get("settles_at")
-    if settles_at is not None:
-        record = {**record, "settles_at": settles_at}
+    kept: Item = {name: earlier[name] for name in ("settles_at", "memo") if name in earlier}
+    record = {**record, **kept}
     try:
         table.put(record, Attr("owner").eq(earlier.get("owner")) & Attr("state").eq("under way"))
     except ConditionFailedError as failed:
         if not (failed.item and failed.item.get("owner") == claim.owner):
             raise ConflictError("A request with this Idempotency-Key is under way", retry_after=1) from None
-    moment = None if settles_at is None else datetime.fromtimestamp(settles_at, UTC)
-    return Claim(claim.pk, claim.owner, claim.now, taken_over=True, settles_at=moment)
+    moment = datetime.fromtimestamp(kept["settles_at"], UTC) if "settles_at" in kept else None
+    return replace(claim, taken_over=True, settles_at=moment, memo=kept.get("memo"))
 
 
 def _release(table: Table, claim: Claim) -> None:
