@@ -91,24 +91,31 @@ def aws() -> Iterator[None]:
         yield
 
 
+def _make_account() -> None:
+    dynamodb = client("dynamodb")
+    for resource, name in {
+        "JobsTable": "jobs",
+        "ConnectionsTable": "connections",
+        "TicketingTable": "ticketing",
+    }.items():
+        create_table(dynamodb, resource, name)
+    secrets = client("secretsmanager")
+    secrets.create_secret(Name="key-ring", SecretString=key_ring(KEYS | {SAMPLE_KEY: ["*"]}))
+    app = {"client_id": "local-client-id", "client_secret": "local-client-secret"}
+    secrets.create_secret(Name="atlassian-app", SecretString=json.dumps(app))
+    kms = client("kms")
+    for alias in ("alias/jobticket", FORMER_KEY):
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        kms.create_alias(AliasName=alias, TargetKeyId=key)
+
+
+_template = emulation.AccountTemplate(_make_account)
+
+
 @contextmanager
 def account() -> Iterator[None]:
     with mock_aws():
-        dynamodb = client("dynamodb")
-        for resource, name in {
-            "JobsTable": "jobs",
-            "ConnectionsTable": "connections",
-            "TicketingTable": "ticketing",
-        }.items():
-            create_table(dynamodb, resource, name)
-        secrets = client("secretsmanager")
-        secrets.create_secret(Name="key-ring", SecretString=key_ring(KEYS | {SAMPLE_KEY: ["*"]}))
-        app = {"client_id": "local-client-id", "client_secret": "local-client-secret"}
-        secrets.create_secret(Name="atlassian-app", SecretString=json.dumps(app))
-        kms = client("kms")
-        for alias in ("alias/jobticket", FORMER_KEY):
-            key = kms.create_key()["KeyMetadata"]["KeyId"]
-            kms.create_alias(AliasName=alias, TargetKeyId=key)
+        _template.fill()
         yield
 
 

@@ -1,6 +1,7 @@
 """Makes moto quicker, and its DynamoDB fit for functions that write in transactions and from several threads.
 
-Moto makes an RSA pair for each symmetric key; here all share one. Moto copies the whole table for each write of a transaction, and puts the copy back when a condition fails,
+Moto makes an RSA pair for each symmetric key; here all share one. An account like an earlier one is a copy of
+it: making its tables again takes longer than most tests. Moto copies the whole table for each write of a transaction, and puts the copy back when a condition fails,
 whatever other threads have written meanwhile. Here one call is served at a time, and only what a transaction
 changes is copied.
 """
@@ -11,6 +12,7 @@ import copy
 import os
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -21,8 +23,10 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import Item
 from moto.dynamodb.models.table import Table
 from moto.kms import models as kms
+from moto.kms.models import kms_backends
+from moto.secretsmanager.models import secretsmanager_backends
 
-__all__ = ["install", "tables"]
+__all__ = ["AccountTemplate", "install", "tables"]
 
 
 class Copies:
@@ -54,10 +58,39 @@ class Copies:
         self._before = None
 
 
+def _backend(backends: Any) -> Any:
+    return backends[DEFAULT_ACCOUNT_ID][os.environ["AWS_DEFAULT_REGION"]]
+
+
 def tables() -> dict[str, Table]:
     """Return the account's tables as moto has them; a scan of each would take too long to do often."""
-    found: dict[str, Table] = dynamodb_backends[DEFAULT_ACCOUNT_ID][os.environ["AWS_DEFAULT_REGION"]].tables
+    found: dict[str, Table] = _backend(dynamodb_backends).tables
     return found
+
+
+class AccountTemplate:
+    """Makes the tables, secrets and keys of an account once, and copies of them from then on.
+
+    Parameters
+    ----------
+    make
+        Makes them in an empty account, by calls.
+    """
+
+    _PARTS = ((dynamodb_backends, "tables"), (secretsmanager_backends, "secrets"), (kms_backends, "keys"))
+
+    def __init__(self, make: Callable[[], None]) -> None:
+        self._make = make
+        self._made: list[Any] = []
+
+    def fill(self) -> None:
+        """Fill the empty account."""
+        if not self._made:
+            self._make()
+            self._made = [copy.deepcopy(getattr(_backend(service), name)) for service, name in self._PARTS]
+            return
+        for (service, name), made in zip(self._PARTS, self._made, strict=True):
+            setattr(_backend(service), name, copy.deepcopy(made))
 
 
 def install() -> None:
