@@ -114,6 +114,10 @@ def atlassian(atlassian_url: str) -> Iterator[Atlassian]:
 @pytest.fixture
 def queue(aws: None) -> str:
     """The FIFO queue between the two functions."""
+    return make_queue()
+
+
+def make_queue() -> str:
     attributes = {"FifoQueue": "true", "VisibilityTimeout": "360"}
     url = client("sqs").create_queue(QueueName="ticket-events.fifo", Attributes=attributes)["QueueUrl"]
     assert url == os.environ["TICKET_EVENTS_QUEUE"]
@@ -265,6 +269,18 @@ class Shop:
     table: Table
     clock: Time
 
+    def integrate(self) -> None:
+        """Let the product use the emulated Jira."""
+        body = {
+            "type": "jira",
+            "api_url": self.atlassian.url,
+            "api_access_token": CREDENTIALS,
+            "project_key": "MISC",
+        }
+        answer = self.api.post(INTEGRATION, body)
+        assert answer.status == 201, answer.text
+        self.atlassian.forget()
+
     def anomaly(self, **more: Any) -> dict[str, Any]:
         answer = self.api.post("/api/anomalies", ANOMALY | more)
         assert answer.status == 201, answer.text
@@ -324,13 +340,6 @@ def connections() -> list[str]:
 @pytest.fixture
 def shop(api: Gateway, worker: Worker, atlassian: Atlassian, table: Table, clock: Time) -> Shop:
     """The product with an integration that leads to the emulated Jira."""
-    body = {
-        "type": "jira",
-        "api_url": atlassian.url,
-        "api_access_token": CREDENTIALS,
-        "project_key": "MISC",
-    }
-    answer = api.post(INTEGRATION, body)
-    assert answer.status == 201, answer.text
-    atlassian.forget()
-    return Shop(api, worker, atlassian, table, clock)
+    shop = Shop(api, worker, atlassian, table, clock)
+    shop.integrate()
+    return shop

@@ -578,6 +578,41 @@ def test_the_backlink_of_a_repeated_delivery_does_not_multiply(shop: Shop) -> No
     assert link["object"]["url"] == f"https://quality.example/datastores/1/anomalies?id={anomaly}"
 
 
+def test_an_account_that_may_not_link_issues_is_told_so_and_comments_all_the_same(shop: Shop) -> None:
+    anomaly = shop.anomaly()["id"]
+    shop.atlassian.fault({"method": "POST", "path": "/remotelink$", "status": 403, "times": None})
+    shop.ticket(anomaly)
+    shop.set_status(anomaly, "Acknowledged")
+    assert shop.worker.run() == []
+    assert statuses(shop, "MISC-1") == ["Acknowledged"]
+    assert "needs the permission Link Issues" in shop.links(anomaly)[0]["last_sync_error"]
+
+
+def test_a_look_for_the_mark_works_where_the_list_leaves_properties_out(
+    shop: Shop, ticket: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = JiraClient.get
+
+    def without_properties(jira: JiraClient, template: str, **options: Any) -> Any:
+        options.get("params", {}).pop("expand", None)
+        return get(jira, template, **options)
+
+    shop.comment(ticket["anomaly_id"], "told before")
+    shop.worker.run()
+    shop.atlassian.fault(COMMENT | {"drop": "after"})
+    shop.comment(ticket["anomaly_id"], "lost answer")
+    shop.worker.run()
+    shop.atlassian.fault(COMMENT | {"drop": "before"})
+    with monkeypatch.context() as patch:
+        patch.setattr(JiraClient, "get", without_properties)
+        assert not shop.worker.wake(ticket, 2)
+        shop.comment(ticket["anomaly_id"], "never arrived")
+        assert shop.worker.wake(ticket)
+        assert not shop.worker.wake(ticket, 2)
+    told = [text.removeprefix("Comment from Qualytics: ") for text in statuses(shop, "MISC-1")]
+    assert told == ["told before", "lost answer", "never arrived"]
+
+
 def test_more_than_the_time_allows_is_left_for_the_next_turn(
     shop: Shop, ticket: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

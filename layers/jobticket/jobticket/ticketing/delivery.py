@@ -30,6 +30,7 @@ from jobticket.dynamo import ConditionFailedError, Delete, Table, Update, Write
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import (
     JiraError,
+    JiraForbiddenError,
     JiraRefusedCredentialsError,
     JiraStatusError,
     JiraTimeoutError,
@@ -320,6 +321,9 @@ class Deliveries:
                 json=link,
                 repeatable=True,
             )
+        except JiraForbiddenError as error:
+            # Not among the permissions that all the rest needs.
+            raise LastingError(f"{sentence(error)}. The link back needs the permission Link Issues") from None
         except JiraError as error:
             raise _judged(error, untouched=True) from None
         return True
