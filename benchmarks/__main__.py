@@ -1,22 +1,22 @@
-"""Every benchmark, one after the other: ``python -m benchmarks``, or those that are named."""
+"""All functions in a table, then the comparisons; or what is named. ``python -m benchmarks``."""
 
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
-from pathlib import Path
 
-FOLDER = Path(__file__).parent
+ALL = ("overview", "jira_operations", "push_simulation")
 
 
-def main() -> None:
-    """Run each module of this folder that has something to run."""
-    names = sys.argv[1:] or sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
-    for name in names:
-        run = getattr(importlib.import_module(f"benchmarks.{name}"), "run", None)
-        if run is not None:
-            run()
+def main() -> int:
+    """Run what is named; of all, each in a process of its own, so that none finds another's memory taken."""
+    if sys.argv[1:]:
+        for name in sys.argv[1:]:
+            importlib.import_module(f"benchmarks.{name}").run()
+        return 0
+    return max(subprocess.run([sys.executable, "-m", "benchmarks", name]).returncode for name in ALL)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

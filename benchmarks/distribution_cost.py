@@ -127,18 +127,24 @@ def _fill(table: Table, path: Path, quantity: int) -> None:
             raise AssertionError(result.error)
 
 
-def run() -> None:
-    """Print the figures."""
+def growth() -> dict[tuple[str, int], Cost]:
+    """Return the costs of each request with few serial numbers and with many."""
     from tests.unit.conftest import account, client
 
-    rows = []
-    with account():
-        few = costs(client("dynamodb"), "jobs", FEW)
-    with account():
-        many = costs(client("dynamodb"), "jobs", MANY)
-    for request in few:
-        for quantity, cost in ((FEW, few[request]), (MANY, many[request])):
-            rows.append([request, f"{quantity:,}", str(cost.calls), str(cost.units), f"{cost.size:,}"])
+    found = {}
+    for quantity in (FEW, MANY):
+        with account():
+            for request, cost in costs(client("dynamodb"), "jobs", quantity).items():
+                found[request, quantity] = cost
+    return dict(sorted(found.items()))
+
+
+def run() -> None:
+    """Print the figures."""
+    rows = [
+        [request, f"{quantity:,}", str(cost.calls), str(cost.units), f"{cost.size:,}"]
+        for (request, quantity), cost in growth().items()
+    ]
     print_table(
         "Reading a distribution", ["request", "serial numbers", "calls", "read units", "bytes read"], rows
     )

@@ -7,6 +7,7 @@ does meets all alike; the figures are medians of the rounds. ``python -m benchma
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from tools.build_layers import build_function, build_layers, running_interpreter
 
 ROOT = Path(__file__).parent.parent
 ROUNDS = 15
+HEAD = ("init", "of bare", "limit", "processor", "of bare")
 #: What issue and deployment promise, as a multiple of the bare handler's.
 LIMIT_OF_HTTP, LIMIT_OF_EVENTS = 1.6, 1.3
 KNOWN = {"Environment": "local", "PublicUrl": "http://127.0.0.1:8000"}
@@ -71,9 +73,13 @@ class Candidate:
 @contextmanager
 def candidates() -> Iterator[list[Candidate]]:
     """Build the layers, and make a folder for each function's code."""
-    layers = build_layers(running_interpreter())
     template = load_template()
     with tempfile.TemporaryDirectory() as folder:
+        # Copies: whatever else starts meanwhile, such as a local stack, may build the layers anew.
+        layers = {
+            name: Path(shutil.copytree(built, Path(folder) / "layers" / name))
+            for name, built in build_layers(running_interpreter()).items()
+        }
         yield [*_yardsticks(Path(folder), layers), *_functions(Path(folder), template, layers)]
 
 
@@ -121,24 +127,28 @@ def _median(starts: Sequence[Start]) -> Start:
     )
 
 
+def rows(rounds: int = ROUNDS) -> dict[str, list[str]]:
+    """Return the figures of each start under :data:`HEAD`, by its name."""
+    found, medians = measure(rounds)
+    return {each.name: _row(each, medians[each.name], medians["(bare)"]) for each in found}
+
+
+def _row(candidate: Candidate, start: Start, bare: Start) -> list[str]:
+    ratio = start.seconds / bare.seconds
+    limit = candidate.limit
+    return [
+        f"{start.seconds * 1000:.0f} ms",
+        f"{ratio:.2f}",
+        "" if limit is None else f"{limit:.1f}" + (" exceeded" if ratio > limit else ""),
+        f"{start.cpu_seconds * 1000:.0f} ms",
+        f"{start.cpu_seconds / bare.cpu_seconds:.2f}",
+    ]
+
+
 def run(rounds: int = ROUNDS) -> None:
     """Print the table."""
-    found, medians = measure(rounds)
-    bare = medians["(bare)"]
-    rows = []
-    for each in found:
-        start = medians[each.name]
-        ratio = start.seconds / bare.seconds
-        limit = (
-            "" if each.limit is None else f"{each.limit:.1f}" + (" exceeded" if ratio > each.limit else "")
-        )
-        of_processor = start.cpu_seconds / bare.cpu_seconds
-        milliseconds = f"{start.seconds * 1000:.0f} ms", f"{start.cpu_seconds * 1000:.0f} ms"
-        rows.append(
-            [each.name, milliseconds[0], f"{ratio:.2f}", limit, milliseconds[1], f"{of_processor:.2f}"]
-        )
     title = f"Init time under Lambda's runtime interface client, median of {rounds}"
-    print_table(title, ["function", "init", "of bare", "limit", "processor", "of bare"], rows)
+    print_table(title, ["function", *HEAD], [[name, *row] for name, row in rows(rounds).items()])
 
 
 if __name__ == "__main__":

@@ -10,14 +10,22 @@ from benchmarks.table import print_table
 MEGABYTE = 1024 * 1024
 
 
+def sizes() -> dict[str, tuple[int, int]]:
+    """Return by function the bytes of its code, and of the code with the layers."""
+    with candidates() as found:
+        return {
+            each.name: (_size(each.folder), _size(each.folder) + sum(map(_size, each.layers)))
+            for each in found
+            if each.limit is not None
+        }
+
+
 def run() -> None:
     """Print the table."""
-    rows = []
-    with candidates() as found:
-        for each in found:
-            if each.limit is not None:
-                code, layers = _size(each.folder), sum(map(_size, each.layers))
-                rows.append([each.name, f"{code / 1024:.0f} KB", f"{(code + layers) / MEGABYTE:.1f} MB"])
+    rows = [
+        [name, f"{code / 1024:.0f} KB", f"{whole / MEGABYTE:.1f} MB"]
+        for name, (code, whole) in sizes().items()
+    ]
     print_table("Sizes, unzipped and compiled", ["function", "code", "with layers"], rows)
 
 

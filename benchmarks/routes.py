@@ -1,15 +1,18 @@
 """What each route costs: own time, calls of DynamoDB, KMS and Jira, capacity units.
 
 Every function is driven through its scenario of tests/unit/privileges, warm: under moto, in front of the
-emulated Jira. The own time is what remains of a call without the time in AWS's and Jira's calls: the speed of
-emulators says nothing of theirs. Of a route that is called more than once, the median. Capacity units are
-counted as DynamoDB does, from the items that went over the wire: consistent reads, writes, doubled in
-transactions. ``python -m benchmarks.routes``
+emulated Jira. The own time is what remains of a call without the time in which at least one call of AWS or
+Jira is under way: the speed of emulators says nothing of theirs. Of a route that is called more than once,
+the median. Capacity units are counted as DynamoDB does, from the items that went over the wire: consistent
+reads, writes, doubled in transactions. ``python -m benchmarks.routes``
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
+import logging
 import math
 import os
 import statistics
@@ -35,6 +38,7 @@ from tests.unit.privileges.grants import names_in_environment
 from tests.unit.privileges.recorder import Recorder
 from tests.unit.test_least_privilege import FOLDERS, FUNCTIONS
 
+HEAD = ("own time", "DynamoDB", "read units", "write units", "KMS", "other", "Jira")
 READ_UNIT, WRITE_UNIT = 4096, 1024
 #: Routes that are others under a second name.
 ALIAS = "/integration-helpers/"
@@ -56,7 +60,7 @@ class Use:
 
     @property
     def own(self) -> float:
-        return max(0.0, self.seconds - self.waited)
+        return self.seconds - self.waited
 
 
 @dataclass
@@ -65,6 +69,24 @@ class Meter:
 
     use: Use = field(default_factory=Use)
     active: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _waiting: int = 0
+    _since: float = 0.0
+
+    @contextmanager
+    def _outside(self) -> Iterator[None]:
+        """Take the time out of the function's own; what is asked side by side is waited for once."""
+        with self._lock:
+            self._waiting += 1
+            if self._waiting == 1:
+                self._since = time.perf_counter()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= 1
+                if self._waiting == 0:
+                    self.use.waited += time.perf_counter() - self._since
 
     @contextmanager
     def measuring(self) -> Iterator[Use]:
@@ -84,26 +106,21 @@ class Meter:
         def counted(made_by: Any, operation: str, parameters: dict[str, Any]) -> Any:
             if not self.active or getattr(inside, "measuring", False):
                 return api_call(made_by, operation, parameters)
-            use, started = self.use, time.perf_counter()
             inside.measuring = True  # what measuring itself asks is not the function's
             try:
-                answer = api_call(made_by, operation, parameters)
-                use.waited += time.perf_counter() - started
-                started = time.perf_counter()
-                _count(use, made_by.meta.service_model.service_name, operation, parameters, answer)
+                with self._outside():
+                    answer = api_call(made_by, operation, parameters)
+                    _count(self.use, made_by.meta.service_model.service_name, operation, parameters, answer)
             finally:
-                use.waited += time.perf_counter() - started
                 inside.measuring = False
             return answer
 
         def sent(adapter: Any, request: Any, *arguments: Any, **options: Any) -> Any:
-            started = time.perf_counter()
-            try:
+            if not self.active:
                 return send(adapter, request, *arguments, **options)
-            finally:
-                if self.active:
-                    self.use.jira += 1
-                    self.use.waited += time.perf_counter() - started
+            self.use.jira += 1
+            with self._outside():
+                return send(adapter, request, *arguments, **options)
 
         monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", counted)
         monkeypatch.setattr(HTTPAdapter, "send", sent)
@@ -201,18 +218,34 @@ def measure(folder: str, atlassian: str) -> dict[str, list[Use]]:
         next(account, None)
 
 
-def run() -> None:
-    """Print the table."""
-    rows = []
-    with running() as atlassian:
-        for folder in FOLDERS:
-            rows += [
-                [folder, route, *_row(uses)]
+def rows() -> dict[str, list[list[str]]]:
+    """Return by function a row for each route: its name, and figures under :data:`HEAD`."""
+    with running() as atlassian, quiet():
+        return {
+            folder: [
+                [route, *_row(uses)]
                 for route, uses in measure(folder, atlassian).items()
                 if ALIAS not in route
             ]
-    head = ["function", "route", "own time", "DynamoDB", "read units", "write units", "KMS", "other", "Jira"]
-    print_table("Routes, warm: the median of the calls of a scenario", head, rows)
+            for folder in FOLDERS
+        }
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the functions' logs and metrics out of the figures."""
+    logging.disable(logging.CRITICAL)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def run() -> None:
+    """Print the table."""
+    found = [[folder, *row] for folder, routes in rows().items() for row in routes]
+    print_table("Routes, warm: the median of the calls of a scenario", ["function", "route", *HEAD], found)
 
 
 def _row(uses: Sequence[Use]) -> list[str]:

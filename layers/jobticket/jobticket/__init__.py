@@ -2,6 +2,6 @@
 
 import gc
 
-# A start makes some 300,000 objects that all stay. With the usual thresholds the collector walks through them
-# hundreds of times on the way; a function's calls leave little behind, so it need not look often later.
-gc.set_threshold(50_000, 20, 50)
+# A start makes some 70,000 objects that all stay: with the usual thresholds the collector looks a hundred times
+# on the way, and finds nothing. A function's calls leave little behind, so it need not look often later.
+gc.set_threshold(100_000, 20, 50)
