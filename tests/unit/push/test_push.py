@@ -350,7 +350,7 @@ def test_a_push_costs_the_same_however_many_parts_there_are(
     shop.push(job)
     assert faults.operations() == few
     lease, give_back, remember, record = "put_item", "delete_item", "transact_write_items", "put_item"
-    assert few == ["get_item", "query", lease, give_back, remember, record]
+    assert few == ["get_item", "query", lease, remember, give_back, record]
 
 
 def test_pushes_at_the_same_moment_leave_all_their_tables(shop: Shop, jira: Jira, job: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.push_simulation import INDEXES
 from benchmarks.simulation.memory_table import MemoryTable
+from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.dynamo import Item, Page
 from jobticket.jobs.layout import LINKED_SHARDS, linked_attributes
@@ -190,6 +191,35 @@ def test_a_sweep_waits_while_workers_have_enough_to_do(floor: Floor, job: str) -
     assert floor.sweep() == 0
     floor.queue.waiting = 0
     assert floor.sweep() == 1
+
+
+def test_the_oldest_job_is_told_though_its_site_is_left_alone(floor: Floor, job: str) -> None:
+    """Its alarm would otherwise come only in the minutes in which the site may be tried."""
+    floor.jira.fail("GET", "/rest/api/2/issue/PI-7$", status=429, headers={"Retry-After": "50000"})
+    run = clock.iso_milliseconds(floor.time.now())
+    assert floor.take(job, run=run) == {"waiting": 1}
+    floor.time.pass_by(40_000)
+    swept = floor.scheduler.sweep(SOON)
+    assert swept.again == 0
+    assert swept.oldest_seconds == pytest.approx(40_000, abs=1)
+
+
+def test_a_sweep_holds_no_more_for_many_sites_than_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "MOST_IN_A_SWEEP", 100)
+    table: Any = MemoryTable(INDEXES)
+    queue: Any = Queue()
+    time = Time()
+    records = Records(table, time.now)
+    for number in range(200):
+        site = f"https://site-{number % 5}"
+        table.put({"pk": "PUSH_SITES", "sk": site, "quota": site})
+        records.conclude(Ref(f"job_{number}", RUN, "schedule"), Outcome("waiting", "PI-7", "why", site))
+    sites = Sites(table, 5, time.now, time.monotonic)
+    scheduler = Scheduler(table, Runs(table, time.now), records, sites, queue, time.now)
+    assert scheduler.sweep(SOON).again == 80, "a sixth for each: five sites, and jobs without one"
+    time.pass_by(1)
+    assert scheduler.sweep(SOON).again == 80
+    assert len(set(queue.job_ids())) == 160
 
 
 def test_sites_take_turns() -> None:

@@ -12,9 +12,16 @@ from botocore.exceptions import ReadTimeoutError
 
 from jobticket.clock import Deadline
 from jobticket.dynamo import Update
-from jobticket.push.decisions import MOST_TRIES
+from jobticket.jira.client import Site
+from jobticket.jira.errors import JiraRateLimitedError
+from jobticket.jobs.jobs import load_job
+from jobticket.push.decisions import MOST_TRIES, Stop, Verdict, judge
+from jobticket.push.lease import Tickets
+from jobticket.push.pushed import fingerprint, remember_pushed
 from jobticket.push.queue import Jobs
+from jobticket.push.service import statuses_of
 from jobticket.push.sites import TROUBLES
+from jobticket.push.ticket import Ticket
 from tests.faults import CRASH, LOST, WRITES, Crash, refused
 from tests.gateway import LambdaContext
 from tests.unit.conftest import load_function
@@ -78,11 +85,16 @@ def test_another_ticket_has_not_seen_the_table(floor: Floor, job: str) -> None:
 def test_while_pushes_are_off_or_paused_jobs_are_dropped(
     floor: Floor, job: str, switch: dict[str, bool]
 ) -> None:
+    floor.jira.fail("GET", ISSUE, status=500)
+    assert floor.take(job) == {"waiting": 1}
+    floor.time.pass_by(LONG_ENOUGH)
     floor.shop.settings(**switch)
     floor.jira.forget()
     assert floor.take(job) == {"dropped": 1}
     assert floor.record(job) is None
     assert floor.jira.asked() == []
+    floor.time.pass_by(LONG_ENOUGH)
+    assert floor.sweep() == 0, "it would be pushed when pushes go on"
 
 
 def test_a_job_that_lost_its_ticket_while_it_waited_is_dropped(floor: Floor, job: str) -> None:
@@ -411,3 +423,137 @@ def test_a_table_that_was_posted_as_a_comment_by_a_worker_that_died_is_recognise
     assert len(floor.jira.comments()) == 1
     finish(floor, job)
     assert len(floor.jira.comments()) == 1
+
+
+def test_two_runs_at_the_same_moment_leave_one_table(
+    floor: Floor, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other run has the ticket first: what this one has to say stands there by the time it gets it."""
+    hold = Tickets.hold
+    others = [NEXT_RUN]
+
+    def hold_late(self: Tickets, *given: Any) -> Any:
+        if others:
+            assert floor.take(job, run=others.pop()) == {"pushed": 1}
+        return hold(self, *given)
+
+    monkeypatch.setattr(Tickets, "hold", hold_late)
+    assert floor.take(job) == {"skipped": 1}
+    assert floor.tables() == 1
+    assert (floor.state(job), floor.state(job, NEXT_RUN)) == ("skipped", "pushed")
+
+
+def test_what_was_pushed_before_a_crash_is_not_asked_about_again(floor: Floor, job: str) -> None:
+    """A person may even have deleted the table meanwhile: it was there."""
+    floor.faults.fail("update_item", "before", CRASH, skip=3)
+    with pytest.raises(Crash):
+        floor.take(job)
+    assert (floor.state(job), floor.tables()) == ("pushing", 1)
+    floor.jira.describe("Done.")
+    floor.jira.forget()
+    finish(floor, job)
+    assert floor.state(job) == "pushed"
+    assert floor.jira.asked() == []
+
+
+def test_counts_that_changed_while_a_worker_was_dead_are_news_for_the_next_run(
+    floor: Floor, job: str
+) -> None:
+    floor.faults.fail("transact_write_items", "before", CRASH)
+    with pytest.raises(Crash):
+        floor.take(job)
+    path = floor.shop.jobs.get(f"/api/jobs/{job}").json()["paths"][0]["id"]
+    floor.shop.parts(path, 5)
+    finish(floor, job)
+    assert floor.tables() == 1
+    assert floor.take(job, run=NEXT_RUN) == {"pushed": 1}
+    assert floor.tables() == 2
+
+
+def die_after_overwriting_an_edit(floor: Floor, job: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a worker overwrite somebody's edit, and die before it finds out."""
+    write = Ticket.write
+
+    def meets_an_edit(self: Ticket, description: str) -> None:
+        floor.jira.describe("Text, edited")
+        write(self, description)
+
+    floor.jira.describe("Text")
+    with monkeypatch.context() as patched:
+        patched.setattr(Ticket, "write", meets_an_edit)
+        patched.setattr(Ticket, "changes", Mock(side_effect=CRASH))
+        with pytest.raises(Crash):
+            floor.take(job)
+    assert "edited" not in (floor.jira.description() or "")
+
+
+def test_an_edit_comes_back_though_a_person_has_pushed_meanwhile(
+    floor: Floor, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left to push, and there is something to settle all the same."""
+    die_after_overwriting_an_edit(floor, job, monkeypatch)
+    remember_pushed(floor.table, job, "PI-7", _shown(floor, job), None)
+    finish(floor, job)
+    assert (floor.jira.description() or "").startswith("Text, edited\n\n")
+    assert (floor.state(job), floor.tables()) == ("pushed", 1)
+
+
+def test_an_edit_comes_back_though_the_job_has_lost_its_ticket_meanwhile(
+    floor: Floor, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die_after_overwriting_an_edit(floor, job, monkeypatch)
+    floor.shop.settings(pushPaused=True)
+    floor.time.pass_by(LONG_ENOUGH)
+    assert floor.take(job) == {"dropped": 1}
+    floor.shop.api.delete(f"/api/jira/link/{job}")
+    floor.shop.settings(pushPaused=False)
+    finish(floor, job)
+    assert (floor.jira.description() or "").startswith("Text, edited")
+
+
+def test_a_try_that_wrote_nothing_is_skipped_when_there_is_nothing_left_to_push(
+    floor: Floor, job: str
+) -> None:
+    floor.jira.fail("PUT", ISSUE, status=503)
+    assert floor.take(job) == {"waiting": 1}
+    floor.shop.api.delete(f"/api/jira/link/{job}")
+    finish(floor, job)
+    assert (floor.state(job), floor.tables()) == ("skipped", 0)
+
+
+def _shown(floor: Floor, job: str) -> str:
+    _, paths = load_job(floor.table, job)
+    return fingerprint("PI-7", statuses_of(paths))
+
+
+def test_jobs_of_a_site_where_nobody_has_been_are_found_when_the_quota_of_its_app_is_back(
+    floor: Floor, job: str
+) -> None:
+    sites = floor.worker.sites
+    spent = Verdict("waiting", 7200, stop=Stop(whole_app=True, seconds=7200, reason="spent"))
+    sites.failed(Site("https://elsewhere", "https://elsewhere", "cloud", floor.jira.url), spent)
+    floor.new_worker()
+    assert floor.take(job) == {"waiting": 1}
+    assert floor.sweep() == 0
+    floor.time.pass_by(7300)
+    assert floor.sweep() == 1
+    assert floor.take(job) == {"pushed": 1}
+
+
+def test_a_spent_quota_of_an_app_stops_its_sites_and_no_others(floor: Floor) -> None:
+    def site(name: str, quota: str) -> Site:
+        return Site(f"https://{name}", f"https://{name}", "cloud", quota)
+
+    one, other, token = site("one", "oauth"), site("other", "oauth"), site("token", "https://token")
+    failure = JiraRateLimitedError("Too Many Requests", limit="jira-quota-global-based", retry_after=7200)
+    sites = floor.worker.sites
+    for each in (one, other, token):
+        sites.enter(each)
+    stopped = sites.failed(one, judge(failure, 1, 0.5))
+    assert stopped is not None
+    floor.new_worker()
+    held = floor.worker.sites.stopped(other)
+    assert held is not None
+    assert held.until == stopped.until
+    assert floor.worker.sites.stopped(token) is None
+    assert floor.worker.sites.known() == {"https://one": False, "https://other": False, "https://token": True}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from jobticket import clock
 from jobticket.jira.errors import JiraError, JiraStatusError, JiraTimeoutError
@@ -56,11 +57,14 @@ class Delivered:
         A person's edit was overwritten and could not be restored: both texts are in comments.
     unchecked
         Why it could not be found out whether an edit was overwritten; None if it was.
+    by
+        Whose write it was: this try's, that of an earlier one which left its mark, or nobody's.
     """
 
     in_comment: bool = False
     kept_in_comment: bool = False
     unchecked: JiraError | None = None
+    by: Literal["this", "earlier", "nobody"] = "this"
 
 
 def _forget(_mark: Mark) -> None:
@@ -75,6 +79,7 @@ def deliver(
     repeated: bool = False,
     mark: Mark | None = None,
     remember: Callable[[Mark], None] = _forget,
+    only_settle: bool = False,
 ) -> Delivered:
     """Append sections to the description that was read, and return how it was done.
 
@@ -92,6 +97,8 @@ def deliver(
         What an earlier try was about to write: exact where ``repeated`` has to guess.
     remember
         Takes the mark of what is about to be written, before it is.
+    only_settle
+        Whether to write nothing but what an earlier try may have overwritten.
 
     Raises
     ------
@@ -107,7 +114,9 @@ def deliver(
     if repeated and ends_with(read.description, sections):
         return delivery.has_been_done()
     if mark is not None and (settled := delivery.settle_earlier(mark)):
-        return settled
+        return replace(settled, by="earlier")
+    if only_settle:
+        return Delivered(by="nobody")
     delivery.write()
     if delivery.plan.description is None:
         return Delivered(in_comment=True)

@@ -51,11 +51,9 @@ def read_pushed(table: Table, job_id: str) -> Pushed:
     return Pushed(item.get("pushed_fingerprint"), item.get("pushed_run"))
 
 
-def remember_pushed(
-    table: Table, job_id: str, ticket_key: str, statuses: Sequence[PathStatus], run: str | None
-) -> None:
-    """Remember a table, unless the job was deleted or has another ticket by now."""
-    values = {"pushed_fingerprint": fingerprint(ticket_key, statuses)}
+def remember_pushed(table: Table, job_id: str, ticket_key: str, shown: str, run: str | None) -> None:
+    """Remember a table by its fingerprint, unless the job was deleted or has another ticket by now."""
+    values = {"pushed_fingerprint": shown}
     write = Update(
         job_pk(job_id),
         JOB_SORT,

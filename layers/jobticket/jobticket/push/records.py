@@ -31,6 +31,7 @@ __all__ = [
     "KEPT",
     "STATUSES",
     "Claim",
+    "MarkedError",
     "Outcome",
     "Records",
     "Ref",
@@ -51,8 +52,19 @@ QUEUED_AGAIN = timedelta(minutes=5)
 Status = Literal["pushed", "skipped", "failed", "waiting"]
 STATUSES: tuple[Status, ...] = ("pushed", "skipped", "failed", "waiting")
 FINAL = frozenset({"pushed", "skipped", "failed"})
+UNMARKED = Attr("mark").not_exists()
+#: How many are looked at to find the oldest run.
+NEXT_ONES = 25
 #: Where records wait whose site is not known.
 NO_SITE = "-"
+
+
+class MarkedError(Exception):
+    """An earlier try of the push died when it may have written, and perhaps overwritten somebody's edit."""
+
+    def __init__(self, ticket_key: str) -> None:
+        super().__init__(f"what became of a write to {ticket_key} is not known")
+        self.ticket_key = ticket_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +86,15 @@ class Claim:
         How often it was tried, this one included.
     mark
         What an earlier try was about to write, if one came that far.
+    fingerprint
+        Of what that would have shown.
     """
 
     ref: Ref
     owner: str
     tries: int
     mark: Mark | None
+    fingerprint: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +174,9 @@ class Records:
             if not (failed.item and failed.item.get("owner") == owner):
                 return None
             item = failed.item  # the write had arrived, only its first answer was lost
-        return Claim(ref, owner, item["tries"], _mark_of(item))
+        return Claim(ref, owner, item["tries"], _mark_of(item), item.get("fingerprint"))
 
-    def remember(self, claim: Claim, mark: Mark) -> None:
+    def remember(self, claim: Claim, mark: Mark, fingerprint: str) -> None:
         """Keep the mark of what is about to be written.
 
         Raises
@@ -173,7 +188,7 @@ class Records:
         write = Update(
             pushes_pk(claim.ref.job_id),
             claim.ref.run_id,
-            set={"mark": marked},
+            set={"mark": marked, "fingerprint": fingerprint},
             condition=Attr("owner").eq(claim.owner),
         )
         self.table.update(write)
@@ -185,9 +200,17 @@ class Records:
         ----------
         claim
             The claim held on it; None where the outcome was clear without trying.
+
+        Raises
+        ------
+        MarkedError
+            If it is to be skipped, and an earlier try may have written.
         """
         now = self.now()
         condition: ConditionBase = _free(now) if claim is None else Attr("owner").eq(claim.owner)
+        must_be_unmarked = claim is None and outcome.status == "skipped"
+        if must_be_unmarked:
+            condition &= UNMARKED
         set_: Item = self._constant(ref, outcome.ticket_key, now) | {
             "state": outcome.status,
             "at": clock.iso_milliseconds(now),
@@ -206,22 +229,31 @@ class Records:
             if claim is not None and not outcome.costs_try:
                 add = {"tries": -1}
         else:
-            remove += ["due_pk", "due_at", "not_before", "mark"]
+            remove += ["due_pk", "due_at", "not_before", "mark", "fingerprint"]
         write = Update(
             pushes_pk(ref.job_id), ref.run_id, set=set_, add=add, remove=remove, condition=condition
         )
         try:
             self.table.update(write)
-        except ConditionFailedError:
+        except ConditionFailedError as failed:
+            if must_be_unmarked:
+                _require_unmarked(failed.item)
             return False
         return True
 
     def drop(self, ref: Ref) -> None:
-        """Forget a job that there is nothing to push of any more, if it waits."""
+        """Forget a job that there is nothing to push of any more, if it waits.
+
+        Raises
+        ------
+        MarkedError
+            If an earlier try may have written.
+        """
+        condition = Attr("pk").exists() & _free(self.now()) & UNMARKED
         try:
-            self.table.delete(pushes_pk(ref.job_id), ref.run_id, Attr("pk").exists() & _free(self.now()))
-        except ConditionFailedError:
-            return
+            self.table.delete(pushes_pk(ref.job_id), ref.run_id, condition)
+        except ConditionFailedError as failed:
+            _require_unmarked(failed.item)
 
     def record(self, ref: Ref, ticket_key: str, status: Status, error: str | None = None) -> None:
         """Write down a push that was made outside of any run."""
@@ -244,6 +276,11 @@ class Records:
         page = self.table.query(condition, index=DUE_INDEX, limit=limit)
         for item in page.items:
             yield Ref(item["job_id"], item["sk"], item["by"])
+
+    def oldest_run(self, site: str) -> str | None:
+        """Return the earliest run of the jobs that wait at a site, as far as the next few of them tell."""
+        page = self.table.query(Key("due_pk").eq(due_pk(site)), index=DUE_INDEX, limit=NEXT_ONES)
+        return min((item["sk"] for item in page.items), default=None)
 
     def queued_again(self, ref: Ref) -> None:
         """Leave a job alone for a while that was queued again."""
@@ -275,6 +312,11 @@ def _free(now: datetime) -> ConditionBase:
     waiting = Attr("state").eq("waiting") & Attr("not_before").lte(moment)
     let_go = Attr("state").eq("pushing") & Attr("held_until").lt(moment)
     return Attr("pk").not_exists() | waiting | let_go
+
+
+def _require_unmarked(item: Item | None) -> None:
+    if item is not None and "mark" in item:
+        raise MarkedError(item["ticket_key"])
 
 
 def _mark_of(item: Item) -> Mark | None:

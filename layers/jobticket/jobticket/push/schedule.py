@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,7 +23,8 @@ __all__ = ["Scheduler", "Swept", "scheduled_time"]
 PAGE = 500
 #: What the reading and queueing of one page may take.
 PAGE_SECONDS = 5.0
-#: Of one site, so many jobs are queued again at most in one sweep…
+#: So many jobs are queued again at most in one sweep, and of one site…
+MOST_IN_A_SWEEP = 6000
 MOST_OF_A_SITE = 1200
 #: …and none while so many messages still wait for a worker.
 LARGEST_BACKLOG = 100
@@ -50,7 +51,7 @@ class Swept:
     again
         How many jobs it queued again.
     oldest_seconds
-        For how long the oldest job of those that are due has been waiting since its run began.
+        For how long the oldest job of those that wait has been waiting since its run began.
     """
 
     again: int = 0
@@ -106,18 +107,24 @@ class Scheduler:
         """Go on with runs that stopped, and queue again what is due: of each site as much as of any other."""
         for run_id in self.runs.unfinished():
             self.queue_run(run_id, deadline)
-        due = [list(self.records.due(site, MOST_OF_A_SITE)) for site in (NO_SITE, *self.sites.open_sites())]
-        oldest = min((ref.run_id for refs in due for ref in refs), default=None)
+        sites = {NO_SITE: True} | self.sites.known()
+        # Those of a site that is left alone as well: nobody else would notice that they wait.
+        oldest = min(filter(None, map(self.records.oldest_run, sites)), default=None)
         if oldest is None:
             return Swept()
-        age = (self.now() - clock.parse_iso(oldest)).total_seconds()
+        age = max(0.0, (self.now() - clock.parse_iso(oldest)).total_seconds())
         if self.queue.backlog() > LARGEST_BACKLOG:
             return Swept(0, age)
-        again = list(in_turn(due))
+        again = list(in_turn(self._due([site for site, is_open in sites.items() if is_open])))
         self.queue.send(list(_messages(again)))
         for ref in again:
             self.records.queued_again(ref)
         return Swept(len(again), age)
+
+    def _due(self, sites: Sequence[str]) -> list[list[Ref]]:
+        """Read what is due, no more of it than fits into memory however many sites there are."""
+        share = max(JOBS_A_MESSAGE, min(MOST_OF_A_SITE, MOST_IN_A_SWEEP // len(sites)))
+        return [list(self.records.due(site, share)) for site in sites]
 
 
 def in_turn(lists: Iterable[list[Ref]]) -> Iterator[Ref]:

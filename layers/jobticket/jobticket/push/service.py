@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 from jobticket import clock
@@ -21,7 +20,7 @@ from jobticket.observability import logger
 from jobticket.push.connection import FAILURES, explain, open_client
 from jobticket.push.delivery import Delivered, UnsettledError, deliver
 from jobticket.push.lease import PATIENCE_SECONDS, TicketBusyError, Tickets
-from jobticket.push.pushed import remember_pushed
+from jobticket.push.pushed import fingerprint, remember_pushed
 from jobticket.push.table import PathStatus, sections, summary
 from jobticket.push.ticket import SETTLING_SECONDS, Before, Snapshot, Ticket
 
@@ -111,19 +110,28 @@ class Pusher:
             return PushResult("Job is not linked to a Jira ticket")
         if not paths:
             return PushResult("Job has no paths", ticket_key=job.jira_ticket_key)
-        statuses = statuses_of(paths)
+        key, statuses = job.jira_ticket_key, statuses_of(paths)
+
+        def remember(_delivered: Delivered) -> None:
+            remember_pushed(self.table, job.id, key, fingerprint(key, statuses), None)
+
         try:
-            ticket = self.ticket(job.jira_ticket_key, settings, deadline)
-            delivered = self.deliver(ticket, statuses, deadline.sooner(PATIENCE_SECONDS), repeated=repeated)
+            ticket = self.ticket(key, settings, deadline)
+            patience = deadline.sooner(PATIENCE_SECONDS)
+            delivered = self.deliver(ticket, statuses, patience, remember, repeated=repeated)
         except TicketBusyError:
-            return PushResult("Another push to this ticket is under way", ticket_key=job.jira_ticket_key)
+            return PushResult("Another push to this ticket is under way", ticket_key=key)
         except FAILURES as failure:
             return _failed(job, failure, is_open=isinstance(failure, UnsettledError))
-        remember_pushed(self.table, job.id, job.jira_ticket_key, statuses, None)
-        return PushResult(note=note_on(delivered), ticket_key=job.jira_ticket_key)
+        return PushResult(note=note_on(delivered), ticket_key=key)
 
     def deliver(
-        self, ticket: Ticket, statuses: Sequence[PathStatus], patience: Deadline, **options: Any
+        self,
+        ticket: Ticket,
+        statuses: Sequence[PathStatus],
+        patience: Deadline,
+        done: Callable[[Delivered], None],
+        **options: Any,
     ) -> Delivered:
         """Append the tables to a ticket's description, while no other push touches it.
 
@@ -131,6 +139,8 @@ class Pusher:
         ----------
         patience
             Until when to wait for an earlier push to the same ticket.
+        done
+            Called before the next push to the ticket may begin.
         options
             As ``jobticket.push.delivery.deliver`` takes them.
 
@@ -141,7 +151,14 @@ class Pusher:
         JiraError
             If Jira refuses or cannot be reached.
         """
-        return self._alone(ticket, patience, partial(deliver, render=self._render(statuses), **options))
+        render = self._render(statuses)
+
+        def push(ticket: Ticket, read: Snapshot) -> Delivered:
+            delivered = deliver(ticket, read, render, **options)
+            done(delivered)
+            return delivered
+
+        return self._alone(ticket, patience, push)
 
     def ticket(self, key: str, settings: JobSettings, deadline: Deadline) -> Ticket:
         """Return a ticket to work on, with time kept back to settle what becomes of a write.

@@ -137,6 +137,13 @@ class Sites:
                     return place
         return None
 
+    def know(self, site: Site) -> None:
+        """Let the sweep know a site where jobs wait, though nobody may have been there yet."""
+        if "quota" not in self._look(site.api_url):
+            known = {"quota": site.quota_key, "expires_at": clock.epoch(self.now() + KEPT)}
+            self.table.update(Update(SITES, site.api_url, set=known))
+            self._seen.pop(site.api_url, None)
+
     def _take(self, place: Place, entered: Item, now: datetime) -> bool:
         name = f"place_{place.number}"
         until = _milliseconds(place.until)
@@ -220,8 +227,8 @@ class Sites:
         except ConditionFailedError:
             return  # somebody knows of a longer stop
 
-    def open_sites(self) -> list[str]:
-        """Return the sites that are known and not left alone."""
+    def known(self) -> dict[str, bool]:
+        """Return the sites that are known, and whether each is open: not left alone."""
         now = _milliseconds(self.now())
         items = {item["sk"]: item for item in self.table.query_all(Key("pk").eq(SITES))}
 
@@ -229,4 +236,4 @@ class Sites:
             return int(items.get(key, {}).get("stopped_until", 0)) <= now
 
         sites = {key: item for key, item in items.items() if "quota" in item}
-        return [key for key, item in sites.items() if is_open(key) and is_open(app_key(item["quota"]))]
+        return {key: is_open(key) and is_open(app_key(item["quota"])) for key, item in sites.items()}

@@ -7,6 +7,7 @@ others of its message are pushed.
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,17 +20,19 @@ from jobticket.clock import Deadline
 from jobticket.dynamo import ConditionFailedError, Table
 from jobticket.errors import NotFoundError
 from jobticket.jira.client import Site
+from jobticket.jira.errors import JiraError
 from jobticket.jobs.jobs import load_job
 from jobticket.jobs.model import JobSettings
 from jobticket.jobs.settings import pushes_are_wanted, read_settings
 from jobticket.observability import logger
 from jobticket.push.connection import FAILURES, explain
 from jobticket.push.decisions import Verdict, judge
+from jobticket.push.delivery import Delivered
 from jobticket.push.edits import Mark
 from jobticket.push.lease import TicketBusyError
 from jobticket.push.pushed import fingerprint, read_pushed, remember_pushed
 from jobticket.push.queue import Jobs, PushQueue
-from jobticket.push.records import NO_SITE, Claim, Outcome, Records, Ref
+from jobticket.push.records import NO_SITE, Claim, MarkedError, Outcome, Records, Ref
 from jobticket.push.service import Pusher, note_on, statuses_of
 from jobticket.push.sites import Place, Sites
 from jobticket.push.table import PathStatus
@@ -46,6 +49,7 @@ PATIENCE_SECONDS = 1.0
 #: A message whose site has no place comes again after this, then after twice as long; then its jobs wait.
 HOLD_BACK_SECONDS = 3.0
 MOST_HOLD_BACKS = 3
+NOTHING_LEFT = "There is nothing to push any more"
 NO_PLACE = "Other jobs are being pushed to the same site"
 
 #: How many jobs were pushed, skipped, failed; wait; were dropped, held back, left for later or to others; met
@@ -63,13 +67,32 @@ class _TakenOverError(Exception):
     """Somebody else has taken the job while it was being pushed."""
 
 
+class _KnownError(Exception):
+    """Somebody else has pushed the job's table in another run, while this one waited for the ticket."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.error)
+        self.outcome = outcome
+
+
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A job of a run."""
+    """A job of a run.
+
+    Attributes
+    ----------
+    only_settle
+        Whether all that is left to do is to find out what an earlier try has done.
+    """
 
     ref: Ref
     ticket_key: str
     statuses: Sequence[PathStatus]
+    only_settle: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.ticket_key, self.statuses)
 
 
 @dataclass(slots=True)
@@ -113,12 +136,19 @@ class Worker:
         """
         settings = read_settings(self.table)
         if not pushes_are_wanted(settings):
-            return Counter(dropped=len(message.job_ids))
+            return self._drop(message)
         shift = _Shift(settings, deadline, message.held_back < MOST_HOLD_BACKS)
         try:
             return self._work(message, shift)
         finally:
             self._leave(shift)
+
+    def _drop(self, message: Jobs) -> Tally:
+        for job_id in message.job_ids:
+            # What a worker that died may have overwritten is seen to when pushes go on.
+            with contextlib.suppress(MarkedError):
+                self.records.drop(Ref(job_id, message.run_id, message.by))
+        return Counter(dropped=len(message.job_ids))
 
     def _work(self, message: Jobs, shift: _Shift) -> Tally:
         tally: Tally = Counter()
@@ -144,17 +174,24 @@ class Worker:
 
     def _push(self, ref: Ref, shift: _Shift) -> str:
         task = self._load(ref)
-        if task is None:
-            self.records.drop(ref)
-            return "dropped"
-        needless = self._needless(task, shift.settings)
-        if needless is not None:
-            return self._conclude(task, Outcome("skipped", task.ticket_key, needless))
+        try:
+            if task is None:
+                self.records.drop(ref)
+                return "dropped"
+            known = self._known(task, shift.settings)
+            if known is not None:
+                return self._conclude(task, known)
+        except MarkedError as marked:
+            statuses = () if task is None else task.statuses
+            task = _Task(ref, marked.ticket_key, statuses, only_settle=True)
+        return self._reach(task, shift)
+
+    def _reach(self, task: _Task, shift: _Shift) -> str:
         try:
             deadline = shift.deadline.sooner(PUSH_SECONDS)
             ticket = self.pusher.ticket(task.ticket_key, shift.settings, deadline)
         except FAILURES as failure:
-            claim = self.records.claim(ref, task.ticket_key, NO_SITE)
+            claim = self.records.claim(task.ref, task.ticket_key, NO_SITE)
             return "left" if claim is None else self._failed(task, claim, failure, None)
         return self._at_site(task, ticket, shift)
 
@@ -168,22 +205,31 @@ class Worker:
             return None
         return _Task(ref, job.jira_ticket_key, statuses_of(paths))
 
-    def _needless(self, task: _Task, settings: JobSettings) -> str | None:
-        """Return why there is nothing to push, None if there is."""
+    def _known(self, task: _Task, settings: JobSettings) -> Outcome | None:
+        """Return the outcome if there is nothing to push, None if there is."""
+
+        def skipped(why: str) -> Outcome:
+            return Outcome("skipped", task.ticket_key, why)
+
         if not task.statuses:
-            return "Job has no paths"
+            return skipped("Job has no paths")
         last = read_pushed(self.table, task.ref.job_id)
-        if last.run is not None and last.run > task.ref.run_id:
-            return "A later run has pushed the job"
         if last.run == task.ref.run_id:
-            return None  # by a worker that died before it could say so
-        unchanged = last.fingerprint == fingerprint(task.ticket_key, task.statuses)
-        return "Nothing has changed since the last push" if unchanged and settings.skip_unchanged else None
+            return Outcome("pushed", task.ticket_key)  # by a worker that died before it could say so
+        if last.run is not None and last.run > task.ref.run_id:
+            return skipped("A later run has pushed the job")
+        unchanged = last.fingerprint == task.fingerprint
+        return (
+            skipped("Nothing has changed since the last push")
+            if unchanged and settings.skip_unchanged
+            else None
+        )
 
     def _at_site(self, task: _Task, ticket: Ticket, shift: _Shift) -> str:
         site = ticket.client.site
         stopped = self.sites.stopped(site)
         if stopped is not None:
+            self.sites.know(site)
             return self._conclude(
                 task, Outcome("waiting", task.ticket_key, stopped.reason, site.api_url, stopped.until)
             )
@@ -221,24 +267,43 @@ class Worker:
                 ticket,
                 task.statuses,
                 shift.deadline.sooner(PATIENCE_SECONDS),
+                partial(self._done, task, claim),
                 mark=claim.mark,
-                remember=partial(self._remember, claim),
+                remember=partial(self._remember, task, claim, shift.settings),
+                only_settle=task.only_settle,
             )
         except (TicketBusyError, *FAILURES) as failure:
             return self._failed(task, claim, failure, site)
         except _TakenOverError:
             return "left"
-        if delivered.unchecked is not None:
+        except _KnownError as known:
+            return self._conclude(task, known.outcome, claim)
+        if delivered.unchecked is not None and _may_look_again(delivered.unchecked, claim):
             verdict = judge(delivered.unchecked, claim.tries, self.chance())
-            if verdict.becomes == "waiting":
-                return self._wait(task, claim, verdict, explain(delivered.unchecked), site)
+            return self._wait(task, claim, verdict, explain(delivered.unchecked), site)
         self.sites.succeeded(site)
-        remember_pushed(self.table, task.ref.job_id, task.ticket_key, task.statuses, task.ref.run_id)
+        if delivered.by == "nobody":
+            return self._conclude(task, Outcome("skipped", task.ticket_key, NOTHING_LEFT), claim)
         return self._conclude(task, Outcome("pushed", task.ticket_key, note_on(delivered)), claim)
 
-    def _remember(self, claim: Claim, mark: Mark) -> None:
+    def _done(self, task: _Task, claim: Claim, delivered: Delivered) -> None:
+        """Remember what was pushed, before another run looks what was."""
+        if delivered.by == "nobody":
+            return
+        if delivered.unchecked is not None and _may_look_again(delivered.unchecked, claim):
+            return
+        shown = claim.fingerprint if delivered.by == "earlier" else None
+        remember_pushed(
+            self.table, task.ref.job_id, task.ticket_key, shown or task.fingerprint, task.ref.run_id
+        )
+
+    def _remember(self, task: _Task, claim: Claim, settings: JobSettings, mark: Mark) -> None:
+        # Two runs at the same time: the other one may have had the ticket until now.
+        known = self._known(task, settings)
+        if known is not None:
+            raise _KnownError(known)
         try:
-            self.records.remember(claim, mark)
+            self.records.remember(claim, mark, task.fingerprint)
         except ConditionFailedError:
             raise _TakenOverError from None
 
@@ -269,3 +334,8 @@ class Worker:
 
     def _conclude(self, task: _Task, outcome: Outcome, claim: Claim | None = None) -> str:
         return outcome.status if self.records.conclude(task.ref, outcome, claim) else "left"
+
+
+def _may_look_again(unchecked: JiraError, claim: Claim) -> bool:
+    """Tell whether to look again later for an edit that the push may have overwritten."""
+    return judge(unchecked, claim.tries, 0.0).becomes == "waiting"
