@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -38,6 +39,7 @@ def deploy(aws: Aws, settings: Settings) -> Deployed:
     """Create the stack, or bring it up to date; code and template that are unchanged cost nothing."""
     template = load_template()
     parameters = _parameters(template, settings)
+    template["Globals"]["Function"]["Environment"]["Variables"]["RELEASE"] = _release(parameters)
     upload_code(aws, template)
     cloudformation = aws.client("cloudformation")
     url = upload_template(aws, json.dumps(template, separators=(",", ":")))
@@ -71,6 +73,11 @@ def _parameters(template: dict[str, Any], settings: Settings) -> list[dict[str, 
         for name, value in wanted.items()
         if name in template["Parameters"] and value is not None
     ]
+
+
+def _release(parameters: list[dict[str, str]]) -> str:
+    """Return what changes with the parameters, so that functions get new versions."""
+    return hashlib.sha256(json.dumps(parameters).encode()).hexdigest()[:12]
 
 
 def _create_or_update(cloudformation: Any, url: str, parameters: list[dict[str, str]]) -> None:

@@ -2,8 +2,9 @@
 
     python -m tools.package && sam deploy --template-file .build/deploy/template.yaml --config-env prod
 
-`sam build` makes the same without compiled code. Compiling takes Python 3.13, which Lambda runs: another
-one is refused, unless --sources says that functions may compile at every cold start.
+`sam build` makes the same without compiled code, and no release: parameters that are changed alone then stay
+without effect, since no new version of the functions is made for them. Compiling takes Python 3.13, which
+Lambda runs: another one is refused, unless --sources says that functions may compile at every cold start.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 import shutil
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tools.build_layers import LAMBDA, build_function, build_layers
@@ -31,13 +33,15 @@ def package(deploy: Path = DEPLOY) -> Path:
     for app in sorted((ROOT / "functions").glob("*/app.py")):
         build_function(app.parent, deploy / "functions" / app.parent.name, LAMBDA)
     template = deploy / "template.yaml"
-    template.write_text(built_template((ROOT / "template.yaml").read_text()))
+    release = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    template.write_text(built_template((ROOT / "template.yaml").read_text(), release))
     return template
 
 
-def built_template(template: str) -> str:
-    """Return the template for folders that are built: `sam deploy` zips them as they are."""
-    return re.sub(r"^ +Metadata: \{BuildMethod: [^\n]*\}\n", "", template, flags=re.MULTILINE)
+def built_template(template: str, release: str) -> str:
+    """Return the template of a release, for folders that are built: `sam deploy` zips them as they are."""
+    unbuilt = re.sub(r"^ +Metadata: \{BuildMethod: [^\n]*\}\n", "", template, flags=re.MULTILINE)
+    return re.sub(r"^( +RELEASE:) none$", rf'\1 "{release}"', unbuilt, flags=re.MULTILINE)
 
 
 def main(given: Sequence[str] | None = None) -> int:

@@ -172,6 +172,15 @@ class TestData:
         own_stack.start()
         assert own_stack.request("GET", f"/api/jobs/{job['id']}").json()["name"] == "Housing"
 
+    def test_restart_with_another_setting(self, own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Functions are called by an alias, and must be published anew for it."""
+        url, body = "/api/frontend/oauth/initiate-oauth-flow", {"provider": "jira", "external_id": "team-1"}
+        assert own_stack.request("POST", url, scope=None, json=body).status_code == 200
+        own_stack.stop()
+        monkeypatch.setenv("CONNECT_MODE", "token")
+        own_stack.start()
+        assert own_stack.request("POST", url, scope=None, json=body).status_code == 401
+
     def test_killed_stack_saves_what_it_has(self, own_stack: Stack) -> None:
         """The emulator notices the end of the stack, saves, and only then lets the next one at the data."""
         job = create_job(own_stack)
