@@ -95,7 +95,7 @@ OPERATIONS = {
     "GET /api/backend/connection-info/get-connection-credentials": Operation(
         "Get a connection's refresh token",
         {200: object_of(refresh_token=_TEXT, expires_at=_TIME, is_invalid=_FLAG)},
-        {**_FAULTY, **_UNKNOWN},
+        {**_FAULTY, **_UNKNOWN, 503: "The token cannot be read for now; Retry-After says when to try again."},
         parameters=_NAMED,
         description="For debugging. Whoever uses it spends it: use get-access-token instead.",
     ),
@@ -106,7 +106,7 @@ OPERATIONS = {
             **_FAULTY,
             **_UNKNOWN,
             **_DEAD,
-            503: "Atlassian gives no token for now; Retry-After says when to try again.",
+            503: "There is no token to be had for now; Retry-After says when to try again.",
         },
         parameters=_NAMED,
     ),
