@@ -6,11 +6,12 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 REQUIREMENTS := $(wildcard requirements/*.txt layers/*/requirements.txt)
 LOCAL := $(VENV)/.local-installed
 DEV := $(VENV)/.dev-installed
+PACKAGER := .build/packager
 
 # The suite of the deployed stack runs with the roles of the functions enforced, as AWS does; AUTH=false leaves that out.
 AUTH ?= true
 
-.PHONY: help run demo test check format openapi bench fuzz soak env clean
+.PHONY: help run demo test check format openapi bench fuzz soak env package clean
 
 help:
 	@echo "make run     the whole product on this machine: http://127.0.0.1:8000, data kept in .local"
@@ -23,6 +24,7 @@ help:
 	@echo "make fuzz    two minutes of requests that nobody has thought of (SECONDS_OF_FUZZING=…)"
 	@echo "make soak    ten minutes of mixed load with faults put in (MINUTES=…)"
 	@echo "make env     local/env.json, with which 'sam local' reaches the running local stack"
+	@echo "make package .build/deploy, which 'sam deploy' deploys; takes Python 3.13, as Lambda runs it"
 	@echo "make clean   forget what was built and installed; the data in .local stay"
 
 run: $(LOCAL)
@@ -62,6 +64,9 @@ soak: $(DEV)
 env: $(LOCAL)
 	$(PY) -m local.sam_environment
 
+package: $(PACKAGER)
+	$(PACKAGER)/bin/python -m tools.package
+
 clean:
 	rm -rf $(VENV) .build .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -75,6 +80,14 @@ $(DEV): $(REQUIREMENTS) | $(PY)
 	@echo "Installing what checks and tests need (once) ..."
 	@$(PIP) -r requirements/dev.txt
 	@touch $(LOCAL) $@
+
+# Compiled code is for one version of Python: Lambda's, whatever runs the rest here.
+$(PACKAGER): requirements/constraints.txt
+	@python3.13 -c '' 2>/dev/null || { echo "Packages are made with Python 3.13, which is not on the PATH." >&2; exit 1; }
+	rm -rf $@
+	python3.13 -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt boto3 || { rm -rf $@; exit 1; }
+	@touch $@
 
 # The first Python that is new enough; one that merely has the right name (a shim without a version behind it) does not count.
 $(PY):

@@ -1,6 +1,6 @@
 """Make what is deployed: .build/deploy with the template, every function and every layer, compiled.
 
-    python -m tools.package && sam deploy --template-file .build/deploy/template.yaml --config-env prod
+    make package && sam deploy --template-file .build/deploy/template.yaml --config-env prod
 
 `sam build` makes the same without compiled code, and no release: parameters that are changed alone then stay
 without effect, since no new version of the functions is made for them. Compiling takes Python 3.13, which
@@ -35,6 +35,7 @@ def package(deploy: Path = DEPLOY) -> Path:
     template = deploy / "template.yaml"
     release = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     template.write_text(built_template((ROOT / "template.yaml").read_text(), release))
+    shutil.copy(ROOT / "samconfig.toml", deploy)  # `sam deploy` looks for its settings beside the template
     return template
 
 
@@ -50,7 +51,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--sources", action="store_true", help="without compiled code, by any Python")
     arguments = parser.parse_args(given)
     if not LAMBDA.is_running_version and not arguments.sources:
-        print(f"Run this with Python {LAMBDA.python}, or with --sources", file=sys.stderr)
+        print(f"Run this with Python {LAMBDA.python} (make package does), or with --sources", file=sys.stderr)
         return 1
     print(package().relative_to(ROOT))
     return 0

@@ -9,7 +9,7 @@ import pytest
 from samtranslator.translator.transform import transform
 
 from local.template import TEMPLATE, load_template, resources_of_type
-from tools.package import built_template
+from tools.package import ROOT, built_template, package
 
 FUNCTIONS = resources_of_type(load_template(), "AWS::Serverless::Function")
 
@@ -45,6 +45,17 @@ def test_each_package_makes_a_new_version_of_every_function(tmp_path: Path) -> N
     assert len(first) == len(FUNCTIONS)
     assert first == again
     assert not first & second
+
+
+def test_settings_lie_where_sam_deploy_looks_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.package.build_layers", lambda _target: {})
+    monkeypatch.setattr(
+        "tools.package.build_function", lambda _source, folder, _target: folder.mkdir(parents=True)
+    )
+    template = package(tmp_path / "deploy")
+    assert template.with_name("samconfig.toml").read_text() == (ROOT / "samconfig.toml").read_text()
 
 
 def test_a_parameter_alone_makes_none(tmp_path: Path) -> None:
