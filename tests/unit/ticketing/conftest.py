@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 import requests
 
 from jobticket.dynamo import Table
-from jobticket.jira.client import Pace
+from jobticket.jira.client import JiraClient, Pace
+from jobticket.jira.errors import JiraTimeoutError
 from jobticket.ticketing.delivery import Deliveries
 from jobticket.ticketing.text import Wording
 from jobticket.ticketing.wakeups import Wakeups
@@ -242,6 +244,34 @@ class Worker:
 
     def sweep(self) -> int:
         return int(self.module.handler({"sweep": True}, LambdaContext())["woken"])
+
+
+@dataclass
+class AtWork:
+    """Calls that timed out while Jira was at work on them."""
+
+    calls: list[Callable[[], Any]] = field(default_factory=list)
+
+    def finish(self) -> None:
+        """Let Jira have done what it was asked for, too late for an answer."""
+        for call in self.calls:
+            call()
+
+
+@contextmanager
+def slow_jira(monkeypatch: pytest.MonkeyPatch, path: str) -> Iterator[AtWork]:
+    """Let what is posted to a path time out, with an outcome that nobody knows."""
+    post, at_work = JiraClient.post, AtWork()
+
+    def posted(jira: JiraClient, template: str, **options: Any) -> Any:
+        if not template.endswith(path):
+            return post(jira, template, **options)
+        at_work.calls.append(lambda: post(jira, template, **options))
+        raise JiraTimeoutError("Jira did not answer in time", outcome_unknown=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JiraClient, "post", posted)
+        yield at_work
 
 
 def record(body: str, tries: int = 1, number: int = 0) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from jobticket.jira.client import JiraClient
 from jobticket.ticketing import links
 from tests.gateway import HttpAnswer
-from tests.unit.ticketing.conftest import INTEGRATION, Shop
+from tests.unit.ticketing.conftest import INTEGRATION, Shop, slow_jira
 
 CREATE = {"method": "POST", "path": "/issue$"}
 
@@ -129,15 +129,33 @@ def test_another_ticket_is_made_beside_one_that_was_lost(shop: Shop, anomaly: in
     assert shop.atlassian.issues() == 2
 
 
+@pytest.mark.parametrize("lag", [0, 30], ids=["search at once", "search lags 30 s"])
 def test_a_database_that_fails_after_jiras_answer_leaves_no_twin(
-    shop: Shop, anomaly: int, monkeypatch: pytest.MonkeyPatch, function: Any
+    shop: Shop, anomaly: int, monkeypatch: pytest.MonkeyPatch, function: Any, lag: int
 ) -> None:
+    shop.atlassian.control(search_lag_ms=lag * 1000)
+
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("no database")
 
     with monkeypatch.context() as patch:
         patch.setattr(function.table, "transact", broken)
         assert shop.create_ticket(anomaly).status == 500
+    answers = _until_created(shop, anomaly, step=11)
+    assert len(answers) == (4 if lag else 1)
+    assert answers[-1].json()["ticket"]["ticket_number"] == "MISC-1"
+    shop.atlassian.control(search_lag_ms=0)
+    assert shop.atlassian.issues() == 1
+
+
+def test_a_creation_that_times_out_is_found(
+    shop: Shop, anomaly: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with slow_jira(monkeypatch, "/issue") as at_work:
+        refused = shop.create_ticket(anomaly)
+    assert (refused.status, "Network timeout" in refused.text) == (503, True)
+    assert shop.create_ticket(anomaly).status == 503
+    at_work.finish()
     assert shop.ticket(anomaly)["ticket_number"] == "MISC-1"
     assert shop.atlassian.issues() == 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from jobticket.jira.client import JiraClient
 from jobticket.ticketing.delivery import MOST_TRIES, pause_before
 from tests.unit.conftest import client
-from tests.unit.ticketing.conftest import INTEGRATION, Shop, Worker
+from tests.unit.ticketing.conftest import INTEGRATION, Shop, Worker, slow_jira
 
 COMMENT = {"method": "POST", "path": "/comment$"}
 #: Longer than a lease, and than Jira may be at work on a call that timed out.
@@ -64,6 +64,25 @@ def test_each_event_gives_one_comment_on_each_link_and_no_more_calls(shop: Shop)
     }
     for key in ("PI-1", "PI-2", "PI-42"):
         assert statuses(shop, key) == ["Acknowledged"]
+
+
+def test_nobody_waits_for_jira_but_who_creates_links_or_looks(shop: Shop) -> None:
+    anomaly = shop.anomaly()["id"]
+    link = shop.link(anomaly, "PI-42")
+    shop.atlassian.forget()
+    path = f"/api/anomalies/{anomaly}"
+    for method, more, body in [
+        ("PUT", "", {"status": "Acknowledged", "description": "why"}),
+        ("POST", "/comments", {"message": "on it"}),
+        ("DELETE", "?archive=true&status=Resolved&comment=done", None),
+        ("PUT", "", {"status": "Active"}),
+        ("GET", "/ticket-links", None),
+        ("DELETE", f"/ticket-links/{link['id']}", None),
+        ("DELETE", "?archive=false", None),
+    ]:
+        assert shop.api.call(method, path + more, body).status in (200, 201, 204)
+    assert shop.api.delete(INTEGRATION).status == 204
+    assert shop.atlassian.asked() == []
 
 
 def test_the_same_status_twice_gives_no_event(shop: Shop, ticket: dict[str, Any]) -> None:
@@ -246,30 +265,17 @@ def test_a_first_try_that_was_refused_for_a_moment_is_repeated_without_a_look(
 def test_a_call_that_times_out_is_not_repeated_while_jira_may_be_at_work(
     shop: Shop, ticket: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobticket.ticketing.delivery.LEAST_SECONDS", 0.0)
-    monkeypatch.setattr(shop.worker.module, "RESERVED_SECONDS", 59.6)
-    shop.atlassian.fault(COMMENT | {"delay_ms": 4000})
     shop.set_status(ticket["anomaly_id"], "Acknowledged")
-    assert shop.worker.wake(ticket)
+    with slow_jira(monkeypatch, "/comment") as at_work:
+        assert shop.worker.wake(ticket)
     assert "Network timeout" in shop.links(ticket["anomaly_id"])[0]["last_sync_error"]
-    monkeypatch.setattr(shop.worker.module, "RESERVED_SECONDS", 6.0)
     assert shop.worker.wake(ticket, 2)  # Jira has not put it there yet: neither posted nor given up
     assert statuses(shop, "MISC-1") == []
     assert 30 < shop.worker.postponed[-1] < 90
-    _until(lambda: statuses(shop, "MISC-1") == ["Acknowledged"])
+    at_work.finish()
     assert not shop.worker.wake(ticket, 3)
     assert statuses(shop, "MISC-1") == ["Acknowledged"]
     assert len(shop.atlassian.asked("POST")) == 1
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    """Wait for the emulated Jira to finish a call whose caller has gone."""
-    waited = threading.Event()
-    for _ in range(600):
-        if condition():
-            return
-        waited.wait(0.05)
-    raise AssertionError("waited in vain")
 
 
 def test_a_look_for_the_mark_goes_through_many_comments(shop: Shop, ticket: dict[str, Any]) -> None:
@@ -312,6 +318,17 @@ def test_what_jira_will_not_take_is_shown_on_the_link_and_can_be_retried(
     assert (refreshed.status, refreshed.json()["last_sync_error"]) == (200, None)
     shop.worker.run()
     assert statuses(shop, "MISC-1") == ["Acknowledged"]
+
+
+def test_what_was_refused_long_ago_is_not_retried(shop: Shop, ticket: dict[str, Any]) -> None:
+    shop.atlassian.fault(COMMENT | {"status": 400})
+    shop.set_status(ticket["anomaly_id"], "Acknowledged")
+    shop.worker.run()
+    shop.clock.passes(91 * 24 * 3600)
+    refresh = f"/api/anomalies/{ticket['anomaly_id']}/ticket-links/{ticket['id']}/refresh"
+    assert shop.api.post(refresh).status == 200
+    shop.worker.run()
+    assert statuses(shop, "MISC-1") == []
 
 
 def test_what_jira_will_not_take_does_not_hold_up_what_follows(shop: Shop, ticket: dict[str, Any]) -> None:

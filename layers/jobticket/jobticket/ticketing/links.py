@@ -196,14 +196,15 @@ def retry(table: Table, link: Link, now: datetime) -> list[Event]:
                 "attempts": 0,
             },
             remove=["failed", "expires_at"],
-            condition=Attr("pk").exists(),
+            condition=Attr("pk").exists()
+            & (Attr("expires_at").not_exists() | Attr("expires_at").gt(clock.epoch(now))),
         )
         _update_if_there(table, again)
     return events
 
 
 def require_live(loaded: Loaded, link: Link) -> None:
-    """Refuse a link whose integration was removed: it is history.
+    """Refuse a link whose integration was removed, or leads elsewhere by now: it is history.
 
     Raises
     ------
@@ -211,7 +212,7 @@ def require_live(loaded: Loaded, link: Link) -> None:
         If it is.
     """
     if all(live.link_id != link.id for live in loaded.live):
-        raise ConflictError("The ticketing integration of this link was removed")
+        raise ConflictError("The ticketing integration of this link was removed, or leads to another site")
 
 
 def refresh(table: Table, link: Link, read: Callable[[], Ticket], now: datetime) -> Link:
