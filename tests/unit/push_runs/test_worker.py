@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 from unittest.mock import Mock
 
@@ -346,6 +347,36 @@ def test_a_site_without_a_place_holds_nobody_up(floor: Floor, job: str) -> None:
     floor.time.pass_by(61)
     assert floor.sweep() == 1
     assert floor.take(job) == {"pushed": 1}
+
+
+def test_a_site_has_no_bound_once_the_others_are_done(floor: Floor, job: str) -> None:
+    site = floor.jira.url
+    until = int(floor.time.now().timestamp() * 1000) + 60_000
+    busy = {f"place_{number}": until for number in range(5)}
+    floor.table.update(Update("PUSH_SITES", site, set={**busy, "quota": site}))
+    entered = int(floor.time.now().timestamp() * 1000)
+    floor.table.update(Update("PUSH_SITES", "https://other", set={"quota": "x", "entered_at": entered}))
+    assert floor.take(job) == {"held_back": 1}
+    floor.time.pass_by(21)
+    assert floor.take(job) == {"pushed": 1}
+
+
+def test_a_push_of_a_run_asks_the_table_no_more_than_the_guide_says(floor: Floor, job: str) -> None:
+    """docs/pushes.md reckons with it: nights are paid by requests."""
+    floor.faults.calls.clear()
+    floor.take(job)
+    pushed = Counter(floor.faults.operations())
+    assert pushed == {
+        "get_item": 5,  # settings, what was pushed last (again when the ticket is held), the site, the app
+        "query": 2,  # the job, other sites
+        "update_item": 4,  # the site's place, the claim, the mark, the outcome
+        "put_item": 1,  # the ticket's lease…
+        "delete_item": 1,
+        "transact_write_items": 1,  # what was pushed
+    }
+    floor.faults.calls.clear()
+    floor.take(job, run=NEXT_RUN)
+    assert Counter(floor.faults.operations()) == {"get_item": 2, "query": 1, "update_item": 1}
 
 
 def test_a_site_in_trouble_is_left_alone(floor: Floor, job: str) -> None:

@@ -25,11 +25,11 @@ from jobticket.push.lease import LEASE, TicketBusyError
 
 __all__ = ["MOST_TRIES", "Stop", "Verdict", "backoff", "judge"]
 
-#: With the pauses of ``backoff``, a push is given up after an hour and a half of trouble of its own. Trouble
+#: With the pauses of ``backoff``, a push is given up after more than an hour of trouble of its own. Trouble
 #: of a whole site costs it few tries: the site is left alone (``jobticket.push.sites.quarantine``).
-MOST_TRIES = 24
+MOST_TRIES = 40
 FIRST_PAUSE_SECONDS = 15.0
-LONGEST_PAUSE_SECONDS = 240.0
+LONGEST_PAUSE_SECONDS = 120.0
 #: A spent quota of which Jira does not say when it ends.
 UNNAMED_QUOTA_SECONDS = 60.0
 BRIEF_SECONDS = 5.0

@@ -32,7 +32,7 @@ KEPT = timedelta(days=30)
 #: How long a place is held: longer than a push takes, and not so long that dead workers keep others out.
 HELD = timedelta(seconds=60)
 #: A site whose last place was taken longer ago is not being pushed to.
-ACTIVE = timedelta(seconds=60)
+ACTIVE = timedelta(seconds=20)
 #: How old a worker's view of who is being pushed to may be.
 NEIGHBOURS_FRESH_SECONDS = 10.0
 #: So many failures in a row, of whichever jobs, and a site is left alone for a while.
