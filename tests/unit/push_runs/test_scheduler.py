@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -10,13 +9,12 @@ from typing import Any
 import pytest
 
 from benchmarks.push_simulation import INDEXES
+from benchmarks.scheduler_memory import measure
 from benchmarks.simulation.memory_table import MemoryTable
 from jobticket import clock
 from jobticket.clock import Deadline
-from jobticket.dynamo import Item, Page
 from jobticket.jobs.layout import LINKED_SHARDS, linked_attributes
 from jobticket.push import schedule
-from jobticket.push.queue import Jobs
 from jobticket.push.records import Outcome, Records, Ref
 from jobticket.push.runs import Runs
 from jobticket.push.schedule import PAGE, Scheduler, in_turn, scheduled_time
@@ -128,51 +126,13 @@ def test_a_scheduler_without_time_leaves_the_rest_to_the_next_sweep(big: Any) ->
     assert sorted(queue.job_ids()) == [f"job_{number:012d}" for number in range(300)]
 
 
-class Pages:
-    """A table of any number of linked jobs that holds none of them."""
-
-    def __init__(self, jobs: int) -> None:
-        self.jobs = jobs // LINKED_SHARDS
-        self.shard = 0
-
-    def query(self, _condition: Any, *, limit: int, start: Item | None, **_: Any) -> Page:
-        first = 0 if start is None else int(start["linked_sk"][4:]) + 1
-        last = min(first + limit, self.jobs)
-        items = [{"linked_sk": f"job_{number:012d}"} for number in range(first, last)]
-        return Page(items, items[-1] if last < self.jobs else None)
-
-    def update(self, write: Any) -> Item:
-        return {"by": "schedule", "shard": 0, "queued": 0}
-
-
-class Counting:
-    """A queue that keeps nothing."""
-
-    def __init__(self) -> None:
-        self.jobs = 0
-
-    def send(self, messages: list[Jobs], *, delay: float = 0) -> None:
-        self.jobs += sum(len(message.job_ids) for message in messages)
-
-
-def peak(jobs: int) -> int:
-    table: Any = Pages(jobs)
-    queue: Any = Counting()
-    scheduler = Scheduler(table, Runs(table), Records(table), Sites(table), queue)
-    tracemalloc.start()
-    try:
-        scheduler.queue_run(RUN, SOON)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-        assert queue.jobs == jobs // LINKED_SHARDS * LINKED_SHARDS
-
-
 def test_memory_stays_flat_from_100_to_100_000_jobs() -> None:
-    peak(PAGE * LINKED_SHARDS)  # what is made once
-    one_page_a_shard = peak(PAGE * LINKED_SHARDS)
-    assert peak(100) <= one_page_a_shard
-    assert peak(100_000) < one_page_a_shard * 1.2
+    measure(PAGE * LINKED_SHARDS)  # what is made once
+    few, page_a_shard, many = (measure(jobs) for jobs in (100, PAGE * LINKED_SHARDS, 100_000))
+    assert (few.queued, page_a_shard.queued, many.queued) == (96, PAGE * LINKED_SHARDS, 100_000)
+    assert many.largest_page == PAGE
+    assert few.peak <= page_a_shard.peak
+    assert many.peak < page_a_shard.peak * 1.2, "25 times as many jobs"
 
 
 def test_a_sweep_queues_what_is_due_and_gives_it_time(floor: Floor, job: str) -> None:
