@@ -245,6 +245,19 @@ def test_the_quota_of_an_app_stops_its_other_sites_too(floor: Floor, job: str) -
     assert floor.sweep() == 0
 
 
+def test_an_operator_lets_a_stopped_site_go_on(floor: Floor, job: str) -> None:
+    """As docs/pushes.md says: the stop is taken away, and a new run pushes what waits."""
+    floor.jira.fail("GET", ISSUE, status=429, headers={"Retry-After": "7200"})
+    assert floor.take(job) == {"waiting": 1}
+    floor.table.update(Update("PUSH_SITES", floor.jira.url, remove=["stopped_until"]))
+    floor.new_worker()
+    assert floor.take(job, run=NEXT_RUN) == {"pushed": 1}
+    floor.time.pass_by(7300)
+    assert floor.sweep() == 1
+    assert floor.take(job) == {"skipped": 1}
+    assert floor.tables() == 1
+
+
 @pytest.mark.parametrize("reason", ["jira-burst-based", "jira-per-issue-on-write"])
 def test_a_brief_limit_stops_nothing_else(floor: Floor, job: str, reason: str) -> None:
     other = floor.shop.job("PI-8")
