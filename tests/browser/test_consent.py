@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from tests.consent_flow import Atlassian
 from tests.deployed import Stack
@@ -45,6 +45,17 @@ class Visit:
         self.begin(return_url)
         self.accept(*(sites or ("Plant North",)))
         expect(self.page).to_have_title("Choose a Jira site")
+
+    def expire(self) -> None:
+        """Let the time of the choice have passed, without its row having been deleted."""
+        dynamodb, table = self.stack.client("dynamodb"), self.stack.outputs["ConnectionsTableName"]
+        (row,) = (
+            item
+            for page in dynamodb.get_paginator("scan").paginate(TableName=table)
+            for item in page["Items"]
+            if item["pk"]["S"].startswith("PENDING#") and item["external_id"]["S"] == self.external_id
+        )
+        dynamodb.put_item(TableName=table, Item=row | {"valid_until": {"S": "2020-01-01T00:00:00.000Z"}})
 
     def status(self) -> str | None:
         listed = self.stack.request("GET", "/api/backend/connections?limit=500").json()["connections"]
@@ -102,16 +113,25 @@ def test_without_a_way_back_there_is_a_word_of_success(visit: Visit, accessible:
     accessible(visit.page)
 
 
+def tab_to(wanted: Locator) -> None:
+    """Press Tab until it has the focus."""
+    for _ in range(20):
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+        wanted.page.keyboard.press("Tab")
+    pytest.fail(f"Tab does not lead to {wanted}")
+
+
 def test_the_keyboard_is_enough(visit: Visit, app: list[str]) -> None:
     visit.begin(RETURN_URL)
     keyboard = visit.page.keyboard
-    visit.page.get_by_label("Signed in as").focus()
-    for _ in range(2):  # the first two sites
-        keyboard.press("Tab")
+    for site in ("Plant North", "Plant South"):
+        tab_to(visit.page.get_by_label(site))
         keyboard.press("Space")
-    visit.page.get_by_role("button", name="Accept").focus()
+    tab_to(visit.page.get_by_role("button", name="Accept"))
     keyboard.press("Enter")
     expect(visit.page).to_have_title("Choose a Jira site")
+    expect(visit.page.get_by_role("button", name="Connect")).to_be_enabled()  # the script is there
     keyboard.press("Tab")
     expect(visit.page.get_by_role("radio").first).to_be_focused()
     keyboard.press("ArrowDown")
@@ -162,13 +182,6 @@ def test_a_denial_leads_back(visit: Visit, app: list[str]) -> None:
     assert visit.status() is None
 
 
-def test_a_denial_without_a_way_back(visit: Visit, accessible: Accessible) -> None:
-    visit.begin()
-    visit.page.get_by_role("button", name="Deny").click()
-    expect(visit.page.get_by_role("heading", name="Access was not granted")).to_be_visible()
-    accessible(visit.page)
-
-
 @pytest.fixture
 def refused_page(context: BrowserContext) -> Iterator[Page]:
     """A page whose requests may be refused, which Chromium calls an error, but which makes none itself."""
@@ -207,6 +220,25 @@ def test_pages_that_say_what_went_wrong(
     refused_page.goto(stack.url + path)
     expect(refused_page.get_by_role("heading", name=title)).to_be_visible()
     accessible(refused_page)
+
+
+def test_a_denial_without_a_way_back(unlucky: Visit, accessible: Accessible) -> None:
+    unlucky.begin()
+    unlucky.page.get_by_role("button", name="Deny").click()
+    expect(unlucky.page.get_by_role("heading", name="Access was not granted")).to_be_visible()
+    accessible(unlucky.page)
+
+
+def test_a_code_that_expires_while_the_page_is_open(unlucky: Visit, accessible: Accessible) -> None:
+    unlucky.to_choice()
+    unlucky.expire()
+    unlucky.page.get_by_role("button", name="Connect").click()
+    expect(unlucky.page.get_by_role("alert")).to_contain_text("session is either expired or does not exist")
+    accessible(unlucky.page)
+    unlucky.page.reload()
+    expect(unlucky.page.get_by_role("heading", name="This page has expired")).to_be_visible()
+    accessible(unlucky.page)
+    assert unlucky.status() is None
 
 
 def test_a_link_that_was_passed_on(unlucky: Visit, browser: Browser, accessible: Accessible) -> None:
