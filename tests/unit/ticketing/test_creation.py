@@ -217,6 +217,26 @@ def test_a_screen_without_labels_gets_its_ticket_too(shop: Shop, anomaly: int) -
     assert "look in Jira" in lost.json()["detail"]
 
 
+def test_a_ticket_that_cannot_be_found_again_is_not_made_twice_unasked(
+    shop: Shop, anomaly: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process dies after it created a ticket whose project has no labels."""
+    shop.atlassian.control(off_screen_fields=["labels"])
+
+    def dies(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(links, "add_link", dies)
+        with pytest.raises(Killed):
+            shop.create_ticket(anomaly)
+    shop.clock.passes(31)
+    told = shop.create_ticket(anomaly)
+    assert (told.status, "look in Jira before you try again" in told.text) == (502, True)
+    assert shop.atlassian.issues() == 1
+    assert shop.create_ticket(anomaly).status == 201  # somebody has looked
+
+
 _LABELS = {"errorMessages": [], "errors": {"labels": "Field 'labels' cannot be set."}}
 
 

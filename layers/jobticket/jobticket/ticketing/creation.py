@@ -72,6 +72,8 @@ class Attempt:
         Until when its maker may be at work.
     search_until
         When a search that does not find the label proves that there is no issue.
+    labelled
+        Whether the issue has the label: the screens of some projects have no labels.
     """
 
     label: str
@@ -79,6 +81,7 @@ class Attempt:
     site: str
     lease_until: datetime
     search_until: datetime
+    labelled: bool = True
 
     @classmethod
     def begin(cls, request: str, site: str, now: datetime) -> Self:
@@ -94,6 +97,7 @@ class Attempt:
             item["site"],
             clock.parse_iso(item["lease_until"]),
             clock.parse_iso(item["search_until"]),
+            item.get("labelled", True),
         )
 
     def item(self, anomaly_id: int) -> Item:
@@ -205,6 +209,9 @@ class Creation:
                 "A ticket for this anomaly is being created. Please try again.",
                 retry_after=_seconds(attempt.lease_until - now),
             )
+        if not attempt.labelled:
+            self._forget(anomaly_id, attempt)
+            raise UpstreamError(f"An earlier request for a ticket was cut short. {UNRECOVERABLE}")
         found = tickets.find_by_label(self._client, attempt.label)
         if found is not None:
             return attempt, found
@@ -239,6 +246,7 @@ class Creation:
 
     def _make_unlabelled(self, anomaly_id: int, attempt: Attempt, fields: dict[str, Any]) -> Any:
         """Create the issue in a project whose screen has no labels; a lost answer cannot be recovered."""
+        self._note(anomaly_id, attempt, labelled=False)
         try:
             return self._post(fields)
         except JiraError as error:
@@ -310,12 +318,16 @@ class Creation:
     def _note_unknown(self, anomaly_id: int, attempt: Attempt) -> None:
         """Let the next call search at once: this maker has given up."""
         now = self._now()
-        update = Update(
-            anomaly_pk(anomaly_id),
-            ATTEMPT,
-            set={"lease_until": now.isoformat(), "search_until": (now + SEARCH).isoformat()},
-            condition=Attr("label").eq(attempt.label),
+        self._note(
+            anomaly_id,
+            attempt,
+            lease_until=now.isoformat(),
+            search_until=(now + SEARCH).isoformat(),
         )
+
+    def _note(self, anomaly_id: int, attempt: Attempt, **changes: Any) -> None:
+        same = Attr("label").eq(attempt.label)
+        update = Update(anomaly_pk(anomaly_id), ATTEMPT, set=changes, condition=same)
         try:
             self._table.update(update)
         except ConditionFailedError:
