@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -178,3 +179,35 @@ def test_creating_a_ticket_survives_a_lost_answer(product: Product) -> None:
 
 def _links(product: Product, anomaly: int) -> Any:
     return product.call("GET", f"/api/anomalies/{anomaly}/ticket-links", 200)["items"]
+
+
+def _walk_through(stack: Stack) -> str:
+    """Return the commands of the chapter's walk-through, for this stack."""
+    chapter = (ROOT / "docs" / "ticketing.md").read_text()
+    walk_through = chapter.partition("## A first ticket\n")[2].partition("\n## ")[0]
+    commands = "\n".join(line[4:] for line in walk_through.splitlines() if line.startswith("    "))
+    return commands.replace("http://127.0.0.1:8000", stack.url).replace(
+        "http://127.0.0.1:8001", stack.atlassian_url
+    )
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the walk-through is written for curl")
+def test_the_walk_through_of_the_documentation_works_as_written(stack: Stack) -> None:
+    product = Product(stack)
+    refusals_count = 'set -euo pipefail; curl() { command curl -sS --fail --noproxy "*" "$@"; }\n'
+    try:
+        done = subprocess.run(
+            ["bash", "-c", refusals_count + _walk_through(stack)], capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert '"message":"Ticket MISC-' in done.stdout
+        awaited(
+            lambda: [comment.partition("] ")[2] or comment for comment in product.comments("PI-1")[-3:]],
+            [
+                "Qualytics Anomaly Status: Acknowledged",
+                "Comment from Qualytics: The import ran twice.",
+                "Qualytics Anomaly Status: Resolved",
+            ],
+        )
+    finally:
+        product.call("DELETE", INTEGRATION, 204, scope="admin")
