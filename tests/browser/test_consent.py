@@ -241,6 +241,16 @@ def test_a_code_that_expires_while_the_page_is_open(unlucky: Visit, accessible: 
     assert unlucky.status() is None
 
 
+def test_where_no_site_was_granted(visit: Visit, stack: Stack, accessible: Accessible) -> None:
+    visit.begin()
+    atlassian = Atlassian(stack.atlassian_url)
+    atlassian.control(faults=[{"path": "accessible-resources", "status": 200, "body": []}])
+    visit.accept("Plant North")
+    expect(visit.page.get_by_role("heading", name="No Jira site was granted")).to_be_visible()
+    accessible(visit.page)
+    atlassian.close()
+
+
 def test_a_link_that_was_passed_on(unlucky: Visit, browser: Browser, accessible: Accessible) -> None:
     unlucky.to_choice()
     elsewhere = browser.new_context()

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from jobticket.connections.model import ConnectionId
+from jobticket.connections.sessions import digest, new_secret
 from tests.consent_flow import CREATE, DATA_TEAM, INITIATE, PLANT_NORTH, PLANT_SOUTH, SITES
 from tests.gateway import Gateway, LambdaContext
 from tests.unit.conftest import client, gateway
@@ -469,6 +470,20 @@ def test_a_guessed_state(product: Product) -> None:
     sent = walk.consent(walk.initiate().json()["authorization_uri"])
     assert walk.come_back(sent | {"state": "A" * 43}).json() == {"error": BAD_STATE}
     assert walk.come_back(sent | {"state": "ü\ud800".encode("utf-8", "replace").decode()}).status == 400
+
+
+def test_a_foreign_state(product: Product) -> None:
+    """One that was made for another provider, or by another deployment of the same app."""
+    walk = product.walk()
+    sent = walk.consent(walk.initiate().json()["authorization_uri"])
+    sessions, until = product.oauth.sessions, product.now() + timedelta(minutes=5)
+    record = {"provider": "another", "external_id": "team-1", "may_replace": True}
+    sessions.put("STATE", digest("STATE", "of another provider"), record, until=until, kept=until)
+    for state in ("of another provider", new_secret()):
+        answered = walk.come_back(sent | {"state": state})
+        assert (answered.status, answered.json()) == (400, {"error": BAD_STATE})
+    assert product.atlassian.token_calls("authorization_code") == 0
+    assert not [item for item in raw_items() if item["pk"]["S"].startswith("PENDING#")]
 
 
 def test_a_state_is_no_code_and_a_code_no_state(product: Product) -> None:

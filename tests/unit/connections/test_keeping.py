@@ -16,6 +16,7 @@ from jobticket.connections.model import ConnectionId
 from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.tokens import LEASE
 from jobticket.dynamo import Update
+from local.template import load_template
 from tests.consents import store_consent
 from tests.faults import refused
 from tests.gateway import LambdaContext
@@ -228,6 +229,16 @@ def test_a_sweep_that_dies_goes_on_where_it_stood(product: Product, monkeypatch:
     assert sorted(set(seen)) == [f"team-{index:03d}" for index in range(9)]
     assert seen.count("team-000") == 1
     assert keeper.sweep(Deadline.after(900)) is None
+
+
+def test_runs_begin_well_within_the_reuse_interval() -> None:
+    events = load_template()["Resources"]["ConnectionKeeperFunction"]["Properties"]["Events"]
+    schedules = {
+        json.loads(event["Properties"]["Input"])["task"]: event["Properties"]["ScheduleExpression"]
+        for event in events.values()
+    }
+    assert schedules == {"finish": "rate(5 minutes)", "sweep": "cron(20 3 * * ? *)"}
+    assert timedelta(minutes=5) + LEASE < timedelta(minutes=10)
 
 
 # --- what was begun and never ended -------------------------------------------------------------------------

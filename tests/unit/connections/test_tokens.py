@@ -502,6 +502,31 @@ def test_a_refresh_that_ended_between_look_and_lease_is_not_done_again(
     assert stored(store).lease is None
 
 
+def test_a_refresh_token_older_than_the_newest_is_never_sent(
+    source: TokenSource,
+    make_source: Callable[[], TokenSource],
+    world: World,
+    cold: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    store: ConnectionStore,
+) -> None:
+    """Not even by a caller that has slept between its look at the connection and its lease."""
+    other = make_source()
+    world.answers = [gives(2), gives(3)]
+    read = store.get_with_token
+
+    def interleaved(name: ConnectionId) -> Any:
+        seen = read(name)
+        monkeypatch.setattr(store, "get_with_token", read)
+        other.refreshed(TEAM, world.deadline())
+        world.now += timedelta(hours=2)  # what the other got has expired again
+        return seen
+
+    monkeypatch.setattr(store, "get_with_token", interleaved)
+    assert source.refreshed(TEAM, Deadline.after(60, lambda: 0.0)).text == "access-3"
+    assert world.sent == ["refresh-1", "refresh-2"]
+
+
 def overtaken(world: World, other: TokenSource, then: Answer) -> Answer:
     """Let a call at Atlassian last beyond its lease, and another caller refresh meanwhile."""
 
