@@ -142,9 +142,11 @@ class Stack:
 
     def told(self) -> dict[str, str]:
         """Return the secrets of this session that stand in clear where they must not, with their kinds."""
-        issued = json.loads((self.data_dir / "atlassian" / "atlassian.json").read_text())["grants"]
-        for kind in ("refresh_tokens", "access_tokens"):
-            self.confidences.add(kind, *issued[kind])  # also those that no test has seen
+        kept = self.data_dir / "atlassian" / "atlassian.json"
+        if kept.exists():  # else nobody has asked it for anything
+            issued = json.loads(kept.read_text())["grants"]
+            for kind in ("refresh_tokens", "access_tokens"):
+                self.confidences.add(kind, *issued[kind])  # also those that no test has seen
         return self.confidences.told_in(self.logged() + self.stored())
 
     def logged(self) -> str:
