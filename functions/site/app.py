@@ -32,6 +32,7 @@ class SiteSettings(Settings):
     connections_table: str
     ticketing_table: str
     key_ring_secret: str
+    atlassian_app_secret: str
 
 
 HERE = Path(__file__).parent
@@ -102,6 +103,7 @@ health = Health(
         "connections table": lambda: dynamodb.describe_table(TableName=config.connections_table),
         "ticketing table": lambda: dynamodb.describe_table(TableName=config.ticketing_table),
         "key ring": lambda: secrets.describe_secret(SecretId=config.key_ring_secret),
+        "Atlassian app": lambda: secrets.describe_secret(SecretId=config.atlassian_app_secret),
     },
     time.monotonic,
 )

@@ -227,7 +227,7 @@ class TestAlarms:
         refreshing = {
             properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
             for properties in FUNCTIONS.values()
-            if "ATLASSIAN_APP_SECRET" in properties["Environment"]["Variables"]
+            if "ENCRYPTION_KEY" in properties["Environment"]["Variables"]
         }
         assert alarmed(metric) == refreshing
 

@@ -31,7 +31,7 @@ def test_a_healthy_deployment_says_so_and_names_its_version(visitor: Gateway) ->
         "status": "ok",
         "version": visitor.get("/openapi.json").json()["info"]["version"],
         "checks": dict.fromkeys(
-            ("jobs table", "connections table", "ticketing table", "key ring"), "reachable"
+            ("jobs table", "connections table", "ticketing table", "key ring", "Atlassian app"), "reachable"
         ),
     }
 
