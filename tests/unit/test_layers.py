@@ -6,6 +6,7 @@ import gzip
 import json
 import subprocess
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,12 @@ class TestLayers:
         for folder in layers.values():
             names = {path.name for path in (folder / "python").rglob("*")}
             assert not names & {"boto3", "botocore", "s3transfer", "tests", "test", "conftest.py"}
+
+    def test_are_compiled_for_their_own_python(self, layers: dict[str, Path]) -> None:
+        for folder in layers.values():
+            sources = list((folder / "python").rglob("*.py"))
+            assert sources
+            assert [path for path in sources if not Path(cache_from_source(str(path))).exists()] == []
 
     @pytest.mark.parametrize("service", AWS_SERVICES)
     def test_descriptions_of_services_lack_nothing_but_documentation(
