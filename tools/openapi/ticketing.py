@@ -25,6 +25,7 @@ _KEY_ERRORS = {
 _NO_ANOMALY = {404: "There is no such anomaly."}
 _NO_LINK = {404: "There is no such anomaly, or no such link of it."}
 _NO_INTEGRATION = {404: "There is no ticketing integration."}
+_BUSY = {503: "Others are changing the anomaly all the time; `Retry-After` says when to try again."}
 _UPSTREAM = {
     502: "Jira refused, or could not be reached; or the connection does not work.",
     503: "Jira's rate limit, or no token for now; `Retry-After` says when to try again.",
@@ -56,9 +57,10 @@ OPERATIONS = {
     "PUT /api/integrations/ticketing": Operation(
         "Change the ticketing integration",
         {200: model.Integration},
-        {400: _FAULTY, **_NO_INTEGRATION},
+        {400: _FAULTY, **_NO_INTEGRATION, 409: "Somebody else is changing it."},
         bodies.IntegrationChange,
-        description="What is given changes, and the whole is checked again.",
+        description="What is given changes, and the whole is checked again. If the connection was authorized "
+        "for another site, this takes that one; links to the former one are history then.",
     ),
     "DELETE /api/integrations/ticketing": Operation(
         "Remove the ticketing integration",
@@ -100,7 +102,7 @@ OPERATIONS = {
             404: "There is no such anomaly, or no integration.",
             409: "The anomaly has too many links, or a request with this Idempotency-Key is under way.",
             422: _KEY_ERRORS[422],
-            502: _UPSTREAM[502],
+            502: _UPSTREAM[502] + " Or an earlier try was cut short, whose ticket no label could tell.",
             503: "It is not known yet what became of an earlier try, or Jira's rate limit is reached; "
             "`Retry-After` says when to try again. A repeat makes no second ticket.",
             504: _UPSTREAM[504],
@@ -132,7 +134,7 @@ OPERATIONS = {
     "PUT /api/anomalies/{anomaly_id}": Operation(
         "Change an anomaly's status or description",
         {200: model.Anomaly},
-        {400: _FAULTY, **_NO_ANOMALY, 409: "Another open anomaly has the same fingerprint."},
+        {400: _FAULTY, **_NO_ANOMALY, 409: "Another open anomaly has the same fingerprint.", **_BUSY},
         bodies.AnomalyChange,
         description="An archived anomaly that is given a status is restored, as Acknowledged. Its tickets "
         "are told of a status that changed; the same status again tells nobody anything.",
@@ -140,7 +142,7 @@ OPERATIONS = {
     "DELETE /api/anomalies/{anomaly_id}": Operation(
         "Archive an anomaly, or delete it",
         {204: None},
-        {**_BAD_PAGE, **_NO_ANOMALY},
+        {**_BAD_PAGE, **_NO_ANOMALY, **_BUSY},
         parameters=(
             query("archive", "`false` deletes.", {"type": "boolean", "default": True}),
             query(
@@ -160,7 +162,7 @@ OPERATIONS = {
     "POST /api/anomalies/{anomaly_id}/comments": Operation(
         "Comment on an anomaly; its tickets get the comment too",
         {201: model.Comment},
-        {400: _FAULTY, **_NO_ANOMALY, **_KEY_ERRORS},
+        {400: _FAULTY, **_NO_ANOMALY, **_KEY_ERRORS, **_BUSY},
         bodies.NewComment,
         (IDEMPOTENCY_KEY,),
     ),
@@ -187,7 +189,7 @@ OPERATIONS = {
     "DELETE /api/anomalies/{anomaly_id}/ticket-links/{link_id}": Operation(
         "Unlink an anomaly and a ticket",
         {204: None},
-        _NO_LINK,
+        {**_NO_LINK, **_BUSY},
         description="The ticket stays as it is. What is still queued for it is dropped.",
     ),
     "POST /api/anomalies/{anomaly_id}/ticket-links/{link_id}/refresh": Operation(
@@ -195,7 +197,7 @@ OPERATIONS = {
         {200: model.Link},
         {
             404: "There is no such link, no such ticket any more, or no integration.",
-            409: "The link's integration was removed.",
+            409: "The link's integration was removed, or leads to another site.",
             **_UPSTREAM,
         },
     ),

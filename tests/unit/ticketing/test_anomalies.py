@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jobticket.ticketing import changes
 from jobticket.ticketing.model import STATUSES
 from tests.gateway import Gateway
 from tests.unit.conftest import client, gateway
@@ -303,6 +304,26 @@ def test_deleting_leaves_nothing(api: Gateway) -> None:
     kept = {item["pk"]["S"] for item in client("dynamodb").scan(TableName="ticketing")["Items"]}
     assert not any(pk.startswith(("ANOMALY", "FINGERPRINT", "ISSUE")) for pk in kept)
     assert api.get("/api/anomalies").json()["total"] == 0
+
+
+def test_an_anomaly_that_others_change_all_the_time_is_deleted_whole_or_not_at_all(
+    api: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report(api, fingerprint="f")
+
+    def load_and_be_overtaken(*arguments: Any) -> Any:
+        loaded = changes.load(*arguments)
+        api.post("/api/anomalies/1/comments", {"message": "quicker"})
+        return loaded
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jobticket.ticketing.anomalies.load", load_and_be_overtaken)
+        refused = api.delete("/api/anomalies/1?archive=false")
+    assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    assert api.get("/api/anomalies").json()["total"] == 1
+    assert api.get("/api/anomalies/1/comments").json()["total"] == 20
+    assert api.delete("/api/anomalies/1?archive=false").status == 204
+    assert report(api, fingerprint="f")["id"] == 2
 
 
 @pytest.mark.parametrize("number", ["0", "99", "x", "1.5", "-1", "9" * 40, "%00"])

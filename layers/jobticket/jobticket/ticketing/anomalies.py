@@ -15,7 +15,7 @@ from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
 from jobticket.dynamo import ConditionFailedError, Delete, Item, Put, Table, Update, Write
-from jobticket.errors import ConflictError, InvalidError
+from jobticket.errors import ConflictError, InvalidError, UnavailableError
 from jobticket.ticketing import counts
 from jobticket.ticketing.changes import Change, Loaded, anomaly_not_found, commit, load
 from jobticket.ticketing.layout import (
@@ -351,6 +351,8 @@ def delete_anomaly(table: Table, anomaly_id: int) -> None:
     ------
     NotFoundError
         If there is no such anomaly.
+    UnavailableError
+        If others change it all the time.
     """
     for _ in range(MOST_TRIES):
         loaded = load(table, anomaly_id)
@@ -361,6 +363,8 @@ def delete_anomaly(table: Table, anomaly_id: int) -> None:
                 break  # gone: by this transaction, whose answer was lost, or by somebody else's
             continue
         break
+    else:
+        raise UnavailableError("The anomaly is being changed by others. Please try again.", retry_after=1)
     # What is left is out of sight already; an interruption here leaves comments that nobody can reach.
     for item in table.query_all(Key("pk").eq(anomaly_pk(anomaly_id))):
         table.delete(item["pk"], item["sk"])
