@@ -63,6 +63,16 @@ class TestLostEdit:
         lost = lost_edit([Change(f"Text, edited\n\n{TABLE}", "Text")], mark)
         assert lost == LostEdit(f"Text, edited\n\n{TABLE}", buried=False)
 
+    def test_a_write_that_moved_tables_which_say_the_same_as_the_new_one(self) -> None:
+        """Runs an hour apart, and nothing has changed: there are fewer of them than before."""
+        tables = "\n\n".join([TABLE] * 3)
+        read = f"Text\n\n{tables}"
+        mark = Mark.of(read, [TABLE], Plan(PUSH.after, moved=tuple(own_tables(read))), "")
+        assert mark.has_arrived(PUSH.after)
+        assert not mark.has_arrived(read)
+        edited = f"Text, edited\n\n{tables}"
+        assert lost_edit([Change(edited, PUSH.after)], mark) == LostEdit(edited, buried=False)
+
 
 @pytest.fixture
 def before_write(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:

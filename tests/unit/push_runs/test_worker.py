@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import Mock
 
@@ -17,6 +18,7 @@ from jobticket.jira.client import Site
 from jobticket.jira.errors import JiraRateLimitedError
 from jobticket.jobs.jobs import load_job
 from jobticket.push.decisions import MOST_TRIES, Stop, Verdict, judge
+from jobticket.push.description import own_tables
 from jobticket.push.lease import Tickets
 from jobticket.push.pushed import fingerprint, remember_pushed
 from jobticket.push.queue import Jobs
@@ -601,3 +603,85 @@ def test_a_spent_quota_of_an_app_stops_its_sites_and_no_others(floor: Floor) -> 
     assert held.until == stopped.until
     assert floor.worker.sites.stopped(token) is None
     assert floor.worker.sites.known() == {"https://one": False, "https://other": False, "https://token": True}
+
+
+def die_at(
+    floor: Floor, job: str, call: int, when: str, meanwhile: Callable[[int], None] = lambda _number: None
+) -> None:
+    """Let a worker die at one of its calls of Jira: before it is sent, or when it has been answered."""
+    session = floor.shop.function.access.session
+    request = session.request
+    calls = 0
+
+    def die(method: str, *given: Any, **options: Any) -> Any:
+        nonlocal calls
+        number, calls = calls, calls + 1
+        if number == call and when == "before":
+            raise CRASH
+        meanwhile(number)
+        answer = request(method, *given, **options)
+        if number == call:
+            raise CRASH
+        return answer
+
+    with pytest.MonkeyPatch.context() as deadly:
+        deadly.setattr(session, "request", die)
+        with pytest.raises(Crash):
+            floor.take(job)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("call", range(5))
+def test_a_worker_that_dies_at_any_call_of_jira_loses_nothing(
+    floor: Floor, job: str, call: int, when: str
+) -> None:
+    """A push that overwrites an edit reads, writes, finds it, restores it and looks again."""
+    floor.jira.describe("Text")
+
+    def edit(number: int) -> None:
+        if number == 1:
+            floor.jira.describe("Text, edited")
+
+    die_at(floor, job, call, when, edit)
+    finish(floor, job)
+    was_edited = call > 1 or (call, when) == (1, "after")
+    edited = "Text, edited" if was_edited else "Text"
+    assert (floor.jira.description() or "").startswith(f"{edited}\n\n")
+    assert (floor.state(job), floor.tables()) == ("pushed", 1)
+    assert floor.jira.comments() == []
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("call", range(5))
+def test_a_worker_that_dies_while_it_moves_tables_leaves_each_once(
+    floor: Floor, job: str, call: int, when: str
+) -> None:
+    """The description is full: a push reads it and the comments, posts one, writes and looks for edits."""
+    floor.shop.settings(skipUnchanged=False)
+    human = "x" * 32_400
+    floor.jira.describe(human)
+    for day in (19, 20, 21):
+        floor.take(job, run=f"2026-11-{day}T02:00:00.000Z")
+    floor.jira.describe(f"{floor.jira.description()}\n\n{'y' * 100}")
+    assert (floor.tables(), floor.jira.comments()) == (3, [])
+    die_at(floor, job, call, when)
+    finish(floor, job)
+    (comment,) = floor.jira.comments()
+    assert floor.tables() + len(own_tables(comment)) == 4
+    after = floor.jira.description() or ""
+    assert after.startswith(human)
+    assert "y" * 100 in after
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("call", range(3))
+def test_a_worker_that_dies_while_it_posts_its_table_leaves_it_once(
+    floor: Floor, job: str, call: int, when: str
+) -> None:
+    """There is no room for it: a push reads the description and the comments, and posts one."""
+    human = floor.jira.describe("x" * 32_760)
+    die_at(floor, job, call, when)
+    finish(floor, job)
+    (comment,) = floor.jira.comments()
+    assert len(own_tables(comment)) == 1
+    assert floor.jira.description() == human

@@ -42,7 +42,8 @@ class Mark:
     in_comment
         Whether the new tables are to be in a comment.
     rest
-        Then, of what the older tables say that stay in the description, if it is to be written at all.
+        Of what all tables in the description are to say, if older ones leave it: these may say the same as
+        the new ones, and counting those tells nothing then.
     comments
         The ids of the newest comments before, if there is one to be posted.
     """
@@ -67,12 +68,13 @@ class Mark:
         """Make the mark of sections that a plan appends to a description."""
         ours = [content for section in sections for content in contents(section)]
         mark = cls(_digest(ours), len(ours), 0, began_at)
-        is_rest = planned.in_comment and planned.description is not None
+        old, new = _digest(contents(read)), _digest(contents(planned.description))
+        shrinks = planned.description is not None and bool(planned.moved or planned.in_comment)
         return replace(
             mark,
             before=mark.times_in(read),
             in_comment=planned.in_comment,
-            rest=_digest(contents(planned.description)) if is_rest else None,
+            rest=new if shrinks and new != old else None,
             comments=None if comments is None else sorted(comments),
         )
 
@@ -84,14 +86,16 @@ class Mark:
 
     def made(self, change: Change) -> bool:
         """Tell whether a change is the write that was marked."""
-        if not self.in_comment:
-            return self.times_in(change.after) > self.times_in(change.before)
+        if not self.in_comment and self.times_in(change.after) > self.times_in(change.before):
+            return True
         before, after = _digest(contents(change.before)), _digest(contents(change.after))
         return self.rest is not None and after == self.rest != before
 
     def has_arrived(self, now: str | None) -> bool:
         """Tell whether the write has arrived in a description."""
-        return self.times_in(now) > self.before
+        if self.times_in(now) > self.before:
+            return True
+        return not self.in_comment and self.rest is not None and _digest(contents(now)) == self.rest
 
 
 def _digest(found: Sequence[Content]) -> str:
