@@ -44,7 +44,10 @@ def seed(dynamodb: Any, kms: Any) -> None:
 def _seed_jobs(dynamodb: Any) -> None:
     """Put in what the samples of the jobs function name: two jobs, two paths, 20 serial numbers."""
     table = Table(dynamodb, os.environ["JOBS_TABLE"])
-    stamps: dict[str, Any] = {"created_at": "2026-11-22T09:30:00.000Z", "updated_at": "2026-11-22T09:30:00.000Z"}
+    stamps: dict[str, Any] = {
+        "created_at": "2026-11-22T09:30:00.000Z",
+        "updated_at": "2026-11-22T09:30:00.000Z",
+    }
     order = jobs.Job(id="job_BracketOrder", name="JOB-2024-001", goal_quantity=50, **stamps)
     planned = jobs.Job(id="job_PlannedOrder", name="JOB-2024-002", goal_quantity=50, **stamps)
     table.put(layout.job_item(order) | {"path_count": 2})
