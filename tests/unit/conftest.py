@@ -7,7 +7,6 @@ import hashlib
 import importlib
 import io
 import json
-import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -22,34 +21,12 @@ import requests
 from moto import mock_aws
 from requests.adapters import HTTPAdapter
 
+import tests.environment  # noqa: F401  (before anything of the product)
 from tests.gateway import Gateway
 from tests.infrastructure import create_table
 from tests.unit import emulation
 from tests.unit.samples import seed
 
-os.environ |= {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "POWERTOOLS_METRICS_NAMESPACE": "Jobticket",
-    "POWERTOOLS_SERVICE_NAME": "test",
-    "POWERTOOLS_METRICS_DISABLED": "true",
-    "JOBS_TABLE": "jobs",
-    "CONNECTIONS_TABLE": "connections",
-    "TICKETING_TABLE": "ticketing",
-    "TICKET_EVENTS_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/ticket-events.fifo",
-    "PUSH_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/pushes",
-    "PUSH_SITE_CONCURRENCY": "5",
-    "PUSH_SCHEDULER_FUNCTION": "push-scheduler",
-    "KEY_RING_SECRET": "key-ring",
-    "ENCRYPTION_KEY": "alias/jobticket",
-    "ATLASSIAN_APP_SECRET": "atlassian-app",
-    "ATLASSIAN_SCOPES": "read:jira-work write:jira-work read:jira-user",
-    "ENVIRONMENT": "local",
-    "ALLOW_PRIVATE_HOSTS": "false",
-    "PUBLIC_URL": "http://127.0.0.1:8000",
-}
-os.environ.pop("AWS_ENDPOINT_URL", None)
 emulation.install()
 
 #: Keys that the tests call with. They open nothing outside of them.
