@@ -177,6 +177,15 @@ class TestTicketsOfProject:
         refused = either.get("get-tickets-for-project", jira_project_id="SCRUM", limit=5, cursor=cursor)
         assert (refused.status, refused.json()) == (400, {"error": "Invalid cursor"})
 
+    def test_a_cursor_of_the_other_kind_of_jira(self, either: Jira, atlassian: Atlassian) -> None:
+        """The connection was replaced between two pages: not the first page again, and for ever."""
+        for_cloud, for_data_center = '["tickets PI","token"]', '["tickets PI",5]'
+        other = for_data_center if either.external_id == "team-1" else for_cloud
+        cursor = base64.urlsafe_b64encode(other.encode()).decode()
+        refused = either.get("get-tickets-for-project", jira_project_id="PI", limit=5, cursor=cursor)
+        assert (refused.status, refused.json()) == (400, {"error": "Invalid cursor"})
+        assert atlassian.asked() == []
+
     def test_a_cursor_that_jira_has_forgotten(self, jira: Jira, atlassian: Atlassian) -> None:
         cursor = jira.get("get-tickets-for-project", jira_project_id="PI", limit=5).headers["x-next-cursor"]
         atlassian.fault({"path": "search/jql", "status": 400, "body": {"errorMessages": ["expired"]}})

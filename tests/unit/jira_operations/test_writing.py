@@ -90,6 +90,7 @@ class TestEdit:
             ({"priority_id": True}, "Invalid field values provided"),
             ({"summary": "a", "expected_updated": "yesterday"}, "Invalid field values provided"),
             ({"assignee_account_id": ["x"]}, "Invalid field values provided"),
+            ({"assignee_account_id": ""}, "Invalid field values provided"),
         ],
     )
     def test_faulty_fields(self, jira: Jira, atlassian: Atlassian, fields: dict[str, Any], text: str) -> None:

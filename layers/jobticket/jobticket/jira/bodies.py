@@ -135,6 +135,13 @@ class _Fields:
             self.errors[name] = "must be a string"
         return value if isinstance(value, str) else None
 
+    def person(self, name: str) -> str | None:
+        """Return whom to assign. Nobody has no name: a Data Center would take an empty one for nobody."""
+        value = self.text(name)
+        if value == "":
+            self.errors[name] = "must not be empty"
+        return value
+
     def number(self, name: str) -> str | None:
         value = self.body.get(name)
         if value is None:
@@ -187,7 +194,7 @@ class Edit:
         external_id = external_id_of(body)
         issue = issue_of(body.get("issue_id_or_key"))
         fields = _Fields(body)
-        assignee = fields.text("assignee_account_id")
+        assignee = fields.person("assignee_account_id")
         edit = cls(
             external_id,
             issue,
@@ -230,7 +237,7 @@ class NewTicket:
             raise InvalidError(MISSING_IN_TICKET)
         project = project_of(body.get("jira_project_id"))
         fields = _Fields(body)
-        assignee = fields.text("assignee_account_id")
+        assignee = fields.person("assignee_account_id")
         ticket = cls(
             external_id,
             project,

@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from jobticket.errors import InvalidError
 from jobticket.jira.client import JiraClient
 from jobticket.jira.crew import PARALLEL_FOR_ISSUES, crew
 from jobticket.jira.paging import (
@@ -72,7 +73,15 @@ class Search:
         return self._all_of_cloud() if self.client.is_cloud else self._by_offset(0, None).rows
 
     def some(self, limit: int, position: int | str | None = None) -> Slice:
-        """Return at most ``limit`` issues, from where an earlier slice ended."""
+        """Return at most ``limit`` issues, from where an earlier slice ended.
+
+        Raises
+        ------
+        InvalidError
+            If it ended in the other kind of Jira, which counts otherwise: the connection was replaced.
+        """
+        if position is not None and isinstance(position, str) is not self.client.is_cloud:
+            raise InvalidError("Invalid cursor")
         if not self.client.is_cloud:
             return self._by_offset(position if isinstance(position, int) else 0, limit)
         token = position if isinstance(position, str) else None
