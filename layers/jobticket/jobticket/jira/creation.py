@@ -124,7 +124,8 @@ class Creation:
         try:
             found = self._find(label)
         except JiraError as error:
-            raise refusal_of(error, CREATE_TEXTS) from error
+            error.outcome_unknown = True  # not of this look: of the creation that it looks for
+            raise refusal_of(error, CREATE_TEXTS, write=True) from error
         left = (settles_at - self.now()).total_seconds()
         if found is None and left > 0:
             raise self._unsettled(left)
@@ -160,6 +161,8 @@ class Creation:
     def _settle(self, error: JiraError, label: str | None) -> Row:
         """Find out what became of a call whose answer was lost."""
         if label is None:
+            if isinstance(error, JiraStatusError):
+                error.retry_after = None  # to come back then would be to create a second one
             refusal = refusal_of(error, CREATE_TEXTS, write=True)
             raise refusal if self.memory.mark is None else UntraceableError(refusal)
         self.memory.begin(self.now() + SEARCH_LAG)
@@ -233,9 +236,12 @@ def _refusal(error: JiraError) -> RefusalError:
 def _meant(error: JiraStatusError) -> JiraStatusError:
     """Return a 400 as what it says: Jira puts a missing project or permission into words, not a status."""
     faulty = error.field_errors.keys()
-    if not faulty or not faulty <= {"project", "pid", "issuetype"}:
+    if not faulty <= {"project", "pid", "issuetype"}:
         return error
-    forbidden = any("permission" in text.lower() for text in error.field_errors.values())
+    said = (*error.messages, *error.field_errors.values())
+    forbidden = any("permission" in text.lower() for text in said)
+    if not faulty and not forbidden:
+        return error
     return JiraStatusError(
         403 if forbidden else 404, error.reason, messages=error.messages, field_errors=error.field_errors
     )
