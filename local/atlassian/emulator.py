@@ -108,9 +108,13 @@ class Emulator:
         data_center = self.controls.data_center
         caller = self._data_center_caller(request) if data_center else self._cloud_caller(request)
         call = self._call(request, site, caller, self.site_url(site), data_center=data_center)
-        answer = self._limited(request, call, caller, path)
-        if caller.failed:
-            answer.headers["X-Seraph-Loginreason"] = "AUTHENTICATED_FAILED"
+        login = {"X-Seraph-Loginreason": "AUTHENTICATED_FAILED"} if caller.failed else {}
+        try:
+            answer = self._limited(request, call, caller, path)
+        except JiraError as error:
+            error.headers |= login
+            raise
+        answer.headers |= login
         return answer
 
     def _cloud_caller(self, request: Request) -> _Caller:

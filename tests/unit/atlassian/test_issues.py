@@ -274,6 +274,13 @@ def test_credentials_that_do_not_fit_make_nobody(base_url: str, nobody: Caller) 
         assert caller("POST", ISSUE, new()).status_code == 401
 
 
+def test_every_answer_to_credentials_that_do_not_fit_says_so(base_url: str, nobody: Caller) -> None:
+    for path in (f"{ISSUE}/PI-42", "/rest/api/2/project/search", "/rest/api/2/myself"):
+        told = Caller(base_url, ("demo@example.com", "wrong")).get(path).headers
+        assert told["X-Seraph-LoginReason"] == "AUTHENTICATED_FAILED"
+        assert "X-Seraph-LoginReason" not in nobody.get(path).headers
+
+
 def test_basic_credentials_can_be_switched_off(jira: Caller) -> None:
     jira.control(basic_disabled=True)
     answer = jira.get("/rest/api/2/myself")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -21,7 +23,7 @@ from jobticket.jira.errors import (
     JiraUnreachableError,
 )
 from jobticket.jira.keys import MalformedKeyError
-from jobticket.jira.limits import RateLimits
+from jobticket.jira.limits import RateLimits, Scope
 from tests.unit.jira.conftest import Clock, MakeClient
 from tests.unit.jira.wire import WireJira, answer, hang_up, send
 
@@ -317,6 +319,40 @@ def test_a_limit_beyond_the_deadline_is_told_at_once(
     with pytest.raises(JiraRateLimitedError) as caught:
         make_client().get(ISSUE, issue="A-1")
     assert (caught.value.seconds, caught.value.limit, clock.slept) == (600, "jira-quota", [])
+    assert caught.value.details == {"errorMessages": ["Slow down"]}
+
+
+def test_a_limit_after_a_lost_answer_leaves_the_outcome_unknown(
+    make_client: MakeClient, jira: WireJira
+) -> None:
+    jira.acts = [hang_up, answer(429, headers={"Retry-After": "600"})]
+    with pytest.raises(JiraRateLimitedError) as caught:
+        make_client().delete(ISSUE, issue="A-1")
+    assert caught.value.outcome_unknown
+
+
+def test_a_known_limit_after_a_lost_answer_leaves_the_outcome_unknown(
+    make_client: MakeClient, jira: WireJira, clock: Clock
+) -> None:
+    limits = RateLimits(clock.monotonic)
+
+    def hang_up_while_another_call_is_limited(connection: socket.socket) -> bool:
+        limits.note(Scope("quota", jira.url, "GET elsewhere"), "something-new", 600)
+        return hang_up(connection)
+
+    jira.acts = [hang_up_while_another_call_is_limited]
+    with pytest.raises(JiraRateLimitedError) as caught:
+        make_client(rate_limits=limits).delete(ISSUE, issue="A-1")
+    assert caught.value.outcome_unknown
+
+
+def test_a_limit_that_is_over_at_once_is_not_asked_at_once(
+    make_client: MakeClient, jira: WireJira, clock: Clock
+) -> None:
+    jira.acts = [answer(429, headers={"Retry-After": "0"})] * 2 + [answer(body={})]
+    make_client().get(ISSUE, issue="A-1")
+    assert clock.slept[0] >= 0.5
+    assert clock.slept[1] >= 1.0
 
 
 @pytest.mark.parametrize(
@@ -416,3 +452,44 @@ def test_threads_share_one_renewal(make_client: MakeClient, jira: WireJira) -> N
 
 def test_links_for_people(make_client: MakeClient) -> None:
     assert make_client().browse_url("PROJ-1") == "https://browse.example/browse/PROJ-1"
+
+
+# --- credentials that do not fit --------------------------------------------------------------------------
+
+FAILED_LOGIN = {"X-Seraph-Loginreason": "AUTHENTICATED_FAILED"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {"values": [], "total": 0}),
+        (404, {"errorMessages": ["Issue does not exist."]}),
+        (403, {}),
+        (400, {}),
+    ],
+)
+def test_what_is_said_to_nobody_is_a_refusal_of_the_credentials(
+    make_client: MakeClient, jira: WireJira, status: int, body: Any
+) -> None:
+    jira.acts = [answer(status, body, FAILED_LOGIN)] * 2
+    client = make_client()
+    with pytest.raises(JiraRefusedCredentialsError) as caught:
+        client.get(ISSUE, issue="A-1")
+    assert (str(caught.value), caught.value.details) == ("Jira API error: 401 Unauthorized", {})
+    with pytest.raises(JiraRefusedCredentialsError):
+        client.post("/rest/api/2/search/jql", json={}, repeatable=True)
+
+
+def test_a_write_that_nobody_was_allowed_is_done(make_client: MakeClient, jira: WireJira) -> None:
+    jira.acts = [answer(201, {"id": "1", "key": "A-1"}, FAILED_LOGIN), answer(204, headers=FAILED_LOGIN)]
+    client = make_client()
+    assert client.post("/rest/api/2/issue", json={}) == {"id": "1", "key": "A-1"}
+    assert client.delete(ISSUE, issue="A-1") is None
+
+
+@pytest.mark.parametrize("status", [429, 500])
+def test_trouble_stays_trouble_whoever_asks(make_client: MakeClient, jira: WireJira, status: int) -> None:
+    jira.acts = [answer(status, headers=FAILED_LOGIN | {"Retry-After": "600"})]
+    with pytest.raises(JiraStatusError) as caught:
+        make_client().get(ISSUE, issue="A-1")
+    assert caught.value.status == status

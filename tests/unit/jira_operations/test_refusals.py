@@ -298,6 +298,15 @@ class TestTroubleAtJira:
         assert (answer.status, answer.json()) == (403, DEAD)
 
     @every
+    def test_credentials_that_do_not_fit_any_more(
+        self, jira: Jira, function: Any, atlassian: Atlassian, name: str
+    ) -> None:
+        """Cloud's own host takes them for nobody's: empty lists and 404, which are not the truth."""
+        connect(function, atlassian.url, credentials=f"{AUTH[0]}:revoked")
+        answer = call(jira, name)
+        assert (answer.status, answer.json()) == (403, DEAD)
+
+    @every
     def test_nothing_secret_is_told(self, jira: Jira, atlassian: Atlassian, name: str, capsys: Any) -> None:
         secret = AUTH[1]
         said = {"errorMessages": [f"Basic {secret} is wrong: {secret}"], "errors": {secret: secret}}
@@ -361,6 +370,11 @@ class TestRateLimits:
         assert answer.status == 429
         assert int(answer.headers["retry-after"]) in range(895, 901)
         assert answer.json()["error"] == "Jira's rate limit is reached. Try again later."
+
+    def test_what_jira_says_of_a_limit_comes_along(self, jira: Jira, atlassian: Atlassian) -> None:
+        self.limit(atlassian, "jira-burst-based", 900, times=None)
+        answer = call(jira, "get-issue-details")
+        assert answer.json()["details"] == {"errorMessages": ["Rate limit exceeded."]}
 
     def test_what_is_known_to_be_limited_is_not_asked_again(self, jira: Jira, atlassian: Atlassian) -> None:
         self.limit(atlassian, "jira-quota-tenant-based", 900, times=1)

@@ -14,7 +14,9 @@ What holds for every call:
 * GET and DELETE are repeated after 502, 503, 504, time-outs and broken connections. POST and PUT are not,
   unless the caller says ``repeatable=True`` or the request certainly never reached Jira. A 429 was not
   carried out: after its pause, any method is tried again.
-* A 401 renews the credential once, where it can be renewed, and repeats the call once.
+* A 401 renews the credential once, where it can be renewed, and repeats the call once. Cloud's own host
+  serves credentials that do not fit as nobody's, with an empty list or a 404, and says so in a header: that
+  counts as a 401.
 * Anything else is an error of ``jobticket.jira.errors``, which never holds a secret.
 
 Use ``JiraAccess.client_for`` (``jobticket.connections.access``) to get one for a connection.
@@ -28,7 +30,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import quote
@@ -65,7 +67,10 @@ MOST_LIMITED_TRIES = 8
 
 #: What is repeated: a gateway's trouble, not Jira's own 500.
 TRANSIENT = frozenset({502, 503, 504})
-IDEMPOTENT = frozenset({"GET", "DELETE"})
+
+#: Where a site says what it made of the credentials, and what it says of those that do not fit.
+LOGIN_HEADER = "X-Seraph-LoginReason"
+NOBODY = "AUTHENTICATED_FAILED"
 
 _placeholder = re.compile(r"\{(\w+)\}")
 
@@ -225,7 +230,7 @@ class JiraClient:
         )
         progress = _Progress()
         while True:
-            self._await_limits(scope)
+            self._await_limits(scope, progress)
             credential = self._credential
             try:
                 return self._send(call, credential)
@@ -244,7 +249,8 @@ class JiraClient:
         elif isinstance(error, JiraRateLimitedError):
             progress.limited += 1
             self._rate_limits.note(scope, error.limit, _limit_seconds(error, progress.limited))
-            if progress.limited >= MOST_LIMITED_TRIES:
+            error.retry_after, _ = self._rate_limits.pause(scope)
+            if progress.limited >= MOST_LIMITED_TRIES or self._spare(error.retry_after) <= 0:
                 raise error
         else:
             progress.failures += 1
@@ -270,7 +276,7 @@ class JiraClient:
             headers=headers,
             data=data,
         )
-        return _evaluate(answer, credential.secrets)
+        return _evaluate(_as_meant(answer, call), credential.secrets)
 
     def _renew(self, refused: Credential) -> bool:
         """Get a fresh credential unless another thread has done so; tell whether there is one."""
@@ -282,15 +288,21 @@ class JiraClient:
             self._credential = refused.renew()
             return True
 
-    def _await_limits(self, scope: Scope) -> None:
+    def _await_limits(self, scope: Scope, progress: _Progress) -> None:
         seconds, reason = self._rate_limits.pause(scope)
         if seconds <= 0:
             return
-        spare = self.deadline.left() - LEAST_SECONDS - seconds
+        spare = self._spare(seconds)
         if spare <= 0:
-            raise JiraRateLimitedError("Too Many Requests", retry_after=seconds, limit=reason)
+            error = JiraRateLimitedError("Too Many Requests", retry_after=seconds, limit=reason)
+            progress.mark(error)
+            raise error
         # Never earlier than asked, and not everybody at the same moment.
         self._pace.sleep(seconds + self._pace.random() * min(spare, 0.25 + 0.2 * seconds))
+
+    def _spare(self, pause: float) -> float:
+        """Return the seconds that are left for the call itself after a pause; below zero there is no time."""
+        return self.deadline.left() - LEAST_SECONDS - pause
 
     def _pause_after(self, error: JiraError, failures: int) -> None:
         pause = self._pace.random() * BACKOFF_SECONDS * 2**failures
@@ -308,6 +320,10 @@ class _Call:
     params: Mapping[str, Any] | None
     body: Any
     repeatable: bool
+
+    @property
+    def reads(self) -> bool:
+        return self.method == "GET" or (self.method == "POST" and self.repeatable)
 
 
 @dataclass(slots=True)
@@ -367,9 +383,22 @@ def _written(method: str, values: Mapping[str, object]) -> str | None:
 
 def _limit_seconds(error: JiraRateLimitedError, tries: int) -> float:
     if error.retry_after is not None:
-        return error.retry_after
+        # "At once" is no time to wait: eight tries would be gone in a moment.
+        return error.retry_after or BACKOFF_SECONDS * 2**tries / 2
     brief = error.limit in limits.BRIEF
     return float((BACKOFF_SECONDS if brief else QUOTA_SECONDS) * 2**tries / 2)
+
+
+def _as_meant(answer: HttpAnswer, call: _Call) -> HttpAnswer:
+    """Return what a site says to nobody, because the credentials do not fit, as a 401.
+
+    What was written is written, whoever Jira took the writer for.
+    """
+    if answer.headers.get(LOGIN_HEADER) != NOBODY:
+        return answer
+    refused = 400 <= answer.status < 500 and answer.status != 429
+    served = 200 <= answer.status < 300 and call.reads
+    return replace(answer, status=401, reason="", content=b"") if refused or served else answer
 
 
 def _evaluate(answer: HttpAnswer, secrets: tuple[str, ...]) -> Any:
