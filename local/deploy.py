@@ -39,8 +39,8 @@ def deploy(aws: Aws, settings: Settings) -> Deployed:
     """Create the stack, or bring it up to date; code and template that are unchanged cost nothing."""
     template = load_template()
     parameters = _parameters(template, settings)
-    template["Globals"]["Function"]["Environment"]["Variables"]["RELEASE"] = _release(parameters)
     upload_code(aws, template)
+    template["Globals"]["Function"]["Environment"]["Variables"]["RELEASE"] = release_of(template, parameters)
     cloudformation = aws.client("cloudformation")
     url = upload_template(aws, json.dumps(template, separators=(",", ":")))
     _create_or_update(cloudformation, url, parameters)
@@ -75,9 +75,17 @@ def _parameters(template: dict[str, Any], settings: Settings) -> list[dict[str, 
     ]
 
 
-def _release(parameters: list[dict[str, str]]) -> str:
-    """Return what changes with the parameters, so that functions get new versions."""
-    return hashlib.sha256(json.dumps(parameters).encode()).hexdigest()[:12]
+def release_of(template: dict[str, Any], parameters: list[dict[str, str]]) -> str:
+    """Return what changes with the parameters and the layers, so that functions get new versions.
+
+    Parameters
+    ----------
+    template
+        With the addresses of uploaded code, which change with the code.
+    """
+    layers = resources_of_type(template, "AWS::Serverless::LayerVersion")
+    code = sorted(layer["ContentUri"] for layer in layers.values())
+    return hashlib.sha256(json.dumps([parameters, code]).encode()).hexdigest()[:12]
 
 
 def _create_or_update(cloudformation: Any, url: str, parameters: list[dict[str, str]]) -> None:

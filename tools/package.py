@@ -2,9 +2,9 @@
 
     make package && sam deploy --template-file .build/deploy/template.yaml --config-env prod
 
-`sam build` makes the same without compiled code, and no release: parameters that are changed alone then stay
-without effect, since no new version of the functions is made for them. Compiling takes Python 3.13, which
-Lambda runs: another one is refused, unless --sources says that functions may compile at every cold start.
+`sam build` makes the same without compiled code, and no release: layers or parameters that are changed alone
+then stay without effect, since no new version of the functions is made for them. Compiling takes Python 3.13,
+which Lambda runs: another one is refused, unless --sources says that functions may compile at every cold start.
 """
 
 from __future__ import annotations

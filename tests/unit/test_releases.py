@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from samtranslator.translator.transform import transform
 
+from local.deploy import release_of
 from local.template import TEMPLATE, load_template, resources_of_type
 from tools.package import ROOT, built_template, package
 
@@ -19,12 +20,18 @@ class NoManagedPolicies:
         return {}
 
 
-def versions(template: dict[str, Any], **parameters: str) -> set[str]:
-    """Return the versions that SAM makes of a template, by their logical ids: another id, another version."""
+def uploaded(template: dict[str, Any], layers: str = "s3://bucket/key") -> dict[str, Any]:
+    """Put addresses of uploaded code into a template."""
     for resource in template["Resources"].values():
-        for code in ("CodeUri", "ContentUri"):
-            if code in resource.get("Properties", {}):
-                resource["Properties"][code] = "s3://bucket/key"
+        for name, address in (("CodeUri", "s3://bucket/key"), ("ContentUri", layers)):
+            if name in resource.get("Properties", {}):
+                resource["Properties"][name] = address
+    return template
+
+
+def versions(template: dict[str, Any], *, layers: str = "s3://bucket/key", **parameters: str) -> set[str]:
+    """Return the versions that SAM makes of a template, by their logical ids: another id, another version."""
+    uploaded(template, layers)
     made = transform(template, parameters, NoManagedPolicies())
     return {name for name, each in made["Resources"].items() if each["Type"] == "AWS::Lambda::Version"}
 
@@ -56,6 +63,24 @@ def test_settings_lie_where_sam_deploy_looks_for_them(
     )
     template = package(tmp_path / "deploy")
     assert template.with_name("samconfig.toml").read_text() == (ROOT / "samconfig.toml").read_text()
+
+
+def test_a_layer_alone_makes_none(tmp_path: Path) -> None:
+    """Most of the code is in one. Should SAM learn to, the local stack need not help."""
+    changed = versions(packaged(tmp_path, "1"), layers="s3://bucket/changed")
+    assert changed == versions(packaged(tmp_path, "1"))
+
+
+def test_the_local_stack_makes_a_release_of_a_changed_layer_or_parameter() -> None:
+    """`make run` on the data of an earlier version must run the new code."""
+    parameters = [{"ParameterKey": "PublicUrl", "ParameterValue": "http://127.0.0.1:8000"}]
+    first, again, layer = (
+        release_of(uploaded(load_template(), layers), parameters)
+        for layers in ("s3://bucket/one", "s3://bucket/one", "s3://bucket/two")
+    )
+    other = release_of(uploaded(load_template(), "s3://bucket/one"), [])
+    assert first == again
+    assert len({first, layer, other}) == 3
 
 
 def test_a_parameter_alone_makes_none(tmp_path: Path) -> None:
