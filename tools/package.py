@@ -4,7 +4,8 @@
 
 `sam build` makes the same without compiled code, and no release: layers or parameters that are changed alone
 then stay without effect, since no new version of the functions is made for them. Compiling takes Python 3.13,
-which Lambda runs: another one is refused, unless --sources says that functions may compile at every cold start.
+which Lambda runs: another one is refused, unless --sources says that functions may compile at every cold
+start.
 """
 
 from __future__ import annotations
