@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def _zip_layer(folder: Path) -> bytes:
     if not kept.exists():
         for outdated in folder.parent.glob(f"{folder.name}-*.zip"):
             outdated.unlink(missing_ok=True)
-        unfinished = kept.with_suffix(".tmp")
+        unfinished = kept.with_suffix(f".{os.getpid()}")  # another stack may start at the same moment
         unfinished.write_bytes(_zip_folder(folder, left_out=()))
         unfinished.replace(kept)
     return kept.read_bytes()
