@@ -20,7 +20,7 @@ from jobticket.connections.consent import (
     ConnectSessions,
 )
 from jobticket.connections.errors import ConnectionUnavailableError
-from jobticket.connections.model import Connection, ConnectionId, checked_id
+from jobticket.connections.model import Connection, ConnectionId, checked_id, is_name
 from jobticket.connections.origins import ReturnOrigins
 from jobticket.connections.sessions import SessionStore
 from jobticket.connections.tokens import REFRESH_FIELD
@@ -92,7 +92,8 @@ def list_connections(request: Request) -> Answer:
 
 def _position(cursor: str) -> ConnectionId:
     match decode_cursor(cursor):
-        case [str(provider), str(external_id)] if provider and external_id:
+        # What is no name would be no key of the table either.
+        case [str(provider), str(external_id)] if is_name(provider) and is_name(external_id):
             return ConnectionId(provider, external_id)
         case _:
             raise InvalidError("Invalid cursor")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
 
 from jobticket.connections import pages
 from jobticket.connections.access import AccessSettings, JiraAccess
@@ -27,6 +28,7 @@ from jobticket.connections.consent import (
 from jobticket.connections.model import PROVIDERS, checked_id
 from jobticket.connections.origins import ReturnOrigins, with_parameter
 from jobticket.connections.sessions import SessionStore, digest
+from jobticket.connections.vault import VaultError
 from jobticket.errors import (
     ForbiddenError,
     InvalidError,
@@ -79,10 +81,15 @@ api = Api(
     ),
 )
 
+UNAVAILABLE = "The sign-in cannot be completed for now. Please try again."
+
 INITIATE = "/api/frontend/oauth/initiate-oauth-flow"
 SITES = "/api/frontend/finalize-connection/jira/fetch-available-sites"
 CREATE = "/api/frontend/finalize-connection/jira/create-connection"
 PRIVATE = {"Cache-Control": "no-store"}
+
+#: AWS is in trouble, or a secret cannot be opened. Browsers are told so by a page.
+FAULTS = (BotoCoreError, ClientError, VaultError)
 
 for path in (INITIATE, SITES, CREATE):
     api.preflight(path)
@@ -149,6 +156,9 @@ def callback(request: Request) -> Answer:
         accepted = consent.accept(provider, query["state"], query["code"], request.deadline)
     except InvalidError as refusal:
         return _not_connected(request, refusal.message, _callback_message(refusal.message))
+    except FAULTS:
+        logger.exception("a consent cannot be taken for now")
+        return _not_connected(request, UNAVAILABLE, pages.UNAVAILABLE, status=503)
     link = f"{config.public_url}/finalize-connection/{provider}/{accepted.code}"
     return Answer(302, headers=PRIVATE | {"Location": link}, cookies=(_set_cookie(accepted),))
 
@@ -162,11 +172,11 @@ def _refused(request: Request, provider: str, state: str, error: str) -> Answer:
     return _not_connected(request, denied.error, page)
 
 
-def _not_connected(request: Request, error: str, page: pages.Message) -> Answer:
+def _not_connected(request: Request, error: str, page: pages.Message, *, status: int = 400) -> Answer:
     """Say why the way ends here: to a browser by a page, to others in a word."""
     if "text/html" in request.headers.get("accept", ""):
-        return site.message(400, page)
-    return Answer(400, {"error": error}, PRIVATE)
+        return site.message(status, page)
+    return Answer(status, {"error": error}, PRIVATE)
 
 
 def _callback_message(text: str) -> pages.Message:
@@ -186,6 +196,9 @@ def choose(request: Request) -> Answer:
         return site.message(400, pages.EXPIRED_PAGE)
     except ForbiddenError:
         return site.message(403, pages.OTHER_BROWSER)
+    except FAULTS:
+        logger.exception("a pending consent cannot be read for now")
+        return site.message(503, pages.UNAVAILABLE)
     try:
         sites = consent.sites(pending, request.deadline)
     except UpstreamError:

@@ -55,7 +55,8 @@ OPERATIONS = {
         {302: None},
         {
             400: "The state is unknown, used or expired, Atlassian refused the code, or the user did not "
-            "grant access and there is no return_url. Browsers get a page."
+            "grant access and there is no return_url. Browsers get a page.",
+            503: "AWS is in trouble. Browsers get a page.",
         },
         parameters=(
             query("code", "Atlassian's authorization code.", _TEXT),
@@ -72,6 +73,7 @@ OPERATIONS = {
             400: "The code has expired or is not known: a page that says so.",
             403: "The page belongs to another browser: a page that says so.",
             502: "Atlassian does not list the sites: a page that says so.",
+            503: "AWS is in trouble: a page that says so.",
         },
     ),
     "GET /finalize-connection/assets/page.css": Operation("The pages' style", {200: "text/css"}),

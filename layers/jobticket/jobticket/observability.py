@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 
@@ -10,6 +12,11 @@ __all__ = ["MetricUnit", "count", "logger", "metrics"]
 # Service and namespace come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_METRICS_NAMESPACE.
 logger = Logger()
 metrics = Metrics()
+
+# With the log level DEBUG, Lambda's runtime has every library speak. These would write down what AWS answers,
+# secrets and data keys among it, and the addresses that are called.
+for library in ("boto3", "botocore", "urllib3"):
+    logging.getLogger(library).setLevel(logging.INFO)
 
 
 def count(name: str, value: float = 1) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import io
@@ -59,6 +60,24 @@ def log() -> Iterator[io.StringIO]:
     usual = handler.setStream(written)
     yield written
     handler.setStream(usual)
+
+
+@contextlib.contextmanager
+def sent_twice(operation: str) -> Iterator[list[str]]:
+    """Send the next call of an operation a second time, as botocore does where only the answer is lost."""
+    call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+    repeated: list[str] = []
+
+    def again(target: Any, asked: str, parameters: Any) -> Any:
+        answer = call(target, asked, parameters)
+        if asked != operation or repeated:
+            return answer
+        repeated.append(asked)
+        return call(target, asked, parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.client.BaseClient, "_make_api_call", again)
+        yield repeated
 
 
 def raw_items() -> list[dict[str, Any]]:

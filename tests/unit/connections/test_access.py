@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,9 @@ from jobticket.connections.errors import (
     ConnectionUnavailableError,
     ReauthorizationNeededError,
 )
+from jobticket.connections.tokens import LEASE
 from jobticket.connections.vault import VaultError
-from jobticket.dynamo import Update
+from jobticket.dynamo import ConflictTimeoutError, Update
 from jobticket.jira.addresses import AddressPolicy
 from jobticket.jira.errors import JiraAddressRefusedError, JiraRefusedCredentialsError
 from jobticket.jira.session import new_session
@@ -135,6 +137,23 @@ def test_one_that_cannot_be_refreshed_for_now(product: Product, access: JiraAcce
     with pytest.raises(ConnectionUnavailableError) as caught:
         access.client_for("team-1", deadline=deadline())
     assert "team-1" in caught.value.explanation
+
+
+def test_one_whose_new_token_cannot_be_written_for_now(
+    product: Product, access: JiraAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product.walk().to_connection()
+    product.elapsed += timedelta(hours=1)
+
+    def contended(*_: Any, **__: Any) -> None:
+        raise ConflictTimeoutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(access.store.table, "transact", contended)
+        with pytest.raises(ConnectionUnavailableError):
+            access.client_for("team-1", deadline=deadline())
+    product.elapsed += LEASE
+    assert access.client_for("team-1", deadline=deadline()).get("/rest/api/2/myself")
 
 
 def test_a_host_that_is_not_allowed_any_more(

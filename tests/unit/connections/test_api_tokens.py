@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from jobticket.clock import Deadline
+from jobticket.web.paging import encode_cursor
 from tests.gateway import Gateway
 from tests.unit.conftest import gateway
 from tests.unit.connections.conftest import MYSELF, SERVER_MYSELF, raw_items
@@ -221,7 +222,11 @@ def test_list(api: Gateway, jira: WireJira) -> None:
     assert [entry["external_id"] for entry in second["connections"]] == ["c"]
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10", "WyIiLCIiXQ", "WzEsMl0", "bnVsbA"])
+#: Half of a surrogate pair, and what is too long for a key.
+NO_NAMES = [encode_cursor(["jira", name]) for name in ("\ud800", "x" * 1100)]
+
+
+@pytest.mark.parametrize("cursor", ["x", "W10", "WyIiLCIiXQ", "WzEsMl0", "bnVsbA", *NO_NAMES])
 def test_bad_cursors(api: Gateway, cursor: str) -> None:
     answered = api.get(f"/api/backend/connections?cursor={cursor}")
     assert (answered.status, answered.json()) == (400, {"error": "Invalid cursor"})

@@ -141,3 +141,12 @@ def test_the_apps_secret_is_fetched_when_it_must_be() -> None:
     secret.forget()
     assert secret().client_secret == "hush-3"
     assert "hush" not in repr(secret())
+
+
+def test_an_apps_secret_that_another_thread_forgets_meanwhile_is_still_given() -> None:
+    def forgotten() -> float:
+        secret.forget()
+        return 0.0
+
+    secret = AppSecret(lambda: json.dumps({"client_id": "id", "client_secret": "hush"}), forgotten)
+    assert secret().client_secret == "hush"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,9 +13,10 @@ import pytest
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.sessions import digest, new_secret
 from tests.consent_flow import CREATE, DATA_TEAM, INITIATE, PLANT_NORTH, PLANT_SOUTH, SITES
+from tests.faults import refused
 from tests.gateway import Gateway, LambdaContext
 from tests.unit.conftest import client, gateway
-from tests.unit.connections.conftest import Product, raw_items
+from tests.unit.connections.conftest import Product, raw_items, sent_twice
 
 EXPIRED = "Connection ID not found: session is either expired or does not exist"
 BAD_STATE = "Invalid state or expired state. Please try again."
@@ -465,6 +467,46 @@ def test_a_state_expires_though_it_is_still_stored(product: Product) -> None:
     assert walk.come_back(sent).json() == {"error": BAD_STATE}
 
 
+def test_a_lost_answer_of_the_database_stops_no_step(product: Product) -> None:
+    walk = product.walk()
+    with sent_twice("PutItem") as repeated:
+        begun = walk.initiate()
+    assert (begun.status, repeated) == (200, ["PutItem"])
+    sent = walk.consent(begun.json()["authorization_uri"])
+    with sent_twice("PutItem") as repeated:
+        assert walk.come_back(sent).status == 302
+    assert repeated
+    assert walk.create().status == 200
+
+
+def test_trouble_at_aws_uses_up_no_state(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser gets a page to load again, and the same way back works once the trouble is over."""
+    walk = product.walk()
+    sent = walk.consent(walk.initiate().json()["authorization_uri"])
+    with monkeypatch.context() as patch:
+        patch.setattr(product.oauth.access.vault, "_kms", _out_of_order)
+        page = walk.come_back(sent, Accept="text/html")
+        assert (page.status, page.headers["cache-control"]) == (503, "no-store")
+        assert "<h1>Connecting Jira is not possible for now</h1>" in page.text
+        answered = walk.come_back(sent)
+        assert (answered.status, answered.json()) == (
+            503,
+            {"error": "The sign-in cannot be completed for now. Please try again."},
+        )
+    assert walk.come_back(sent).status == 302
+    vault = product.oauth.access.vault
+    with monkeypatch.context() as patch:
+        patch.setattr(vault, "_kms", _out_of_order)
+        patch.setattr(vault, "_data_keys", {})
+        page = walk.page()
+        assert (page.status, "not possible for now" in page.text) == (503, True)
+    assert walk.page().status == 200
+
+
+def _out_of_order() -> Any:
+    raise refused("KMSInternalException", 500, "GenerateDataKey")
+
+
 def test_a_guessed_state(product: Product) -> None:
     walk = product.walk()
     sent = walk.consent(walk.initiate().json()["authorization_uri"])
@@ -817,6 +859,22 @@ def test_no_row_and_no_line_of_the_log_holds_a_secret(
     assert "connection must be authorized again" in written
     assert [secret for secret in secrets if secret and secret in written] == []
     assert len([secret for secret in secrets if secret]) >= 10
+
+
+def test_no_library_writes_secrets_into_the_log_of_whoever_looks_for_a_fault(
+    product: Product, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the log level DEBUG, Lambda's runtime sets the root logger so, and every library writes there."""
+    with caplog.at_level(logging.DEBUG):
+        walk = product.walk()
+        begun = walk.initiate()
+        sent = walk.consent(begun.json()["authorization_uri"])
+        product.oauth.access.app._secret.forget()
+        walk.come_back(sent)
+        walk.create()
+        secrets = ["local-client-secret", *sent.values(), walk.code, *_tokens(product.backend)]
+    assert "answered" in caplog.text
+    assert [secret for secret in secrets if secret in caplog.text] == []
 
 
 def _tokens(backend: Gateway) -> list[str]:

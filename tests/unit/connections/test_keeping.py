@@ -445,6 +445,15 @@ def test_what_cannot_be_opened_is_told(product: Product) -> None:
     assert run(product, {"task": "reseal"}) == {"resealed": 0, "failed": 1, "complete": False}
 
 
+def test_a_row_that_holds_no_sealed_secret_keeps_no_other_from_being_sealed_anew(product: Product) -> None:
+    for name in ("a", "b"):
+        product.walk().to_connection(name)
+    table = product.keeper.access.store.table
+    table.update(Update("CONNECTION#jira#a", "CONNECTION", set={"secret": b"x"}))
+    _retire_data_keys(product)
+    assert run(product, {"task": "reseal"}) == {"resealed": 1, "failed": 1, "complete": False}
+
+
 def test_sealing_anew_does_not_undo_a_refresh(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     product.walk().to_connection()
     _retire_data_keys(product)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobticket.connections import pages
+from jobticket.connections import atlassian, pages
 from jobticket.connections.atlassian import GrantedSite
 from jobticket.connections.pages import Pages
 from tests.consent_flow import DATA_TEAM, PLANT_NORTH
@@ -125,6 +125,17 @@ def test_an_account_that_cannot_be_found_out_is_no_hindrance(product: Product) -
     page = walk.page()
     assert page.status == 200
     assert "not known" in page.text
+
+
+def test_a_site_that_keeps_its_answer_does_not_keep_the_page(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk = product.walk()
+    walk.to_choice()
+    monkeypatch.setattr(atlassian, "ACCOUNT_SECONDS", 0.1)
+    product.atlassian.control(faults=[{"path": "myself", "delay_ms": 400, "times": None}])
+    page = walk.page()
+    assert (page.status, "not known" in page.text) == (200, True)
 
 
 @pytest.mark.parametrize("which", ["choice", "expired", "leaked", "state", "denied"])

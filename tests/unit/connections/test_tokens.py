@@ -34,7 +34,7 @@ from jobticket.errors import InvalidError
 from jobticket.jira.client import Pace
 from tests.consents import store_consent
 from tests.unit.conftest import client
-from tests.unit.connections.conftest import raw_items
+from tests.unit.connections.conftest import raw_items, sent_twice
 
 TEAM = ConnectionId("jira", "team-1")
 START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -446,6 +446,15 @@ def test_the_time_of_the_first_try_is_kept(
 
 
 # --- races --------------------------------------------------------------------------------------------------
+
+
+def test_a_lease_whose_grant_was_lost_on_the_way_is_taken_all_the_same(
+    source: TokenSource, world: World, cold: Connection
+) -> None:
+    world.answers = [gives(2)]
+    with sent_twice("UpdateItem") as repeated:
+        assert source.access_token(TEAM, world.deadline()).text == "access-2"
+    assert (repeated, world.slept) == (["UpdateItem"], 0.0)
 
 
 def test_losers_wait_for_the_winner(

@@ -38,7 +38,7 @@ from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.store import ConnectionStore
 from jobticket.connections.tokens import IssuedToken, TokenSource
 from jobticket.connections.vault import Vault, VaultError, kms_client
-from jobticket.dynamo import Table, dynamodb_client
+from jobticket.dynamo import ConflictTimeoutError, Table, dynamodb_client
 from jobticket.jira.addresses import AddressPolicy
 from jobticket.jira.client import Credential, JiraClient, Pace, Site
 from jobticket.jira.limits import RateLimits
@@ -227,6 +227,6 @@ def _faults_told(name: ConnectionId) -> Iterator[None]:
     except VaultError as fault:
         logger.exception("a connection's secret cannot be read", external_id=name.external_id)
         raise SecretUnreadableError(name, fault) from fault
-    except (BotoCoreError, ClientError) as fault:
+    except (BotoCoreError, ClientError, ConflictTimeoutError) as fault:
         logger.exception("a connection's secret cannot be read for now", external_id=name.external_id)
         raise ConnectionUnavailableError(name) from fault

@@ -44,6 +44,8 @@ SECRET_SECONDS = 300.0
 #: What says that the grant itself is over. Nothing else does.
 DEAD = frozenset({"invalid_grant", "unauthorized_client"})
 MOST_SITES = 500
+#: A page does not wait longer to say whose account it is.
+ACCOUNT_SECONDS = 5.0
 
 
 class AtlassianError(Exception):
@@ -116,11 +118,13 @@ class AppSecret:
         self._fetched_at = 0.0
 
     def __call__(self) -> App:
-        if self._app is None or self._monotonic() - self._fetched_at >= SECRET_SECONDS:
+        # Another thread may forget it at any moment: what is returned is looked at once.
+        app = self._app
+        if app is None or self._monotonic() - self._fetched_at >= SECRET_SECONDS:
             secret = json.loads(self._fetch())
-            self._app = App(secret["client_id"], secret["client_secret"])
+            self._app = app = App(secret["client_id"], secret["client_secret"])
             self._fetched_at = self._monotonic()
-        return self._app
+        return app
 
     def forget(self) -> None:
         """Fetch it anew next time: Atlassian did not take this one."""
@@ -211,7 +215,7 @@ class AtlassianApp:
             self._session,
             Site(api_url, site.url, "cloud", "oauth"),
             Credential(f"Bearer {access_token}", secrets=(access_token,)),
-            deadline=deadline,
+            deadline=deadline.sooner(ACCOUNT_SECONDS),
         )
         try:
             account = account_of(client.get("/rest/api/2/myself"))

@@ -252,6 +252,9 @@ class Consent:
         InvalidError
             If the state is not good, or the code buys nothing.
         """
+        # A state is used up only when what comes of it can be kept: what fails here can be tried again.
+        self._vault.prepare()
+        self._app.prepare()
         record = self._take_state(provider, state)
         try:
             grant = self._app.exchange(code, self.callback_url(provider), deadline)

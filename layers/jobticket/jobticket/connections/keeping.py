@@ -166,10 +166,12 @@ class Keeper:
 
     def _reseal(self, name: ConnectionId, outcome: Resealed) -> None:
         connection = self._store.get(name)
-        if connection is None or self._vault.is_current(connection.secret):
+        if connection is None:
             return
         field = REFRESH_FIELD if connection.kind == "oauth" else secret_field(connection.api_url)
         try:
+            if self._vault.is_current(connection.secret):
+                return
             secret = self._vault.open(name, field, connection.secret)
         except VaultError:
             outcome.failed += 1

@@ -19,6 +19,7 @@ __all__ = [
     "Lease",
     "Status",
     "checked_id",
+    "is_name",
 ]
 
 PROVIDERS = frozenset({"jira"})
@@ -54,13 +55,15 @@ def checked_id(provider: object, external_id: object) -> ConnectionId:
         raise InvalidError("Missing provider or external_id")
     if not isinstance(provider, str) or provider not in PROVIDERS:
         raise InvalidError("Invalid provider. Ensure that all provider names are lowercase.")
-    if not isinstance(external_id, str) or not 1 <= len(external_id) <= 255 or not _is_text(external_id):
+    if not isinstance(external_id, str) or not is_name(external_id):
         raise InvalidError("external_id must be a string of 1 to 255 characters")
     return ConnectionId(provider, external_id)
 
 
-def _is_text(text: str) -> bool:
-    """Tell whether this can be stored: half of a surrogate pair cannot."""
+def is_name(text: str) -> bool:
+    """Tell whether this has the length of a name and can be stored: half of a surrogate pair cannot."""
+    if not 1 <= len(text) <= 255:
+        return False
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -24,6 +24,7 @@ __all__ = [
     "FAILED",
     "INCOMPLETE",
     "OTHER_BROWSER",
+    "UNAVAILABLE",
     "Message",
     "Pages",
 ]
@@ -92,7 +93,11 @@ FAILED = Message(
     "Atlassian did not complete the sign-in. Nothing has been changed.",
     "Go back to the application that you came from and try again in a few minutes.",
 )
-
+UNAVAILABLE = Message(
+    "Connecting Jira is not possible for now",
+    "A fault on this side keeps the sign-in from going on. Nothing has been changed.",
+    "Load this page again in a moment, or go back to the application that you came from and start again.",
+)
 
 CLOSE = "<p>You can close this page.</p>"
 NO_SITES = Message(

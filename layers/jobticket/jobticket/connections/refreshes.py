@@ -70,7 +70,10 @@ class RefreshStore:
         )
         try:
             return connection_of(self._table.update(write))
-        except ConditionFailedError:
+        except ConditionFailedError as failed:
+            # A write whose answer was lost is sent again by the client, and meets itself.
+            if failed.item is not None and failed.item.get("lease_owner") == owner:
+                return connection_of(failed.item)
             return None
 
     def finish(self, held: Connection, secret: bytes, token: AccessToken, now: datetime) -> bool:

@@ -60,6 +60,7 @@ class SessionStore:
         kept
             When the table may delete it, which can be later.
         """
+        # On no condition: where only the answer is lost, the client writes it a second time.
         self._table.put(
             {
                 **{name: value for name, value in record.items() if value is not None},
@@ -67,8 +68,7 @@ class SessionStore:
                 "sk": SORT_KEY,
                 "valid_until": clock.iso_milliseconds(until),
                 "expires_at": clock.epoch(kept) + 1,
-            },
-            Attr("pk").not_exists(),
+            }
         )
 
     def get(self, kind: SessionKind, key: str, now: datetime) -> Item | None:

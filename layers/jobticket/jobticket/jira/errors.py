@@ -8,7 +8,8 @@
     │   ├── JiraForbiddenError          403
     │   ├── JiraNotFoundError           404; Jira says so too when one may not see it
     │   └── JiraRateLimitedError        429, or a limit that is known to last longer than the caller can wait
-    ├── JiraMalformedAnswerError        the answer is not Jira's: HTML, broken JSON, far too long
+    ├── JiraMalformedAnswerError        the answer is not Jira's: HTML, broken JSON
+    │   └── JiraEndlessAnswerError      far too long, and no shorter the next time
     ├── JiraUnreachableError            no connection, or one that broke
     │   └── JiraAddressRefusedError     the host's name leads to an address that must not be connected to
     └── JiraTimeoutError                no answer within the time left
@@ -24,6 +25,7 @@ from typing import Any
 
 __all__ = [
     "JiraAddressRefusedError",
+    "JiraEndlessAnswerError",
     "JiraError",
     "JiraForbiddenError",
     "JiraMalformedAnswerError",
@@ -132,6 +134,10 @@ class JiraRateLimitedError(JiraStatusError):
 
 
 class JiraMalformedAnswerError(JiraError):
+    pass
+
+
+class JiraEndlessAnswerError(JiraMalformedAnswerError):
     pass
 
 

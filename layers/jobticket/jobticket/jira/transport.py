@@ -12,6 +12,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTime
 from jobticket.clock import Deadline
 from jobticket.jira.errors import (
     JiraAddressRefusedError,
+    JiraEndlessAnswerError,
     JiraError,
     JiraMalformedAnswerError,
     JiraTimeoutError,
@@ -86,7 +87,7 @@ def _read(answer: requests.Response) -> bytes:
     for chunk in answer.iter_content(CHUNK):
         content += chunk
         if len(content) > LONGEST_ANSWER:
-            raise JiraMalformedAnswerError("Jira's answer is too long", outcome_unknown=True)
+            raise JiraEndlessAnswerError("Jira's answer is too long", outcome_unknown=True)
     return bytes(content)
 
 
