@@ -139,9 +139,10 @@ class Ticket:
         replaced = self.description
         self._write(planned, read, texts)
         if planned.description is not None and replaced != self.description:
-            self._restore(
-                Change(replaced, self.description), Mark.of(read, texts, planned, ""), planned, texts
-            )
+            mark = Mark.of(read, texts, planned, "")
+            assert mark.moved == len(planned.moved)
+            self._restore(Change(replaced, self.description), mark, planned, texts)
+            assert lost_edit([Change(read, self.jira(planned.description))], mark) is None
         self.pushed += len(texts)
 
     def _restore(self, write: Change, mark: Mark, planned: Plan, texts: list[str]) -> None:

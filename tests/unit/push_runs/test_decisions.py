@@ -8,6 +8,7 @@ from jobticket.connections.errors import ConnectionNotFoundError, ConnectionUnav
 from jobticket.connections.model import ConnectionId
 from jobticket.jira.errors import (
     JiraAddressRefusedError,
+    JiraEndlessAnswerError,
     JiraForbiddenError,
     JiraMalformedAnswerError,
     JiraNotFoundError,
@@ -38,6 +39,7 @@ HOPELESS = [
     JiraForbiddenError(403, ""),
     JiraNotFoundError(404, ""),
     JiraAddressRefusedError(""),
+    JiraEndlessAnswerError(""),
     MalformedKeyError(""),
     NoConnectionError(""),
     ConnectionNotFoundError(NAME),

@@ -21,6 +21,9 @@ from tests.unit.push.conftest import Jira, Shop
 from tests.unit.push_runs.conftest import Floor
 
 TABLE = "*Main*\n|| Date || CNC || Completed ||\n| 2026-11-22 | 5 | 1 |"
+OLD = TABLE.replace("2026-11-22", "2026-11-20")
+LATER = TABLE.replace("2026-11-22", "2026-11-21")
+CORRECTED = OLD.replace("| 5 |", "| 7 |")
 MARK = Mark.of("Text", [TABLE], Plan(f"Text\n\n{TABLE}"), "")
 PUSH = Change("Text", f"Text\n\n{TABLE}")
 OVERWRITING = Change("Text, edited", f"Text\n\n{TABLE}")
@@ -73,6 +76,36 @@ class TestLostEdit:
         edited = f"Text, edited\n\n{tables}"
         assert lost_edit([Change(edited, PUSH.after)], mark) == LostEdit(edited, buried=False)
 
+    @pytest.mark.parametrize(
+        "edited",
+        [
+            pytest.param(f"Text\n\n{LATER}", id="a table was deleted"),
+            pytest.param(f"Text\n\n{CORRECTED}\n\n{LATER}", id="a count was corrected"),
+            pytest.param(f"Text\n\n{OLD}\n\n{LATER}\n\n{CORRECTED}", id="a table was added"),
+            pytest.param(f"{OLD}\n\nText\n\n{LATER}", id="the text went elsewhere"),
+        ],
+    )
+    def test_an_edit_of_the_tables_was_overwritten_and_restored(self, edited: str) -> None:
+        read = f"Text\n\n{OLD}\n\n{LATER}"
+        planned = f"{read}\n\n{TABLE}"
+        mark = Mark.of(read, [TABLE], Plan(planned), "")
+        write = Change(edited, planned)
+        assert lost_edit([write], mark) == LostEdit(edited, buried=False)
+        assert lost_edit([Change(planned, f"{edited}\n\n{TABLE}"), write], mark) is None
+        assert lost_edit([Change(read, planned)], mark) is None
+
+    def test_an_edit_of_a_table_that_stays_while_others_move(self) -> None:
+        read = f"Text\n\n{OLD}\n\n{LATER}"
+        planned = Plan(f"Text\n\n{LATER}\n\n{TABLE}", moved=tuple(own_tables(read)[:1]))
+        mark = Mark.of(read, [TABLE], planned, "")
+        assert lost_edit([Change(read, planned.description)], mark) is None
+        edited = f"Text\n\n{OLD}"
+        assert lost_edit([Change(edited, planned.description)], mark) == LostEdit(edited, buried=False)
+
+    def test_the_same_table_again_is_no_edit(self) -> None:
+        mark = Mark.of(PUSH.after, [TABLE], Plan(f"{PUSH.after}\n\n{TABLE}"), "")
+        assert lost_edit([Change(PUSH.after, f"{PUSH.after}\n\n{TABLE}")], mark) is None
+
 
 @pytest.fixture
 def before_write(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
@@ -104,6 +137,21 @@ def test_an_edit_comes_back_with_the_table_below_it(
     after = jira.description() or ""
     assert after.startswith("Text\n\nOne more bore: see *drawing 7*\n\n")
     assert len(own_tables(after)) == 1
+    assert jira.comments() == []
+
+
+@pytest.mark.parametrize("data_center", [True, False])
+def test_a_table_that_a_person_deletes_or_corrects_stays_so(
+    shop: Shop, jira: Jira, job: str, before_write: Any, data_center: bool
+) -> None:
+    if data_center:
+        shop.on_data_center()
+    jira.describe(f"Text\n\n{OLD}\n\n{LATER}")
+    before_write(lambda: jira.describe(f"Text\n\n{CORRECTED}"))
+    assert shop.push(job) == {"success": True}
+    corrected, pushed = own_tables(jira.description() or "")
+    assert corrected.content == own_tables(CORRECTED)[0].content
+    assert pushed.content != corrected.content
     assert jira.comments() == []
 
 
@@ -169,6 +217,26 @@ def test_if_jira_does_not_show_the_changelog_the_answer_says_so(shop: Shop, jira
     )
     assert shop.push(job) == {"success": True, "note": UNCHECKED}
     assert len(own_tables(jira.description() or "")) == 1
+
+
+def test_if_the_changelog_does_not_show_the_write_the_answer_says_so(
+    shop: Shop, jira: Jira, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ticket, "changes", Mock(return_value=[]))
+    assert shop.push(job) == {"success": True, "note": UNCHECKED}
+
+
+def test_a_changelog_that_is_too_long_is_not_asked_for_again(
+    floor: Floor, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Data Center hands out all of it, and it never gets shorter."""
+    monkeypatch.setattr("jobticket.jira.transport.LONGEST_ANSWER", 10_000)
+    for number in range(3):
+        floor.jira.describe(f"{number}" * 3000)
+    floor.jira.describe("Text")
+    assert floor.take(job) == {"pushed": 1}
+    assert (floor.record(job) or {})["error"] == UNCHECKED
+    assert floor.tables() == 1
 
 
 def test_a_worker_looks_again_later(floor: Floor, job: str, before_write: Any) -> None:

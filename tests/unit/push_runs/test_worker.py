@@ -28,7 +28,7 @@ from jobticket.push.ticket import Ticket
 from tests.faults import CRASH, LOST, WRITES, Crash, refused
 from tests.gateway import LambdaContext
 from tests.unit.conftest import load_function
-from tests.unit.push.conftest import spoil_secret
+from tests.unit.push.conftest import CONNECTION, spoil_secret
 from tests.unit.push_runs.conftest import NEXT_RUN, RUN, Floor
 
 ISSUE = "/rest/api/2/issue/PI-7$"
@@ -82,6 +82,14 @@ def test_another_ticket_has_not_seen_the_table(floor: Floor, job: str) -> None:
     assert answer.status == 200
     assert floor.take(job, run=NEXT_RUN) == {"pushed": 1}
     assert floor.tables("PI-8") == 1
+
+
+def test_a_ticket_of_the_same_key_at_another_site_has_not_seen_the_table(floor: Floor, job: str) -> None:
+    floor.take(job)
+    floor.shop.connect("plant-south")
+    floor.shop.settings(externalId="plant-south")
+    assert floor.take(job, run=NEXT_RUN) == {"pushed": 1}
+    assert floor.take(job, run="2026-11-24T02:00:00.000Z") == {"skipped": 1}
 
 
 @pytest.mark.parametrize("switch", [{"enabled": False}, {"pushEnabled": False}, {"pushPaused": True}])
@@ -569,7 +577,7 @@ def test_a_try_that_wrote_nothing_is_skipped_when_there_is_nothing_left_to_push(
 
 def _shown(floor: Floor, job: str) -> str:
     _, paths = load_job(floor.table, job)
-    return fingerprint("PI-7", statuses_of(paths))
+    return fingerprint(CONNECTION, "PI-7", statuses_of(paths))
 
 
 def test_jobs_of_a_site_where_nobody_has_been_are_found_when_the_quota_of_its_app_is_back(

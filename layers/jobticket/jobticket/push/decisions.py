@@ -12,6 +12,7 @@ from typing import Literal
 from jobticket.connections.errors import ConnectionUnavailableError
 from jobticket.jira.errors import (
     JiraAddressRefusedError,
+    JiraEndlessAnswerError,
     JiraError,
     JiraMalformedAnswerError,
     JiraRateLimitedError,
@@ -110,7 +111,7 @@ def _limited(failure: JiraRateLimitedError, chance: float) -> Verdict:
 
 def _speaks_against_site(failure: Exception) -> bool:
     """Tell whether another try may do better: the request was not at fault."""
-    if isinstance(failure, JiraAddressRefusedError):
+    if isinstance(failure, JiraAddressRefusedError | JiraEndlessAnswerError):
         return False
     if isinstance(failure, JiraStatusError):
         return failure.status >= 500 or failure.status == 408

@@ -33,6 +33,7 @@ OVERWRITTEN = (
     "Somebody edited the description while a status table was being added, and the edit could not be put "
     "back. This is the text that was overwritten:"
 )
+NOT_SHOWN = "The ticket's changelog does not show the write"
 OVERWRITING = "This is the text that took its place:"
 
 _NUMBER = re.compile(r"\d[\d.,'\s]*")
@@ -143,7 +144,8 @@ class _Delivery:
     def has_been_done(self) -> Delivered:
         """Do what is left of an earlier try that wrote, and left no mark."""
         self.plan = Plan(self.description)
-        self.mark = Mark.of(None, self.sections, self.plan, clock.iso_milliseconds(self.ticket.now()))
+        began = clock.iso_milliseconds(self.ticket.now())
+        self.mark = replace(Mark.of(None, self.sections, self.plan, began), moved=None)
         return self.look_for_lost_edits()
 
     def settle_earlier(self, mark: Mark) -> Delivered | None:
@@ -214,6 +216,7 @@ class _Delivery:
                     return self._keep(lost)
         except LookupError:
             logger.warning("the changelog does not show a push's write", ticket=self.ticket.key)
+            return Delivered(in_comment=self.plan.in_comment, unchecked=JiraError(NOT_SHOWN))
         except JiraError as error:
             return Delivered(in_comment=self.plan.in_comment, unchecked=error)
         return Delivered(in_comment=self.plan.in_comment)

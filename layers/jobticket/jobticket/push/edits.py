@@ -2,17 +2,19 @@
 
 Jira has no conditional write. Between a push's read and its write somebody can edit the description, and the
 write replaces what they wrote. Jira keeps it: each entry of the changelog holds the text before and after a
-change. A push never changes what people wrote, so a write of a push that did has overwritten somebody.
-Nothing here reads or writes anything.
+change. A push never changes what people wrote, and leaves every table where it is but the oldest, which move
+into comments. So a write of a push that did anything else has overwritten somebody. Nothing here reads or
+writes anything.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from jobticket.push.description import Content, Plan, contents, squeezed, without_own_tables
+from jobticket.push.description import Content, Plan, contents, own_tables, squeezed, without_own_tables
 
 __all__ = ["Change", "LostEdit", "Mark", "lost_edit"]
 
@@ -46,6 +48,8 @@ class Mark:
         the new ones, and counting those tells nothing then.
     comments
         The ids of the newest comments before, if there is one to be posted.
+    moved
+        How many of the oldest tables leave the description; None if that is not known.
     """
 
     digest: str
@@ -55,6 +59,7 @@ class Mark:
     in_comment: bool = False
     rest: str | None = None
     comments: Sequence[str] | None = None
+    moved: int | None = None
 
     @classmethod
     def of(
@@ -76,6 +81,7 @@ class Mark:
             in_comment=planned.in_comment,
             rest=new if shrinks and new != old else None,
             comments=None if comments is None else sorted(comments),
+            moved=_moved(read, planned, len(ours)),
         )
 
     def times_in(self, text: str | None) -> int:
@@ -96,6 +102,43 @@ class Mark:
         if self.times_in(now) > self.before:
             return True
         return not self.in_comment and self.rest is not None and _digest(contents(now)) == self.rest
+
+    def added(self, after: str | None) -> list[Content]:
+        """Return what the new tables say, if a description ends with them."""
+        last = contents(after)[-self.tables :]
+        return last if not self.in_comment and _digest(last) == self.digest else []
+
+    def keeps_all(self, write: Change) -> bool:
+        """Tell whether the write left everything where it was but the tables that it moved."""
+        if self.moved is None:
+            return _same_text(write.before, write.after)
+        added = len(self.added(write.after))
+        return _order(write.before, moved=self.moved) == _order(write.after, added=added)
+
+
+def _moved(read: str | None, planned: Plan, sections: int) -> int | None:
+    """Return how many of the oldest tables a plan takes out of a description, None if it does otherwise."""
+    if planned.description is None:
+        return None
+    added = 0 if planned.in_comment else sections
+    moved = len(contents(read)) + added - len(contents(planned.description))
+    as_planned = moved >= 0 and _order(read, moved=moved) == _order(planned.description, added=added)
+    return moved if as_planned else None
+
+
+def _order(text: str | None, *, moved: int = 0, added: int = 0) -> list[str | Content]:
+    """Return what stands in a description, from top to bottom, without its first or its last tables."""
+    text = text or ""
+    tables = own_tables(text)
+    parts: list[str | Content] = [""]
+    position = 0
+    for number, table in enumerate(tables):
+        parts[-1] = f"{parts[-1]}{squeezed(text[position : table.start])}"
+        position = table.end
+        if moved <= number < len(tables) - added:
+            parts += [table.content, ""]
+    parts[-1] = f"{parts[-1]}{squeezed(text[position:])}"
+    return parts
 
 
 def _digest(found: Sequence[Content]) -> str:
@@ -135,15 +178,24 @@ def lost_edit(changes: Sequence[Change], mark: Mark) -> LostEdit | None:
     if position is None:
         raise LookupError("the changelog does not show the write")
     write, later = changes[position], changes[:position]
-    if _same_text(write.before, write.after):
+    if mark.keeps_all(write):
         return None
-    restored = [change for change in later if _same_text(change.after, write.before)]
+    restored = [change for change in later if _restores(change, write, mark)]
     if not restored:
         return LostEdit(write.before or "", buried=bool(later))
     # The restoring write may itself have overwritten somebody.
     if _same_text(restored[-1].before, write.after) or _same_text(restored[-1].before, write.before):
         return None
     return LostEdit(restored[-1].before or "", buried=True)
+
+
+def _restores(change: Change, write: Change, mark: Mark) -> bool:
+    """Tell whether a change put back what a write had overwritten."""
+    own = Counter(mark.added(write.after))
+    brought_back = Counter(contents(write.after)) - own - Counter(contents(write.before))
+    # Other tables may have moved, or the new ones may say something else by now.
+    still_there = Counter(contents(change.after)) - own - Counter(contents(write.before))
+    return _same_text(change.after, write.before) and not brought_back & still_there
 
 
 def _same_text(one: str | None, other: str | None) -> bool:

@@ -36,12 +36,13 @@ class Pushed:
     run: str | None = None
 
 
-def fingerprint(ticket_key: str, statuses: Sequence[PathStatus]) -> str:
+def fingerprint(connection: str | None, ticket_key: str, statuses: Sequence[PathStatus]) -> str:
     """Return a short text that is the same for the same names and counts on the same ticket.
 
-    The date plays no part: yesterday's table still says where everything stands.
+    Another connection may lead to another site, where a ticket of the same key has not seen the table. The
+    date plays no part: yesterday's table still says where everything stands.
     """
-    content = [ticket_key, [[status.name, status.steps, status.completed] for status in statuses]]
+    content = [connection, ticket_key, [[status.name, status.steps, status.completed] for status in statuses]]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
 
 

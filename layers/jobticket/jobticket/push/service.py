@@ -113,7 +113,8 @@ class Pusher:
         key, statuses = job.jira_ticket_key, statuses_of(paths)
 
         def remember(_delivered: Delivered) -> None:
-            remember_pushed(self.table, job.id, key, fingerprint(key, statuses), None)
+            shown = fingerprint(settings.external_id, key, statuses)
+            remember_pushed(self.table, job.id, key, shown, None)
 
         try:
             ticket = self.ticket(key, settings, deadline)

@@ -81,18 +81,21 @@ class _Task:
 
     Attributes
     ----------
+    connection
+        By which its ticket is reached.
     only_settle
         Whether all that is left to do is to find out what an earlier try has done.
     """
 
     ref: Ref
+    connection: str | None
     ticket_key: str
     statuses: Sequence[PathStatus]
     only_settle: bool = False
 
     @property
     def fingerprint(self) -> str:
-        return fingerprint(self.ticket_key, self.statuses)
+        return fingerprint(self.connection, self.ticket_key, self.statuses)
 
 
 @dataclass(slots=True)
@@ -173,7 +176,7 @@ class Worker:
             return "fault"
 
     def _push(self, ref: Ref, shift: _Shift) -> str:
-        task = self._load(ref)
+        task = self._load(ref, shift.settings)
         try:
             if task is None:
                 self.records.drop(ref)
@@ -183,7 +186,8 @@ class Worker:
                 return self._conclude(task, known)
         except MarkedError as marked:
             statuses = () if task is None else task.statuses
-            task = _Task(ref, marked.ticket_key, statuses, only_settle=True)
+            connection = shift.settings.external_id
+            task = _Task(ref, connection, marked.ticket_key, statuses, only_settle=True)
         return self._reach(task, shift)
 
     def _reach(self, task: _Task, shift: _Shift) -> str:
@@ -195,7 +199,7 @@ class Worker:
             return "left" if claim is None else self._failed(task, claim, failure, None)
         return self._at_site(task, ticket, shift)
 
-    def _load(self, ref: Ref) -> _Task | None:
+    def _load(self, ref: Ref, settings: JobSettings) -> _Task | None:
         """Return the job, None if it is deleted or has no ticket any more."""
         try:
             job, paths = load_job(self.table, ref.job_id)
@@ -203,7 +207,7 @@ class Worker:
             return None
         if job.jira_ticket_key is None:
             return None
-        return _Task(ref, job.jira_ticket_key, statuses_of(paths))
+        return _Task(ref, settings.external_id, job.jira_ticket_key, statuses_of(paths))
 
     def _known(self, task: _Task, settings: JobSettings) -> Outcome | None:
         """Return the outcome if there is nothing to push, None if there is."""
