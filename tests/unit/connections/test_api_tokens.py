@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from jobticket.clock import Deadline
+from jobticket.dynamo import Update
 from jobticket.web.paging import encode_cursor
 from tests.gateway import Gateway
 from tests.unit.conftest import gateway
@@ -271,6 +272,17 @@ def test_other_trouble_leaves_no_mark(api: Gateway, jira: WireJira, act: Any) ->
 
 def _status(api: Gateway) -> str:
     return str(api.get("/api/backend/connections").json()["connections"][0]["status"])
+
+
+def test_test_of_credentials_that_cannot_be_read(function: ModuleType, api: Gateway, jira: WireJira) -> None:
+    jira.acts = [answer(body=MYSELF)]
+    put(api, jira)
+    row = Update("CONNECTION#jira#team-1", "CONNECTION", set={"secret": b"changed"})
+    function.access.store.table.update(row)
+    assert api.post("/api/backend/connections/team-1/test").json() == {
+        "connected": False,
+        "error": "The credentials of the Jira connection team-1 cannot be read",
+    }
 
 
 def test_test_of_what_is_not_there(api: Gateway) -> None:

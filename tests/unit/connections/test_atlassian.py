@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from typing import Any
 
 import pytest
@@ -141,6 +142,13 @@ def test_the_apps_secret_is_fetched_when_it_must_be() -> None:
     secret.forget()
     assert secret().client_secret == "hush-3"
     assert "hush" not in repr(secret())
+
+
+@pytest.mark.parametrize("text", ['{"client_secret":"hush', '{"client_secret":"hush"}', '"hush"', "[]"])
+def test_an_apps_secret_that_is_none_is_the_operators_fault(text: str) -> None:
+    with pytest.raises(AppRefusedError) as caught:
+        AppSecret(lambda: text)()
+    assert "hush" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_an_apps_secret_that_another_thread_forgets_meanwhile_is_still_given() -> None:

@@ -234,6 +234,28 @@ def test_trouble_at_aws_says_nothing_about_the_grant(
     assert product.access_token().status == 200
 
 
+def test_an_apps_secret_that_was_spoilt_says_nothing_about_the_grant(product: Product) -> None:
+    product.walk().to_connection()
+    product.elapsed += timedelta(hours=1)
+    walk = product.walk()
+    sent = walk.consent(walk.initiate("team-2").json()["authorization_uri"])
+    with product.monkeypatch.context() as patch:
+        for module in (product.oauth, product.connections):
+            module.access.app._secret.forget()
+            patch.setattr(module.access.app._secret, "_fetch", lambda: '{"client_id":"')
+        answered = product.access_token()
+        assert (answered.status, answered.json()) == (503, {"error": "Failed to refresh access token"})
+        answered = walk.come_back(sent)
+        assert (answered.status, answered.json()) == (
+            400,
+            {"error": "Failed to exchange authorization code for tokens"},
+        )
+    assert walk.come_back(sent).status == 302
+    assert product.validity()["is_invalid"] is False
+    assert product.access_token().status == 200
+    assert product.atlassian.token_calls() == 1
+
+
 def test_trouble_at_aws_while_credentials_are_read(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     product.walk().to_connection()
     monkeypatch.setattr(product.connections.access.vault, "_data_keys", {})

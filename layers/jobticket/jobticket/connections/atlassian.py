@@ -4,7 +4,7 @@
 
     AtlassianError
     ├── GrantDeadError              the code or refresh token buys nothing any more
-    ├── AppRefusedError             Atlassian does not take the app itself: an operator's fault
+    ├── AppRefusedError             the app itself is not taken, or its secret is none: an operator's fault
     └── AtlassianUnavailableError   no usable answer; ``outcome_unknown`` if the token may be spent
 """
 
@@ -118,17 +118,32 @@ class AppSecret:
         self._fetched_at = 0.0
 
     def __call__(self) -> App:
+        """Return the app.
+
+        Raises
+        ------
+        AppRefusedError
+            If the secret's text is none.
+        """
         # Another thread may forget it at any moment: what is returned is looked at once.
         app = self._app
         if app is None or self._monotonic() - self._fetched_at >= SECRET_SECONDS:
-            secret = json.loads(self._fetch())
-            self._app = app = App(secret["client_id"], secret["client_secret"])
+            self._app = app = _app_of(self._fetch())
             self._fetched_at = self._monotonic()
         return app
 
     def forget(self) -> None:
         """Fetch it anew next time: Atlassian did not take this one."""
         self._app = None
+
+
+def _app_of(text: str) -> App:
+    try:
+        secret = json.loads(text)
+        return App(secret["client_id"], secret["client_secret"])
+    except (ValueError, LookupError, TypeError):
+        # What is wrong with the text could show some of it.
+        raise AppRefusedError("the app's secret cannot be read") from None
 
 
 class AtlassianApp:

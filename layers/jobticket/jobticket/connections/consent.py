@@ -254,9 +254,9 @@ class Consent:
         """
         # A state is used up only when what comes of it can be kept: what fails here can be tried again.
         self._vault.prepare()
-        self._app.prepare()
-        record = self._take_state(provider, state)
         try:
+            self._app.prepare()
+            record = self._take_state(provider, state)
             grant = self._app.exchange(code, self.callback_url(provider), deadline)
         except AppRefusedError as error:
             logger.error("Atlassian refuses the app", reason=str(error))

@@ -8,6 +8,7 @@ from typing import Any
 from jobticket import clock
 from jobticket.connections.access import JiraAccess
 from jobticket.connections.api_tokens import account_of, explain
+from jobticket.connections.errors import SecretUnreadableError
 from jobticket.connections.model import Connection
 from jobticket.errors import RefusalError
 from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError
@@ -47,6 +48,8 @@ def test_connection(access: JiraAccess, connection: Connection, deadline: clock.
         return {"connected": False, "error": explain(error)}
     except RefusalError as refusal:
         return {"connected": False, "error": refusal.message}
+    except SecretUnreadableError as fault:
+        return {"connected": False, "error": fault.explanation}
     if account is None:
         return {"connected": False, "error": "Connection failed: the host does not answer like Jira"}
     if by_credentials and connection.invalid:

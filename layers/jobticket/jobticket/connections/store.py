@@ -74,7 +74,11 @@ class ConnectionStore:
         return None if item is None else connection_of(item)
 
     def get_with_token(self, name: ConnectionId) -> tuple[Connection | None, AccessToken | None]:
-        """Read a connection and its cached access token in one call, as they stood at one moment."""
+        """Read a connection and its cached access token in one call.
+
+        A transaction that commits meanwhile may show in one of them only: a token that Jira then refuses is
+        replaced as any other.
+        """
         items = {item["sk"]: item for item in self.table.query(Key("pk").eq(partition(name))).items}
         connection, token = items.get("CONNECTION"), items.get("ACCESS")
         return (

@@ -239,6 +239,8 @@ class TokenSource:
             self._vault.prepare()
             self._app.prepare()
             refresh_token = self._vault.open(held.name, REFRESH_FIELD, held.connection.secret)
+        except AppRefusedError as error:
+            raise self._app_refused(held, error) from None
         except Exception:
             self._refreshes.release(held.connection, held.owner, begun=held.was_unfinished)
             raise
@@ -248,9 +250,7 @@ class TokenSource:
             self._declare_dead(held, error)
             return None
         except AppRefusedError as error:
-            logger.error("Atlassian refuses the app", reason=str(error))
-            count("AppRefused")
-            raise self._failed(held, None, spent=False) from None
+            raise self._app_refused(held, error) from None
         except AtlassianUnavailableError as error:
             logger.warning("access token not refreshed", reason=str(error))
             count("RefreshFailed")
@@ -284,6 +284,11 @@ class TokenSource:
         )
         count("ConnectionDied")
         return ReauthorizationNeededError(name)
+
+    def _app_refused(self, held: Held, error: AppRefusedError) -> ConnectionUnavailableError:
+        logger.error("Atlassian refuses the app", reason=str(error))
+        count("AppRefused")
+        return self._failed(held, None, spent=False)
 
     def _failed(self, held: Held, wait: float | None, *, spent: bool) -> ConnectionUnavailableError:
         """Tell everybody who waits that there is no token, and return the error for this caller."""
