@@ -102,6 +102,13 @@ class TestLostEdit:
         edited = f"Text\n\n{OLD}"
         assert lost_edit([Change(edited, planned.description)], mark) == LostEdit(edited, buried=False)
 
+    def test_a_person_who_puts_the_new_table_elsewhere_overwrites_nobody(self) -> None:
+        read = f"Text\n\n{OLD}"
+        planned = f"{read}\n\n{TABLE}"
+        mark = Mark.of(read, [TABLE], Plan(planned), "")
+        cut, pasted = Change(planned, read), Change(read, f"{TABLE}\n\n{read}")
+        assert lost_edit([pasted, cut, Change(read, planned)], mark) is None
+
     def test_the_same_table_again_is_no_edit(self) -> None:
         mark = Mark.of(PUSH.after, [TABLE], Plan(f"{PUSH.after}\n\n{TABLE}"), "")
         assert lost_edit([Change(PUSH.after, f"{PUSH.after}\n\n{TABLE}")], mark) is None
