@@ -203,6 +203,19 @@ def test_a_table_of_an_earlier_run_is_not_taken_for_this_ones(floor: Floor, job:
     assert floor.tables() == 2
 
 
+def test_a_write_that_a_gateway_gave_up_may_arrive_late_and_keeps_others_away(floor: Floor, job: str) -> None:
+    other = floor.shop.job(name="Another one")
+    floor.shop.path(other)
+    floor.jira.fail("PUT", f"{ISSUE}$", status=504)
+    assert floor.take(job) == {"waiting": 1}
+    assert (floor.record(job) or {})["error"] == "Jira API error: 504 Gateway Timeout"
+    assert floor.take(other) == {"waiting": 1}
+    assert floor.tables() == 0
+    floor.time.pass_by(LONG_ENOUGH)
+    assert floor.take(job, other) == {"pushed": 2}
+    assert floor.tables() == 2
+
+
 def test_a_message_during_a_push_leaves_it_to_the_one_who_is_at_it(floor: Floor, job: str) -> None:
     floor.faults.fail("transact_write_items", "before", CRASH)
     with pytest.raises(Crash):

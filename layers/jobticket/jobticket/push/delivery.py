@@ -43,7 +43,8 @@ class UnsettledError(JiraError):
     """A write's answer was lost, and Jira does not say whether it arrived."""
 
     def __init__(self, lost: JiraError) -> None:
-        super().__init__(f"{lost}. Whether the table was written is not known", outcome_unknown=True)
+        unknown = "" if isinstance(lost, JiraStatusError) else ". Whether the table was written is not known"
+        super().__init__(f"{lost}{unknown}", outcome_unknown=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +258,8 @@ class _Delivery:
 
     def _has_arrived(self, lost: JiraError, sent: str) -> bool:
         """Look for a write whose answer was lost, and learn what stands there if it is not to be found."""
-        for pause in LATE_SECONDS if isinstance(lost, JiraTimeoutError) else (0.0,):
+        is_late = _is_late(lost)
+        for pause in LATE_SECONDS if is_late else (0.0,):
             self.ticket.wait(pause)
             try:
                 now = self.ticket.read_again().description
@@ -265,7 +267,7 @@ class _Delivery:
                 raise UnsettledError(lost) from error
             if has_arrived(now, read=self.description, planned=sent, sections=self.sections):
                 return True
-        if isinstance(lost, JiraTimeoutError):
+        if is_late:
             raise UnsettledError(lost)
         if isinstance(lost, JiraStatusError):
             raise lost  # Jira's answer did come, and it is a refusal
@@ -277,6 +279,11 @@ class _Delivery:
         self.sections = self.render(self.limit)
         if not all(fits(section, self.limit) for section in self.sections):
             raise refusal
+
+
+def _is_late(lost: JiraError) -> bool:
+    """Tell whether Jira may still be at work on a write: we have stopped waiting, or a gateway has."""
+    return isinstance(lost, JiraTimeoutError) or (isinstance(lost, JiraStatusError) and lost.status == 504)
 
 
 def _before(mark: Mark) -> Before:
