@@ -40,6 +40,7 @@ OPERATIONS = {
             401: "A connect token is required, or the one that came is not good.",
             403: "The connect token is for another connection, or the key lacks the scope tokens.",
             409: "In open mode: a connection that works has this external_id.",
+            503: "The deployment does not know its public URL, or its app at Atlassian.",
         },
         object_of(("return_url",), provider={"enum": ["jira"]}, external_id=_TEXT, return_url=_URL),
         (

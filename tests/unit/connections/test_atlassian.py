@@ -144,7 +144,16 @@ def test_the_apps_secret_is_fetched_when_it_must_be() -> None:
     assert "hush" not in repr(secret())
 
 
-@pytest.mark.parametrize("text", ['{"client_secret":"hush', '{"client_secret":"hush"}', '"hush"', "[]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"client_secret":"hush',
+        '{"client_secret":"hush"}',
+        '"hush"',
+        "[]",
+        '{"client_id":"","client_secret":""}',  # as the template makes it
+    ],
+)
 def test_an_apps_secret_that_is_none_is_the_operators_fault(text: str) -> None:
     with pytest.raises(AppRefusedError) as caught:
         AppSecret(lambda: text)()

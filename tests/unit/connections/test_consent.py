@@ -403,6 +403,17 @@ def test_return_urls_of_configured_origins(product: Product, url: str | None) ->
     assert product.walk().initiate(return_url=url).status == 200
 
 
+def test_without_an_app_nobody_is_sent_to_atlassian(product: Product) -> None:
+    secret = product.oauth.access.app._secret
+    secret.forget()
+    with product.monkeypatch.context() as patch:
+        patch.setattr(secret, "_fetch", lambda: '{"client_id":"","client_secret":""}')
+        answered = product.walk().initiate()
+    assert answered.status == 503
+    assert "app secret" in answered.json()["error"]
+    assert product.walk().initiate().status == 200
+
+
 def test_without_a_public_url_there_is_no_way_back(product: Product) -> None:
     product.configure(public_url="")
     assert product.walk().initiate().status == 503

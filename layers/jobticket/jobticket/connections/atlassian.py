@@ -140,10 +140,13 @@ class AppSecret:
 def _app_of(text: str) -> App:
     try:
         secret = json.loads(text)
-        return App(secret["client_id"], secret["client_secret"])
+        app = App(secret["client_id"], secret["client_secret"])
     except (ValueError, LookupError, TypeError):
         # What is wrong with the text could show some of it.
         raise AppRefusedError("the app's secret cannot be read") from None
+    if not (app.client_id and app.client_secret):
+        raise AppRefusedError("the app's secret has not been filled in")
+    return app
 
 
 class AtlassianApp:

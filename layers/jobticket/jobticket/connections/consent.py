@@ -31,7 +31,14 @@ from jobticket.connections.store import ConnectionStore, new_authorization
 from jobticket.connections.tokens import REFRESH_FIELD, cached_token
 from jobticket.connections.vault import Vault
 from jobticket.dynamo import ConditionFailedError, Item, Write
-from jobticket.errors import ConflictError, ForbiddenError, InvalidError, UnauthenticatedError, UpstreamError
+from jobticket.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    UnauthenticatedError,
+    UnavailableError,
+    UpstreamError,
+)
 from jobticket.observability import count, logger
 
 __all__ = [
@@ -57,6 +64,7 @@ LONGEST_CONNECT_TOKEN_SECONDS = 3600
 
 INVALID_STATE = "Invalid state or expired state. Please try again."
 EXCHANGE_FAILED = "Failed to exchange authorization code for tokens"
+NO_APP = "The deployment does not know its app at Atlassian: put its id and secret into the app secret"
 EXPIRED_SESSION = "Connection ID not found: session is either expired or does not exist"
 STILL_VALID = "A connection already exists for this external_id. Reauthorize it with a connect token."
 
@@ -212,7 +220,15 @@ class Consent:
         ------
         ConflictError
             409, if this would replace a connection that works and may not.
+        UnavailableError
+            503, if nobody has told the deployment its app.
         """
+        try:
+            self._app.prepare()
+        except AppRefusedError as error:
+            logger.error("Atlassian would refuse the app", reason=str(error))
+            count("AppRefused")
+            raise UnavailableError(NO_APP) from None
         if not permit.may_replace:
             self._refuse_replacement(self._store.get(name))
         state = new_secret()
