@@ -36,7 +36,7 @@ demo: $(LOCAL)
 test: check
 	bash tools/install_chromium.sh
 	$(PY) -m pytest tests --ignore=tests/stack --ignore=tests/browser -n 2 --dist loadgroup
-	AUTH=$(AUTH) $(PY) -m pytest tests/stack tests/browser
+	AUTH=$(AUTH) $(PY) -m pytest tests/stack tests/browser -n 2 --dist loadfile
 
 check: $(DEV)
 	$(PY) -m ruff format --check .
