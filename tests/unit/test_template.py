@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -259,3 +260,12 @@ def test_layers_are_built_from_their_folders(layer: str) -> None:
     resource = TEMPLATE["Resources"][layer]
     assert resource["Metadata"]["BuildMethod"] == "python3.13"
     assert (ROOT / resource["Properties"]["ContentUri"]).is_dir()
+
+
+@pytest.mark.parametrize("name", ["PublicUrl", "DefaultReturnUrl", "AnomalyBaseUrl"])
+@pytest.mark.parametrize(
+    ("value", "taken"),
+    [("", True), ("https://app.example.com/back", True), ("javascript:alert(1)", False), ("//x", False)],
+)
+def test_an_address_in_a_parameter_is_one_of_http(name: str, value: str, taken: bool) -> None:
+    assert bool(re.fullmatch(TEMPLATE["Parameters"][name]["AllowedPattern"], value)) is taken
