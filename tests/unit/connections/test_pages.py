@@ -79,7 +79,7 @@ def test_everything_from_outside_is_text(site: Pages) -> None:
 def test_no_page_has_anything_inline(site: Pages) -> None:
     messages = [value for value in vars(pages).values() if isinstance(value, pages.Message)]
     bodies = [choice(site), *(str(site.message(400, message).body) for message in messages)]
-    assert len(bodies) == 8
+    assert len(bodies) == 9
     for body in bodies:
         document = Document(body)
         assert document.all("style") == []

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jobticket import clock
+from jobticket.observability import metrics
 from jobticket.push.ticket import Ticket
 from tests.gateway import LambdaContext
 from tests.infrastructure import template
@@ -51,6 +52,7 @@ class Observed:
 @pytest.fixture
 def observed(floor: Floor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Observed:
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "false")
+    metrics.clear_metrics()  # what other tests have counted while nothing was written
     scheduler, worker = load_function("push_scheduler"), load_function("push_worker")
     monkeypatch.setattr(scheduler, "scheduler", floor.scheduler)
     monkeypatch.setattr(scheduler, "runs", floor.scheduler.runs)
