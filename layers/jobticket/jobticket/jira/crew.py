@@ -11,7 +11,7 @@ __all__ = ["PARALLEL", "PARALLEL_FOR_ISSUES", "crew"]
 #: How many calls one request keeps under way at Jira.
 PARALLEL = 8
 #: The same for issues, of which there are many pages: more would come near Jira's limit of calls a second.
-PARALLEL_FOR_ISSUES = 12
+PARALLEL_FOR_ISSUES = 14
 
 
 @contextlib.contextmanager
