@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
@@ -17,6 +18,9 @@ metrics = Metrics()
 # secrets and data keys among it, and the addresses that are called.
 for library in ("boto3", "botocore", "urllib3"):
     logging.getLogger(library).setLevel(logging.INFO)
+
+# A call that has nothing to count is none to warn of.
+warnings.filterwarnings("ignore", "No application metrics to publish")
 
 
 def count(name: str, value: float = 1) -> None:
