@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-__all__ = ["Deadline", "epoch", "iso_milliseconds", "now", "parse_iso"]
+__all__ = ["Deadline", "epoch", "epoch_milliseconds", "iso_milliseconds", "now", "parse_iso"]
 
 
 def now() -> datetime:
@@ -41,6 +41,11 @@ def parse_iso(text: str) -> datetime:
 def epoch(moment: datetime) -> int:
     """Return whole seconds since 1970, the unit of DynamoDB's TTL."""
     return int(moment.timestamp())
+
+
+def epoch_milliseconds(moment: datetime) -> int:
+    """Return whole milliseconds since 1970, in which short waits are compared."""
+    return int(moment.timestamp() * 1000)
 
 
 @dataclass(frozen=True, slots=True)

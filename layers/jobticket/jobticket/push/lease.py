@@ -108,10 +108,10 @@ class Tickets:
             "pk": lease.pk,
             "sk": _SORT,
             "owner": lease.owner,
-            "held_until": _milliseconds(now + LEASE),
+            "held_until": clock.epoch_milliseconds(now + LEASE),
             "expires_at": clock.epoch(now + 2 * LEASE),
         }
-        free = Attr("pk").not_exists() | Attr("held_until").lt(_milliseconds(now))
+        free = Attr("pk").not_exists() | Attr("held_until").lt(clock.epoch_milliseconds(now))
         try:
             self.table.put(item, free)
         except ConditionFailedError as failed:
@@ -127,7 +127,3 @@ class Tickets:
             logger.warning("a push took longer than its lease", ticket=lease.pk)
         except (ClientError, BotoCoreError):
             logger.warning("a ticket stays leased until its lease ends", ticket=lease.pk, exc_info=True)
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

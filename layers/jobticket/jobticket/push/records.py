@@ -129,10 +129,6 @@ def due_pk(site: str) -> str:
     return f"DUE#{site}"
 
 
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
-
-
 @dataclass(frozen=True, slots=True)
 class Records:
     """Keeps the records.
@@ -151,7 +147,7 @@ class Records:
     def claim(self, ref: Ref, ticket_key: str, site: str) -> Claim | None:
         """Take a job, unless it is done, waits for its time, or somebody is at it."""
         now, owner = self.now(), secrets.token_urlsafe(9)
-        held_until = _milliseconds(now + HELD)
+        held_until = clock.epoch_milliseconds(now + HELD)
         try:
             item = self.table.update(
                 Update(
@@ -224,7 +220,7 @@ class Records:
         else:
             remove.append("error")
         if outcome.status == "waiting":
-            not_before = _milliseconds(outcome.not_before or now)
+            not_before = clock.epoch_milliseconds(outcome.not_before or now)
             set_ |= {"not_before": not_before, "due_pk": due_pk(outcome.site), "due_at": not_before}
             if claim is not None and not outcome.costs_try:
                 add = {"tries": -1}
@@ -271,7 +267,7 @@ class Records:
 
     def due(self, site: str, limit: int) -> Iterator[Ref]:
         """Read what is due at a site, the oldest first."""
-        now = _milliseconds(self.now())
+        now = clock.epoch_milliseconds(self.now())
         condition = Key("due_pk").eq(due_pk(site)) & Key("due_at").lte(now)
         page = self.table.query(condition, index=DUE_INDEX, limit=limit)
         for item in page.items:
@@ -285,12 +281,12 @@ class Records:
     def queued_again(self, ref: Ref) -> None:
         """Leave a job alone for a while that was queued again."""
         now = self.now()
-        later = _milliseconds(now + QUEUED_AGAIN)
+        later = clock.epoch_milliseconds(now + QUEUED_AGAIN)
         write = Update(
             pushes_pk(ref.job_id),
             ref.run_id,
             set={"due_at": later},
-            condition=Attr("due_pk").exists() & Attr("due_at").lte(_milliseconds(now)),
+            condition=Attr("due_pk").exists() & Attr("due_at").lte(clock.epoch_milliseconds(now)),
         )
         try:
             self.table.update(write)
@@ -308,7 +304,7 @@ class Records:
 
 def _free(now: datetime) -> ConditionBase:
     """Nobody is at it, and it may be tried now."""
-    moment = _milliseconds(now)
+    moment = clock.epoch_milliseconds(now)
     waiting = Attr("state").eq("waiting") & Attr("not_before").lte(moment)
     let_go = Attr("state").eq("pushing") & Attr("held_until").lt(moment)
     return Attr("pk").not_exists() | waiting | let_go

@@ -60,14 +60,10 @@ def new_run(run_id: str, by: str, now: datetime) -> Put:
         "queued": 0,
         "begun_at": clock.iso_milliseconds(now),
         "due_pk": RUNS_DUE,
-        "due_at": _milliseconds(now),
+        "due_at": clock.epoch_milliseconds(now),
         "expires_at": clock.epoch(now + KEPT),
     }
     return Put(item, Attr("pk").not_exists())
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +96,8 @@ class Runs:
         write = Update(
             RUNS,
             run_id,
-            set={"owner": owner, "due_at": _milliseconds(now + HELD)},
-            condition=Attr("due_pk").exists() & Attr("due_at").lte(_milliseconds(now)),
+            set={"owner": owner, "due_at": clock.epoch_milliseconds(now + HELD)},
+            condition=Attr("due_pk").exists() & Attr("due_at").lte(clock.epoch_milliseconds(now)),
         )
         try:
             item = self.table.update(write)
@@ -125,7 +121,7 @@ class Runs:
         write = Update(
             RUNS,
             run.id,
-            set={**place, "due_at": _milliseconds(self.now() + HELD)},
+            set={**place, "due_at": clock.epoch_milliseconds(self.now() + HELD)},
             remove=[] if position is not None else ["position"],
             condition=Attr("owner").eq(run.owner),
         )
@@ -134,7 +130,7 @@ class Runs:
 
     def let_go(self, run: Run) -> None:
         """Leave the rest to whoever comes next."""
-        self._close(run, set_={"due_at": _milliseconds(self.now())}, remove=["owner"])
+        self._close(run, set_={"due_at": clock.epoch_milliseconds(self.now())}, remove=["owner"])
 
     def finish(self, run: Run) -> None:
         """All jobs are queued."""
@@ -150,6 +146,6 @@ class Runs:
 
     def unfinished(self) -> Iterator[str]:
         """Read the runs that nobody is at and whose jobs are not all queued, the oldest first."""
-        condition = Key("due_pk").eq(RUNS_DUE) & Key("due_at").lte(_milliseconds(self.now()))
+        condition = Key("due_pk").eq(RUNS_DUE) & Key("due_at").lte(clock.epoch_milliseconds(self.now()))
         page = self.table.query(condition, index=DUE_INDEX, limit=MOST_AT_ONCE)
         yield from (item["sk"] for item in page.items)

@@ -80,10 +80,6 @@ def quarantine(troubles: int) -> float:
     return longest
 
 
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
-
-
 @dataclass(slots=True)
 class Sites:
     """What is known of the sites. One a container.
@@ -105,7 +101,7 @@ class Sites:
 
     def stopped(self, site: Site) -> Stopped | None:
         """Tell whether a site is left alone, for its own sake or for the app's."""
-        now = _milliseconds(self.now())
+        now = clock.epoch_milliseconds(self.now())
         notes = [self._look(site.api_url), self._look(app_key(site.quota_key))]
         note = max(notes, key=lambda item: int(item.get("stopped_until", 0)))
         until = int(note.get("stopped_until", 0))
@@ -131,7 +127,7 @@ class Sites:
             return Place(site.api_url, None, owner, now + HELD)
         item = self.table.get(SITES, site.api_url) or {}
         for number in range(self.places):
-            if item.get(f"place_{number}", 0) < _milliseconds(now):
+            if item.get(f"place_{number}", 0) < clock.epoch_milliseconds(now):
                 place = Place(site.api_url, number, owner, now + HELD)
                 if self._take(place, self._entered(site, now), now):
                     return place
@@ -146,8 +142,8 @@ class Sites:
 
     def _take(self, place: Place, entered: Item, now: datetime) -> bool:
         name = f"place_{place.number}"
-        until = _milliseconds(place.until)
-        free = Attr(name).not_exists() | Attr(name).lt(_milliseconds(now))
+        until = clock.epoch_milliseconds(place.until)
+        free = Attr(name).not_exists() | Attr(name).lt(clock.epoch_milliseconds(now))
         taken = {name: until, f"{name}_owner": place.owner}
         try:
             self.table.update(Update(SITES, place.site, set={**entered, **taken}, condition=free))
@@ -159,7 +155,7 @@ class Sites:
     def _entered(self, site: Site, now: datetime) -> Item:
         return {
             "quota": site.quota_key,
-            "entered_at": _milliseconds(now),
+            "entered_at": clock.epoch_milliseconds(now),
             "expires_at": clock.epoch(now + KEPT),
         }
 
@@ -170,7 +166,7 @@ class Sites:
             items = self.table.query_all(Key("pk").eq(SITES))
             entered = {item["sk"]: int(item.get("entered_at", 0)) for item in items}
             self._neighbours = self.monotonic(), entered
-        active = _milliseconds(self.now() - ACTIVE)
+        active = clock.epoch_milliseconds(self.now() - ACTIVE)
         return any(at > active for other, at in entered.items() if other != key)
 
     def leave(self, place: Place) -> None:
@@ -210,7 +206,7 @@ class Sites:
 
     def _stop(self, key: str, seconds: float, reason: str) -> None:
         now = self.now()
-        until = _milliseconds(now + timedelta(seconds=seconds))
+        until = clock.epoch_milliseconds(now + timedelta(seconds=seconds))
         write = Update(
             SITES,
             key,
@@ -229,7 +225,7 @@ class Sites:
 
     def known(self) -> dict[str, bool]:
         """Return the sites that are known, and whether each is open: not left alone."""
-        now = _milliseconds(self.now())
+        now = clock.epoch_milliseconds(self.now())
         items = {item["sk"]: item for item in self.table.query_all(Key("pk").eq(SITES))}
 
         def is_open(key: str) -> bool:

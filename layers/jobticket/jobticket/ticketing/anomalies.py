@@ -116,7 +116,7 @@ def _create(
 ) -> Anomaly | None:
     """Store a new anomaly; None if somebody else has just reported its fingerprint."""
     anomaly = _new_anomaly(next_number(table, "ANOMALY"), body, now)
-    stamp = int(now.timestamp() * 1000)
+    stamp = clock.epoch_milliseconds(now)
     writes: list[Write] = [
         Put(anomaly_item(anomaly, stamp), Attr("pk").not_exists()),
         *_claim_fingerprint(anomaly),

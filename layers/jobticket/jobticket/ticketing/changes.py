@@ -104,7 +104,7 @@ def _live(table: Table, links: Sequence[Item]) -> list[LiveLink]:
 
 def stamp_after(stamp: int, now: datetime) -> int:
     """Return an anomaly's next stamp: the time, but always above the last one."""
-    return max(int(now.timestamp() * 1000), stamp + 1)
+    return max(clock.epoch_milliseconds(now), stamp + 1)
 
 
 def commit(
