@@ -3,6 +3,8 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+# A file that is not the one that was tested is refused.
+LOCKED := --require-hashes
 REQUIREMENTS := $(wildcard requirements/*.txt layers/*/requirements.txt)
 LOCAL := $(VENV)/.local-installed
 DEV := $(VENV)/.dev-installed
@@ -11,7 +13,7 @@ PACKAGER := .build/packager
 # The suite of the deployed stack runs with the roles of the functions enforced, as AWS does; AUTH=false leaves that out.
 AUTH ?= true
 
-.PHONY: help run demo test check format openapi bench fuzz soak env package clean
+.PHONY: help run demo test check format openapi lock bench fuzz soak env package clean
 
 help:
 	@echo "make run     the whole product on this machine: http://127.0.0.1:8000, data kept in .local"
@@ -20,6 +22,7 @@ help:
 	@echo "make check   format, lint, types, template"
 	@echo "make format  bring the code into shape"
 	@echo "make openapi write the API's document anew"
+	@echo "make lock    requirements with hashes, from requirements/*.in (UPGRADE=--upgrade for newer versions)"
 	@echo "make bench   measure"
 	@echo "make fuzz    two minutes of requests that nobody has thought of (SECONDS_OF_FUZZING=…)"
 	@echo "make soak    ten minutes of mixed load with faults put in (MINUTES=…)"
@@ -52,6 +55,9 @@ format: $(DEV)
 openapi: $(DEV)
 	PYTHONPATH=layers/jobticket:. $(PY) -m tools.openapi.document
 
+lock: $(DEV)
+	$(PY) -m tools.lock $(UPGRADE)
+
 bench: $(DEV)
 	PYTHONPATH=layers/jobticket:. $(PY) -m benchmarks
 
@@ -73,20 +79,20 @@ clean:
 
 $(LOCAL): $(REQUIREMENTS) | $(PY)
 	@echo "Installing what the local stack needs (once) ..."
-	@$(PIP) -r requirements/local.txt
+	@$(PIP) $(LOCKED) -r requirements/local.txt
 	@touch $@
 
 $(DEV): $(REQUIREMENTS) | $(PY)
 	@echo "Installing what checks and tests need (once) ..."
-	@$(PIP) -r requirements/dev.txt
+	@$(PIP) $(LOCKED) -r requirements/dev.txt
 	@touch $(LOCAL) $@
 
 # Compiled code is for one version of Python: Lambda's, whatever runs the rest here.
-$(PACKAGER): requirements/constraints.txt
+$(PACKAGER): requirements/package.txt
 	@python3.13 -c '' 2>/dev/null || { echo "Packages are made with Python 3.13, which is not on the PATH." >&2; exit 1; }
 	rm -rf $@
 	python3.13 -m venv $@
-	$@/bin/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt boto3 || { rm -rf $@; exit 1; }
+	$@/bin/python -m pip install --quiet --disable-pip-version-check $(LOCKED) -r requirements/package.txt || { rm -rf $@; exit 1; }
 	@touch $@
 
 # The first Python that is new enough; one that merely has the right name (a shim without a version behind it) does not count.
