@@ -2,9 +2,8 @@
 SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check
-# A file that is not the one that was tested is refused.
-LOCKED := --require-hashes
+# With hashes: a file that is not the one that was tested is refused.
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 REQUIREMENTS := $(wildcard requirements/*.txt layers/*/requirements.txt)
 LOCAL := $(VENV)/.local-installed
 DEV := $(VENV)/.dev-installed
@@ -79,12 +78,12 @@ clean:
 
 $(LOCAL): $(REQUIREMENTS) | $(PY)
 	@echo "Installing what the local stack needs (once) ..."
-	@$(PIP) $(LOCKED) -r requirements/local.txt
+	@$(PY) $(INSTALL) requirements/local.txt
 	@touch $@
 
 $(DEV): $(REQUIREMENTS) | $(PY)
 	@echo "Installing what checks and tests need (once) ..."
-	@$(PIP) $(LOCKED) -r requirements/dev.txt
+	@$(PY) $(INSTALL) requirements/dev.txt
 	@touch $(LOCAL) $@
 
 # Compiled code is for one version of Python: Lambda's, whatever runs the rest here.
@@ -92,7 +91,7 @@ $(PACKAGER): requirements/package.txt
 	@python3.13 -c '' 2>/dev/null || { echo "Packages are made with Python 3.13, which is not on the PATH." >&2; exit 1; }
 	rm -rf $@
 	python3.13 -m venv $@
-	$@/bin/python -m pip install --quiet --disable-pip-version-check $(LOCKED) -r requirements/package.txt || { rm -rf $@; exit 1; }
+	$@/bin/python $(INSTALL) requirements/package.txt || { rm -rf $@; exit 1; }
 	@touch $@
 
 # The first Python that is new enough; one that merely has the right name (a shim without a version behind it) does not count.
