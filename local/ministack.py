@@ -22,13 +22,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from local.answers import refuse_malformed_answers
 from local.bounds import share_unpacked_code, trim_histories
 from local.loud import SavingReport
 
 __all__ = ["Generations", "main"]
 
 SECONDS_BETWEEN_SNAPSHOTS = 3.0
-SHARE_OF_TIME = 10  # a large state is saved less often, so that saving takes a tenth of the time
+SHARE_OF_TIME = 4  # a large state is saved less often, so that saving never takes more of the time
 ATTEMPTS = 20
 FILES = ("*.json", "lambda-blobs/*.zip")  # the code of functions lies beside what names it
 
@@ -207,6 +208,7 @@ def main() -> None:
     logging.getLogger("persistence").setLevel(logging.WARNING)  # otherwise a line a service at every snapshot
     Snapshots(ministack, generations).install()
     _judge_batches_by_their_messages()
+    refuse_malformed_answers()
     share_unpacked_code()
     ministack.main()
 

@@ -10,6 +10,7 @@ and bodies that are too large. Whatever a function answers passes unchanged.
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 from collections.abc import Iterable, Mapping
@@ -33,6 +34,8 @@ _log = logging.getLogger(__name__)
 CALLS_AT_ONCE = 8
 SECONDS_FOR_A_CALL = 29  # API Gateway's limit
 LARGEST_BODY = 10 * 1024 * 1024  # API Gateway's limit
+# Lambda takes events of 6 MB, and every body is encoded as base64 there: */* is a binary type.
+LARGEST_BODY_FOR_LAMBDA = (6 * 1024 * 1024 - 64 * 1024) * 3 // 4
 SECONDS_TO_RETRY_AFTER = 2  # a deployment takes about as long
 # The keys of the emulator's own errors: of its API Gateway, and of a function without a free worker. No error
 # of the product has these and no others.
@@ -101,6 +104,8 @@ class Front:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return _gateways_own("REQUEST_TOO_LARGE")
+        if len(body) > LARGEST_BODY_FOR_LAMBDA:
+            return _gateways_own("REQUEST_TOO_LARGE")
         async with self._permits:
             return await self._call(request, self._api, body)
 
@@ -112,7 +117,7 @@ class Front:
                 request.method,
                 url,
                 headers=_request_headers(request, url),
-                data=body or None,
+                data=io.BytesIO(body) if body else None,
                 allow_redirects=False,
             ) as upstream:
                 content = await upstream.read()

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import io
 import json
 import os
 import signal
 import threading
 import time
+import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws import Aws
 from local.bounds import LOG_EVENTS
@@ -22,6 +27,7 @@ from local.emulator import Emulator, start_emulator
 
 TABLE = "items"
 SECONDS = 60
+FIRST_ITEMS = 3_000  # enough for a snapshot to take longer than one insert
 
 
 @asynccontextmanager
@@ -59,21 +65,24 @@ def make_table(aws: Aws) -> None:
     )
 
 
+def put_items(aws: Aws, name: str, number_of_items: int, start: int = 0) -> None:
+    dynamodb = aws.client("dynamodb")
+    for first in range(start, start + number_of_items, 25):
+        numbers = range(first, min(first + 25, start + number_of_items))
+        puts = [{"PutRequest": {"Item": {"pk": {"S": f"item-{name}-{number}"}}}} for number in numbers]
+        dynamodb.batch_write_item(RequestItems={TABLE: puts})
+
+
 @contextmanager
 def steady_inserts(aws: Aws, writers: int = 2) -> Iterator[None]:
-    """Add items, 25 at a time, until the emulator is gone or this ends."""
+    """Add items until the emulator is gone or this ends."""
     stop = threading.Event()
 
     def insert(writer: int) -> None:
-        dynamodb = aws.client("dynamodb")
-        for start in range(0, 1_000_000, 25):
-            puts = [
-                {"PutRequest": {"Item": {"pk": {"S": f"item-{writer}-{number}"}}}}
-                for number in range(start, start + 25)
-            ]
+        for start in count(0, 100):
             try:
-                dynamodb.batch_write_item(RequestItems={TABLE: puts})
-            except Exception:
+                put_items(aws, str(writer), 100, start)
+            except (BotoCoreError, ClientError):
                 return  # killed
             if stop.is_set():
                 return
@@ -118,12 +127,13 @@ def test_snapshots_succeed_while_items_are_added(tmp_path: Path, capfd: pytest.C
 
     async def load_and_kill(emulator: Emulator, aws: Aws) -> None:
         await asyncio.to_thread(make_table, aws)
+        await asyncio.to_thread(put_items, aws, "first", FIRST_ITEMS)
 
         def another_snapshot() -> bool:
-            count = len(saved_items(tmp_path))
-            if count > (seen[-1] if seen else 0):
-                seen.append(count)
-            return len(seen) == 3
+            number = len(saved_items(tmp_path))
+            if number > (seen[-1] if seen else FIRST_ITEMS):
+                seen.append(number)
+            return len(seen) == 2
 
         with steady_inserts(aws):
             await until(another_snapshot)
@@ -131,7 +141,7 @@ def test_snapshots_succeed_while_items_are_added(tmp_path: Path, capfd: pytest.C
 
     async def look(_emulator: Emulator, aws: Aws) -> None:
         found = await asyncio.to_thread(items, aws)
-        assert len(kept) >= seen[-1] > seen[0] > 0
+        assert len(kept) >= seen[-1] > seen[0] > FIRST_ITEMS
         assert kept <= found
 
     in_emulator(tmp_path, load_and_kill)
@@ -175,13 +185,85 @@ def test_oldest_events_of_logs_are_forgotten(tmp_path: Path) -> None:
     in_emulator(tmp_path, look)
 
 
-def write_events(aws: Aws, count: int) -> None:
+def write_events(aws: Aws, total: int) -> None:
     logs, now = aws.client("logs"), int(time.time() * 1000)
     logs.create_log_group(logGroupName="group")
     logs.create_log_stream(logGroupName="group", logStreamName="stream")
-    for start in range(0, count, 500):
+    for start in range(0, total, 500):
         events = [
             {"timestamp": now + number, "message": str(number)}
-            for number in range(start, min(start + 500, count))
+            for number in range(start, min(start + 500, total))
         ]
         logs.put_log_events(logGroupName="group", logStreamName="stream", logEvents=events)
+
+
+HANDLER = """
+import json
+
+def handler(event, context):
+    answer = json.loads((event.get("queryStringParameters") or {})["answer"])
+    if isinstance(answer, dict) and isinstance(answer.get("letters"), int):
+        answer["body"] = "x" * answer.pop("letters")
+    return answer
+"""
+
+
+def make_api(aws: Aws) -> str:
+    """Deploy a function behind an API, which answers what it is told to, and return its address."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("app.py", HANDLER)
+    function = aws.client("lambda").create_function(
+        FunctionName="echo",
+        Runtime="python3.13",
+        Handler="app.handler",
+        Role="arn:aws:iam::000000000000:role/echo",
+        Code={"ZipFile": buffer.getvalue()},
+    )["FunctionArn"]
+    gateway = aws.client("apigateway")
+    api = gateway.create_rest_api(name="api")["id"]
+    root = gateway.get_resources(restApiId=api)["items"][0]["id"]
+    resource = gateway.create_resource(restApiId=api, parentId=root, pathPart="echo")["id"]
+    method = {"restApiId": api, "resourceId": resource, "httpMethod": "GET"}
+    gateway.put_method(**method, authorizationType="NONE")
+    uri = f"arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{function}/invocations"
+    gateway.put_integration(**method, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+    gateway.create_deployment(restApiId=api, stageName="live")
+    return f"{aws.endpoint_url}/_aws/execute-api/{api}/live/echo"
+
+
+TAKEN: list[Any] = [
+    {"statusCode": 200, "body": "x"},
+    {"statusCode": "204"},
+    {"statusCode": 429, "body": '{"detail":"No."}', "headers": {"Retry-After": 1}},
+    {"statusCode": 200, "letters": 6 * 1024 * 1024 - 200},
+]
+REFUSED: list[Any] = [
+    None,
+    "text",
+    [],
+    {"foo": 1},
+    {"statusCode": True},
+    {"statusCode": "OK"},
+    {"statusCode": 200, "body": {"a": 1}},
+    {"statusCode": 200, "isBase64Encoded": "yes"},
+    {"statusCode": 200, "headers": {"a": ["b"]}},
+    {"statusCode": 200, "multiValueHeaders": {"a": "b"}},
+    {"statusCode": 200, "letters": 6 * 1024 * 1024},
+]
+
+
+def test_malformed_and_too_large_answers_are_refused(tmp_path: Path) -> None:
+    def ask(aws: Aws) -> None:
+        address = make_api(aws)
+        with requests.Session() as session:
+            session.trust_env = False
+            for answer in (*TAKEN, *REFUSED):
+                told = session.get(address, params={"answer": json.dumps(answer)}, timeout=60)
+                expected = int(answer["statusCode"]) if answer in TAKEN else 502
+                assert told.status_code == expected, answer
+
+    async def work(_emulator: Emulator, aws: Aws) -> None:
+        await asyncio.to_thread(ask, aws)
+
+    in_emulator(tmp_path, work)

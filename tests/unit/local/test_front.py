@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ class Given:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def through_the_front(emulators: Given | None, method: str = "GET") -> Given:
+def through_the_front(emulators: Given | None, method: str = "GET", body: bytes = b"") -> Given:
     """Send a request through the proxy to an emulator that gives an answer; None is one that is not ready."""
 
     async def exchange() -> Given:
@@ -37,7 +38,7 @@ def through_the_front(emulators: Given | None, method: str = "GET") -> Given:
             assert emulators is not None
             return web.Response(status=emulators.status, body=emulators.body, headers=emulators.headers)
 
-        behind = web.Application()
+        behind = web.Application(client_max_size=2**30)
         behind.router.add_route("*", "/{path:.*}", answer)
         runner = web.AppRunner(behind)
         await runner.setup()
@@ -49,7 +50,10 @@ def through_the_front(emulators: Given | None, method: str = "GET") -> Given:
             front.serve_api(f"http://127.0.0.1:{port}", "api")
         url = f"http://127.0.0.1:{front.port}/api/jobs"
         try:
-            async with aiohttp.ClientSession() as session, session.request(method, url) as response:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.request(method, url, data=io.BytesIO(body) if body else None) as response,
+            ):
                 return Given(response.status, await response.read(), response.headers)
         finally:
             await front.stop()
@@ -116,3 +120,14 @@ def test_before_the_stack_is_ready() -> None:
     assert told.status == 503
     assert json.loads(told.body) == {"statusCode": 503, "message": "The local stack is starting"}
     assert int(told.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("length", "status"), [(4_500_000, 201), (4_800_000, 413), (10 * 1024 * 1024 + 1, 413)]
+)
+def test_bodies_end_where_those_of_lambda_do(length: int, status: int) -> None:
+    told = through_the_front(Given(201, b""), "POST", b"x" * length)
+    assert told.status == status
+    if status == 413:
+        template = GATEWAY_RESPONSES["REQUEST_TOO_LARGE"]["ResponseTemplates"]["application/json"]
+        assert told.body.decode() == template
