@@ -30,7 +30,7 @@ def _value(client: Any, secret: str) -> str | None:
         value: str = client.get_secret_value(SecretId=secret)["SecretString"]
     except client.exceptions.ResourceNotFoundException:
         return None
-    return value or None  # the emulator makes a secret without a value with an empty one
+    return value or None  # the emulator empties a secret whose value a newer template has no longer
 
 
 def _as_key_ring(callers: Iterable[Caller]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from jobticket.secret_store import fetch_secret
 from local.aws import Aws
 from local.emulator import start_emulator
 from local.packages import upload_code, upload_template
@@ -36,6 +37,17 @@ class Account:
             TemplateURL=self._template,
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=CAPABILITIES,
+        )
+
+    def update(self, name: str, **parameters: str) -> None:
+        self.cloudformation.update_stack(
+            StackName=name,
+            TemplateURL=self._template,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Capabilities=CAPABILITIES,
+        )
+        self.cloudformation.get_waiter("stack_update_complete").wait(
+            StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
         )
 
     def deploy(self, name: str, **parameters: str) -> dict[str, str]:
@@ -78,6 +90,16 @@ def test_two_stacks_with_the_default_parameters_share_nothing(account: Account) 
     assert here.keys() == there.keys()
     shared = {kind for kind, name in here.items() if name == there[kind]}
     assert shared == {"AWS::ApiGateway::Stage ApiliveStage"}, "a stage's name is its API's own"
+
+
+def test_a_new_stack_lets_nobody_in_until_an_operator_adds_a_key(account: Account) -> None:
+    resources = account.deploy("jobticket-secrets")
+    secrets = account.aws.client("secretsmanager")
+    ring = resources["AWS::SecretsManager::Secret KeyRingSecret"]
+    assert fetch_secret(secrets, ring) == "{}"
+    secrets.put_secret_value(SecretId=ring, SecretString='{"keys": ["an operator\'s"]}')
+    account.update("jobticket-secrets", LogLevel="WARN")
+    assert "an operator's" in fetch_secret(secrets, ring)
 
 
 @pytest.mark.parametrize(
