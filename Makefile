@@ -44,7 +44,7 @@ check: $(DEV)
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(VENV)/bin/cfn-lint template.yaml
+	$(PY) -m tools.translated
 	PYTHONPATH=layers/jobticket:. $(PY) -m tools.openapi.document --check
 
 format: $(DEV)

@@ -199,6 +199,24 @@ def _judge_batches_by_their_messages() -> None:
     iam_actions.extract_iam_action = lambda *request: as_aws_names_it(extract(*request))
 
 
+def _make_secrets_without_a_value() -> None:
+    """CloudFormation gives a secret no value unless the template has one; MiniStack gives it an empty one."""
+    from ministack.services import secretsmanager
+    from ministack.services.cloudformation import provisioners
+
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
+    create = handlers["create"]
+
+    def created(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
+        name: str
+        name, attributes = create(logical_id, properties, stack)
+        if not properties.keys() & {"SecretString", "GenerateSecretString"}:
+            secretsmanager._secrets[name]["Versions"].clear()
+        return name, attributes
+
+    handlers["create"] = created
+
+
 def main() -> None:
     generations = Generations(Path(os.environ["STATE_DIR"]))
     generations.restore()
@@ -210,6 +228,7 @@ def main() -> None:
     _judge_batches_by_their_messages()
     refuse_malformed_answers()
     share_unpacked_code()
+    _make_secrets_without_a_value()
     ministack.main()
 
 

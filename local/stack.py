@@ -18,10 +18,10 @@ from local.aws import Aws
 from local.deploy import Deployed, deploy
 from local.emulator import Emulator, remove_temporary_files, start_emulator
 from local.errors import LocalStackError
-from local.key_ring import seed_key_ring
 from local.ports import require_free
 from local.processes import Process, start_process
 from local.proxy import Front
+from local.secrets import fill_secrets
 from local.settings import Settings
 
 __all__ = ["DESCRIPTION", "LocalStack", "running_stack"]
@@ -78,7 +78,7 @@ async def running_stack(settings: Settings) -> AsyncIterator[LocalStack]:
 
 def _deploy(aws: Aws, settings: Settings) -> Deployed:
     deployed = deploy(aws, settings)
-    seed_key_ring(aws, deployed.outputs["KeyRingSecretArn"], settings.callers)
+    fill_secrets(aws, deployed.outputs, settings.callers)
     return deployed
 
 

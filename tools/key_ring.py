@@ -16,9 +16,12 @@ import json
 import secrets
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 __all__ = ["KeyRingError", "add", "main", "remove"]
 
@@ -74,11 +77,21 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
+def _keys(client: SecretsManagerClient, secret: str) -> list[Entry]:
+    try:
+        text = client.get_secret_value(SecretId=secret)["SecretString"]
+    except client.exceptions.ResourceNotFoundException:
+        client.describe_secret(SecretId=secret)  # raises if it is the secret itself that is missing
+        return []  # nobody has put in a key yet
+    keys: list[Entry] = json.loads(text)["keys"]
+    return keys
+
+
 def main(given: Sequence[str] | None = None) -> None:
     """Do what the command line says."""
     arguments = _arguments(given)
     client = boto3.client("secretsmanager")
-    keys = json.loads(client.get_secret_value(SecretId=arguments.secret)["SecretString"])["keys"]
+    keys = _keys(client, arguments.secret)
     if arguments.command == "list":
         for entry in keys:
             print(f"{entry['name']}\t{','.join(entry['scopes'])}")

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError
 
+from jobticket.errors import UnauthenticatedError
+from jobticket.secret_store import fetch_secret
 from jobticket.web.authentication import KeyRing
 from tests.unit.conftest import client
 from tools.key_ring import SCOPES, KeyRingError, main
 
 
-def ring() -> KeyRing:
-    def fetch() -> str:
-        text: str = client("secretsmanager").get_secret_value(SecretId="key-ring")["SecretString"]
-        return text
+def ring(secret: str = "key-ring") -> KeyRing:
+    return KeyRing(lambda: fetch_secret(client("secretsmanager"), secret), lambda: 0.0, local=False)
 
-    return KeyRing(fetch, lambda: 0.0, local=False)
+
+def test_the_first_key_of_a_stack_needs_no_preparation(aws: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """CloudFormation makes the secret without a value."""
+    client("secretsmanager").create_secret(Name="new-ring")
+    main(["--secret", "new-ring", "list"])
+    assert capsys.readouterr().out == ""
+    with pytest.raises(UnauthenticatedError):
+        ring("new-ring").authenticate("Bearer anything")
+    main(["--secret", "new-ring", "add", "tablets", "--scopes", "jobs"])
+    key = capsys.readouterr().out.strip()
+    assert ring("new-ring").authenticate(f"Bearer {key}").name == "tablets"
+
+
+def test_a_secret_that_is_not_there_is_not_an_empty_ring(aws: None) -> None:
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        main(["--secret", "mistyped", "add", "tablets", "--scopes", "jobs"])
 
 
 def test_a_key_that_was_added_is_known_and_one_that_was_removed_is_not(

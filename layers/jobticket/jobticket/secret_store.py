@@ -24,5 +24,8 @@ def secrets_client() -> SecretsManagerClient:
 
 
 def fetch_secret(client: SecretsManagerClient, secret_id: str) -> str:
-    """Read a secret's current text."""
-    return client.get_secret_value(SecretId=secret_id)["SecretString"]
+    """Read a secret's current text; an empty object until an operator has put in a value."""
+    try:
+        return client.get_secret_value(SecretId=secret_id)["SecretString"]
+    except client.exceptions.ResourceNotFoundException:
+        return "{}"

@@ -151,7 +151,8 @@ def test_the_apps_secret_is_fetched_when_it_must_be() -> None:
         '{"client_secret":"hush"}',
         '"hush"',
         "[]",
-        '{"client_id":"","client_secret":""}',  # as the template makes it
+        '{"client_id":"","client_secret":""}',
+        "{}",  # what stands for a secret that nobody has filled in yet
     ],
 )
 def test_an_apps_secret_that_is_none_is_the_operators_fault(text: str) -> None:

@@ -74,13 +74,16 @@ def test_each_refusal_has_its_status_in_every_envelope(kind: type[RefusalError])
 @pytest.mark.parametrize(
     "error", [RuntimeError("secret detail"), KeyError("secret detail"), RecursionError()]
 )
-def test_a_fault_is_a_plain_500_and_is_logged(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_is_a_plain_500_and_is_logged(
+    error: Exception, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     answer = raising(error).post("/things/1", {"name": "x"})
     assert (answer.status, answer.json()) == (500, {"statusCode": 500, "message": "Internal Server Error"})
     (record,) = (record for record in caplog.records if record.levelname == "ERROR")
     assert record.message == "unhandled fault"
     assert record.exc_info
     assert record.exc_info[1] is error
+    assert '"UnhandledFaults":[1.0]' in capfd.readouterr().out, "an alarm takes deployments back"
 
 
 def test_an_answer_that_cannot_be_written_is_a_plain_500() -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from jobticket.clock import Deadline
 from jobticket.errors import InvalidError, NotFoundError, RefusalError, TooLargeError
-from jobticket.observability import logger
+from jobticket.observability import count, logger
 from jobticket.shown import Shown
 from jobticket.web.authentication import Caller, KeyRing
 from jobticket.web.cross_origin import CrossOrigin
@@ -299,6 +299,7 @@ class Api:
             return self._refused(refusal, event)
         except Exception:
             logger.exception("unhandled fault", route=route.path, method=route.method)
+            count("UnhandledFaults")
             return self._refused(RefusalError("Internal Server Error"), event)
 
     def _authenticate(self, event: Mapping[str, Any], scope: str | None) -> Caller | None:

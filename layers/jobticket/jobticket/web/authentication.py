@@ -116,7 +116,9 @@ class KeyRing:
         self._asked_at = self._monotonic()
         try:
             ring = json.loads(self._fetch())
-            entries = [(key["sha256"], Caller(key["name"], frozenset(key["scopes"]))) for key in ring["keys"]]
+            entries = [
+                (key["sha256"], Caller(key["name"], frozenset(key["scopes"]))) for key in ring.get("keys", ())
+            ]
         except Exception as fault:
             # Its text alone could hold some of the secret, where that is malformed.
             logger.error("the ring of keys cannot be read", reason=type(fault).__name__)
