@@ -100,7 +100,7 @@ class Front:
     async def _call(self, request: web.Request, body: bytes) -> web.StreamResponse:
         assert self._session is not None
         assert self._api is not None
-        url = URL(f"{self._api}{request.raw_path}", encoded=True)
+        url = URL(f"{self._api}{_encoded_once_more(request.raw_path)}", encoded=True)
         try:
             async with self._session.request(
                 request.method,
@@ -142,6 +142,12 @@ def gateway_answer(status: int, headers: Mapping[str, str], content: bytes) -> t
     if status in (429, 502, 504):
         return (504 if status == 504 else 502), "Internal server error"
     return None
+
+
+def _encoded_once_more(raw_path: str) -> str:
+    """Return a path whose parameters the emulator hands on as they were sent: it decodes them, AWS does not."""
+    path, mark, query = raw_path.partition("?")
+    return path.replace("%", "%25") + mark + query
 
 
 def _is_plain_path(raw_path: str) -> bool:
