@@ -145,7 +145,7 @@ def gateway_answer(status: int, headers: Mapping[str, str], content: bytes) -> t
 
 
 def _encoded_once_more(raw_path: str) -> str:
-    """Return a path whose parameters the emulator hands on as they were sent: it decodes them, AWS does not."""
+    """Return a path whose parameters arrive as they were sent: the emulator decodes them, AWS does not."""
     path, mark, query = raw_path.partition("?")
     return path.replace("%", "%25") + mark + query
 

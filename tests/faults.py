@@ -27,6 +27,7 @@ __all__ = [
     "WRITES",
     "Crash",
     "Faults",
+    "Trouble",
     "cancelled",
     "refused",
 ]
@@ -179,3 +180,27 @@ class Faults:
             fault.times -= 1
             return fault
         return None
+
+
+class Trouble:
+    """Stands between all clients of AWS and AWS.
+
+    Attributes
+    ----------
+    calls
+        The operations that were called since it was last told from which call on to be there.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.first: int | None = None
+        self.fault: Exception = PASSING_CALLS[0]
+
+    def from_call(self, number: int | None, fault: Exception = PASSING_CALLS[0]) -> None:
+        """Let this call fail, counted from 0, and all after it; None for none."""
+        self.calls, self.first, self.fault = [], number, fault
+
+    def meets(self, operation: str) -> None:
+        self.calls.append(operation)
+        if self.first is not None and len(self.calls) > self.first:
+            raise self.fault

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
-
 from botocore.exceptions import ClientError
 
 from jobticket.aws import NoTimeLeftError, is_passing, time_limit
@@ -51,12 +51,9 @@ def attempts_of(make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, left: 
         return Answer(503)
 
     client.meta.events.register("before-send", answer)
-    with pytest.raises((ClientError, NoTimeLeftError)) as failed:
-        if left is None:
-            CALLS[make](client)
-        else:
-            with time_limit.until(Deadline(left, lambda: 0.0)):
-                CALLS[make](client)
+    limit = contextlib.nullcontext() if left is None else time_limit.until(Deadline(left, lambda: 0.0))
+    with limit, pytest.raises((ClientError, NoTimeLeftError)) as failed:
+        CALLS[make](client)
     assert is_passing(failed.value)
     assert isinstance(failed.value, NoTimeLeftError) == (left is not None and left <= 6)
     return len(tried)
