@@ -414,7 +414,7 @@ def test_a_cursor_carries_its_position(position: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "%", "A", "not base64!", "💡", "\ud800", "e30=e30", "W" * 200_000, "-_-_"]
+    "cursor", ["", "%", "A", "not base64!", "💡", "\ud800", "e30=e30", "W" * 200_000, "-_-_", "Ilx1ZDgwMCI"]
 )
 def test_a_foreign_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(errors.InvalidError, match=r"^Invalid cursor$"):
