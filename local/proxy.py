@@ -111,7 +111,7 @@ class Front:
 
     async def _call(self, request: web.Request, api: URL, body: bytes) -> web.StreamResponse:
         assert self._session is not None
-        url = URL(f"{api}{request.raw_path}", encoded=True)
+        url = URL(f"{api}{_encoded_once_more(request.raw_path)}", encoded=True)
         try:
             async with self._session.request(
                 request.method,
@@ -156,6 +156,12 @@ def gateway_answer(status: int, headers: Mapping[str, str], content: bytes) -> s
         502: "API_CONFIGURATION_ERROR",
         504: "INTEGRATION_FAILURE",
     }.get(status)
+
+
+def _encoded_once_more(raw_path: str) -> str:
+    """Return a path whose parameters arrive as they were sent: the emulator decodes them, AWS does not."""
+    path, mark, query = raw_path.partition("?")
+    return path.replace("%", "%25") + mark + query
 
 
 def _is_plain_path(raw_path: str) -> bool:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
 
+from jobticket.aws import AWS_FAULTS
 from jobticket.connections import pages
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.connections.consent import (
@@ -89,7 +89,7 @@ CREATE = "/api/frontend/finalize-connection/jira/create-connection"
 PRIVATE = {"Cache-Control": "no-store"}
 
 #: AWS is in trouble, or a secret cannot be opened. Browsers are told so by a page.
-FAULTS = (BotoCoreError, ClientError, VaultError)
+FAULTS = (*AWS_FAULTS, VaultError)
 
 for path in (INITIATE, SITES, CREATE):
     api.preflight(path)

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 
 import boto3
 from boto3.dynamodb.conditions import Attr
-from botocore.config import Config
 
 from jobticket import clock
+from jobticket.aws import configuration, limited
 from jobticket.dynamo import ConditionFailedError, Table
 
 if TYPE_CHECKING:
@@ -52,12 +52,7 @@ class DataKeyGoneError(VaultError):
 
 def kms_client() -> KMSClient:
     """Make the container's KMS client."""
-    return boto3.client(
-        "kms",
-        config=Config(
-            connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
-        ),
-    )
+    return limited(boto3.client("kms", config=configuration()))
 
 
 class Vault:

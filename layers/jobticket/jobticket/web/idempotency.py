@@ -20,9 +20,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
-from botocore.exceptions import BotoCoreError, ClientError
 
 from jobticket import clock
+from jobticket.aws import AWS_FAULTS
 from jobticket.dynamo import ConditionFailedError, Item, Table, Update
 from jobticket.errors import ConflictError, InvalidError, RefusalError, UnprocessableError
 from jobticket.observability import logger
@@ -249,7 +249,7 @@ def _release(table: Table, claim: Claim) -> None:
     except ConditionFailedError as failed:
         if failed.item is not None and "settles_at" in failed.item:
             _hand_on(table, claim, unrecorded)
-    except (ClientError, BotoCoreError):
+    except AWS_FAULTS:
         logger.warning("an idempotency key stays claimed until its lease ends", exc_info=True)
 
 
@@ -259,7 +259,7 @@ def _hand_on(table: Table, claim: Claim, unrecorded: ConditionBase) -> None:
         table.update(Update(claim.pk, SORT_KEY, set={"lease_until": 0}, condition=unrecorded))
     except ConditionFailedError:
         return  # taken over meanwhile
-    except (ClientError, BotoCoreError):
+    except AWS_FAULTS:
         logger.warning("an idempotency key stays claimed until its lease ends", exc_info=True)
 
 
