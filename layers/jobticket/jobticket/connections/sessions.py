@@ -3,8 +3,8 @@
 Each is found by a secret of 256 random bits that somebody holds, and kept under a hash of it and its kind, so
 that reading the table gives nobody a working link, and one kind never passes for another.
 
-Deleting a connection ends what was begun for its name. These records are found by their secrets alone, so they
-are not deleted: each remembers the **generation** of the name in which it was begun, and a deletion starts
+Deleting a connection ends what was begun for its name. These records are found by their secrets alone, so
+they stay: each remembers the **generation** of the name in which it was begun, and a deletion starts
 another one. A name that was not deleted for a day has no generation, and everything is good.
 """
 
