@@ -51,7 +51,8 @@ ring = KeyRing(
     local=config.environment == "local",
 )
 access = JiraAccess.open(config)
-connect_sessions = ConnectSessions(SessionStore(access.store.table))
+sessions = SessionStore(access.store.table)
+connect_sessions = ConnectSessions(sessions)
 origins = ReturnOrigins.parse(config.return_origins)
 connector = TokenConnector(
     access.store, access.vault, access.session, allow_http=config.environment == "local"
@@ -127,7 +128,8 @@ def test_connection(request: Request) -> Answer:
 
 @api.delete("/api/backend/connections/{external_id}", scope="tokens")
 def delete_connection(request: Request) -> Answer:
-    access.store.delete(_named(request, request.query.get("provider", "jira")))
+    name = _named(request, request.query.get("provider", "jira"))
+    access.store.delete(name, alongside=[sessions.ending(name, clock.now())])
     return Answer(204)
 
 

@@ -28,7 +28,7 @@ from jobticket.connections.consent import (
 from jobticket.connections.model import PROVIDERS, checked_id
 from jobticket.connections.origins import ReturnOrigins, with_parameter
 from jobticket.connections.sessions import SessionStore, digest
-from jobticket.connections.vault import VaultError
+from jobticket.connections.vault import CONSENTS, Sealer, Vault, VaultError, kms_client
 from jobticket.errors import (
     ForbiddenError,
     InvalidError,
@@ -62,12 +62,17 @@ ring = KeyRing(
     local=config.environment == "local",
 )
 access = JiraAccess.open(config)
+data_keys = access.store.table, functools.cache(kms_client), config.encryption_key
+#: This function's role opens consents under way and no connection: it seals those with the other.
+vault = Vault(*data_keys, purpose=CONSENTS)
+sealer = Sealer(*data_keys)
 sessions = SessionStore(access.store.table)
 connect_sessions = ConnectSessions(sessions)
 consent = Consent(
     sessions,
     access.store,
-    access.vault,
+    vault,
+    sealer,
     access.app,
     scopes=config.atlassian_scopes,
     public_url=config.public_url,

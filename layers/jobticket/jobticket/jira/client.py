@@ -37,7 +37,7 @@ from urllib.parse import quote
 
 import requests
 
-from jobticket import clock
+from jobticket import clock, foreign
 from jobticket.clock import Deadline
 from jobticket.jira import keys, limits, redaction
 from jobticket.jira.errors import (
@@ -408,16 +408,16 @@ def _evaluate(answer: HttpAnswer, secrets: tuple[str, ...]) -> Any:
     if not answer.content.strip():
         return None
     try:
-        return json_text.loads(answer.content)
-    except (ValueError, RecursionError):
+        return foreign.decoded(answer.content)
+    except ValueError:
         # An HTML page with status 200 is a login page or a proxy's: whatever it is, it is not Jira.
         raise JiraMalformedAnswerError("Jira's answer is not JSON", outcome_unknown=True) from None
 
 
 def _json_or_none(content: bytes) -> Any:
     try:
-        return json_text.loads(content)
-    except (ValueError, RecursionError):
+        return foreign.decoded(content)
+    except ValueError:
         return None
 
 

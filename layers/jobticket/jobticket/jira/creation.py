@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from jobticket.errors import RefusalError, UnavailableError
+from jobticket.jira import shapes
 from jobticket.jira.bodies import INVALID_TICKET, NewTicket
 from jobticket.jira.client import JiraClient
-from jobticket.jira.errors import JiraError, JiraMalformedAnswerError, JiraStatusError
+from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.issues import ISSUE, named_assignee
 from jobticket.jira.paging import Row
 from jobticket.jira.refusals import Texts, refusal_of
@@ -154,9 +155,7 @@ class Creation:
         if label is not None:
             fields["labels"] = [label]
         created = self.client.post("/rest/api/2/issue", json={"fields": fields})
-        if not isinstance(created, dict) or not {"id", "key"} <= created.keys():
-            raise JiraMalformedAnswerError("Jira's answer names no ticket", outcome_unknown=True)
-        return created
+        return shapes.created_ticket(created)
 
     def _settle(self, error: JiraError, label: str | None) -> Row:
         """Find out what became of a call whose answer was lost."""
