@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.ports import free_port
 from local.proxy import gateway_answer
 from tools.build_layers import build_layers, running_interpreter
 
@@ -220,8 +221,8 @@ class TestMessages:
         )
 
     def test_data_are_in_use(self, stack: Stack) -> None:
-        environment = stack.environment()
-        finished = run_local("run", environment=environment | {"PORT": "18000", "ATLASSIAN_PORT": "18001"})
+        ports = {"PORT": str(free_port()), "ATLASSIAN_PORT": str(free_port())}
+        finished = run_local("run", environment=stack.environment() | ports)
         assert finished.returncode == 1
         assert finished.stderr.startswith("Error: Another local stack uses the data in ")
 
