@@ -56,6 +56,7 @@ bench: $(DEV)
 	PYTHONPATH=layers/jobticket:. $(PY) -m benchmarks
 
 fuzz: $(DEV)
+	$(PY) -m pytest tests/unit -m hypothesis --hypothesis-profile chance -n 2 --dist loadgroup
 	$(PY) -m tests.stack.fuzz $(or $(SECONDS_OF_FUZZING),120)
 
 soak: $(DEV)

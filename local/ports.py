@@ -10,7 +10,7 @@ from local.settings import HOST
 
 __all__ = ["free_port", "is_free", "require_free"]
 
-#: Below those that systems give to outgoing connections: one of these could take a port before its server does.
+#: Below those of outgoing connections: one of these could take a port before its server does.
 FOR_SERVERS = range(20_000, 32_000)
 
 

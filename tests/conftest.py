@@ -6,10 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.deployed import Stack, running
 
 NEED_THE_STACK = ("stack", "browser")
+
+# Neither the machine's pace nor chance decides whether a test of properties passes. `make fuzz` leaves it to chance.
+settings.register_profile("chance", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("steady", settings.get_profile("chance"), derandomize=True)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
