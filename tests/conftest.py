@@ -36,14 +36,14 @@ def own_stack(tmp_path: Path) -> Iterator[Stack]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Share the tests of the stack out among the workers.
 
-    Those that share something go by file. Those with a stack of their own, or with none, go one by one. What mostly
-    waits begins first, so that others work meanwhile.
+    Those that share something go by file. Those with a stack of their own, or with none, go one by one. What takes
+    long begins first: a short one at the end leaves no worker waiting for another.
     """
     for item in items:
         place = item.path.relative_to(Path(__file__).parent)
         if place.parts[0] in NEED_THE_STACK and _shares(item):
             item.add_marker(pytest.mark.xdist_group(str(place)))
-    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def _shares(item: pytest.Item) -> bool:

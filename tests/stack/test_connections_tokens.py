@@ -23,7 +23,7 @@ ALL = PROCESSES * THREADS
 BUSY = "503 Failed to refresh access token"
 DEAD = "403 Connection is invalid or expired. Please reauthorize the connection."
 _numbers = itertools.count(1)
-pytestmark = pytest.mark.waits
+pytestmark = pytest.mark.long
 
 
 class Scene:

@@ -24,7 +24,7 @@ from tests.stack.test_push import Floor as PushFloor
 #: The emulator's scheduler looks every 10 seconds, and a rate of a minute begins a minute after the start.
 A_FEW_MINUTES = 240
 POLL_SECONDS = 0.2
-pytestmark = pytest.mark.waits
+pytestmark = pytest.mark.long
 #: Runs of one day each, later than those of any other test.
 NIGHTS = (f"2026-12-{day:02d}T02:00:00" for day in itertools.count(1))
 
