@@ -46,7 +46,7 @@ def create_job(stack: Stack, **fields: Any) -> dict[str, Any]:
     return job
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 15) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Wait for what nothing announces."""
     end = time.monotonic() + seconds
     while not condition():
@@ -105,7 +105,7 @@ class TestDoor:
         self, stack: Stack, method: str, path: str, headers: dict[str, str]
     ) -> None:
         # Not requests: it would tidy up the path before sending it.
-        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=60)
         connection.request(method, path, body="{}" if method == "POST" else None, headers=headers)
         response = connection.getresponse()
         answer = response.read()

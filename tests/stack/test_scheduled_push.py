@@ -177,7 +177,7 @@ def edit_during_a_push(floor: Floor, key: str, line: str) -> None:
 
 
 def slow_write(key: str) -> dict[str, Any]:
-    return {"faults": [{"method": "PUT", "path": f"/issue/{key}$", "delay_ms": 1500}]}
+    return {"faults": [{"method": "PUT", "path": f"/issue/{key}$", "delay_ms": 4000}]}
 
 
 def test_an_edit_during_a_push_survives(floor: Floor) -> None:
