@@ -12,7 +12,7 @@ PACKAGER := .build/packager
 # The suite of the deployed stack runs with the roles of the functions enforced, as AWS does; AUTH=false leaves that out.
 AUTH ?= true
 
-.PHONY: help run demo test check format openapi lock bench fuzz soak env package clean
+.PHONY: help run demo test layers chromium check format openapi lock bench fuzz soak env package clean
 
 help:
 	@echo "make run     the whole product on this machine: http://127.0.0.1:8000, data kept in .local"
@@ -35,10 +35,17 @@ run: $(LOCAL)
 demo: $(LOCAL)
 	@exec $(PY) -m local demo
 
-test: check
-	bash tools/install_chromium.sh
-	$(PY) -m pytest tests --ignore=tests/stack --ignore=tests/browser -n 2 --dist loadgroup
-	AUTH=$(AUTH) $(PY) -m pytest tests/stack tests/browser -n 2 --dist loadfile
+# What takes long and hardly the processor goes side by side: downloads, and tests that wait.
+test:
+	@$(MAKE) --no-print-directory -j 3 -O check layers chromium
+	$(PY) -m pytest tests --ignore=tests/stack --ignore=tests/browser -n 2 --dist worksteal
+	AUTH=$(AUTH) $(PY) -m pytest tests/browser tests/stack -n 3 --dist loadgroup --no-loadscope-reorder
+
+layers: $(DEV)
+	@$(PY) tools/build_layers.py >/dev/null
+
+chromium:
+	@bash tools/install_chromium.sh
 
 check: $(DEV)
 	$(PY) -m ruff format --check .
@@ -61,6 +68,7 @@ bench: $(DEV)
 	PYTHONPATH=layers/jobticket:. $(PY) -m benchmarks
 
 fuzz: $(DEV)
+	$(PY) -m pytest tests/unit -m hypothesis --hypothesis-profile chance -n 2 --dist worksteal
 	$(PY) -m tests.stack.fuzz $(or $(SECONDS_OF_FUZZING),120)
 
 soak: $(DEV)

@@ -18,6 +18,8 @@ import pytest
 import requests
 
 from local.packages import BUCKET
+from local.ports import free_port
+from local.proxy import gateway_answer
 from tools.build_layers import build_layers, running_interpreter
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def create_job(stack: Stack, **fields: Any) -> dict[str, Any]:
     return job
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 15) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Wait for what nothing announces."""
     end = time.monotonic() + seconds
     while not condition():
@@ -137,7 +139,7 @@ class TestDoor:
         self, stack: Stack, method: str, path: str, headers: dict[str, str]
     ) -> None:
         # Not requests: it would tidy up the path before sending it.
-        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=60)
         connection.request(method, path, body="{}" if method == "POST" else None, headers=headers)
         response = connection.getresponse()
         answer = response.read()
@@ -250,8 +252,8 @@ class TestMessages:
         )
 
     def test_data_are_in_use(self, stack: Stack) -> None:
-        environment = stack.environment()
-        finished = run_local("run", environment=environment | {"PORT": "18000", "ATLASSIAN_PORT": "18001"})
+        ports = {"PORT": str(free_port()), "ATLASSIAN_PORT": str(free_port())}
+        finished = run_local("run", environment=stack.environment() | ports)
         assert finished.returncode == 1
         assert finished.stderr.startswith("Error: Another local stack uses the data in ")
 

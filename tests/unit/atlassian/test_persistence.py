@@ -66,7 +66,7 @@ def test_the_process_saves_on_sigterm_and_listens_on_loopback(tmp_path: Path) ->
         assert base_url.startswith("http://127.0.0.1:")
         assert Caller(base_url, ACCOUNT)("PUT", ISSUE, {"fields": {"summary": "Saved"}}).status_code == 204
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
     with running(data_dir=tmp_path) as base_url:
         assert Caller(base_url, ACCOUNT).field("PI-42", "summary") == "Saved"
     assert (tmp_path / "atlassian.json").stat().st_mode & 0o077 == 0

@@ -76,7 +76,7 @@ def test_names_cannot_be_shifted_into_each_other(table: Table, kms: CountingKms)
         one.open(ConnectionId("jira", "a"), "bc", sealed)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(position=st.integers(0, 200), bit=st.integers(0, 7))
 def test_a_changed_ciphertext_is_noticed(table: Table, kms: CountingKms, position: int, bit: int) -> None:
     one = vault(table, kms)
