@@ -86,7 +86,7 @@ def test_what_acts_on_nothing_is_written_as_it_is(text: str) -> None:
         ("| a | b", "&#124; a | b"),
         ("??who??", r"\??who??"),
         ("m^2^ H~2~O", r"m^2^ H~2~O"),
-        ("[text|https://x.example]", r"\[text|https&#58;//x.example]"),
+        ("[text|https://x.example]", r"\[text|https://x.example]"),
         ("&#124; &amp; &c", "&amp;#124; &amp;amp; &c"),
         (r"ends with \*", r"ends with &#92;*"),
         ("a\\\\b", r"a&#92;\b"),
@@ -95,6 +95,8 @@ def test_what_acts_on_nothing_is_written_as_it_is(text: str) -> None:
         ("<->)", r"<->\)"),
         ("mailto:a@b.example", "mailto&#58;a@b.example"),
         ("https://a.example/{code}", r"https&#58;//a.example/\{code\}"),
+        ("||https://a.example/*b*", r"&#124;|https://a.example/\*b*"),
+        ("|https://a.example/*b*", "&#124;https://a.example/*b*"),
     ],
 )
 def test_what_would_act_is_escaped_and_no_more(text: str, markup: str) -> None:

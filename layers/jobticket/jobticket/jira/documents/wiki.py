@@ -89,8 +89,7 @@ def _line(content: Iterable[Inline]) -> str:
     runs = [(bold, "".join(map(_shown, run))) for bold, run in groupby(content, key=_is_strong)]
     line = ""
     for number, (bold, text) in enumerate(runs):
-        rest = "".join(text for _, text in runs[number + 1 :])
-        after = rest if bold or not rest else f"*{rest}"
+        after = "".join(f"*{text}*" if bold else text for bold, text in runs[number + 1 :])
         place = _Place(before="*" if line else "", after=after, starts_line=not line)
         line += _bold(text, place, line) if bold else escape(text, place)
     return line
@@ -191,7 +190,7 @@ class _Escaping:
         while url := _URL.search(self.text, at):
             colon = self.text.index(":", url.start())
             at = colon + 1  # one that is no link may hold another that is
-            if self._before(url.start())[-1:] in _NO_URL_AFTER:
+            if self._is_hidden(url):
                 continue
             if self._is_bare(url):
                 bare.update(range(*url.span()))
@@ -199,6 +198,10 @@ class _Escaping:
             else:
                 colons.add(colon)
         return bare, colons
+
+    def _is_hidden(self, url: re.Match[str]) -> bool:
+        before = self._before(url.start())[-1:]
+        return before in _NO_URL_AFTER or (before == "|" and not self._acts(url.start() - 1))
 
     def _is_bare(self, url: re.Match[str]) -> bool:
         """Tell whether Data Center shows all of a URL and swallows nothing that stands behind it."""
