@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Make 127.0.0.1 inside a container lead to this machine's 127.0.0.1, for a few ports.
 
-The local stack listens on 127.0.0.1 alone, and hands out addresses there: of Jira sites, of queues. In the
-containers of `sam local` those must work unchanged. So this file has two ends. `serve_machine` runs on the machine,
-at an address that containers reach. The other one runs in the container: as AWS_LAMBDA_EXEC_WRAPPER it listens on
-the container's 127.0.0.1, and then becomes the runtime. Each connection begins with a secret and a port, for
-what is behind them obeys everybody.
+The local stack listens on 127.0.0.1 alone, and hands out addresses there: of Jira sites, of queues. They must
+work unchanged in the containers of `sam local`. This file is both ends of the way there. `serve_machine` runs on
+the machine, at an address that containers reach. `main` runs in the container, as AWS_LAMBDA_EXEC_WRAPPER: it
+listens on the container's 127.0.0.1, then becomes the runtime. Each connection begins with a secret and a port,
+because the emulator obeys every caller.
 
-Of the standard library alone: in the container there is nothing else.
+Standard library only: the container's end starts before any layer is on the path.
 """
 
 from __future__ import annotations
@@ -99,19 +99,10 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
         sink.write_eof()
 
 
-def listen(host: str, port: int = 0) -> socket.socket:
-    """Listen on a port, on any free one if it is 0."""
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((host, port))
-    listening.listen()
-    return listening
-
-
 def main() -> None:
     """Serve the container in a process of its own, and become the runtime in this one."""
     settings = json.loads(os.environ[SETTINGS])
-    listening = [listen(HOST, port) for port in settings["ports"]]  # before a function can ask
+    listening = [socket.create_server((HOST, port)) for port in settings["ports"]]  # before a function can ask
     if os.fork():
         os.execv(sys.argv[1], sys.argv[1:])  # noqa: S606, the runtime's own start
     asyncio.run(_serve_for_ever(listening, settings))

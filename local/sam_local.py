@@ -1,10 +1,10 @@
-"""Write .build/sam-local, with which `sam local` runs functions against the running local stack, and connect it.
+"""Write .build/sam-local, from which `sam local` runs functions, and connect them to the running local stack.
 
     python -m local.sam_local        while `make run` is running; until Ctrl-C
 
-`sam local` hands a function the variables that its template declares, and no others. So this writes a template in
-which everything is declared: what the deployed functions have, the emulator's address, its credentials. The
-template that is deployed must not have them. docs/sam-local.md tells how it is used.
+`sam local` passes only variables that its template declares. The written template declares all: those of the
+deployed functions, the emulator's address and its credentials. The template that is deployed must not name an
+endpoint. docs/sam-local.md is the guide.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ READ_OF_FUNCTION = ("Handler", "Runtime", "Timeout", "MemorySize")
 LOOPBACK_LAYER = "LoopbackLayer"
 BRIDGE = "docker0"
 SIOCGIFADDR = 0x8915
-# Docker's name for the machine. `sam local` must be told --add-host host.docker.internal:host-gateway (samconfig.toml).
+# Docker's name for the machine. On Linux it takes --add-host host.docker.internal:host-gateway (samconfig.toml).
 MACHINE = "host.docker.internal"
 
 
@@ -181,13 +181,13 @@ def _layer(folder: Path, named: str) -> dict[str, Any]:
 def _listening(environment: Mapping[str, str]) -> list[socket.socket]:
     """Listen where containers reach this machine.
 
-    On Linux that is Docker's bridge. Docker Desktop runs containers in a virtual machine, and takes their connections
-    to 127.0.0.1 itself. Both may be installed: the same port on both addresses.
+    On Linux that is Docker's bridge. Docker Desktop runs containers in a virtual machine, and passes their
+    connections on to 127.0.0.1. Both may be installed, so this takes the same port on both addresses.
     """
     bridge = environment.get("DOCKER_GATEWAY") or _address_of(BRIDGE)
     try:
-        first = loopback.listen(bridge or HOST)
-        return [first, loopback.listen(HOST, first.getsockname()[1])] if bridge else [first]
+        first = socket.create_server((bridge or HOST, 0))
+        return [first, socket.create_server((HOST, first.getsockname()[1]))] if bridge else [first]
     except OSError as error:
         raise LocalStackError(f"Cannot listen on {bridge}: {error}. DOCKER_GATEWAY names another.") from error
 
