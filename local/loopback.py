@@ -2,10 +2,10 @@
 """Make 127.0.0.1 inside a container lead to this machine's 127.0.0.1, for a few ports.
 
 The local stack listens on 127.0.0.1 alone, and hands out addresses there: of Jira sites, of queues. They must
-work unchanged in the containers of `sam local`. This file is both ends of the way there. `serve_machine` runs on
-the machine, at an address that containers reach. `main` runs in the container, as AWS_LAMBDA_EXEC_WRAPPER: it
-listens on the container's 127.0.0.1, then becomes the runtime. Each connection begins with a secret and a port,
-because the emulator obeys every caller.
+work unchanged in the containers of `sam local`. This file is both ends of the way there. `serve_machine` runs
+on the machine, at an address that containers reach. `main` runs in the container, as
+AWS_LAMBDA_EXEC_WRAPPER: it listens on the container's 127.0.0.1, then becomes the runtime. Each connection
+begins with a secret and a port, because the emulator obeys every caller.
 
 Standard library only: the container's end starts before any layer is on the path.
 """
@@ -102,7 +102,9 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 def main() -> None:
     """Serve the container in a process of its own, and become the runtime in this one."""
     settings = json.loads(os.environ[SETTINGS])
-    listening = [socket.create_server((HOST, port)) for port in settings["ports"]]  # before a function can ask
+    listening = [
+        socket.create_server((HOST, port)) for port in settings["ports"]
+    ]  # before a function can ask
     if os.fork():
         os.execv(sys.argv[1], sys.argv[1:])  # noqa: S606, the runtime's own start
     asyncio.run(_serve_for_ever(listening, settings))

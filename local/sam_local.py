@@ -52,7 +52,7 @@ READ_OF_FUNCTION = ("Handler", "Runtime", "Timeout", "MemorySize")
 LOOPBACK_LAYER = "LoopbackLayer"
 BRIDGE = "docker0"
 SIOCGIFADDR = 0x8915
-# Docker's name for the machine. On Linux it takes --add-host host.docker.internal:host-gateway (samconfig.toml).
+# Docker's name for the machine. On Linux containers know it by --add-host (samconfig.toml).
 MACHINE = "host.docker.internal"
 
 

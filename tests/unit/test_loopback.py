@@ -126,4 +126,3 @@ def test_the_known_greeting_is_answered() -> None:
             return answer
 
     assert asyncio.run(ask()) == b"hello"
-
