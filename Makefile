@@ -12,7 +12,7 @@ PACKAGER := .build/packager
 # The suite of the deployed stack runs with the roles of the functions enforced, as AWS does; AUTH=false leaves that out.
 AUTH ?= true
 
-.PHONY: help run demo test layers chromium check format openapi lock bench fuzz soak env package clean
+.PHONY: help run demo test layers chromium check format openapi lock bench fuzz soak sam-local package clean
 
 help:
 	@echo "make run     the whole product on this machine: http://127.0.0.1:8000, data kept in .local"
@@ -25,7 +25,7 @@ help:
 	@echo "make bench   measure"
 	@echo "make fuzz    two minutes of requests that nobody has thought of (SECONDS_OF_FUZZING=…)"
 	@echo "make soak    ten minutes of mixed load with faults put in (MINUTES=…)"
-	@echo "make env     local/env.json, with which 'sam local' reaches the running local stack"
+	@echo "make sam-local  lets 'sam local' run functions in Docker against the running local stack (docs/sam-local.md)"
 	@echo "make package .build/deploy, which 'sam deploy' deploys; takes Python 3.13, as Lambda runs it"
 	@echo "make clean   forget what was built and installed; the data in .local stay"
 
@@ -74,8 +74,8 @@ fuzz: $(DEV)
 soak: $(DEV)
 	PYTHONPATH=layers/jobticket:. $(PY) -m benchmarks.soak $(or $(MINUTES),10)
 
-env: $(LOCAL)
-	$(PY) -m local.sam_environment
+sam-local: $(LOCAL)
+	@exec $(PY) -m local.sam_local
 
 package: $(PACKAGER)
 	$(PACKAGER)/bin/python -m tools.package
