@@ -157,7 +157,7 @@ def test_a_store_that_takes_long_to_fail_is_left_alone_afterwards(store: Store) 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "hush", "[]", "{}", '{"keys":null}', '{"keys":{"a":1}}', '{"keys":"ab"}', '{"keys":[{"sha256":1}]}'],
+    ["", "hush", "[]", '{"keys":null}', '{"keys":{"a":1}}', '{"keys":"ab"}', '{"keys":[{"sha256":1}]}'],
 )
 def test_a_ring_without_a_good_entry_does_not_replace_a_good_ring(store: Store, text: str) -> None:
     ring = store.ring()
