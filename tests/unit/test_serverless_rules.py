@@ -219,17 +219,11 @@ class TestAlarms:
     def test_of_what_failed_for_good(self) -> None:
         assert alarmed("ApproximateNumberOfMessagesVisible") == places_for_failures()
 
-    @pytest.mark.parametrize("metric", ["ConnectionDied", "AppRefused", "RefreshFailed", "UnhandledFaults"])
+    @pytest.mark.parametrize(
+        "metric", ["ConnectionDied", "AppRefused", "RefreshFailed", "UnhandledFaults", "KeyRingFault"]
+    )
     def test_of_the_product_as_a_whole(self, metric: str) -> None:
         assert alarmed(metric) == {PRODUCT}
-
-    def test_of_the_key_ring_wherever_it_is_read(self) -> None:
-        reading = {
-            properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
-            for name, properties in FUNCTIONS.items()
-            if "KEY_RING_SECRET" in properties["Environment"]["Variables"]
-        }
-        assert alarmed("KeyRingFault") == reading - {"site"}, "that one looks whether it exists"
 
     def test_own_metrics_are_those_of_the_stack_alone(self) -> None:
         own = GLOBALS["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
