@@ -155,12 +155,16 @@ class TestFunctions:
             assert "*" not in json.dumps(statement["Resource"])
             assert len(names_of_parts(statement["Resource"])) == 1
 
-    def test_keys_open_only_what_was_made_for_connections(self, function: str) -> None:
+    def test_keys_open_only_what_was_made_for_their_purpose(self, function: str) -> None:
         for statement in statements_of(function):
             if any(action.startswith("kms:") for action in actions_of(statement)):
                 locally, without, in_the_cloud = statement["Condition"]["Fn::If"]
                 assert (locally, without) == ("IsLocal", {"Ref": "AWS::NoValue"})
-                assert in_the_cloud == {"StringEquals": {"kms:EncryptionContext:purpose": "connections"}}
+                assert in_the_cloud.keys() == {"StringEquals"}
+                ((key, purpose),) = in_the_cloud["StringEquals"].items()
+                assert key == "kms:EncryptionContext:purpose"
+                opens = "kms:Decrypt" in actions_of(statement)
+                assert purpose == ("consents" if function == "OauthFunction" and opens else "connections")
 
     def test_environment_names_what_the_role_allows(self, function: str) -> None:
         kept = set(TABLES) | {"EncryptionKey", "KeyRingSecret", "AtlassianAppSecret"}
