@@ -19,7 +19,6 @@ import requests
 
 from local.packages import BUCKET
 from local.ports import free_port
-from local.proxy import gateway_answer
 from tools.build_layers import build_layers, running_interpreter
 
 if TYPE_CHECKING:
