@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from boto3.dynamodb.conditions import Attr
 
-from jobticket.dynamo import Check, Delete, Put, Table, Update
+from jobticket.dynamo import Check, Delete, Put, Table, Update, Write
 from jobticket.errors import ConflictError, NotFoundError, UnavailableError
 from jobticket.store.unit_of_work import (
     ABSENT,
@@ -130,7 +130,7 @@ def test_an_exception_in_the_block_writes_nothing(table: Table, faults: Faults) 
     assert faults.calls == []
 
 
-OWN = {
+OWN: dict[str, list[Write]] = {
     "a put": [Put(item("a"), ABSENT)],
     "an update": [Update("here", "S", set={"n": 2}, condition=Attr("n").eq(1))],
     "several": [Put(item("a"), ABSENT), Put(item("b")), Update("here", "S", add={"n": 1}, condition=PRESENT)],
