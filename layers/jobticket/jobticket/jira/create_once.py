@@ -1,9 +1,9 @@
 """Creating an issue, once.
 
 Jira has no idempotency key for this. A stable mark becomes a label of the issue, by which it is found again
-when the outcome of a creation is unknown: the answer was lost, or the process died. Search lags behind, so for
-a while an issue that is not found may exist all the same. Until that while is over nothing is created, and
-the caller is told to come back.
+when the outcome of a creation is unknown: the answer was lost, or the process died. Search lags behind, so
+for a while an issue that is not found may exist all the same. Until that while is over nothing is created,
+and the caller is told to come back.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ class CreateOnce:
         Raises
         ------
         JiraError
-            If Jira refuses; then there is no issue. With ``outcome_unknown``, Jira has refused to search for the
-            issue of an earlier try.
+            If Jira refuses; then there is no issue. With ``outcome_unknown``, Jira has refused to search for
+            the issue of an earlier try.
         UnsettledError
             If it is not known yet whether there is one.
         UntraceableError
