@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+# With hashes: a file that is not the one that was tested is refused.
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 REQUIREMENTS := $(wildcard requirements/*.txt layers/*/requirements.txt)
 LOCAL := $(VENV)/.local-installed
 DEV := $(VENV)/.dev-installed
@@ -11,7 +12,7 @@ PACKAGER := .build/packager
 # The suite of the deployed stack runs with the roles of the functions enforced, as AWS does; AUTH=false leaves that out.
 AUTH ?= true
 
-.PHONY: help run demo test check format openapi bench fuzz soak env package clean
+.PHONY: help run demo test layers chromium check format openapi lock bench fuzz soak sam-local package clean
 
 help:
 	@echo "make run     the whole product on this machine: http://127.0.0.1:8000, data kept in .local"
@@ -20,10 +21,11 @@ help:
 	@echo "make check   format, lint, types, template"
 	@echo "make format  bring the code into shape"
 	@echo "make openapi write the API's document anew"
+	@echo "make lock    requirements with hashes, from requirements/*.in (UPGRADE=--upgrade for newer versions)"
 	@echo "make bench   measure"
 	@echo "make fuzz    two minutes of requests that nobody has thought of (SECONDS_OF_FUZZING=…)"
 	@echo "make soak    ten minutes of mixed load with faults put in (MINUTES=…)"
-	@echo "make env     local/env.json, with which 'sam local' reaches the running local stack"
+	@echo "make sam-local  lets 'sam local' run functions in Docker against the running local stack (docs/sam-local.md)"
 	@echo "make package .build/deploy, which 'sam deploy' deploys; takes Python 3.13, as Lambda runs it"
 	@echo "make clean   forget what was built and installed; the data in .local stay"
 
@@ -33,16 +35,23 @@ run: $(LOCAL)
 demo: $(LOCAL)
 	@exec $(PY) -m local demo
 
-test: check
-	bash tools/install_chromium.sh
-	$(PY) -m pytest tests --ignore=tests/stack --ignore=tests/browser -n 2 --dist loadgroup
-	AUTH=$(AUTH) $(PY) -m pytest tests/stack tests/browser -n 2 --dist loadfile
+# What takes long and hardly the processor goes side by side: downloads, and tests that wait.
+test:
+	@$(MAKE) --no-print-directory -j 3 -O check layers chromium
+	$(PY) -m pytest tests --ignore=tests/stack --ignore=tests/browser -n 2 --dist worksteal
+	AUTH=$(AUTH) $(PY) -m pytest tests/browser tests/stack -n 3 --dist loadgroup --no-loadscope-reorder
+
+layers: $(DEV)
+	@$(PY) tools/build_layers.py >/dev/null
+
+chromium:
+	@bash tools/install_chromium.sh
 
 check: $(DEV)
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(VENV)/bin/cfn-lint template.yaml
+	$(PY) -m tools.translated
 	PYTHONPATH=layers/jobticket:. $(PY) -m tools.openapi.document --check
 
 format: $(DEV)
@@ -52,17 +61,21 @@ format: $(DEV)
 openapi: $(DEV)
 	PYTHONPATH=layers/jobticket:. $(PY) -m tools.openapi.document
 
+lock: $(DEV)
+	$(PY) -m tools.lock $(UPGRADE)
+
 bench: $(DEV)
 	PYTHONPATH=layers/jobticket:. $(PY) -m benchmarks
 
 fuzz: $(DEV)
+	$(PY) -m pytest tests/unit -m hypothesis --hypothesis-profile chance -n 2 --dist worksteal
 	$(PY) -m tests.stack.fuzz $(or $(SECONDS_OF_FUZZING),120)
 
 soak: $(DEV)
 	PYTHONPATH=layers/jobticket:. $(PY) -m benchmarks.soak $(or $(MINUTES),10)
 
-env: $(LOCAL)
-	$(PY) -m local.sam_environment
+sam-local: $(LOCAL)
+	@exec $(PY) -m local.sam_local
 
 package: $(PACKAGER)
 	$(PACKAGER)/bin/python -m tools.package
@@ -73,20 +86,20 @@ clean:
 
 $(LOCAL): $(REQUIREMENTS) | $(PY)
 	@echo "Installing what the local stack needs (once) ..."
-	@$(PIP) -r requirements/local.txt
+	@$(PY) $(INSTALL) requirements/local.txt
 	@touch $@
 
 $(DEV): $(REQUIREMENTS) | $(PY)
 	@echo "Installing what checks and tests need (once) ..."
-	@$(PIP) -r requirements/dev.txt
+	@$(PY) $(INSTALL) requirements/dev.txt
 	@touch $(LOCAL) $@
 
 # Compiled code is for one version of Python: Lambda's, whatever runs the rest here.
-$(PACKAGER): requirements/constraints.txt
+$(PACKAGER): requirements/package.txt
 	@python3.13 -c '' 2>/dev/null || { echo "Packages are made with Python 3.13, which is not on the PATH." >&2; exit 1; }
 	rm -rf $@
 	python3.13 -m venv $@
-	$@/bin/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt boto3 || { rm -rf $@; exit 1; }
+	$@/bin/python $(INSTALL) requirements/package.txt || { rm -rf $@; exit 1; }
 	@touch $@
 
 # The first Python that is new enough; one that merely has the right name (a shim without a version behind it) does not count.

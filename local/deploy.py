@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from local.aws import Aws
 from local.errors import LocalStackError
 from local.fixups import apply_what_deployment_leaves_out
+from local.leftovers import delete_code_of_former_deployments
 from local.packages import upload_code, upload_template
 from local.settings import Settings
 from local.template import load_template, resources_of_type
@@ -45,6 +46,7 @@ def deploy(aws: Aws, settings: Settings) -> Deployed:
     url = upload_template(aws, json.dumps(template, separators=(",", ":")))
     _create_or_update(cloudformation, url, parameters)
     apply_what_deployment_leaves_out(aws, template, STACK)
+    delete_code_of_former_deployments(aws, template, url)
     return Deployed(
         _physical_id(cloudformation, "Api"),
         _outputs(cloudformation),

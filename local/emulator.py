@@ -17,6 +17,7 @@ ACCOUNT_KEY = "test"  # id and secret of the emulated account's root, which depl
 
 # Beyond this many workers the emulator refuses calls instead of queueing them. The proxy stays below it.
 CONCURRENT_CALLS = 20
+TEMPORARY = "tmp"  # in the data folder
 
 
 class Emulator:
@@ -30,6 +31,7 @@ class Emulator:
 async def start_emulator(data_dir: Path, lock: int, *, enforce_roles: bool) -> Emulator:
     """Start the emulator on the data that an earlier one left behind."""
     port = _port(data_dir)
+    remove_temporary_files(data_dir)  # workers that were killed leave their code here
     process = await start_process(
         "The AWS emulator",
         "local.ministack",
@@ -47,6 +49,11 @@ async def start_emulator(data_dir: Path, lock: int, *, enforce_roles: bool) -> E
     return emulator
 
 
+def remove_temporary_files(data_dir: Path) -> None:
+    """Remove what workers have unpacked."""
+    shutil.rmtree(data_dir / TEMPORARY, ignore_errors=True)
+
+
 def _port(data_dir: Path) -> int:
     """The same inner port at every start: addresses of queues contain it, and they are kept."""
     remembered = data_dir / "emulator-port"
@@ -59,8 +66,7 @@ def _port(data_dir: Path) -> int:
 
 def _environment(data_dir: Path, port: int, *, enforce_roles: bool) -> dict[str, str]:
     """Exactly this environment and nothing of this shell's: handlers inherit whatever the emulator has."""
-    temporary = data_dir / "tmp"
-    shutil.rmtree(temporary, ignore_errors=True)  # workers that were killed leave their code here
+    temporary = data_dir / TEMPORARY
     temporary.mkdir(parents=True)
     environment = {
         "PATH": os.defpath,

@@ -2,7 +2,9 @@
 
 Run by :mod:`local.emulator` as a program. MiniStack itself writes its state when it is stopped in an orderly
 way and at no other time, so a kill or a power cut would take everything since the start. Its saving function
-is not a public one; the version is pinned, and the start fails at once should it be gone.
+is not a public one; the version is pinned, and the start fails at once should it be gone. The emulator
+changes its data on its event loop, so the state is collected there: a thread would copy a table while items
+are added to it.
 
 It writes a file a service, one after the other: a kill between two of them leaves a stack whose secrets are
 missing. So a snapshot counts only once it is complete, and a start goes back to the last that is.
@@ -10,16 +12,28 @@ missing. So a snapshot counts only once it is complete, and a start goes back to
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import shutil
 import threading
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from local.answers import refuse_malformed_answers
+from local.bounds import share_unpacked_code, trim_histories
+from local.loud import SavingReport
 
 __all__ = ["Generations", "main"]
 
 SECONDS_BETWEEN_SNAPSHOTS = 3.0
+SHARE_OF_TIME = 4  # a large state is saved less often, so that saving never takes more of the time
+ATTEMPTS = 20
+FILES = ("*.json", "lambda-blobs/*.zip")  # the code of functions lies beside what names it
+
+GetState = Callable[[], Any]
 
 
 class Generations:
@@ -59,8 +73,34 @@ class Generations:
     @staticmethod
     def _link_files(source: Path, target: Path) -> None:
         target.mkdir(parents=True, exist_ok=True)
-        for file in source.glob("*.json"):
-            os.link(file, target / file.name)
+        for file in (file for pattern in FILES for file in source.glob(pattern)):
+            linked = target / file.relative_to(source)
+            linked.parent.mkdir(exist_ok=True)
+            if not linked.exists():
+                os.link(file, linked)
+
+
+class SnapshotError(Exception):
+    """The state could not be collected or written."""
+
+
+def collect(services: Mapping[str, GetState]) -> dict[str, Any]:
+    """Return the state of every service that has any.
+
+    A few things change outside of the event loop, such as what functions log: then once more.
+    """
+    states = {name: _state_of(name, get_state) for name, get_state in services.items()}
+    return {name: state for name, state in states.items() if state is not None}
+
+
+def _state_of(name: str, get_state: GetState) -> Any:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return get_state()
+        except RuntimeError as error:
+            if attempt == ATTEMPTS:
+                raise SnapshotError(f"{name}: {error}") from error
+    return None
 
 
 class _Failures(logging.Handler):
@@ -68,54 +108,80 @@ class _Failures(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self.seen = False
+        self.seen: list[str] = []
 
-    def emit(self, _record: logging.LogRecord) -> None:
-        self.seen = True
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen.append(record.getMessage())
 
 
-class _Snapshots:
+class Snapshots:
     """Saves the state every few seconds in which something was asked."""
 
     def __init__(self, ministack: Any, generations: Generations) -> None:
         self._ministack = ministack
         self._generations = generations
         self._serve = ministack.app
-        self._save = ministack.save_all
-        self._collect = ministack._build_persistence_save_dict
+        self._write = ministack.save_all
+        self._services: Callable[[], Mapping[str, GetState]] = ministack._build_persistence_save_dict
         self._failures = _Failures()
-        self._saving = threading.Lock()
+        self._report = SavingReport("What the AWS emulator holds")
+        self._writing = threading.Lock()
         self._asked = threading.Event()
         self._stopping = threading.Event()
 
     def install(self) -> None:
         self._ministack.app = self.serve
-        self._ministack.save_all = self.save
+        self._ministack.save_all = self.save_at_the_end
         logging.getLogger("persistence").addHandler(self._failures)
-        threading.Thread(target=self._run, daemon=True).start()
 
     async def serve(self, scope: Any, receive: Any, send: Any) -> None:
-        await self._serve(scope, receive, send)
         if scope["type"] == "lifespan":
-            self._stopping.set()
+            loop = asyncio.get_running_loop()
+            threading.Thread(target=self._run, args=(loop,), daemon=True).start()
         else:
             self._asked.set()
+        await self._serve(scope, receive, send)
+        self._asked.set()  # for what was done since the last snapshot
 
-    def save(self, state: Any) -> None:
-        # The one at the end and one of these must not write the same files at the same time.
-        with self._saving:
-            self._failures.seen = False
-            self._save(state)
-            if self._failures.seen:
-                self._asked.set()
-            else:
-                self._generations.keep()
+    def save_at_the_end(self, services: Mapping[str, GetState]) -> None:
+        """Save in MiniStack's own place, which is on the event loop."""
+        self._stopping.set()
+        trim_histories()
+        self._save(lambda: collect(services), last=True)
 
-    def _run(self) -> None:
-        while not self._stopping.wait(SECONDS_BETWEEN_SNAPSHOTS):
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        pause = SECONDS_BETWEEN_SNAPSHOTS
+        while not self._stopping.wait(pause):
             if self._asked.is_set():
                 self._asked.clear()
-                self.save(self._collect())
+                begun = time.monotonic()
+                self._save(lambda: asyncio.run_coroutine_threadsafe(self._collected(), loop).result())
+                pause = max(SECONDS_BETWEEN_SNAPSHOTS, SHARE_OF_TIME * (time.monotonic() - begun))
+
+    async def _collected(self) -> dict[str, Any]:
+        trim_histories()
+        return collect(self._services())
+
+    def _save(self, collected: Callable[[], dict[str, Any]], *, last: bool = False) -> None:
+        try:
+            # Before the lock: the event loop may wait for it, and then nothing could be collected.
+            states = collected()
+            with self._writing:
+                if self._stopping.is_set() and not last:
+                    return  # the one at the end is newer
+                self._write_whole(states)
+        except Exception as error:  # whatever it is, the next snapshot may succeed
+            self._report.failed(str(error) or repr(error))
+            self._asked.set()
+        else:
+            self._report.saved()
+
+    def _write_whole(self, states: Mapping[str, Any]) -> None:
+        self._failures.seen.clear()
+        self._write({name: lambda state=state: state for name, state in states.items()})
+        if self._failures.seen:
+            raise SnapshotError("; ".join(self._failures.seen))
+        self._generations.keep()
 
 
 def as_aws_names_it(action: str | None) -> str | None:
@@ -133,6 +199,24 @@ def _judge_batches_by_their_messages() -> None:
     iam_actions.extract_iam_action = lambda *request: as_aws_names_it(extract(*request))
 
 
+def _make_secrets_without_a_value() -> None:
+    """CloudFormation gives a secret no value unless the template has one; MiniStack gives it an empty one."""
+    from ministack.services import secretsmanager
+    from ministack.services.cloudformation import provisioners
+
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
+    create = handlers["create"]
+
+    def created(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
+        name: str
+        name, attributes = create(logical_id, properties, stack)
+        if not properties.keys() & {"SecretString", "GenerateSecretString"}:
+            secretsmanager._secrets[name]["Versions"].clear()
+        return name, attributes
+
+    handlers["create"] = created
+
+
 def main() -> None:
     generations = Generations(Path(os.environ["STATE_DIR"]))
     generations.restore()
@@ -140,8 +224,11 @@ def main() -> None:
     from ministack import app as ministack
 
     logging.getLogger("persistence").setLevel(logging.WARNING)  # otherwise a line a service at every snapshot
-    _Snapshots(ministack, generations).install()
+    Snapshots(ministack, generations).install()
     _judge_batches_by_their_messages()
+    refuse_malformed_answers()
+    share_unpacked_code()
+    _make_secrets_without_a_value()
     ministack.main()
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import socket
 
 from local.errors import LocalStackError
 from local.settings import HOST
 
 __all__ = ["free_port", "is_free", "require_free"]
+
+#: Below those of outgoing connections: one of these could take a port before its server does.
+FOR_SERVERS = range(20_000, 32_000)
 
 
 def is_free(port: int) -> bool:
@@ -30,7 +34,7 @@ def require_free(port: int, setting: str) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port for a server that starts soon, and may stop and start again."""
+    # Not the shared generator: programs that seed it alike would choose alike.
+    chosen = random.SystemRandom().sample(FOR_SERVERS, len(FOR_SERVERS))
+    return next(port for port in chosen if is_free(port))

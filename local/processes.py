@@ -25,6 +25,7 @@ class Process:
         self.name = name
         self.log = log
         self._process = process
+        self._relay = asyncio.ensure_future(self._relay_what_it_says())
 
     @property
     def pid(self) -> int:
@@ -56,6 +57,13 @@ class Process:
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
+        await self._relay
+
+    async def _relay_what_it_says(self) -> None:
+        """Show what the program wants the user to see."""
+        assert self._process.stderr is not None
+        async for line in self._process.stderr:
+            print(f"{self.name}: {line.decode(errors='replace').rstrip()}", file=sys.stderr, flush=True)
 
     def ended_message(self) -> str:
         return f"{self.name} has ended unexpectedly; see {self.log}:\n{self._last_lines()}"
@@ -79,7 +87,7 @@ async def start_process(
             *("-m", "local.tether", module, *arguments),
             stdin=asyncio.subprocess.PIPE,
             stdout=output,
-            stderr=output,
+            stderr=asyncio.subprocess.PIPE,
             env=dict(environment),
             cwd=ROOT,
             pass_fds=(lock,),

@@ -4,12 +4,13 @@ Every request goes to the deployed API of the emulator and nowhere else, byte fo
 the whole AWS API, unsigned, on the port that it listens on, so nothing but the product may be reachable from
 here. In four places the emulator answers otherwise than API Gateway does with template.yaml's gateway
 responses, and this puts it right: routes that do not exist, functions that fail, calls that take too long,
-and bodies that are too large.
+and bodies that are too large. Whatever a function answers passes unchanged.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from local.errors import LocalStackError
+from local.gateway_responses import gateway_response
 from local.settings import HOST
 
 __all__ = ["Front", "gateway_answer"]
@@ -32,6 +34,12 @@ _log = logging.getLogger(__name__)
 CALLS_AT_ONCE = 8
 SECONDS_FOR_A_CALL = 29  # API Gateway's limit
 LARGEST_BODY = 10 * 1024 * 1024  # API Gateway's limit
+# Lambda takes events of 6 MB, and every body is encoded as base64 there: */* is a binary type.
+LARGEST_BODY_FOR_LAMBDA = (6 * 1024 * 1024 - 64 * 1024) * 3 // 4
+SECONDS_TO_RETRY_AFTER = 2  # a deployment takes about as long
+# The keys of the emulator's own errors: of its API Gateway, and of a function without a free worker. No error
+# of the product has these and no others.
+EMULATORS_ERRORS = ({"message"}, {"message", "Reason", "Type"})
 HOP_BY_HOP = frozenset(
     {
         "connection",
@@ -89,59 +97,71 @@ class Front:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if not _is_plain_path(request.raw_path.partition("?")[0]):
-            return _envelope(404, "Not Found")
+            return _gateways_own("MISSING_AUTHENTICATION_TOKEN")
+        if self._api is None:
+            return _not_ready()
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
-            return _envelope(413, "Request Entity Too Large")
+            return _gateways_own("REQUEST_TOO_LARGE")
+        if len(body) > LARGEST_BODY_FOR_LAMBDA:
+            return _gateways_own("REQUEST_TOO_LARGE")
         async with self._permits:
-            return await self._call(request, body)
+            return await self._call(request, self._api, body)
 
-    async def _call(self, request: web.Request, body: bytes) -> web.StreamResponse:
+    async def _call(self, request: web.Request, api: URL, body: bytes) -> web.StreamResponse:
         assert self._session is not None
-        assert self._api is not None
-        url = URL(f"{self._api}{request.raw_path}", encoded=True)
+        url = URL(f"{api}{_encoded_once_more(request.raw_path)}", encoded=True)
         try:
             async with self._session.request(
                 request.method,
                 url,
                 headers=_request_headers(request, url),
-                data=body or None,
+                data=io.BytesIO(body) if body else None,
                 allow_redirects=False,
             ) as upstream:
                 content = await upstream.read()
         except TimeoutError:
-            return _envelope(504, "Internal server error")
+            return _gateways_own("INTEGRATION_TIMEOUT")
         except aiohttp.ClientError as error:
             _log.warning("%s %s: no answer of the emulator: %r", request.method, request.path, error)
-            return _envelope(502, "Internal server error")
-        if known := gateway_answer(upstream.status, upstream.headers, content):
-            if known[0] >= 500:  # what the caller must not see is what the developer looks for
+            return _gateways_own("API_CONFIGURATION_ERROR")
+        if own := gateway_answer(upstream.status, upstream.headers, content):
+            answer = _gateways_own(own)
+            if answer.status >= 500:  # what the caller must not see is what the developer looks for
                 _log.warning("%s %s: %s", request.method, request.path, content.decode(errors="replace"))
-            return _envelope(*known)
+            return answer
         return web.Response(status=upstream.status, headers=_answer_headers(upstream.headers), body=content)
 
 
-def gateway_answer(status: int, headers: Mapping[str, str], content: bytes) -> tuple[int, str] | None:
-    """What API Gateway itself would answer where the emulator's answer is not a function's.
+def gateway_answer(status: int, headers: Mapping[str, str], content: bytes) -> str | None:
+    """Return the type of API Gateway's own response where the emulator's answer is not a function's.
 
-    The product's own errors always have more fields than `message`, or another one.
+    Only what has the exact form of the emulator's own errors counts as such.
     """
-    if status not in (403, 429, 502, 504):
-        return None
+    if status == 403 and "x-amzn-errortype" in {name.lower() for name in headers}:
+        return "MISSING_AUTHENTICATION_TOKEN"
     try:
-        answer = json.loads(content or b"{}")
+        answer = json.loads(content)
     except ValueError:
         return None
-    if not isinstance(answer, dict) or "statusCode" in answer or "error" in answer:
+    if not isinstance(answer, dict) or answer.keys() not in EMULATORS_ERRORS:
         return None
-    if status == 403 and "x-amzn-errortype" in {name.lower() for name in headers}:
-        return 404, "Not Found"
-    if status == 429 and answer == {"message": "Too Many Requests"}:
-        return 429, "Too Many Requests"
-    if status in (429, 502, 504):
-        return (504 if status == 504 else 502), "Internal server error"
-    return None
+    if status == 429 and "Reason" not in answer:
+        return "THROTTLED"
+    return {
+        404: "MISSING_AUTHENTICATION_TOKEN",
+        429: "API_CONFIGURATION_ERROR",
+        500: "API_CONFIGURATION_ERROR",
+        502: "API_CONFIGURATION_ERROR",
+        504: "INTEGRATION_FAILURE",
+    }.get(status)
+
+
+def _encoded_once_more(raw_path: str) -> str:
+    """Return a path whose parameters arrive as they were sent: the emulator decodes them, AWS does not."""
+    path, mark, query = raw_path.partition("?")
+    return path.replace("%", "%25") + mark + query
 
 
 def _is_plain_path(raw_path: str) -> bool:
@@ -169,6 +189,18 @@ def _without(pairs: Iterable[tuple[str, str]], names: frozenset[str]) -> CIMulti
     return CIMultiDict((name, value) for name, value in pairs if name.lower() not in names)
 
 
-def _envelope(status: int, message: str) -> web.Response:
-    body = json.dumps({"statusCode": status, "message": message}, separators=(",", ":")).encode()
-    return web.Response(status=status, body=body, content_type="application/json")
+def _gateways_own(type_: str) -> web.Response:
+    own = gateway_response(type_)
+    return web.Response(
+        status=own.status, headers=own.headers, body=own.body.encode(), content_type="application/json"
+    )
+
+
+def _not_ready() -> web.Response:
+    body = json.dumps({"statusCode": 503, "message": "The local stack is starting"}, separators=(",", ":"))
+    return web.Response(
+        status=503,
+        headers={"Retry-After": str(SECONDS_TO_RETRY_AFTER)},
+        body=body.encode(),
+        content_type="application/json",
+    )

@@ -22,7 +22,7 @@ from typing import Any
 
 from local.errors import LocalStackError
 
-__all__ = ["Container", "FunctionFaultError", "running_container"]
+__all__ = ["Container", "FunctionFaultError", "found_in_layer", "running_container"]
 
 SECONDS_TO_START = 30.0
 SECONDS_FOR_A_CALL = 35.0
@@ -167,11 +167,11 @@ def _environment(
         # Lambda's file system is read-only: what is not compiled already is compiled at each start.
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join(str(layer / "python") for layer in layers),
-        **{name: _found_in_layer(value, layers) for name, value in environment.items()},
+        **{name: found_in_layer(value, layers) for name, value in environment.items()},
     }
 
 
-def _found_in_layer(value: str, layers: Sequence[Path]) -> str:
+def found_in_layer(value: str, layers: Sequence[Path]) -> str:
     """Return where a path of ``/opt`` is on this machine; another value as it is."""
     place = value.removeprefix("/opt/")
     return next(

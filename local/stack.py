@@ -16,17 +16,18 @@ from pathlib import Path
 
 from local.aws import Aws
 from local.deploy import Deployed, deploy
-from local.emulator import Emulator, start_emulator
+from local.emulator import Emulator, remove_temporary_files, start_emulator
 from local.errors import LocalStackError
-from local.key_ring import seed_key_ring
 from local.ports import require_free
 from local.processes import Process, start_process
 from local.proxy import Front
+from local.secrets import fill_secrets
 from local.settings import Settings
 
 __all__ = ["DESCRIPTION", "LocalStack", "running_stack"]
 
-SECONDS_TO_WAIT_FOR_DATA = 5
+SECONDS_FOR_AN_OWNER_TO_STOP = 5
+SECONDS_FOR_PARTS_TO_STOP = 60  # of a stack that is dead; local/tether.py kills them before
 POLL_SECONDS = 0.1
 DESCRIPTION = "stack.json"  # in the data folder: where the parts of the running stack are
 
@@ -54,10 +55,11 @@ class LocalStack:
 @asynccontextmanager
 async def running_stack(settings: Settings) -> AsyncIterator[LocalStack]:
     """Start everything; stop it in the opposite order, so that what the last request did is saved."""
-    require_free(settings.port, "PORT")
     async with AsyncExitStack() as stack:
         lock = await stack.enter_async_context(_own_data(settings.data_dir))
+        require_free(settings.port, "PORT")
         require_free(settings.atlassian_port, "ATLASSIAN_PORT")
+        stack.callback(remove_temporary_files, settings.data_dir)
         emulator = await start_emulator(settings.data_dir, lock, enforce_roles=settings.enforce_roles)
         stack.push_async_callback(emulator.process.stop)
         processes = [emulator.process]
@@ -76,7 +78,7 @@ async def running_stack(settings: Settings) -> AsyncIterator[LocalStack]:
 
 def _deploy(aws: Aws, settings: Settings) -> Deployed:
     deployed = deploy(aws, settings)
-    seed_key_ring(aws, deployed.outputs["KeyRingSecretArn"], settings.callers)
+    fill_secrets(aws, deployed.outputs, settings.callers)
     return deployed
 
 
@@ -104,22 +106,28 @@ async def _start_atlassian(settings: Settings, lock: int) -> Process | None:
 
 @asynccontextmanager
 async def _own_data(data_dir: Path) -> AsyncIterator[int]:
-    """Lock the data: two stacks on the same would overwrite each other's.
+    """Lock the data, and return the lock that the programs of this stack hold as well.
 
-    The programs that this one starts hold the lock as well. After this one has been killed they save, which
-    takes them a moment, and a new stack waits for that instead of reading what is half saved.
+    There are two, and both end with the processes that hold them. The owner's is this process's alone: while
+    it is held, a stack is running, and two on the same data would overwrite each other's. The parts' tells
+    whether programs of a stack that was killed are still saving; a new stack waits for that.
     """
-    with _lock_file(data_dir).open("w") as lock:
-        if not await asyncio.to_thread(_locked_within, lock.fileno(), SECONDS_TO_WAIT_FOR_DATA):
+    with (
+        _lock_file(data_dir, "lock").open("w") as owner,
+        _lock_file(data_dir, "lock-of-parts").open("w") as parts,
+    ):
+        if not await asyncio.to_thread(_locked_within, owner.fileno(), SECONDS_FOR_AN_OWNER_TO_STOP):
             raise LocalStackError(
                 f"Another local stack uses the data in {data_dir}. Stop that or choose other data: DATA_DIR=…"
             )
-        yield lock.fileno()
+        if not await asyncio.to_thread(_locked_within, parts.fileno(), SECONDS_FOR_PARTS_TO_STOP):
+            raise LocalStackError(f"Programs of a stack that was killed still use the data in {data_dir}")
+        yield parts.fileno()
 
 
-def _lock_file(data_dir: Path) -> Path:
+def _lock_file(data_dir: Path, name: str) -> Path:
     data_dir.mkdir(parents=True, exist_ok=True)
-    return data_dir / "lock"
+    return data_dir / name
 
 
 def _locked_within(descriptor: int, seconds: float) -> bool:

@@ -3,7 +3,10 @@
     python -m local.tether <module> [argument …]
 
 The parent holds the other end of standard input. However the parent ends, killed outright included, that end
-closes, and the program gets the same SIGTERM as at an orderly stop: it saves its data and frees its port.
+closes, and the program gets the same SIGTERM as at an orderly stop: it saves its data and frees its port. A
+program that does not end then is killed, because a new stack waits for it.
+
+Standard error leads to the user's screen, by way of the parent; :mod:`local.loud` alone writes there.
 """
 
 from __future__ import annotations
@@ -13,8 +16,13 @@ import runpy
 import signal
 import sys
 import threading
+import time
+
+from local.loud import keep_stderr
 
 __all__ = ["main"]
+
+SECONDS_TO_STOP = 20
 
 
 def _stop_with_parent() -> None:
@@ -22,9 +30,12 @@ def _stop_with_parent() -> None:
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(SECONDS_TO_STOP)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main() -> None:
+    keep_stderr()
     module = sys.argv[1]
     del sys.argv[1]
     threading.Thread(target=_stop_with_parent, daemon=True).start()

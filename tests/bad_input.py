@@ -77,6 +77,9 @@ IDS = (
     "' OR 1=1 --",
     "{id}",
 )
+#: No client's library sends these in a path, and none of them names anything.
+UNDECODABLE = ("%", "%2", "%zz", "50%", "%ff", "%c3", "%ed%a0%80", "\ud800")
+LONE_SURROGATE = "a\ud800b"
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 
 
@@ -95,11 +98,20 @@ class BadRequest:
     refused: bool
 
     @property
+    def can_be_sent(self) -> bool:
+        """Whether HTTP can carry it: half of a surrogate pair comes in an event alone."""
+        event = self.event
+        texts = [*(event["pathParameters"] or {}).values(), *event["headers"].values()]
+        for name, value in (event["queryStringParameters"] or {}).items():
+            texts += [name, value]
+        return not any("\ud800" <= character <= "\udfff" for character in "".join(texts))
+
+    @property
     def target(self) -> str:
         """The path and query as a client writes them."""
         path: str = self.event["resource"]
         for name, value in (self.event["pathParameters"] or {}).items():
-            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+            path = path.replace(f"{{{name}}}", value)
         query = self.event["queryStringParameters"]
         return f"{path}?{urlencode(query)}" if query else path
 
@@ -125,11 +137,14 @@ def bad_requests(event: dict[str, Any], methods: set[str]) -> Iterator[BadReques
     if event["httpMethod"] == "POST" and "Idempotency-Key" in event["headers"]:
         for value in ("", "x" * 256):
             yield _with_header(event, "Idempotency-Key", value)
+    for name in ("Idempotency-Key", "Authorization", "Cookie", "X-Connect-Token", "X-Foreign"):
+        yield _with_header(event, name, f"Bearer {LONE_SURROGATE}")
 
 
 def _with(event: dict[str, Any], what: str, *, refused: bool = False, **change: Any) -> BadRequest:
     changed = copy.deepcopy(event) | change
-    changed["multiValueQueryStringParameters"] = None
+    query = changed["queryStringParameters"]
+    changed["multiValueQueryStringParameters"] = query and {name: [value] for name, value in query.items()}
     return BadRequest(what, changed, refused)
 
 
@@ -137,7 +152,7 @@ def _with_header(event: dict[str, Any], name: str, value: str | None) -> BadRequ
     headers = {other: kept for other, kept in event["headers"].items() if other != name}
     if value is not None:
         headers[name] = value
-    what = f"{name} {str(value)[:20]!r}"
+    what = f"{name} {str(value)[:20]!a}"
     multi = {name: [value] for name, value in headers.items()}
     return _with(event, what, refused=True, headers=headers, multiValueHeaders=multi)
 
@@ -154,6 +169,9 @@ def _bodies(event: dict[str, Any]) -> Iterator[BadRequest]:
             body = copy.deepcopy(good)
             _put(body, place, value)
             yield _with(event, f"{place} = {str(value)[:20]!r}", body=json.dumps(body))
+        body = copy.deepcopy(good)
+        _put(body, place, LONE_SURROGATE)
+        yield _with(event, f"{place} = {LONE_SURROGATE!a}", refused=True, body=json.dumps(body))
         body = copy.deepcopy(good)
         _remove(body, place)
         yield _with(event, f"{place} missing", body=json.dumps(body))
@@ -186,13 +204,21 @@ def _remove(body: Any, place: tuple[str | int, ...]) -> None:
 def _parameters(event: dict[str, Any]) -> Iterator[BadRequest]:
     for name in event["pathParameters"] or {}:
         for value in IDS:
-            parameters = event["pathParameters"] | {name: value}
+            parameters = event["pathParameters"] | {name: quote(value, safe="")}
             yield _with(event, f"{name} {value[:20]!r}", pathParameters=parameters)
+        for value in UNDECODABLE:
+            parameters = event["pathParameters"] | {name: value}
+            yield _with(event, f"{name} = {value!a}", refused=True, pathParameters=parameters)
     for name in event["queryStringParameters"] or {}:
         for value in TEXTS:
             query = event["queryStringParameters"] | {name: value}
             yield _with(event, f"?{name}={value[:20]!r}", queryStringParameters=query)
         query = {other: kept for other, kept in event["queryStringParameters"].items() if other != name}
         yield _with(event, f"?{name} missing", queryStringParameters=query or None)
+        query = event["queryStringParameters"] | {name: LONE_SURROGATE}
+        yield _with(event, f"?{name}={LONE_SURROGATE!a}", refused=True, queryStringParameters=query)
+    for name in ("foreign", LONE_SURROGATE):
+        query = (event["queryStringParameters"] or {}) | {name: LONE_SURROGATE}
+        yield _with(event, f"?{name!a}={LONE_SURROGATE!a}", refused=True, queryStringParameters=query)
     query = {"limit": "x", "cursor": "💡", "\u0000": "x" * 3000}
     yield _with(event, "foreign query", queryStringParameters=query)

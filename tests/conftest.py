@@ -6,10 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.deployed import Stack, running
 
 NEED_THE_STACK = ("stack", "browser")
+
+# Neither the machine's pace nor chance decides whether a test of properties passes. `make fuzz` leaves it to chance.
+settings.register_profile("chance", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("steady", settings.get_profile("chance"), derandomize=True)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +34,20 @@ def own_stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of the stack on one worker, should there be several, so that it starts once."""
+    """Share the tests of the stack out among the workers.
+
+    Those that share something go by file. Those with a stack of their own, or with none, go one by one. What takes
+    long begins first: a short one at the end leaves no worker waiting for another.
+    """
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).parts[0] in NEED_THE_STACK:
-            item.add_marker(pytest.mark.xdist_group("stack"))
+        place = item.path.relative_to(Path(__file__).parent)
+        if place.parts[0] in NEED_THE_STACK and _shares(item):
+            item.add_marker(pytest.mark.xdist_group(str(place)))
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def _shares(item: pytest.Item) -> bool:
+    """Tell whether a test has a fixture that others have too."""
+    assert isinstance(item, pytest.Function)
+    fixtures = (defined[-1] for defined in item._fixtureinfo.name2fixturedefs.values())
+    return any(fixture.baseid and fixture.scope != "function" for fixture in fixtures)

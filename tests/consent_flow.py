@@ -56,7 +56,7 @@ class Atlassian:
         self, authorization_uri: str, *, sites: tuple[str, ...] = (PLANT_NORTH,), accept: bool = True
     ) -> str:
         """Answer the consent page as its first account, and return where it sends the browser."""
-        page = self._session.get(authorization_uri, timeout=10).text
+        page = self._session.get(authorization_uri, timeout=60).text
         fields: list[tuple[str, str]] = [
             (name, unescape(value))
             for name, value in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]+)"', page)
@@ -64,21 +64,21 @@ class Atlassian:
         account = re.findall(r'<option value="([^"]+)"', page)[0]
         fields += [("account", account), ("decision", "accept" if accept else "deny")]
         fields += [("site", site) for site in sites]
-        answer = self._session.post(f"{self.url}/authorize", data=fields, allow_redirects=False, timeout=10)
+        answer = self._session.post(f"{self.url}/authorize", data=fields, allow_redirects=False, timeout=60)
         return answer.headers["Location"]
 
     def control(self, **switches: Any) -> None:
-        self._session.put(f"{self.url}/_control", json=switches, timeout=10).raise_for_status()
+        self._session.put(f"{self.url}/_control", json=switches, timeout=60).raise_for_status()
 
     def reset(self) -> None:
-        self._session.delete(f"{self.url}/_control", timeout=10).raise_for_status()
+        self._session.delete(f"{self.url}/_control", timeout=60).raise_for_status()
 
     def revoke(self, **what: Any) -> None:
-        self._session.post(f"{self.url}/_control/revoke", json=what, timeout=10).raise_for_status()
+        self._session.post(f"{self.url}/_control/revoke", json=what, timeout=60).raise_for_status()
 
     def asked(self, path: str) -> list[dict[str, Any]]:
         """Return what was asked of a path."""
-        log = self._session.get(f"{self.url}/_control/requests", timeout=10).json()
+        log = self._session.get(f"{self.url}/_control/requests", timeout=60).json()
         entries: list[dict[str, Any]] = log if isinstance(log, list) else log["requests"]
         return [entry for entry in entries if entry["path"] == path]
 

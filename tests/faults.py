@@ -6,9 +6,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
+from botocore.parsers import ResponseParserError
 
-__all__ = ["CRASH", "LOST", "WRITES", "Crash", "Faults", "cancelled", "refused"]
+from jobticket.aws import ConflictTimeoutError, NoTimeLeftError
+
+__all__ = [
+    "CRASH",
+    "LASTING",
+    "LOST",
+    "PASSING",
+    "PASSING_CALLS",
+    "WRITES",
+    "Crash",
+    "Faults",
+    "Trouble",
+    "cancelled",
+    "refused",
+]
 
 #: The client's methods that change something.
 WRITES = ("put_item", "update_item", "delete_item", "transact_write_items")
@@ -46,6 +68,48 @@ def cancelled(*codes: str) -> ClientError:
     error = refused("TransactionCanceledException")
     error.response["CancellationReasons"] = [{"Code": code} for code in codes]
     return error
+
+
+#: What a call of any service may meet while AWS is busy or in trouble.
+PASSING_CALLS: tuple[Exception, ...] = (
+    refused("ThrottlingException"),
+    refused("ProvisionedThroughputExceededException"),
+    refused("RequestLimitExceeded"),
+    refused("TransactionInProgressException"),
+    refused("TransactionConflictException"),
+    refused("InternalServerError", 500),
+    refused("ServiceUnavailable", 503),
+    refused("KMSInternalException", 500),
+    refused("DependencyTimeoutException", 503),
+    refused("KeyUnavailableException", 500),
+    refused("InternalServiceError", 500),
+    refused("RequestThrottled", 403),
+    refused("TooManyRequestsException", 429),
+    refused("502", 502),
+    ReadTimeoutError(endpoint_url="http://x"),
+    ConnectTimeoutError(endpoint_url="http://x"),
+    ConnectionClosedError(endpoint_url="http://x"),
+    EndpointConnectionError(endpoint_url="http://x"),
+    ResponseParserError("half an answer"),
+    NoTimeLeftError(),
+)
+PASSING = (
+    *PASSING_CALLS,
+    cancelled("TransactionConflict"),
+    cancelled("None", "ThrottlingError"),
+    cancelled("ProvisionedThroughputExceeded", "TransactionConflict"),
+    ConflictTimeoutError(),
+)
+#: What no other try would mend.
+LASTING: tuple[Exception, ...] = (
+    cancelled("ValidationError"),
+    cancelled("TransactionConflict", "ItemCollectionSizeLimitExceeded"),
+    refused("AccessDeniedException"),
+    refused("ResourceNotFoundException"),
+    refused("ValidationException"),
+    refused("IdempotentParameterMismatchException"),
+    ParamValidationError(report="a mistake of ours"),
+)
 
 
 @dataclass
@@ -116,3 +180,27 @@ class Faults:
             fault.times -= 1
             return fault
         return None
+
+
+class Trouble:
+    """Stands between all clients of AWS and AWS.
+
+    Attributes
+    ----------
+    calls
+        The operations that were called since it was last told from which call on to be there.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.first: int | None = None
+        self.fault: Exception = PASSING_CALLS[0]
+
+    def from_call(self, number: int | None, fault: Exception = PASSING_CALLS[0]) -> None:
+        """Let this call fail, counted from 0, and all after it; None for none."""
+        self.calls, self.first, self.fault = [], number, fault
+
+    def meets(self, operation: str) -> None:
+        self.calls.append(operation)
+        if self.first is not None and len(self.calls) > self.first:
+            raise self.fault

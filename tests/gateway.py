@@ -1,4 +1,4 @@
-"""Calls a function as API Gateway does: matches the route, decodes the path, sends the proxy event."""
+"""Calls a function as API Gateway does: matches the route, leaves the path encoded, sends the proxy event."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from jobticket.web.api import Api
 
@@ -67,25 +67,30 @@ class Gateway:
         self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         parts = urlsplit(url)
-        resource, parameters = self._match(method, parts.path)
+        # As clients do, and what is encoded already stays: API Gateway hands a path on as it came.
+        path = quote(parts.path, safe="/%:@!$&'()*+,;=~")
+        resource, parameters = self._match(method, path)
         sent = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         sent |= dict(headers or {})
         text = body if isinstance(body, str | None) else json.dumps(body)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        every: dict[str, list[str]] = {}
+        for name, value in parse_qsl(parts.query, keep_blank_values=True):
+            every.setdefault(name, []).append(value)
+        query = {name: values[-1] for name, values in every.items()}
         return {
             "resource": resource,
-            "path": unquote(parts.path),
+            "path": path,
             "httpMethod": method,
             "headers": sent,
             "multiValueHeaders": {name: [value] for name, value in sent.items()},
             "queryStringParameters": query or None,
-            "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
+            "multiValueQueryStringParameters": every or None,
             "pathParameters": parameters or None,
             "stageVariables": None,
             "requestContext": {
                 "resourcePath": resource,
                 "httpMethod": method,
-                "path": parts.path,
+                "path": path,
                 "requestId": "00000000-0000-4000-8000-000000000000",
                 "stage": "live",
                 "identity": {"sourceIp": "192.0.2.1"},
@@ -100,7 +105,7 @@ class Gateway:
             pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path)
             match = re.fullmatch(pattern, path)
             if match and route.method == method:
-                return route.path, {name: unquote(value) for name, value in match.groupdict().items()}
+                return route.path, match.groupdict()
         raise LookupError(f"API Gateway has no route for {method} {path}")
 
     def call(

@@ -41,7 +41,6 @@ __all__ = [
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "layers"
 BUILD = ROOT / ".build" / "layers"
-CONSTRAINTS = ROOT / "requirements" / "constraints.txt"
 
 # The runtime brings these; a second copy would cost 20 MB and a slower start.
 BROUGHT_BY_RUNTIME = ("boto3", "botocore", "s3transfer")
@@ -143,7 +142,7 @@ def _build(source: Path, target: Target) -> Path:
 
 def _inputs_digest(source: Path, target: Target) -> str:
     digest = hashlib.sha256(f"{target} {sys.version} {botocore.__version__}".encode())
-    for path in [Path(__file__), CONSTRAINTS, *_source_files(source)]:
+    for path in [Path(__file__), *_source_files(source)]:
         digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -169,8 +168,9 @@ def _install(requirements: Path, python: Path, target: Target) -> None:
         "--quiet",
         "--disable-pip-version-check",
         "--no-compile",
+        "--require-hashes",
     ]
-    command += ["--target", str(python), "--constraint", str(CONSTRAINTS), "--requirement", str(requirements)]
+    command += ["--target", str(python), "--requirement", str(requirements)]
     finished = subprocess.run([*command, *target.pip_options()], capture_output=True, text=True, check=False)
     if finished.returncode != 0:
         raise LayerBuildError(

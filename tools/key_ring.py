@@ -13,12 +13,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import secrets
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 __all__ = ["KeyRingError", "add", "main", "remove"]
 
@@ -26,10 +30,20 @@ __all__ = ["KeyRingError", "add", "main", "remove"]
 SCOPES = ("jobs", "jira", "tokens", "ticketing", "admin", "*")
 
 Entry = dict[str, Any]
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class KeyRingError(Exception):
     """The ring cannot be changed that way."""
+
+
+def is_good(entry: Any) -> bool:
+    """Tell whether the functions take an entry; they leave out any other."""
+    match entry:
+        case {"name": str(), "sha256": str(digest), "scopes": [*scopes]}:
+            return bool(_DIGEST.fullmatch(digest)) and all(scope in SCOPES for scope in scopes)
+        case _:
+            return False
 
 
 def add(keys: Sequence[Entry], name: str, scopes: Sequence[str], key: str) -> list[Entry]:
@@ -38,10 +52,12 @@ def add(keys: Sequence[Entry], name: str, scopes: Sequence[str], key: str) -> li
     Raises
     ------
     KeyRingError
-        If the name is taken, or a scope is none.
+        If the name is taken, or a scope is missing or unknown.
     """
-    if any(entry["name"] == name for entry in keys):
+    if any(_name(entry) == name for entry in keys):
         raise KeyRingError(f"There is a key named {name} already; give the new one another name")
+    if not scopes:
+        raise KeyRingError(f"A key needs a scope. There are {', '.join(SCOPES)}")
     if unknown := set(scopes) - set(SCOPES):
         raise KeyRingError(f"No such scope: {', '.join(sorted(unknown))}. There are {', '.join(SCOPES)}")
     digest = hashlib.sha256(key.encode()).hexdigest()
@@ -56,10 +72,21 @@ def remove(keys: Sequence[Entry], name: str) -> list[Entry]:
     KeyRingError
         If there is none of that name.
     """
-    kept = [entry for entry in keys if entry["name"] != name]
+    kept = [entry for entry in keys if _name(entry) != name]
     if len(kept) == len(keys):
         raise KeyRingError(f"There is no key named {name}")
     return kept
+
+
+def _name(entry: Any) -> str:
+    return str(entry.get("name", "")) if isinstance(entry, dict) else ""
+
+
+def _line(entry: Any) -> str:
+    told = (
+        ",".join(entry["scopes"]) if is_good(entry) else "malformed: the functions leave it out. Remove it."
+    )
+    return f"{_name(entry)}\t{told}"
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
@@ -74,14 +101,24 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
+def _keys(client: SecretsManagerClient, secret: str) -> list[Entry]:
+    try:
+        text = client.get_secret_value(SecretId=secret)["SecretString"]
+    except client.exceptions.ResourceNotFoundException:
+        client.describe_secret(SecretId=secret)  # raises if it is the secret itself that is missing
+        return []  # nobody has put in a key yet
+    keys: list[Entry] = json.loads(text)["keys"]
+    return keys
+
+
 def main(given: Sequence[str] | None = None) -> None:
     """Do what the command line says."""
     arguments = _arguments(given)
     client = boto3.client("secretsmanager")
-    keys = json.loads(client.get_secret_value(SecretId=arguments.secret)["SecretString"])["keys"]
+    keys = _keys(client, arguments.secret)
     if arguments.command == "list":
         for entry in keys:
-            print(f"{entry['name']}\t{','.join(entry['scopes'])}")
+            print(_line(entry))
         return
     made = f"jtk_{secrets.token_urlsafe(32)}"
     if arguments.command == "add":

@@ -32,10 +32,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if event.get("task") == "reseal":
         return asdict(keeper.reseal(deadline))
     sweeping = deadline.sooner(SWEEP_SECONDS)
-    finished = keeper.finish(deadline)
-    finished.report("finish")
+    # First, so that a fault in the rest does not cost a day's sweep: the next run goes on with it.
     if event.get("task") == "sweep":
         keeper.start_sweep()
+    finished = keeper.finish(deadline)
+    finished.report("finish")
     # Also without being asked: a sweep that ran out of time goes on with the next run.
     swept = keeper.sweep(sweeping)
     if swept is not None:

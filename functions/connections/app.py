@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
 
 from jobticket import clock
+from jobticket.aws import AWS_FAULTS
 from jobticket.connections import report
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.connections.api_tokens import TokenConnector
@@ -25,7 +25,6 @@ from jobticket.connections.origins import ReturnOrigins
 from jobticket.connections.sessions import SessionStore
 from jobticket.connections.tokens import REFRESH_FIELD
 from jobticket.connections.vault import VaultError
-from jobticket.dynamo import ConflictTimeoutError
 from jobticket.errors import InvalidError
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
@@ -52,7 +51,8 @@ ring = KeyRing(
     local=config.environment == "local",
 )
 access = JiraAccess.open(config)
-connect_sessions = ConnectSessions(SessionStore(access.store.table))
+sessions = SessionStore(access.store.table)
+connect_sessions = ConnectSessions(sessions)
 origins = ReturnOrigins.parse(config.return_origins)
 connector = TokenConnector(
     access.store, access.vault, access.session, allow_http=config.environment == "local"
@@ -128,7 +128,8 @@ def test_connection(request: Request) -> Answer:
 
 @api.delete("/api/backend/connections/{external_id}", scope="tokens")
 def delete_connection(request: Request) -> Answer:
-    access.store.delete(_named(request, request.query.get("provider", "jira")))
+    name = _named(request, request.query.get("provider", "jira"))
+    access.store.delete(name, alongside=[sessions.ending(name, clock.now())])
     return Answer(204)
 
 
@@ -205,7 +206,7 @@ def _faults_told(name: ConnectionId) -> Iterator[None]:
     """Answer 503 where a secret cannot be read: that says nothing about the grant."""
     try:
         yield
-    except (BotoCoreError, ClientError, ConflictTimeoutError, VaultError) as fault:
+    except (*AWS_FAULTS, VaultError) as fault:
         logger.exception("a connection's secret cannot be read", external_id=name.external_id)
         raise ConnectionUnavailableError(name) from fault
 

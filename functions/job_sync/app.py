@@ -9,12 +9,13 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
 
 from jobticket import clock
+from jobticket.aws import AWS_FAULTS
 from jobticket.connections.access import AccessSettings, JiraAccess
+from jobticket.connections.errors import ConnectionUnavailableError
 from jobticket.dynamo import Table, dynamodb_client
-from jobticket.errors import InvalidError, NotFoundError, UpstreamError
+from jobticket.errors import InvalidError, NotFoundError, UnavailableError, UpstreamError
 from jobticket.jira.errors import JiraNotFoundError
 from jobticket.jira.keys import MalformedKeyError
 from jobticket.jobs.model import JobSettings
@@ -91,7 +92,7 @@ def _record(ref: Ref, ticket_key: str, result: PushResult) -> None:
     """Write a push down for the list; its outcome stands whether or not this succeeds."""
     try:
         records.record(ref, ticket_key, "pushed" if result.success else "failed", result.error or result.note)
-    except (BotoCoreError, ClientError):
+    except AWS_FAULTS:
         logger.warning("a push is not in the list", job=ref.job_id, exc_info=True)
 
 
@@ -228,6 +229,8 @@ def _ticket(request: Request, settings: JobSettings, key: str) -> JiraTicket:
         return get_ticket(client, key, settings.field_mappings)
     except (JiraNotFoundError, MalformedKeyError):
         raise NotFoundError(f"Jira ticket not found: {key}") from None
+    except ConnectionUnavailableError as unavailable:
+        raise UnavailableError(unavailable.explanation, retry_after=unavailable.retry_after) from None
     except FAILURES as failure:
         logger.warning("no ticket", ticket=key, cause=explain(failure))
         raise UpstreamError(explain(failure)) from failure

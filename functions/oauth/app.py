@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
 
+from jobticket.aws import AWS_FAULTS
 from jobticket.connections import pages
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.connections.consent import (
@@ -28,7 +28,7 @@ from jobticket.connections.consent import (
 from jobticket.connections.model import PROVIDERS, checked_id
 from jobticket.connections.origins import ReturnOrigins, with_parameter
 from jobticket.connections.sessions import SessionStore, digest
-from jobticket.connections.vault import VaultError
+from jobticket.connections.vault import CONSENTS, Sealer, Vault, VaultError, kms_client
 from jobticket.errors import (
     ForbiddenError,
     InvalidError,
@@ -62,12 +62,17 @@ ring = KeyRing(
     local=config.environment == "local",
 )
 access = JiraAccess.open(config)
+data_keys = access.store.table, functools.cache(kms_client), config.encryption_key
+#: This function's role opens consents under way and no connection: it seals those with the other.
+vault = Vault(*data_keys, purpose=CONSENTS)
+sealer = Sealer(*data_keys)
 sessions = SessionStore(access.store.table)
 connect_sessions = ConnectSessions(sessions)
 consent = Consent(
     sessions,
     access.store,
-    access.vault,
+    vault,
+    sealer,
     access.app,
     scopes=config.atlassian_scopes,
     public_url=config.public_url,
@@ -89,7 +94,7 @@ CREATE = "/api/frontend/finalize-connection/jira/create-connection"
 PRIVATE = {"Cache-Control": "no-store"}
 
 #: AWS is in trouble, or a secret cannot be opened. Browsers are told so by a page.
-FAULTS = (BotoCoreError, ClientError, VaultError)
+FAULTS = (*AWS_FAULTS, VaultError)
 
 for path in (INITIATE, SITES, CREATE):
     api.preflight(path)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
 
+from jobticket.aws import AWS_FAULTS, reason
 from jobticket.config import Settings
 from jobticket.dynamo import dynamodb_client
 from jobticket.observability import logger
@@ -56,7 +56,6 @@ def _style_source(page: str) -> str:
 PAGE_HEADERS = {
     "Content-Security-Policy": f"default-src 'none'; style-src {_style_source(PAGE)}; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "public, max-age=300",
 }
@@ -91,8 +90,8 @@ def _state(check: tuple[str, Callable[[], Any]]) -> str:
     name, call = check
     try:
         call()
-    except (ClientError, BotoCoreError) as error:
-        logger.warning("unreachable", dependency=name, error=type(error).__name__)
+    except AWS_FAULTS as error:
+        logger.warning("unreachable", dependency=name, error=reason(error))
         return "unreachable"
     return "reachable"
 
@@ -120,7 +119,7 @@ def get_health(_request: Request) -> Answer:
     checks = health.look()
     well = all(state == "reachable" for state in checks.values())
     body = {"status": "ok" if well else "degraded", "version": VERSION, "checks": checks}
-    return Answer(200 if well else 503, body, {"Cache-Control": "no-store"})
+    return Answer(200 if well else 503, body)
 
 
 @api.get("/openapi.json", scope=None)

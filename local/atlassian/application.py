@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from local.atlassian import consent, control, oauth, pages
+from local.atlassian.bodies import parse
 from local.atlassian.controls import Fault
 from local.atlassian.emulator import Emulator, Request
 from local.atlassian.routing import Answer, JiraError
@@ -107,7 +108,7 @@ def _entry(emulator: Emulator, asked: Request) -> dict[str, Any]:
 
 def _parsed(body: bytes) -> Any:
     try:
-        return json.loads(body) if body else None
+        return parse(body) if body else None
     except ValueError:
         return body.decode(errors="replace")
 
@@ -155,7 +156,9 @@ def _response(answer: Answer) -> web.Response:
         headers.setdefault("Content-Type", "text/plain;charset=UTF-8")
         return web.Response(status=answer.status, headers=headers, body=answer.body.encode())
     headers.setdefault("Content-Type", "application/json;charset=UTF-8")
-    body = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")).encode()
+    # Half of a surrogate pair, which a fault's body may have, goes out as JSON's escape.
+    text = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":"))
+    body = text.encode(errors="backslashreplace")
     return web.Response(status=answer.status, headers=headers, body=body)
 
 

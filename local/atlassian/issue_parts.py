@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from local.atlassian import wire
+from local.atlassian.bodies import parse
 from local.atlassian.issue_edits import FieldError, read_properties, rich_text
 from local.atlassian.issue_fields import show_comment
 from local.atlassian.model import Comment, Issue, RemoteLink
@@ -97,7 +97,7 @@ def _put(call: Call, properties: dict[str, Any]) -> Answer:
     if not call.raw_body or len(call.raw_body) > _PROPERTY_LIMIT:
         raise JiraError(400, "The property value must be between 1 and 32768 characters long.")
     try:
-        value = json.loads(call.raw_body)
+        value = parse(call.raw_body)
     except ValueError as error:
         raise JiraError(400, "The property value is not valid JSON.") from error
     created = key not in properties

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hmac
-import json
 from typing import Any
 
+from local.atlassian.bodies import parse
 from local.atlassian.emulator import CLIENT_ID, CLIENT_SECRET, Emulator, Request
 from local.atlassian.grants import Family, InvalidGrantError, Issued
 from local.atlassian.routing import Answer, JiraError
@@ -23,7 +23,7 @@ def _refuse(status: int, error: str, description: str) -> JiraError:
 def token(emulator: Emulator, request: Request) -> Answer:
     """Serve ``POST /oauth/token``."""
     try:
-        body = json.loads(request.body)
+        body = parse(request.body)
     except ValueError as error:
         raise _refuse(400, "invalid_request", "The request body is not valid JSON.") from error
     if not isinstance(body, dict):
@@ -45,7 +45,7 @@ def token(emulator: Emulator, request: Request) -> Answer:
 def grant_type(body: bytes) -> str | None:
     """Return what kind of token was asked for, for the log of requests."""
     try:
-        parsed = json.loads(body)
+        parsed = parse(body)
     except ValueError:
         return None
     found = parsed.get("grant_type") if isinstance(parsed, dict) else None

@@ -28,6 +28,7 @@ from local.atlassian.model import (
     Sprint,
 )
 from local.atlassian.world import Site, World
+from local.loud import SavingReport
 
 _VERSION = 1
 _SLICE = 200
@@ -43,7 +44,7 @@ def load(emulator: Emulator, path: Path) -> bool:
     """Restore the state; False if there is none, or if it is of another version."""
     if not path.exists():
         return False
-    document = json.loads(path.read_text(encoding="utf-8"))
+    document = json.loads(path.read_bytes())  # which takes half of a surrogate pair, as it was written
     if document.get("version") != _VERSION:
         return False
     _restore_world(emulator.world, document)
@@ -59,6 +60,7 @@ class Keeper:
         self._path = path
         self._changed = asyncio.Event()
         self._writing: asyncio.Future[None] | None = None
+        self._report = SavingReport("What the emulated Atlassian holds")
 
     async def around(self, _app: web.Application) -> AsyncIterator[None]:
         """Run beside the application and write once more when it ends."""
@@ -70,15 +72,25 @@ class Keeper:
             await task
         # A thread cannot be cancelled: two writers of the same draft would take it away from each other.
         if self._writing is not None:
-            await self._writing
-        save(self._emulator, self._path)
+            await asyncio.wait([self._writing])
+        try:
+            save(self._emulator, self._path)
+        except Exception as error:
+            self._report.failed(str(error) or repr(error))
+            raise
 
     async def _run(self) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
             begun = time.monotonic()
-            await self._save_in_slices()
+            try:
+                await self._save_in_slices()
+            except Exception as error:  # whatever it is, the next change may be saved
+                self._report.failed(str(error) or repr(error))
+                self._changed.set()
+            else:
+                self._report.saved()
             # Large states are written less often, so that writing never takes more than a tenth of the time.
             await asyncio.sleep(max(_DEBOUNCE, 10 * (time.monotonic() - begun)))
 
@@ -95,7 +107,7 @@ def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
     draft.touch(mode=0o600)
-    with draft.open("w", encoding="utf-8") as file:
+    with draft.open("w", encoding="utf-8", errors="surrogatepass") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

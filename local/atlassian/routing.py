@@ -6,13 +6,13 @@ and the wire are the application's business.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from local.atlassian.bodies import parse
 from local.atlassian.controls import Controls
 from local.atlassian.model import Account, Issue, Project
 from local.atlassian.world import Site, World
@@ -117,7 +117,7 @@ class Call:
     def json(self) -> dict[str, Any]:
         """Return the body, which must be a JSON object."""
         try:
-            body = json.loads(self.raw_body)
+            body = parse(self.raw_body)
         except ValueError as error:
             text = "There was an error parsing JSON. Check that your request body is valid."
             raise JiraError(400, text) from error

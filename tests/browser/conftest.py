@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 # A test browser: no sandbox (tests run as root in containers), and no traffic of its own.
 ARGUMENTS = [
@@ -20,6 +20,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# A function's first start on a busy machine takes longer than the usual 5 s.
+expect.set_options(timeout=60_000)
 
 
 def chromium() -> str:
@@ -47,6 +49,7 @@ def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Browse
         )
     else:
         made = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
+    made.set_default_timeout(60_000)
     yield made
     made.close()
 

@@ -159,7 +159,7 @@ def exchanges(version: str) -> dict[Asked, Answered]:
 def _exchange(session: requests.Session, base_url: str, version: str, asked: Asked) -> Answered:
     path = asked.path.replace("{version}", version)
     body = _with_rich_text(asked.body, version)
-    response = session.request(asked.method, base_url + path, params=asked.query, json=body, timeout=10)
+    response = session.request(asked.method, base_url + path, params=asked.query, json=body, timeout=60)
     return Answered(path, body, response.status_code, response.json() if response.content else None)
 
 

@@ -56,7 +56,7 @@ def atlassian(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def recorded(url: str) -> list[Call]:
     """Return the calls of Jira's REST API that were made, each with its answer."""
-    calls: list[Call] = requests.get(f"{url}/_control/requests", timeout=30).json()
+    calls: list[Call] = requests.get(f"{url}/_control/requests", timeout=60).json()
     return [call for call in calls if "/rest/" in call["path"]]
 
 
@@ -131,7 +131,7 @@ def operations(jira: Jira) -> None:
 def lose_an_answer(url: str) -> None:
     """Let the next ticket's answer be lost, so that it is looked for."""
     fault = {"method": "POST", "path": "/issue$", "drop": "after"}
-    requests.put(f"{url}/_control", json={"faults": [fault]}, timeout=30).raise_for_status()
+    requests.put(f"{url}/_control", json={"faults": [fault]}, timeout=60).raise_for_status()
 
 
 def looked_for(jira: Jira) -> None:
@@ -169,13 +169,13 @@ def test_every_jira_operation_on_a_data_center(
 
 def prepared(url: str, *, data_center: bool = False) -> Jira:
     requests.post(
-        f"{url}/_control/issues", json={"project": "LONG", "count": 230}, timeout=30
+        f"{url}/_control/issues", json={"project": "LONG", "count": 230}, timeout=60
     ).raise_for_status()
     function = load_function("jira", cold=True)
     if not data_center:
         connect(function, url)
         return Jira(gateway(function))
-    requests.put(f"{url}/_control", json={"data_center": True}, timeout=30).raise_for_status()
+    requests.put(f"{url}/_control", json={"data_center": True}, timeout=60).raise_for_status()
     connect(
         function,
         url,

@@ -23,6 +23,7 @@ ALL = PROCESSES * THREADS
 BUSY = "503 Failed to refresh access token"
 DEAD = "403 Connection is invalid or expired. Please reauthorize the connection."
 _numbers = itertools.count(1)
+pytestmark = pytest.mark.long
 
 
 class Scene:
@@ -155,9 +156,9 @@ def test_one_slow_call_serves_all(scene: Scene) -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        {"status": 500, "delay_ms": 1500},
-        {"status": 429, "delay_ms": 1500, "headers": {"Retry-After": "5"}},
-        {"drop": "after", "delay_ms": 1500},
+        {"status": 500, "delay_ms": 3000},
+        {"status": 429, "delay_ms": 3000, "headers": {"Retry-After": "5"}},
+        {"drop": "after", "delay_ms": 3000},
     ],
     ids=["500", "429", "answer lost"],
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.deployed import KEYS, Stack
 from tests.stack.fuzz import fuzz
 
 
+@pytest.mark.long
 def test_every_answer_is_documented_and_none_is_a_fault(own_stack: Stack) -> None:
     finished = fuzz(own_stack.url, KEYS["*"], phases="coverage", options=("--seed", "1"))
     assert finished.returncode == 0, finished.stdout[-8000:] + finished.stderr

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
-from local.proxy import gateway_answer
+from local.packages import BUCKET
+from local.ports import free_port
 from tools.build_layers import build_layers, running_interpreter
 
 if TYPE_CHECKING:
@@ -45,12 +47,44 @@ def create_job(stack: Stack, **fields: Any) -> dict[str, Any]:
     return job
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 15) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Wait for what nothing announces."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.1)
+
+
+def code_of(stack: Stack) -> dict[str, Any]:
+    """Return how many versions each function has, and how many objects and files of code lie about."""
+    functions = stack.client("lambda")
+    names = [function["FunctionName"] for function in functions.list_functions()["Functions"]]
+    versions = {
+        name: len(functions.list_versions_by_function(FunctionName=name)["Versions"]) for name in names
+    }
+    objects = stack.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
+    return {"versions": versions, "objects": len(objects)}
+
+
+def store_connection(stack: Stack) -> None:
+    url = "/api/backend/connections/team-1/api-token"
+    connection = {
+        "provider": "jira",
+        "host": stack.atlassian_url,
+        "credentials": "demo@example.com:local-api-token",
+    }
+    assert stack.request("PUT", url, json=connection).status_code == 200
+
+
+def read_projects(stack: Stack) -> None:
+    """Ask for what the product asks Jira for."""
+    stack.request("GET", "/api/backend/jira/get-projects", params={"external_id": "team-1"})
+
+
+def atlassian(stack: Stack, method: str, path: str, body: Any = None) -> Any:
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.request(method, f"{stack.atlassian_url}/_control{path}", json=body, timeout=10).json()
 
 
 class TestDoor:
@@ -104,7 +138,7 @@ class TestDoor:
         self, stack: Stack, method: str, path: str, headers: dict[str, str]
     ) -> None:
         # Not requests: it would tidy up the path before sending it.
-        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=60)
         connection.request(method, path, body="{}" if method == "POST" else None, headers=headers)
         response = connection.getresponse()
         answer = response.read()
@@ -132,39 +166,6 @@ class TestDoor:
         assert set(answers) == {200}
 
 
-class TestGatewayAnswers:
-    """What the emulator says where API Gateway would speak itself."""
-
-    ERROR_TYPE: Mapping[str, str] = {"x-amzn-ErrorType": "MissingAuthenticationTokenException"}
-
-    def test_no_such_route(self) -> None:
-        content = b'{"message":"Missing Authentication Token"}'
-        assert gateway_answer(403, self.ERROR_TYPE, content) == (404, "Not Found")
-
-    def test_error_of_a_function_is_not_shown(self) -> None:
-        content = b'{"message": "{\\"errorMessage\\": \\"boom\\"}"}'
-        assert gateway_answer(502, {}, content) == (502, "Internal server error")
-
-    def test_function_without_a_free_worker(self) -> None:
-        content = b'{"Reason":"ConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}'
-        assert gateway_answer(429, {}, content) == (502, "Internal server error")
-
-    @pytest.mark.parametrize(
-        ("status", "content"),
-        [
-            (403, b'{"error":"This key does not have the scope: tokens"}'),
-            (502, b'{"statusCode":502,"message":"Jira API error: 500 Internal Server Error"}'),
-            (502, b'{"error":"Failed to fetch Jira sites"}'),
-            (429, b'{"error":"Slow down"}'),
-            (200, b'{"message":"fine"}'),
-            (502, b"<html>"),
-            (502, b"[1]"),
-        ],
-    )
-    def test_answers_of_the_product_pass(self, status: int, content: bytes) -> None:
-        assert gateway_answer(status, {}, content) is None
-
-
 class TestData:
     def test_restart_keeps_data(self, own_stack: Stack) -> None:
         job = create_job(own_stack)
@@ -187,6 +188,36 @@ class TestData:
         own_stack.kill()
         own_stack.start()
         assert own_stack.request("GET", f"/api/jobs/{job['id']}").json()["name"] == "Housing"
+
+    def test_restart_at_once_after_a_kill_amid_work(self, own_stack: Stack) -> None:
+        """What the killed stack started still works, then saves; the next one waits for it."""
+        job = create_job(own_stack)
+        store_connection(own_stack)
+        atlassian(own_stack, "PUT", "", {"latency_ms": 20_000})
+        with ThreadPoolExecutor(1) as callers:
+            waiting = callers.submit(read_projects, own_stack)
+            wait_until(lambda: atlassian(own_stack, "GET", "")["in_flight"] > 0)
+            own_stack.kill()
+            own_stack.start()
+            assert isinstance(waiting.exception(), requests.ConnectionError)
+        assert own_stack.request("GET", f"/api/jobs/{job['id']}").json()["name"] == "Housing"
+
+    def test_former_deployments_leave_no_code_behind(
+        self, own_stack: Stack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = code_of(own_stack)
+        for number, mode in enumerate(("token", "open")):
+            own_stack.client("s3").put_object(Bucket=BUCKET, Key=f"{number}.zip", Body=b"of a former one")
+            for name in first["versions"]:
+                own_stack.client("lambda").publish_version(FunctionName=name)
+            if number:
+                own_stack.kill()
+            else:
+                own_stack.stop()
+                assert not (own_stack.data_dir / "tmp").exists()
+            monkeypatch.setenv("CONNECT_MODE", mode)
+            own_stack.start()
+            assert code_of(own_stack) == first
 
     def test_killed_emulator_loses_seconds_at_most(self, own_stack: Stack) -> None:
         job = create_job(own_stack)
@@ -220,8 +251,8 @@ class TestMessages:
         )
 
     def test_data_are_in_use(self, stack: Stack) -> None:
-        environment = stack.environment()
-        finished = run_local("run", environment=environment | {"PORT": "18000", "ATLASSIAN_PORT": "18001"})
+        ports = {"PORT": str(free_port()), "ATLASSIAN_PORT": str(free_port())}
+        finished = run_local("run", environment=stack.environment() | ports)
         assert finished.returncode == 1
         assert finished.stderr.startswith("Error: Another local stack uses the data in ")
 

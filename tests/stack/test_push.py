@@ -32,7 +32,7 @@ class Floor:
             session.trust_env = False
             session.auth = USER
             url = self.stack.atlassian_url + path
-            answer = session.request(method, url, json=body, params=query, timeout=30)
+            answer = session.request(method, url, json=body, params=query, timeout=60)
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
 

@@ -24,6 +24,7 @@ from tests.stack.test_push import Floor as PushFloor
 #: The emulator's scheduler looks every 10 seconds, and a rate of a minute begins a minute after the start.
 A_FEW_MINUTES = 240
 POLL_SECONDS = 0.2
+pytestmark = pytest.mark.long
 #: Runs of one day each, later than those of any other test.
 NIGHTS = (f"2026-12-{day:02d}T02:00:00" for day in itertools.count(1))
 
@@ -176,7 +177,7 @@ def edit_during_a_push(floor: Floor, key: str, line: str) -> None:
 
 
 def slow_write(key: str) -> dict[str, Any]:
-    return {"faults": [{"method": "PUT", "path": f"/issue/{key}$", "delay_ms": 1500}]}
+    return {"faults": [{"method": "PUT", "path": f"/issue/{key}$", "delay_ms": 4000}]}
 
 
 def test_an_edit_during_a_push_survives(floor: Floor) -> None:

@@ -26,6 +26,7 @@ sleep() { sam restart; }
 python() { [ "$2" = tools.package ] || command python "$@"; }
 """
 UNKNOWN_TO_THE_EMULATOR = "rotate-key-on-demand"
+pytestmark = pytest.mark.long
 
 
 def blocks(heading: str) -> list[str]:

@@ -24,7 +24,7 @@ ANOMALY = {
     "datastore": {"id": 7, "name": "CRM"},
     "failed_checks": [{"message": "is not unique", "field": "CUSTOMER_ID"}],
 }
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def awaited(read: Callable[[], Any], expected: Any) -> None:
@@ -48,11 +48,11 @@ class Product:
 
     def comments(self, key: str) -> list[str]:
         url = f"{self._stack.atlassian_url}/rest/api/2/issue/{key}/comment"
-        found = requests.get(url, auth=(EMAIL, TOKEN), timeout=10).json()
+        found = requests.get(url, auth=(EMAIL, TOKEN), timeout=60).json()
         return [comment["body"] for comment in found["comments"]]
 
     def control(self, **controls: Any) -> None:
-        answer = requests.put(f"{self._stack.atlassian_url}/_control", json=controls, timeout=10)
+        answer = requests.put(f"{self._stack.atlassian_url}/_control", json=controls, timeout=60)
         assert answer.ok, answer.text
 
     def connect(self) -> None:

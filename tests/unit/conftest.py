@@ -18,10 +18,13 @@ from typing import Any
 import boto3
 import pytest
 import requests
+from botocore.client import BaseClient
 from moto import mock_aws
 from requests.adapters import HTTPAdapter
 
 import tests.environment  # noqa: F401  (before anything of the product)
+from jobticket import dynamo
+from tests.faults import Trouble
 from tests.gateway import Gateway
 from tests.infrastructure import create_table
 from tests.unit import emulation
@@ -106,6 +109,21 @@ def load_function(name: str, *, cold: bool = False) -> ModuleType:
 
 def gateway(module: ModuleType, key: str | None = "every-scope") -> Gateway:
     return Gateway(module.api, module.handler, key)
+
+
+@pytest.fixture
+def trouble(monkeypatch: pytest.MonkeyPatch) -> Trouble:
+    """What all calls of AWS go through; nobody is patient with it."""
+    trouble = Trouble()
+    real: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def call(client: Any, operation: str, parameters: Any) -> Any:
+        trouble.meets(operation)
+        return real(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    monkeypatch.setattr(dynamo, "CONFLICT_PATIENCE_SECONDS", 0.0)
+    return trouble
 
 
 @pytest.fixture

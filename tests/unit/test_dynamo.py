@@ -7,17 +7,11 @@ from typing import Any
 
 import pytest
 from boto3.dynamodb.conditions import Attr, Key
-from botocore.exceptions import (
-    ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ParamValidationError,
-    ReadTimeoutError,
-)
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 
 from jobticket import dynamo
+from jobticket.aws import time_limit
+from jobticket.clock import Deadline
 from jobticket.dynamo import (
     Check,
     ConditionFailedError,
@@ -26,9 +20,8 @@ from jobticket.dynamo import (
     Put,
     Table,
     Update,
-    dynamodb_client,
 )
-from tests.faults import Faults, cancelled, refused
+from tests.faults import LASTING, PASSING, Faults, cancelled, refused
 from tests.unit.conftest import client
 
 HERE = Attr("pk").exists()
@@ -71,35 +64,9 @@ def put(name: str, **attributes: Any) -> Put:
     return Put({"pk": name, "sk": "S", **attributes}, ABSENT)
 
 
-TRANSIENT = [
-    cancelled("TransactionConflict"),
-    cancelled("None", "TransactionConflict", "None"),
-    cancelled("ThrottlingError"),
-    cancelled("ProvisionedThroughputExceeded", "TransactionConflict"),
-    refused("TransactionInProgressException"),
-    refused("ThrottlingException"),
-    refused("ProvisionedThroughputExceededException"),
-    refused("RequestLimitExceeded"),
-    refused("InternalServerError", 500),
-    refused("ServiceUnavailable", 503),
-    refused("502", 502),
-    ReadTimeoutError(endpoint_url="http://x"),
-    ConnectTimeoutError(endpoint_url="http://x"),
-    ConnectionClosedError(endpoint_url="http://x"),
-    EndpointConnectionError(endpoint_url="http://x"),
-    ResponseParserError("half an answer"),
-]
-FINAL = [
-    cancelled("ValidationError"),
-    cancelled("TransactionConflict", "ItemCollectionSizeLimitExceeded"),
-    refused("AccessDeniedException"),
-    refused("ResourceNotFoundException"),
-    refused("IdempotentParameterMismatchException"),
-    ParamValidationError(report="a mistake of ours"),
-]
-
-
-@pytest.mark.parametrize("error", TRANSIENT, ids=str)
+@pytest.mark.parametrize(
+    "error", [fault for fault in PASSING if type(fault) is not ConflictTimeoutError], ids=repr
+)
 def test_what_may_pass_is_tried_again_with_the_same_token(
     table: Table, faults: Faults, waiting: Waiting, error: Exception
 ) -> None:
@@ -113,7 +80,7 @@ def test_what_may_pass_is_tried_again_with_the_same_token(
     assert len(set(waiting.pauses)) > 1
 
 
-@pytest.mark.parametrize("error", FINAL, ids=str)
+@pytest.mark.parametrize("error", LASTING, ids=repr)
 def test_what_will_not_pass_is_not_tried_again(
     table: Table, faults: Faults, waiting: Waiting, error: Exception
 ) -> None:
@@ -131,6 +98,36 @@ def test_patience_has_an_end(table: Table, faults: Faults, waiting: Waiting) -> 
         table.transact([put("A")], token="t")
     assert 14 < waiting.seconds <= dynamo.CONFLICT_PATIENCE_SECONDS
     assert len(waiting.pauses) > 50
+
+
+def test_late_in_a_request_patience_ends_with_it(table: Table, faults: Faults, waiting: Waiting) -> None:
+    faults.fail("transact_write_items", "before", cancelled("TransactionConflict"), times=100_000)
+    for left, longest in ((16.0, 10.0), (7.0, 1.0), (0.0, 1.0)):
+        started = waiting.seconds
+        with time_limit.until(Deadline(left, lambda: 0.0)), pytest.raises(ConflictTimeoutError):
+            table.transact([put("A")], token="t")
+        assert 0 < waiting.seconds - started <= longest
+
+
+def test_a_batch_that_makes_no_progress_is_read_with_pauses_and_an_end(
+    table: Table, faults: Faults, waiting: Waiting
+) -> None:
+    table.put({"pk": "A", "sk": "S"})
+    unprocessed: Any = {"Responses": {}, "UnprocessedKeys": {"jobs": {"Keys": [dynamo._key("A", "S")]}}}
+    throttled = [unprocessed] * 3
+    read = faults.client.batch_get_item
+
+    class Throttled:
+        def batch_get_item(self, **parameters: Any) -> Any:
+            return throttled.pop() if throttled else read(**parameters)
+
+    busy: Any = Throttled()
+    assert list(Table(busy, "jobs").get_all([("A", "S")])) == [{"pk": "A", "sk": "S"}]
+    assert len(waiting.pauses) == 3
+    throttled += [unprocessed] * 100_000
+    with pytest.raises(ConflictTimeoutError):
+        list(Table(busy, "jobs").get_all([("A", "S")]))
+    assert waiting.seconds <= 2 * dynamo.CONFLICT_PATIENCE_SECONDS
 
 
 def test_a_lost_answer_shows_as_ones_own_mark(table: Table, faults: Faults) -> None:
@@ -258,10 +255,3 @@ def test_reads_are_consistent_unless_an_index_is_asked(table: Table, faults: Fau
     table.query(Key("pk").eq("A"))
     table.query(Key("list_pk").eq("JOBS"), index="jobs_by_age")
     assert [call["ConsistentRead"] for _, call in faults.calls] == [True, True, False]
-
-
-def test_the_client_gives_up_in_time_for_a_request() -> None:
-    config: Any = dynamodb_client().meta.config
-    assert config.connect_timeout <= 2
-    assert config.read_timeout <= 5
-    assert config.retries["total_max_attempts"] <= 4

@@ -6,6 +6,7 @@ everything it does; what it may use is read from template.yaml. A function witho
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import importlib.util
 import os
@@ -101,6 +102,31 @@ class TestConditions:
             assert grant.allows(Access("kms:Decrypt", grant.resource, context=right))
             assert not grant.allows(Access("kms:Decrypt", grant.resource, context=wrong))
             assert not grant.allows(Access("kms:Decrypt", grant.resource))
+
+    def test_attributes(self) -> None:
+        (grant,) = (grant for grant in granted_to("OauthFunction") if grant.sid == "ReplacedConnections")
+        read = Access("dynamodb:GetItem", "ConnectionsTable", "CONNECTION#jira#team-1")
+        named = frozenset({"pk", "sk", "status"})
+        assert grant.allows(dataclasses.replace(read, attributes=named))
+        assert not grant.allows(dataclasses.replace(read, attributes=named | {"secret"}))
+        assert not grant.allows(read)
+
+    @pytest.mark.parametrize("function", FUNCTIONS.values())
+    def test_who_opens_what(self, function: str) -> None:
+        """The public function of consents opens no connection, and nobody else opens a consent."""
+        decrypts = [grant for grant in granted_to(function) if grant.action == "kms:Decrypt"]
+        opened = {
+            purpose
+            for purpose in ("connections", "consents")
+            for grant in decrypts
+            if grant.allows(Access("kms:Decrypt", grant.resource, context=frozenset({("purpose", purpose)})))
+        }
+        assert opened <= ({"consents"} if function == "OauthFunction" else {"connections"})
+
+    @pytest.mark.parametrize("key", ["DATA_KEY#2026-11-1a2b3c4d-1", "CONNECT#x"])
+    def test_oauth_plants_no_data_key_and_no_connect_token(self, key: str) -> None:
+        put = Access("dynamodb:PutItem", "ConnectionsTable", key)
+        assert not any(grant.allows(put) for grant in granted_to("OauthFunction"))
 
     @pytest.mark.parametrize("function", FUNCTIONS.values())
     def test_the_former_key_only_reads(self, function: str) -> None:

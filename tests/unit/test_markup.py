@@ -10,7 +10,7 @@ import html
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobticket.jira.markup import escape
@@ -123,20 +123,17 @@ def test_what_means_something_is_escaped(name: str, markup: str) -> None:
     assert escape(name) == markup
 
 
-@settings(deadline=None)
 @given(NAMES)
 def test_any_name_is_shown_as_it_is(name: str) -> None:
     assert shown(escape(name)) == plain(name)
 
 
-@settings(deadline=None)
 @given(NAMES)
 def test_nothing_in_a_name_acts(name: str) -> None:
     left = inert(escape(name))
     assert not ACTIVE.search(left), left
 
 
-@settings(deadline=None)
 @given(NAMES)
 def test_a_name_stays_within_its_cell(name: str) -> None:
     row = f"| {escape(name)} | 5 |"
@@ -144,7 +141,6 @@ def test_a_name_stays_within_its_cell(name: str) -> None:
     assert "\n" not in row
 
 
-@settings(deadline=None)
 @given(NAMES)
 def test_a_name_stays_within_its_cell_when_jira_trims_it(name: str) -> None:
     row = f"|{escape(name).strip()}|5|"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,28 +31,29 @@ def uploaded(template: dict[str, Any], layers: str = "s3://bucket/key") -> dict[
     return template
 
 
-def versions(template: dict[str, Any], *, layers: str = "s3://bucket/key", **parameters: str) -> set[str]:
-    """Return the versions that SAM makes of a template, by their logical ids: another id, another version."""
-    uploaded(template, layers)
-    made = transform(template, parameters, NoManagedPolicies())
-    return {name for name, each in made["Resources"].items() if each["Type"] == "AWS::Lambda::Version"}
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("packages")
 
 
-def packaged(tmp_path: Path, release: str) -> dict[str, Any]:
-    path = tmp_path / "template.yaml"
-    path.write_text(built_template(TEMPLATE.read_text(), release))
-    return load_template(path)
+@pytest.fixture(scope="module")
+def versions(folder: Path) -> Callable[..., frozenset[str]]:
+    """Return what SAM makes versions of a package by: their logical ids. Another id, another version."""
+
+    @cache  # SAM takes seconds
+    def made(release: str, *, layers: str = "s3://bucket/key", **parameters: str) -> frozenset[str]:
+        path = folder / "template.yaml"
+        path.write_text(built_template(TEMPLATE.read_text(), release))
+        resources = transform(uploaded(load_template(path), layers), parameters, NoManagedPolicies())
+        versions = resources["Resources"].items()
+        return frozenset(name for name, each in versions if each["Type"] == "AWS::Lambda::Version")
+
+    return made
 
 
-@pytest.fixture(autouse=True)
-def region(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-
-
-def test_each_package_makes_a_new_version_of_every_function(tmp_path: Path) -> None:
-    first, again, second = (versions(packaged(tmp_path, release)) for release in ("1", "1", "2"))
+def test_each_package_makes_a_new_version_of_every_function(versions: Callable[..., frozenset[str]]) -> None:
+    first, second = versions("1"), versions("2")
     assert len(first) == len(FUNCTIONS)
-    assert first == again
     assert not first & second
 
 
@@ -65,10 +68,9 @@ def test_settings_lie_where_sam_deploy_looks_for_them(
     assert template.with_name("samconfig.toml").read_text() == (ROOT / "samconfig.toml").read_text()
 
 
-def test_a_layer_alone_makes_none(tmp_path: Path) -> None:
+def test_a_layer_alone_makes_none(versions: Callable[..., frozenset[str]]) -> None:
     """Most of the code is in one. Should SAM learn to, the local stack need not help."""
-    changed = versions(packaged(tmp_path, "1"), layers="s3://bucket/changed")
-    assert changed == versions(packaged(tmp_path, "1"))
+    assert versions("1", layers="s3://bucket/changed") == versions("1")
 
 
 def test_the_local_stack_makes_a_release_of_a_changed_layer_or_parameter() -> None:
@@ -83,7 +85,6 @@ def test_the_local_stack_makes_a_release_of_a_changed_layer_or_parameter() -> No
     assert len({first, layer, other}) == 3
 
 
-def test_a_parameter_alone_makes_none(tmp_path: Path) -> None:
+def test_a_parameter_alone_makes_none(versions: Callable[..., frozenset[str]]) -> None:
     """Should SAM learn to, RELEASE may go."""
-    changed = versions(packaged(tmp_path, "1"), LogLevel="DEBUG", PublicUrl="https://jobticket.example")
-    assert changed == versions(packaged(tmp_path, "1"))
+    assert versions("1", LogLevel="DEBUG", PublicUrl="https://jobticket.example") == versions("1")

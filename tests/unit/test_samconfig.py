@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -49,3 +50,20 @@ class TestEnvironments:
 
 def test_validation_lints() -> None:
     assert CONFIG["default"]["validate"]["parameters"]["lint"] is True
+
+
+@pytest.mark.parametrize("guide", ["README.md", "docs/operations.md", "docs/security.md"])
+def test_guides_deploy_what_there_is(guide: str) -> None:
+    commands = re.findall(r"^ {4}(sam deploy .*)$", (ROOT / guide).read_text(), re.MULTILINE)
+    assert commands
+    for command in commands:
+        (environment,) = re.findall(r"--config-env (\S+)", command)
+        assert environment in CONFIG or environment == '"$ENVIRONMENT"'
+        (template,) = re.findall(r"--template-file (\S+)", command)
+        assert template == ".build/deploy/template.yaml" or (ROOT / template).is_file()
+
+
+def test_the_log_role_outlives_the_stack_that_makes_it() -> None:
+    """Every API of the account and region logs through it."""
+    role = load_template(ROOT / "account.yaml")["Resources"]["ApiGatewayLogRole"]
+    assert (role["DeletionPolicy"], role["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")

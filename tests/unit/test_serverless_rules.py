@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from jobticket.observability import PRODUCT
 from local.template import load_template, resources_of_type
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -63,10 +64,6 @@ def alarmed(metric: str) -> set[str]:
     for properties in ALARMS.values():
         if properties.get("MetricName") == metric:
             found |= {_name(dimension["Value"]) for dimension in properties["Dimensions"]}
-        for entry in properties.get("Metrics", ()):
-            measured = entry.get("MetricStat", {}).get("Metric", {})
-            if measured.get("MetricName") == metric:
-                found |= {dimension["Value"] for dimension in measured["Dimensions"]}
     return found
 
 
@@ -222,14 +219,11 @@ class TestAlarms:
     def test_of_what_failed_for_good(self) -> None:
         assert alarmed("ApproximateNumberOfMessagesVisible") == places_for_failures()
 
-    @pytest.mark.parametrize("metric", ["ConnectionDied", "AppRefused", "RefreshFailed"])
-    def test_of_tokens_wherever_they_are_refreshed(self, metric: str) -> None:
-        refreshing = {
-            properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
-            for properties in FUNCTIONS.values()
-            if "ENCRYPTION_KEY" in properties["Environment"]["Variables"]
-        }
-        assert alarmed(metric) == refreshing
+    @pytest.mark.parametrize(
+        "metric", ["ConnectionDied", "AppRefused", "RefreshFailed", "UnhandledFaults", "KeyRingFault"]
+    )
+    def test_of_the_product_as_a_whole(self, metric: str) -> None:
+        assert alarmed(metric) == {PRODUCT}
 
     def test_own_metrics_are_those_of_the_stack_alone(self) -> None:
         own = GLOBALS["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
@@ -257,7 +251,7 @@ class TestDeployment:
         preference = GLOBALS["DeploymentPreference"]
         assert preference["Enabled"] == {"Ref": "GradualDeployment"}
         assert TEMPLATE["Parameters"]["GradualDeployment"]["Default"] == "false"
-        assert preference["Alarms"] == [{"Ref": "ApiFaultsAlarm"}]
+        assert preference["Alarms"] == [{"Ref": "UnhandledFaultsAlarm"}], "a 5xx can be Jira's"
 
     @pytest.mark.parametrize("function", FUNCTIONS)
     def test_is_taken_back_on_errors_of_the_function(self, function: str) -> None:
@@ -270,6 +264,16 @@ class TestDeployment:
         for properties in (GLOBALS, *FUNCTIONS.values()):
             reserved = properties.get("ReservedConcurrentExecutions")
             assert reserved is None or reserved["Fn::If"][0] == "ReservesConcurrency"
+
+    @pytest.mark.parametrize(("function", "source"), list(queue_events()))
+    def test_sets_aside_what_a_queue_may_use(self, function: str, source: dict[str, Any]) -> None:
+        """A message that finds no worker counts as received, and ends as a dead letter without any fault."""
+        reserved = FUNCTIONS[function]["ReservedConcurrentExecutions"]["Fn::If"][1]
+        used = source["ScalingConfig"]["MaximumConcurrency"]
+        if isinstance(used, dict):
+            assert used["Fn::If"][2] == reserved
+        else:
+            assert used < reserved, "a sweep runs beside them"
 
     def test_has_a_dashboard_of_json(self) -> None:
         body = json.loads(RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])

@@ -95,7 +95,7 @@ class TestApi:
         for name, response in self.API["GatewayResponses"].items():
             body = json.loads(response["ResponseTemplates"]["application/json"])
             assert set(body) == {"statusCode", "message"}, name
-            assert str(body["statusCode"]) == response.get("StatusCode", str(body["statusCode"])), name
+            assert str(body["statusCode"]) == response["StatusCode"], name
 
     def test_route_that_does_not_exist(self) -> None:
         response = self.API["GatewayResponses"]["MISSING_AUTHENTICATION_TOKEN"]
@@ -155,12 +155,16 @@ class TestFunctions:
             assert "*" not in json.dumps(statement["Resource"])
             assert len(names_of_parts(statement["Resource"])) == 1
 
-    def test_keys_open_only_what_was_made_for_connections(self, function: str) -> None:
+    def test_keys_open_only_what_was_made_for_their_purpose(self, function: str) -> None:
         for statement in statements_of(function):
             if any(action.startswith("kms:") for action in actions_of(statement)):
                 locally, without, in_the_cloud = statement["Condition"]["Fn::If"]
                 assert (locally, without) == ("IsLocal", {"Ref": "AWS::NoValue"})
-                assert in_the_cloud == {"StringEquals": {"kms:EncryptionContext:purpose": "connections"}}
+                assert in_the_cloud.keys() == {"StringEquals"}
+                ((key, purpose),) = in_the_cloud["StringEquals"].items()
+                assert key == "kms:EncryptionContext:purpose"
+                opens = "kms:Decrypt" in actions_of(statement)
+                assert purpose == ("consents" if function == "OauthFunction" and opens else "connections")
 
     def test_environment_names_what_the_role_allows(self, function: str) -> None:
         kept = set(TABLES) | {"EncryptionKey", "KeyRingSecret", "AtlassianAppSecret"}
@@ -173,9 +177,8 @@ class TestFunctions:
         assert variables_of(function)["POWERTOOLS_SERVICE_NAME"] == Path(FUNCTIONS[function]["CodeUri"]).name
 
     def test_logs_to_a_group_of_its_own(self, function: str) -> None:
-        logging = FUNCTIONS[function]["LoggingConfig"]
-        group = logging["LogGroup"]["Ref"]
-        assert logging["LogFormat"] == "JSON"
+        group = FUNCTIONS[function]["LoggingConfig"]["LogGroup"]["Ref"]
+        assert GLOBALS["LoggingConfig"]["LogFormat"] == "JSON"
         assert group in LOG_GROUPS
         (statement,) = (s for s in statements_of(function) if "logs:PutLogEvents" in actions_of(s))
         assert statement["Resource"] == {"Fn::GetAtt": [group, "Arn"]}
@@ -242,7 +245,8 @@ def test_list_of_connections_holds_no_secret() -> None:
 @pytest.mark.parametrize("key", resources_of_type(TEMPLATE, "AWS::KMS::Key"))
 def test_keys_rotate_and_are_kept(key: str) -> None:
     assert TEMPLATE["Resources"][key]["Properties"]["EnableKeyRotation"] is True
-    assert TEMPLATE["Resources"][key]["DeletionPolicy"] == "Retain"
+    assert TEMPLATE["Resources"][key]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert TEMPLATE["Resources"][key]["UpdateReplacePolicy"] == "Retain"
 
 
 @pytest.mark.parametrize("group", LOG_GROUPS)
@@ -250,9 +254,11 @@ def test_logs_are_kept_for_a_time(group: str) -> None:
     assert LOG_GROUPS[group]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-def test_key_ring_starts_empty() -> None:
-    secret = TEMPLATE["Resources"]["KeyRingSecret"]["Properties"]
-    assert json.loads(secret["SecretString"]) == {"keys": []}
+@pytest.mark.parametrize("secret", resources_of_type(TEMPLATE, "AWS::SecretsManager::Secret"))
+def test_a_secret_has_no_value_that_a_later_deployment_could_write_again(secret: str) -> None:
+    assert set(TEMPLATE["Resources"][secret]["Properties"]) == {"Description"}
+    assert TEMPLATE["Resources"][secret]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert TEMPLATE["Resources"][secret]["UpdateReplacePolicy"] == "Retain"
 
 
 @pytest.mark.parametrize("layer", resources_of_type(TEMPLATE, "AWS::Serverless::LayerVersion"))

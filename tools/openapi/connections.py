@@ -63,7 +63,7 @@ OPERATIONS = {
         parameters=(_IN_QUERY, _PROVIDER),
     ),
     "DELETE /api/backend/connections/{external_id}": Operation(
-        "Remove a connection and its tokens at once",
+        "Remove a connection, its tokens, its connect tokens and the consents under way for it",
         {204: None},
         _FAULTY,
         parameters=(_IN_QUERY, _PROVIDER),

@@ -103,7 +103,7 @@ class Document:
             "operationId": _operation_id(route),
             "summary": entry.summary,
             "tags": [tag],
-            "responses": self._responses(entry, family, secured=route.scope is not None),
+            "responses": self._responses(entry, family, route),
         }
         if entry.description:
             described["description"] = entry.description
@@ -117,11 +117,14 @@ class Document:
             described["x-scope"] = route.scope
         return described
 
-    def _responses(self, entry: Operation, family: str, *, secured: bool) -> dict[str, Any]:
+    def _responses(self, entry: Operation, family: str, route: Any) -> dict[str, Any]:
         errors = dict(entry.errors)
-        if secured:
+        if route.scope is not None:
             errors[401] = "The key is missing or not known."
             errors.setdefault(403, "The key does not have the scope.")
+            errors.setdefault(503, "AWS is busy or in trouble; `Retry-After` says when to try again.")
+        if "{" in route.path:
+            errors.setdefault(400, "The path is not percent-encoded UTF-8.")
         errors[500] = errors.get(500, "An unexpected fault.")
         answers = {status: self._success(status, entry) for status in entry.success}
         for status, reason in errors.items():

@@ -31,6 +31,8 @@ _INITIATE = "/api/frontend/oauth/initiate-oauth-flow"
 _SITES = "/api/frontend/finalize-connection/jira/fetch-available-sites"
 _CREATE = "/api/frontend/finalize-connection/jira/create-connection"
 
+_TROUBLE = {503: "AWS is busy or in trouble; `Retry-After` says when to try again."}
+
 OPERATIONS = {
     f"POST {_INITIATE}": Operation(
         "Begin a consent: where to send the user",
@@ -82,7 +84,7 @@ OPERATIONS = {
     f"GET {_SITES}": Operation(
         "List the Jira sites that the user has granted",
         {200: object_of(sites=array_of(_SITE))},
-        {**_EXPIRED, **_ANOTHER_BROWSER, 502: "Atlassian does not list the sites."},
+        {**_EXPIRED, **_ANOTHER_BROWSER, 502: "Atlassian does not list the sites.", **_TROUBLE},
         parameters=(_CODE,),
     ),
     f"OPTIONS {_SITES}": _PREFLIGHT,
@@ -94,6 +96,7 @@ OPERATIONS = {
             400: "A field is missing, the session has expired, or the site was not granted.",
             409: "In open mode: a connection that works has this external_id.",
             502: "Atlassian does not list the sites.",
+            **_TROUBLE,
         },
         object_of(connection_code=_TEXT, site_id=_TEXT),
     ),

@@ -66,7 +66,7 @@ class Operation:
     success
         The status of success and the schema of its body; None has no body.
     errors
-        The statuses with which it refuses, each with its reason. 401, 403 and 500 need not be named.
+        The statuses with which it refuses, each with its reason. 401, 403, 500 and 503 need not be named.
     body
         The request's body.
     parameters

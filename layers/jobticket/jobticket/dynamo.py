@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from boto3.dynamodb.conditions import ConditionBase, ConditionExpressionBuilder
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
-from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnectionError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
+
+from jobticket.aws import LOST, ConflictTimeoutError, configuration, is_passing, limited, time_limit
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -45,26 +44,11 @@ Item = dict[str, Any]
 #: How long a transaction is tried again that only met other transactions on the same counters.
 CONFLICT_PATIENCE_SECONDS = 15.0
 
+#: Late in a request, too, a quick conflict is tried again: the effect at Jira that it records may be done.
+LEAST_PATIENCE_SECONDS = 1.0
+
 #: DynamoDB reads so many items at once.
 LARGEST_BATCH = 100
-
-#: Reasons that say nothing about the request: the same one may succeed a moment later.
-TRANSIENT_REASONS = frozenset(
-    {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None", ""}
-)
-TRANSIENT_ERRORS = frozenset(
-    {
-        "TransactionConflictException",
-        "TransactionInProgressException",
-        "ThrottlingException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "InternalServerError",
-        "ServiceUnavailable",
-    }
-)
-#: The request may have arrived and its answer be lost, or it may never have got there.
-LOST = (HTTPClientError, NoConnectionError, ResponseParserError)
 
 
 class ConditionFailedError(Exception):
@@ -94,21 +78,32 @@ class ConditionFailedError(Exception):
         return self.items[self.position]
 
 
-class ConflictTimeoutError(Exception):
-    """Other transactions held the same items for as long as this one was willing to wait."""
-
-
 def dynamodb_client() -> DynamoDBClient:
-    """Make the container's DynamoDB client: short timeouts, so that a retry fits into a request."""
-    return boto3.client(
-        "dynamodb",
-        config=Config(
-            connect_timeout=2,
-            read_timeout=5,
-            retries={"mode": "standard", "total_max_attempts": 4},
-            max_pool_connections=32,
-        ),
-    )
+    """Make the container's DynamoDB client."""
+    return limited(boto3.client("dynamodb", config=configuration(max_pool_connections=32)))
+
+
+class _Patience:
+    """Waits between attempts, with jitter and ever longer, until it has an end."""
+
+    def __init__(self) -> None:
+        seconds = max(LEAST_PATIENCE_SECONDS, time_limit.seconds_for_repeats())
+        self._deadline = time.monotonic() + min(CONFLICT_PATIENCE_SECONDS, seconds)
+        self._attempt = 0
+
+    def wait(self, cause: Exception | None = None) -> None:
+        """Wait for the next attempt.
+
+        Raises
+        ------
+        ConflictTimeoutError
+            If there is no time for one.
+        """
+        self._attempt += 1
+        pause = random.uniform(0, min(0.4, 0.01 * 2**self._attempt))  # noqa: S311 - jitter, not a secret
+        if time.monotonic() + pause > self._deadline:
+            raise ConflictTimeoutError from cause
+        time.sleep(pause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,11 +264,17 @@ class Table:
 
     def _get_batch(self, keys: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
         wanted: Any = {self.name: {"Keys": keys, "ConsistentRead": True}}
-        while wanted:
-            # A batch of more than 16 MB comes in parts; each makes progress, so this ends.
+        patience = _Patience()
+        while True:
             answer = self._client.batch_get_item(RequestItems=wanted)
-            yield from map(_deserialize, answer["Responses"].get(self.name, ()))
+            items = answer["Responses"].get(self.name, ())
+            yield from map(_deserialize, items)
             wanted = answer.get("UnprocessedKeys")
+            if not wanted:
+                return
+            # A batch of more than 16 MB comes in parts. One that makes no progress is throttled.
+            if not items:
+                patience.wait()
 
     def put(self, item: Item, condition: ConditionBase | None = None) -> None:
         """Write one whole item.
@@ -370,24 +371,19 @@ class Table:
             "TransactItems": [self._transact_item(write) for write in writes],
             "ClientRequestToken": token,
         }
-        deadline = time.monotonic() + CONFLICT_PATIENCE_SECONDS
-        attempt = 0
+        patience = _Patience()
         lost = False
         while True:
             try:
                 self._client.transact_write_items(**request)
             except ClientError as error:
-                _raise_unless_transient(error, lost=lost)
+                _raise_unless_passing(error, lost=lost)
                 failure: Exception = error
             except LOST as error:
                 failure, lost = error, True
             else:
                 return
-            attempt += 1
-            pause = random.uniform(0, min(0.4, 0.01 * 2**attempt))  # noqa: S311 - jitter, not a secret
-            if time.monotonic() + pause > deadline:
-                raise ConflictTimeoutError from failure
-            time.sleep(pause)
+            patience.wait(failure)
 
     def _single(self, call: Any, parameters: dict[str, Any]) -> Any:
         if "ConditionExpression" in parameters:
@@ -440,12 +436,7 @@ def _conditional(condition: ConditionBase | None) -> dict[str, Any]:
     return {"ConditionExpression": expression.condition(condition), **expression.parameters()}
 
 
-def _raise_unless_transient(error: ClientError, *, lost: bool) -> None:
-    code = error.response["Error"]["Code"]
-    if code in TRANSIENT_ERRORS or error.response["ResponseMetadata"].get("HTTPStatusCode", 0) >= 500:
-        return
-    if code != "TransactionCanceledException":
-        raise error
+def _raise_unless_passing(error: ClientError, *, lost: bool) -> None:
     reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", [])
     failed = {
         position: _deserialize(reason["Item"]) if reason.get("Item") else None
@@ -454,5 +445,5 @@ def _raise_unless_transient(error: ClientError, *, lost: bool) -> None:
     }
     if failed:
         raise ConditionFailedError(failed, after_lost_answer=lost) from error
-    if not all(reason.get("Code") in TRANSIENT_REASONS for reason in reasons):
+    if not is_passing(error):
         raise error

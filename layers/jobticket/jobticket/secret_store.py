@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.config import Config
+
+from jobticket.aws import configuration, limited
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -15,14 +16,12 @@ __all__ = ["fetch_secret", "secrets_client"]
 
 def secrets_client() -> SecretsManagerClient:
     """Make the container's Secrets Manager client."""
-    return boto3.client(
-        "secretsmanager",
-        config=Config(
-            connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
-        ),
-    )
+    return limited(boto3.client("secretsmanager", config=configuration()))
 
 
 def fetch_secret(client: SecretsManagerClient, secret_id: str) -> str:
-    """Read a secret's current text."""
-    return client.get_secret_value(SecretId=secret_id)["SecretString"]
+    """Read a secret's current text; an empty object until an operator has put in a value."""
+    try:
+        return client.get_secret_value(SecretId=secret_id)["SecretString"]
+    except client.exceptions.ResourceNotFoundException:
+        return "{}"

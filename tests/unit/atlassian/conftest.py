@@ -33,7 +33,7 @@ class Caller:
 
     def __call__(self, method: str, path: str, body: Any = None, **query: Any) -> requests.Response:
         return self.session.request(
-            method, self.base_url + path, json=body, params=query, timeout=10, allow_redirects=False
+            method, self.base_url + path, json=body, params=query, timeout=60, allow_redirects=False
         )
 
     def get(self, path: str, **query: Any) -> requests.Response:
@@ -70,7 +70,7 @@ class Auth(Caller):
     ) -> requests.Response:
         form = [*self.parameters(**changes).items(), ("account", account), ("decision", decision)]
         form += [("site", site) for site in sites]
-        return self.session.post(self.base_url + "/authorize", data=form, timeout=10, allow_redirects=False)
+        return self.session.post(self.base_url + "/authorize", data=form, timeout=60, allow_redirects=False)
 
     def code(self, *sites: str, **changes: str) -> str:
         location = self.decide(*(sites or (PLANT_NORTH,)), **changes).headers["Location"]

@@ -159,9 +159,9 @@ def test_a_wrong_edit_changes_nothing(jira: Caller) -> None:
 def test_bodies_must_be_json(jira: Caller) -> None:
     url = jira.base_url + ISSUE
     headers = {"Content-Type": "application/json"}
-    broken = jira.session.post(url, data="{", headers=headers, timeout=10)
+    broken = jira.session.post(url, data="{", headers=headers, timeout=60)
     assert (broken.status_code, "parsing JSON" in broken.text) == (400, True)
-    assert jira.session.post(url, data={"a": "b"}, timeout=10).status_code == 415
+    assert jira.session.post(url, data={"a": "b"}, timeout=60).status_code == 415
 
 
 def test_version_3_takes_and_gives_documents(jira: Caller) -> None:

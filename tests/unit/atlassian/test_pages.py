@@ -28,7 +28,7 @@ def test_the_description_can_be_edited_by_hand(jira: Caller, nobody: Caller) -> 
     saved = nobody.session.post(
         nobody.base_url + "/browse/PI-42",
         data={"description": "By\r\nhand"},
-        timeout=10,
+        timeout=60,
         allow_redirects=False,
     )
     assert saved.status_code == 303
@@ -36,7 +36,7 @@ def test_the_description_can_be_edited_by_hand(jira: Caller, nobody: Caller) -> 
     assert jira.field("PI-42", "description") == "By\nhand"
     assert jira.get("/rest/api/2/issue/PI-42/changelog").json()["total"] == 1
     long = nobody.session.post(
-        nobody.base_url + "/browse/PI-42", data={"description": "x" * 32_768}, timeout=10
+        nobody.base_url + "/browse/PI-42", data={"description": "x" * 32_768}, timeout=60
     )
     assert long.status_code == 400
 

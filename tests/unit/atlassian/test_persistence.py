@@ -6,9 +6,19 @@ import json
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+import requests
+
+from local.atlassian import default_data
+from local.atlassian.bodies import DEEPEST
+from local.atlassian.emulator import Emulator
+from local.atlassian.persistence import load, save
 from local.atlassian.testing import running
+from local.atlassian.world import World
 from tests.unit.atlassian.conftest import Auth, Caller
 
 REPOSITORY = Path(__file__).parents[3]
@@ -56,7 +66,7 @@ def test_the_process_saves_on_sigterm_and_listens_on_loopback(tmp_path: Path) ->
         assert base_url.startswith("http://127.0.0.1:")
         assert Caller(base_url, ACCOUNT)("PUT", ISSUE, {"fields": {"summary": "Saved"}}).status_code == 204
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
     with running(data_dir=tmp_path) as base_url:
         assert Caller(base_url, ACCOUNT).field("PI-42", "summary") == "Saved"
     assert (tmp_path / "atlassian.json").stat().st_mode & 0o077 == 0
@@ -66,3 +76,89 @@ def test_a_state_of_another_version_is_left_aside(tmp_path: Path) -> None:
     (tmp_path / "atlassian.json").write_text('{"version": 0}')
     with running(data_dir=tmp_path) as base_url:
         assert Caller(base_url, ACCOUNT).get(ISSUE).status_code == 200
+
+
+FIELDS = '{"project":{"key":"PI"},"issuetype":{"id":"10001"},"summary":%s}'
+
+
+UNSTORABLE = {
+    "first half": r'"\ud800"',
+    "second half": r'"before \udfff after"',
+    "name": r'{"\udc00": 1}',
+    "bytes that no UTF-8 has": '"\ud83d"',
+    "no JSON": "NaN",
+    "deep": "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1),
+    "very deep": "[" * 100_000 + "]" * 100_000,
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/rest/api/2/issue", '{"fields":' + FIELDS + "}"),
+        ("PUT", ISSUE, '{"fields":{"summary":%s}}'),
+        ("POST", f"{ISSUE}/comment", '{"body":%s}'),
+        ("PUT", f"{ISSUE}/properties/p", "%s"),
+        ("POST", f"{ISSUE}/remotelink", '{"globalId":%s,"object":{"url":"http://x.test","title":"X"}}'),
+        ("POST", "/oauth/token", '{"grant_type":%s}'),
+        ("POST", "/_control/issues", '{"project":%s,"count":1}'),
+    ],
+)
+def test_what_cannot_be_stored_is_refused(base_url: str, method: str, path: str, body: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    for name, value in UNSTORABLE.items():
+        given = (body % value).encode("utf-8", "surrogatepass")
+        answer = requests.request(
+            method, base_url + path, data=given, auth=ACCOUNT, headers=headers, timeout=30
+        )
+        assert answer.status_code == 400, name
+
+
+def test_what_is_refused_does_not_stop_saving(tmp_path: Path) -> None:
+    with running(data_dir=tmp_path) as base_url:
+        jira = Caller(base_url, ACCOUNT)
+        assert jira("PUT", ISSUE, {"fields": {"summary": "\ud800"}}).status_code == 400
+        assert jira("PUT", ISSUE, {"fields": {"summary": "After \U0001f527"}}).status_code == 204
+        wait_until(lambda: "After \U0001f527" in saved(tmp_path))
+
+
+def test_half_of_a_pair_that_got_in_is_saved_all_the_same(tmp_path: Path) -> None:
+    emulator = Emulator(World(), "http://127.0.0.1")
+    default_data.fill(emulator.world)
+    emulator.world.default_site.issues[min(emulator.world.default_site.issues)].summary = "\ud800"
+    save(emulator, tmp_path / "state.json")
+    restored = Emulator(World(), "http://127.0.0.1")
+    assert load(restored, tmp_path / "state.json")
+    assert "\ud800" in {issue.summary for issue in restored.world.default_site.issues.values()}
+
+
+def test_saving_that_fails_is_told_and_tried_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    said = ""
+
+    def has_said(text: str) -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return text in said
+
+    obstacle = tmp_path / "atlassian.new"
+    obstacle.mkdir()
+    with running(data_dir=tmp_path) as base_url:
+        assert Caller(base_url, ACCOUNT)("PUT", ISSUE, {"fields": {"summary": "Kept"}}).status_code == 204
+        wait_until(lambda: has_said("What the emulated Atlassian holds cannot be saved"))
+        obstacle.rmdir()
+        wait_until(lambda: has_said("can be saved again"))
+        assert "Kept" in saved(tmp_path)
+    assert said.count("cannot be saved") == 1
+
+
+def saved(folder: Path) -> str:
+    file = folder / "atlassian.json"
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for what nothing announces."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)

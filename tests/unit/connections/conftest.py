@@ -179,11 +179,17 @@ def product(aws: None, atlassian: Atlassian, monkeypatch: pytest.MonkeyPatch) ->
     made = Product(oauth, connections, keeper, atlassian, monkeypatch)
     for module in (oauth, connections, keeper):
         access = module.access
-        monkeypatch.setattr(access.vault, "_data_keys", {})
-        monkeypatch.setattr(access.vault, "_sealing", None)
         monkeypatch.setattr(access.tokens, "_pace", Pace(made.sleep, lambda: 0.5))
-        for timed in (access, access.vault, access.tokens):
+        for timed in (access, access.tokens):
             monkeypatch.setattr(timed, "_now", made.now)
+    for sealer in (
+        oauth.vault,
+        oauth.sealer,
+        *(module.access.vault for module in (oauth, connections, keeper)),
+    ):
+        monkeypatch.setattr(sealer, "_data_keys", {})
+        monkeypatch.setattr(sealer, "_sealing", None)
+        monkeypatch.setattr(sealer, "_now", made.now)
     for timed in (made.oauth.consent, made.oauth.connect_sessions, made.connections.connect_sessions):
         monkeypatch.setattr(timed, "_now", made.now)
     monkeypatch.setattr(made.keeper.keeper, "_now", made.now)

@@ -55,9 +55,8 @@ GOOD = {"access_token": "a", "refresh_token": "r", "expires_in": 3600, "token_ty
         (403, ["invalid_grant"], AtlassianUnavailableError),
         (302, b"", AtlassianUnavailableError),
         (200, b"<html>", AtlassianUnavailableError),
-        (200, {"access_token": "a"}, AtlassianUnavailableError),
-        (200, {"access_token": "", "expires_in": 5}, AtlassianUnavailableError),
-        (200, {"access_token": "a", "expires_in": 0}, AtlassianUnavailableError),
+        (200, {"access_token": "a"}, Grant),
+        (200, {"access_token": "", "expires_in": 3600}, AtlassianUnavailableError),
     ],
 )
 def test_only_two_words_end_a_grant(status: int, body: Any, kind: type) -> None:
@@ -97,6 +96,31 @@ def _entry(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+@pytest.mark.parametrize("seconds", [60, 3600, 30 * 86_400])
+def test_lives_that_are_believed(seconds: int) -> None:
+    assert _classified(200, GOOD | {"expires_in": seconds}).expires_in == seconds
+
+
+@pytest.mark.parametrize(
+    "seconds", [None, 0, -1, 59, 30 * 86_400 + 1, 10**30, True, "3600", 3600.5, [3600], {}]
+)
+def test_lives_that_are_not_count_as_an_hour(seconds: Any) -> None:
+    assert _classified(200, GOOD | {"expires_in": seconds}).expires_in == 3600
+
+
+@pytest.mark.parametrize("name", ["access_token", "refresh_token"])
+@pytest.mark.parametrize(
+    "token", ["a\r\nX-Injected: b", "a b", "ä", "\ud800", "a\x00", "x" * 20_000, 5, True, ["a"], {"a": 1}]
+)
+def test_tokens_that_no_header_can_carry(name: str, token: Any) -> None:
+    assert type(_classified(200, GOOD | {name: token})) is AtlassianUnavailableError
+
+
+@pytest.mark.parametrize("content", [b'{"access_token": "a", "expires_in": 1e999}', b"[" * 100_000, b"\xff"])
+def test_answers_that_are_no_json(content: bytes) -> None:
+    assert type(_classified(200, content)) is AtlassianUnavailableError
+
+
 def test_only_sites_with_a_scope_of_jiras() -> None:
     found = jira_sites(
         [
@@ -112,7 +136,21 @@ def test_only_sites_with_a_scope_of_jiras() -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [None, "x", {}, _entry(id=1), _entry(id=""), _entry(url="javascript:alert(1)"), _entry(scopes=None)],
+    [
+        None,
+        "x",
+        {},
+        _entry(id=1),
+        _entry(id=""),
+        _entry(id="../../x?y"),
+        _entry(id="x" * 200),
+        _entry(id="\ud800"),
+        _entry(scopes=None),
+        *(
+            _entry(url=url)
+            for url in ("javascript:alert(1)", "https://user@host/", "https://host/\n", "https://[")
+        ),
+    ],
 )
 def test_entries_that_are_none(entry: Any) -> None:
     assert jira_sites([entry]) == []
@@ -151,7 +189,8 @@ def test_the_apps_secret_is_fetched_when_it_must_be() -> None:
         '{"client_secret":"hush"}',
         '"hush"',
         "[]",
-        '{"client_id":"","client_secret":""}',  # as the template makes it
+        '{"client_id":"","client_secret":""}',
+        "{}",  # what stands for a secret that nobody has filled in yet
     ],
 )
 def test_an_apps_secret_that_is_none_is_the_operators_fault(text: str) -> None:

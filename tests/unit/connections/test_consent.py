@@ -495,7 +495,7 @@ def test_trouble_at_aws_uses_up_no_state(product: Product, monkeypatch: pytest.M
     walk = product.walk()
     sent = walk.consent(walk.initiate().json()["authorization_uri"])
     with monkeypatch.context() as patch:
-        patch.setattr(product.oauth.access.vault, "_kms", _out_of_order)
+        patch.setattr(product.oauth.vault, "_kms", _out_of_order)
         page = walk.come_back(sent, Accept="text/html")
         assert (page.status, page.headers["cache-control"]) == (503, "no-store")
         assert "<h1>Connecting Jira is not possible for now</h1>" in page.text
@@ -505,7 +505,7 @@ def test_trouble_at_aws_uses_up_no_state(product: Product, monkeypatch: pytest.M
             {"error": "The sign-in cannot be completed for now. Please try again."},
         )
     assert walk.come_back(sent).status == 302
-    vault = product.oauth.access.vault
+    vault = product.oauth.vault
     with monkeypatch.context() as patch:
         patch.setattr(vault, "_kms", _out_of_order)
         patch.setattr(vault, "_data_keys", {})

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jobticket.aws import AWS_FAULTS
 from jobticket.clock import Deadline
 from jobticket.connections import keeping
 from jobticket.connections.keeping import rest_allowed
@@ -18,7 +19,7 @@ from jobticket.connections.tokens import LEASE
 from jobticket.dynamo import Update
 from local.template import load_template
 from tests.consents import store_consent
-from tests.faults import refused
+from tests.faults import PASSING_CALLS, Trouble, refused
 from tests.gateway import LambdaContext
 from tests.unit.conftest import client
 from tests.unit.connections.conftest import Product
@@ -46,6 +47,31 @@ def test_a_sweep_refreshes_what_has_rested(product: Product) -> None:
     assert run(product, SWEEP) == {"finished": 0, "swept": 1}
     assert product.atlassian.token_calls() == 1
     assert run(product, SWEEP)["swept"] == 0
+
+
+@pytest.mark.parametrize("number", range(16))
+def test_trouble_of_awss_at_any_call_costs_no_grant_and_no_days_sweep(
+    product: Product, trouble: Trouble, number: int
+) -> None:
+    product.walk().to_connection()
+    product.elapsed += LONG
+    product.atlassian.control(clock_offset_seconds=product.elapsed.total_seconds())
+    trouble.from_call(number, PASSING_CALLS[number % len(PASSING_CALLS)])
+    try:
+        run(product, SWEEP)
+    except AWS_FAULTS:
+        trouble.from_call(None)
+        begun = product.keeper.access.store.table.get("SWEEP", "CONNECTIONS") is not None
+        assert begun == (number > 1), "only its own two calls can keep a sweep from being remembered"
+        product.elapsed += timedelta(minutes=5)
+        run(product, FINISH if begun else SWEEP)
+    trouble.from_call(None)
+    for _ in range(2):
+        product.elapsed += timedelta(days=1)
+        run(product, SWEEP)
+    assert states(product) == {"team-1": "valid"}
+    assert product.access_token().status == 200
+    assert product.atlassian.token_calls() <= 3
 
 
 def test_what_is_used_now_and_then_is_left_alone(product: Product) -> None:

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobticket.connections.model import ConnectionId
-from jobticket.connections.vault import Vault, VaultError
-from jobticket.dynamo import Table
+from jobticket.connections.model import GRANT_LIFETIME, ConnectionId
+from jobticket.connections.vault import CONSENTS, Sealer, Vault, VaultError
+from jobticket.dynamo import Table, Update
 from tests.unit.conftest import client
 
 TEAM = ConnectionId("jira", "team-1")
@@ -75,7 +76,7 @@ def test_names_cannot_be_shifted_into_each_other(table: Table, kms: CountingKms)
         one.open(ConnectionId("jira", "a"), "bc", sealed)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(position=st.integers(0, 200), bit=st.integers(0, 7))
 def test_a_changed_ciphertext_is_noticed(table: Table, kms: CountingKms, position: int, bit: int) -> None:
     one = vault(table, kms)
@@ -176,3 +177,73 @@ def test_a_wrapped_key_moved_under_another_name_does_not_open(table: Table, kms:
     fresh = Vault(table, kms, "alias/jobticket", lambda: NOVEMBER)
     with pytest.raises(client("kms").exceptions.InvalidCiphertextException):
         fresh._data_key(name)
+
+
+# --- who may seal and not open ------------------------------------------------------------------------------
+
+
+def sealer(table: Table, kms: CountingKms, now: Callable[[], datetime] = lambda: NOVEMBER) -> Sealer:
+    return Sealer(table, kms, "alias/jobticket", now)
+
+
+def test_others_open_what_a_sealer_sealed(table: Table, kms: CountingKms) -> None:
+    one = sealer(table, kms)
+    sealed = [one.seal(TEAM, field, "hush") for field in ("access_token", "refresh_token")]
+    assert kms.asked == ["generate_data_key"]
+    opening = vault(table, kms)
+    assert opening.open(TEAM, "access_token", sealed[0]) == opening.open(TEAM, "refresh_token", sealed[1])
+    assert not any(map(opening.is_current, sealed)), "they are sealed anew in their time"
+
+
+def test_a_sealers_data_key_is_its_own(table: Table, kms: CountingKms) -> None:
+    """Nobody else's secret is under the data key that it has in its memory."""
+    sealed = {one.seal(TEAM, "f", "hush")[2:30] for one in (sealer(table, kms), sealer(table, kms))}
+    shared = vault(table, kms)
+    sealed.add(shared.seal(TEAM, "f", "hush")[2:30])
+    assert len(sealed) == 3
+    assert kms.asked == ["generate_data_key"] * 3
+
+
+@pytest.mark.parametrize("retires", [True, False])
+def test_a_sealer_gives_up_a_data_key_that_was_retired(table: Table, kms: CountingKms, retires: bool) -> None:
+    moment = [NOVEMBER]
+    one = sealer(table, kms, lambda: moment[0])
+    one.prepare()
+    ((name, _),) = [one._sealing] if one._sealing else []
+    if retires:
+        table.update(Update(f"DATA_KEY#{name}", "DATA_KEY", set={"retired_at": "2026-11-22"}))
+    moment[0] += timedelta(minutes=5)
+    one.prepare()
+    assert kms.asked == ["generate_data_key"] * (2 if retires else 1)
+    moment[0] = DECEMBER
+    one.prepare()
+    assert len(kms.asked) == (3 if retires else 2)
+
+
+def test_a_purpose_opens_nothing_of_another(table: Table, kms: CountingKms) -> None:
+    of_consents = Vault(table, kms, "alias/jobticket", lambda: NOVEMBER, CONSENTS)
+    sealed = sealer(table, kms).seal(TEAM, "f", "hush")
+    with pytest.raises(VaultError):
+        of_consents.open(TEAM, "f", sealed)
+    # Nor with the other's data key under the name of one of its own: KMS looks at the purpose.
+    name = sealed[2 : 2 + sealed[1]].decode()
+    row = table.get(f"DATA_KEY#{name}", "DATA_KEY") or {}
+    table.put(row | {"pk": f"CONSENT_KEY#{name}"})
+    with pytest.raises(ClientError):
+        of_consents.open(TEAM, "f", sealed)
+
+
+def test_data_keys_are_kept_as_long_as_their_secrets(table: Table, kms: CountingKms) -> None:
+    Vault(table, kms, "alias/jobticket", lambda: NOVEMBER, CONSENTS).prepare()
+    sealer(table, kms).prepare()
+    vault(table, kms).prepare()
+    rows = client("dynamodb").scan(TableName="connections")["Items"]
+    kept = {
+        row["pk"]["S"].split("2026")[0]: int(row["expires_at"]["N"]) - NOVEMBER.timestamp()
+        for row in rows
+        if "expires_at" in row
+    }
+    assert len(rows) == 3
+    assert kept.keys() == {"CONSENT_KEY#", "DATA_KEY#sealer-"}
+    assert kept["CONSENT_KEY#"] > timedelta(days=32).total_seconds()
+    assert kept["DATA_KEY#sealer-"] > (GRANT_LIFETIME + timedelta(days=32)).total_seconds()

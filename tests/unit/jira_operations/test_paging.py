@@ -90,7 +90,7 @@ def test_knows_all_further_pages_after_the_first() -> None:
     assert [window.start for window in further] == list(range(50, 500, 50))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     count=st.integers(0, 400),
     cap=st.integers(1, 60),

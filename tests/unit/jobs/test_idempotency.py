@@ -240,10 +240,11 @@ def test_a_key_that_cannot_be_freed_spoils_no_answer(
 
 
 def test_an_unknown_outcome_is_settled_by_the_repeat(jobs_api: Gateway, faults: Faults, now: Now) -> None:
-    """The transaction commits, but no answer ever comes: 500, and the repeat gets what was made."""
+    """The transaction commits, but no answer ever comes: 503, and the repeat gets what was made."""
     faults.fail("transact_write_items", "after")
     faults.fail("transact_write_items", "before", cancelled("TransactionConflict"), times=10_000)
-    assert create(jobs_api).status == 500
+    unknown = create(jobs_api)
+    assert (unknown.status, unknown.headers["retry-after"]) == (503, "5")
     faults.clear()
     first = create(jobs_api)
     assert first.status == 201

@@ -229,3 +229,27 @@ def test_a_fault_of_the_database_is_a_plain_500(
     monkeypatch.setattr(jobs_function.table, "query", broken)
     answer = jobs_api.get("/api/jobs")
     assert (answer.status, answer.json()) == (500, {"statusCode": 500, "message": "Internal Server Error"})
+
+
+@pytest.mark.parametrize("character", ["\x00", "\t", "\x07", "\x0b", "\x1b", "\x7f", "\x85", "\x9b"])
+def test_a_control_character_in_a_name_is_refused_wherever_names_are_given(
+    jobs_api: Gateway, character: str
+) -> None:
+    job = jobs_api.post("/api/jobs", {"name": "J", "goalQuantity": 1}).json()["id"]
+    body: dict[str, Any] = {"jobId": job, "name": "P", "goalQuantity": 1, "steps": [{"name": "S"}]}
+    path = jobs_api.post("/api/paths", body).json()["id"]
+    name = f"a{character}b"
+    steps = [{"name": name}]
+    for method, url, sent, what in (
+        ("POST", "/api/jobs", {"name": name, "goalQuantity": 1}, "name"),
+        ("PUT", f"/api/jobs/{job}", {"name": name}, "name"),
+        ("POST", "/api/paths", body | {"name": name}, "name"),
+        ("POST", "/api/paths", body | {"steps": steps}, "steps[0].name"),
+        ("PUT", f"/api/paths/{path}", {"name": name}, "name"),
+        ("PUT", f"/api/paths/{path}", {"steps": steps}, "steps[0].name"),
+    ):
+        answer = jobs_api.call(method, url, sent)
+        assert answer.status == 400
+        assert answer.json()["message"] == f"{what} must not contain control characters"
+    broken = jobs_api.post("/api/jobs", {"name": "a\r\nb", "goalQuantity": 1})
+    assert broken.json()["name"] == "a\r\nb"

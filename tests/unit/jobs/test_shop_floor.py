@@ -249,7 +249,6 @@ def test_no_history_loses_or_doubles_a_serial(shop_floor: type[ShopFloor]) -> No
         settings=settings(
             max_examples=8,
             stateful_step_count=20,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
             database=None,
         ),

@@ -87,7 +87,7 @@ class Driven:
 
     def control(self, **controls: Any) -> None:
         """Set switches of the emulated Atlassian."""
-        requests.put(f"{self.atlassian}/_control", json=controls, timeout=10).raise_for_status()
+        requests.put(f"{self.atlassian}/_control", json=controls, timeout=60).raise_for_status()
 
     def connect_by_consent(self, external_id: str, *, alive: bool = True) -> Connection:
         """Store a consent without a good access token, with secrets of another month.

@@ -29,6 +29,8 @@ class Access:
         parameter that names it.
     leading_key
         The partition key, in DynamoDB.
+    attributes
+        The attributes that a read of DynamoDB names; None where it asks for all.
     context
         The encryption context, in KMS.
     """
@@ -36,6 +38,7 @@ class Access:
     action: str
     resource: str
     leading_key: str | None = None
+    attributes: frozenset[str] | None = None
     context: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -64,6 +67,10 @@ def _holds(operator: str, key: str, wanted: list[str], access: Access) -> bool:
     """Evaluate one condition as IAM does, in the cloud."""
     if (operator, key) == ("ForAllValues:StringLike", "dynamodb:LeadingKeys"):
         return any(fnmatch.fnmatchcase(access.leading_key or "", pattern) for pattern in wanted)
+    if (operator, key) == ("ForAllValues:StringEquals", "dynamodb:Attributes"):
+        return access.attributes is not None and access.attributes <= set(wanted)
+    if (operator, key) == ("StringEqualsIfExists", "dynamodb:Select"):
+        return ("ALL_ATTRIBUTES" if access.attributes is None else "SPECIFIC_ATTRIBUTES") in wanted
     if operator == "StringEquals" and key.startswith("kms:EncryptionContext:"):
         return dict(access.context).get(key.removeprefix("kms:EncryptionContext:")) in wanted
     raise NotImplementedError(f"teach this test the condition {operator} {key}")

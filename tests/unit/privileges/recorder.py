@@ -98,7 +98,17 @@ class Recorder:
         if "IndexName" in parameters:
             resource += f"/index/{parameters['IndexName']}"
         context = frozenset(parameters.get("EncryptionContext", {}).items())
-        return Access(f"{service}:{action}", resource, _leading_key(parameters), context)
+        return Access(
+            f"{service}:{action}", resource, _leading_key(parameters), _attributes(parameters), context
+        )
+
+
+def _attributes(parameters: Mapping[str, Any]) -> frozenset[str] | None:
+    if "ProjectionExpression" not in parameters:
+        return None
+    names = parameters.get("ExpressionAttributeNames", {})
+    asked = (name.strip() for name in parameters["ProjectionExpression"].split(","))
+    return frozenset(names.get(name, name) for name in asked) | frozenset(parameters.get("Key", ()))
 
 
 def _leading_key(parameters: Mapping[str, Any]) -> str | None:

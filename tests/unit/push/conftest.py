@@ -40,7 +40,7 @@ class Jira:
         self._session.close()
 
     def call(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        answer = self._session.request(method, self.url + path, json=body, params=query, timeout=10)
+        answer = self._session.request(method, self.url + path, json=body, params=query, timeout=60)
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
 
@@ -84,7 +84,7 @@ class Jira:
 
     def page(self, key: str = TICKET) -> str:
         """The ticket as people see it."""
-        return self._session.get(f"{self.url}/browse/{key}", timeout=10).text
+        return self._session.get(f"{self.url}/browse/{key}", timeout=60).text
 
 
 @dataclass

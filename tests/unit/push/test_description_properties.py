@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobticket.push.description import Plan, has_arrived, own_tables, plan, replan
@@ -184,7 +184,6 @@ class Ticket:
         ]
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(sorted(KINDS)),
     st.integers(300, 3000),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobticket.push.description import own_tables
@@ -83,7 +83,6 @@ def test_jira_counts_utf_16() -> None:
     assert not fits("🙂" * 5 + "a", 10)
 
 
-@settings(deadline=None)
 @given(
     st.text(min_size=1).filter(str.strip),
     st.lists(st.tuples(st.text(), st.integers(0, 10**6)), max_size=5),

@@ -65,7 +65,7 @@ STEPS = st.one_of(
 NUMBER = itertools.count()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=st.lists(STEPS, max_size=14))
 def test_every_step_has_the_same_outcome(aws: None, steps: list[Any]) -> None:
     name = f"jobs{next(NUMBER)}"

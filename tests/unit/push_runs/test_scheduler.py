@@ -12,6 +12,7 @@ from benchmarks.push_simulation import INDEXES
 from benchmarks.scheduler_memory import measure
 from benchmarks.simulation.memory_table import MemoryTable
 from jobticket import clock
+from jobticket.aws import AWS_FAULTS
 from jobticket.clock import Deadline
 from jobticket.jobs.layout import LINKED_SHARDS, linked_attributes
 from jobticket.push import schedule
@@ -19,6 +20,7 @@ from jobticket.push.records import Outcome, Records, Ref
 from jobticket.push.runs import Runs
 from jobticket.push.schedule import PAGE, Scheduler, in_turn, scheduled_time
 from jobticket.push.sites import Sites
+from tests.faults import PASSING_CALLS, Trouble
 from tests.gateway import LambdaContext
 from tests.unit.conftest import load_function
 from tests.unit.push_runs.conftest import RUN, Floor, Queue, Time
@@ -46,6 +48,28 @@ def queue_run(floor: Floor, run: str = RUN) -> list[str]:
     ids = floor.queue.job_ids()
     floor.queue.taken()
     return sorted(ids)
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_a_run_that_meets_trouble_of_awss_goes_on_afterwards(
+    floor: Floor, job: str, trouble: Trouble, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    function = load_function("push_scheduler")
+    monkeypatch.setattr(function, "scheduler", floor.scheduler)
+    monkeypatch.setattr(function, "runs", floor.scheduler.runs)
+    event = {"task": "run", "scheduledTime": RUN}
+    trouble.from_call(number, PASSING_CALLS[number % len(PASSING_CALLS)])
+    try:
+        function.handler(event, LambdaContext(remaining_ms=300_000))
+    except AWS_FAULTS:
+        trouble.from_call(None)
+        floor.time.pass_by(60)
+        function.handler(event, LambdaContext(remaining_ms=300_000))  # as Lambda does
+    trouble.from_call(None)
+    floor.time.pass_by(600)
+    function.handler({"task": "sweep"}, LambdaContext(remaining_ms=300_000))
+    assert set(floor.queue.job_ids()) == {job}
+    assert list(floor.scheduler.runs.unfinished()) == []
 
 
 def test_a_run_queues_the_jobs_that_have_a_ticket(floor: Floor, job: str) -> None:

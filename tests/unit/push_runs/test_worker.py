@@ -25,7 +25,7 @@ from jobticket.push.queue import Jobs
 from jobticket.push.service import statuses_of
 from jobticket.push.sites import TROUBLES
 from jobticket.push.ticket import Ticket
-from tests.faults import CRASH, LOST, WRITES, Crash, refused
+from tests.faults import CRASH, LOST, PASSING_CALLS, WRITES, Crash, Trouble, refused
 from tests.gateway import LambdaContext
 from tests.unit.conftest import load_function
 from tests.unit.push.conftest import CONNECTION, spoil_secret
@@ -442,6 +442,22 @@ def test_a_fault_of_one_job_holds_no_other_up(floor: Floor, job: str) -> None:
     floor.table.update(Update(f"JOB#{job}", "JOB", set={"goal_quantity": 9}))
     assert floor.take(before, job, after) == {"pushed": 1, "left": 2}
     assert floor.tables() == 1
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_trouble_of_awss_at_any_call_costs_no_push_and_doubles_none(
+    floor: Floor, job: str, trouble: Trouble, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    function = load_function("push_worker")
+    monkeypatch.setattr(function, "worker", floor.worker)
+    body = json.dumps({"run": RUN, "by": "schedule", "jobs": [job]})
+    event = {"Records": [{"messageId": "m", "body": body}]}
+    trouble.from_call(number, PASSING_CALLS[number % len(PASSING_CALLS)])
+    failed = function.handler(event, LambdaContext(remaining_ms=90_000))["batchItemFailures"]
+    trouble.from_call(None)
+    assert failed or floor.state(job) in ("pushed", "waiting")
+    finish(floor, job)
+    assert (floor.state(job), floor.tables()) == ("pushed", 1)
 
 
 def test_only_the_message_that_met_a_fault_comes_again(

@@ -14,8 +14,9 @@ from botocore.exceptions import ClientError
 
 from jobticket.jira.client import JiraClient
 from jobticket.ticketing.delivery import MOST_TRIES, pause_before
+from tests.faults import PASSING_CALLS, Trouble
 from tests.unit.conftest import client
-from tests.unit.ticketing.conftest import INTEGRATION, Shop, Worker, slow_jira
+from tests.unit.ticketing.conftest import INTEGRATION, Shop, Time, Worker, slow_jira
 
 COMMENT = {"method": "POST", "path": "/comment$"}
 #: Longer than a lease, and than Jira may be at work on a call that timed out.
@@ -582,6 +583,22 @@ def test_a_fault_of_the_worker_fails_its_issue_alone(
 
     monkeypatch.setattr(shop.worker.deliveries, "_deliver_all", broken)
     assert shop.worker.wake(ticket)
+
+
+@pytest.mark.parametrize("number", range(16))
+def test_trouble_of_awss_at_any_call_costs_no_comment_and_doubles_none(
+    shop: Shop, ticket: dict[str, Any], clock: Time, trouble: Trouble, number: int
+) -> None:
+    shop.set_status(ticket["anomaly_id"], "Acknowledged")
+    trouble.from_call(number, PASSING_CALLS[number % len(PASSING_CALLS)])
+    comes_again = shop.worker.wake(ticket)
+    trouble.from_call(None)
+    assert comes_again or statuses(shop, ticket["ticket_number"]) == ["Acknowledged"]
+    clock.passes(LONG_ENOUGH)
+    assert not shop.worker.wake(ticket, 2)
+    assert statuses(shop, ticket["ticket_number"]) == ["Acknowledged"]
+    assert marks_are_single(shop, ticket["ticket_number"])
+    assert shop.undelivered() == 0
 
 
 def test_the_backlink_of_a_repeated_delivery_does_not_multiply(shop: Shop) -> None:

@@ -183,7 +183,7 @@ def test_a_text_that_just_fits_is_not_cut() -> None:
     assert "cut here" in WORDING.comment(fits + "x")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=300))
 def test_any_text_fits_and_is_no_markup(anything: str) -> None:
     comment = WORDING.comment(anything)

@@ -22,6 +22,7 @@ from jobticket.web.api import (
     message_envelope,
 )
 from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
+from tests.faults import LASTING, PASSING
 from tests.gateway import Gateway, LambdaContext
 
 REFUSALS = [
@@ -74,13 +75,16 @@ def test_each_refusal_has_its_status_in_every_envelope(kind: type[RefusalError])
 @pytest.mark.parametrize(
     "error", [RuntimeError("secret detail"), KeyError("secret detail"), RecursionError()]
 )
-def test_a_fault_is_a_plain_500_and_is_logged(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_is_a_plain_500_and_is_logged(
+    error: Exception, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     answer = raising(error).post("/things/1", {"name": "x"})
     assert (answer.status, answer.json()) == (500, {"statusCode": 500, "message": "Internal Server Error"})
     (record,) = (record for record in caplog.records if record.levelname == "ERROR")
     assert record.message == "unhandled fault"
     assert record.exc_info
     assert record.exc_info[1] is error
+    assert '"UnhandledFaults":[1.0]' in capfd.readouterr().out, "an alarm takes deployments back"
 
 
 def test_an_answer_that_cannot_be_written_is_a_plain_500() -> None:
@@ -207,17 +211,95 @@ def test_a_route_sees_the_decoded_path_whatever_the_stage() -> None:
         ("%F0%9F%92%A1", "💡"),
         ("a%2Fb", "a/b"),
         ("%25", "%"),
+        ("%2540", "%40"),
+        ("anna%40example.com", "anna@example.com"),
+        ("a+b", "a+b"),
         ("{id}", "{id}"),
     ]:
-        event = api.event("POST", f"/things/{raw}") | {"path": f"/live/things/{decoded}"}
+        event = api.event("POST", f"/things/{raw}") | {"path": f"/live/things/{raw}"}
         answer = api._handler(event, LambdaContext())
         assert json.loads(answer["body"]) == {"id": decoded, "route": "/things/{id}"}
 
 
-def test_a_path_that_is_no_unicode_is_no_fault() -> None:
+@pytest.mark.parametrize("raw", ["%", "%4", "%zz", "a%", "%25%", "%ff", "%c3", "%ed%a0%80", "\ud800"])
+@pytest.mark.parametrize("envelope", [message_envelope, error_envelope, detail_envelope])
+def test_a_path_that_is_no_encoded_text_is_refused(raw: str, envelope: Any) -> None:
+    api = gateway_of(lambda request: Answer(), envelope)
+    event = api.event("POST", "/things/x") | {"pathParameters": {"id": raw}}
+    answer = api._handler(event, LambdaContext())
+    expected = envelope(400, "Invalid percent-encoding in the path", {})
+    assert (answer["statusCode"], json.loads(answer["body"])) == (400, expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"multiValueQueryStringParameters": {"a": ["x", "\ud800"]}}, "query"),
+        ({"multiValueQueryStringParameters": {"\udfff": ["x"]}}, "query"),
+        ({"multiValueQueryStringParameters": None, "queryStringParameters": {"a": "\udc00"}}, "query"),
+        ({"headers": {"Idempotency-Key": "\ud83d"}}, "headers"),
+        ({"headers": {"X-\ud800": "x"}}, "headers"),
+    ],
+)
+def test_half_of_a_surrogate_pair_is_refused_wherever_it_stands(change: dict[str, Any], what: str) -> None:
     api = gateway_of(lambda request: Answer())
-    event = api.event("POST", "/things/x") | {"pathParameters": {"id": "\ud800"}}
-    assert api._handler(event, LambdaContext())["statusCode"] == 200
+    answer = api._handler(api.event("POST", "/things/1") | change, LambdaContext())
+    assert (answer["statusCode"], json.loads(answer["body"])["message"]) == (
+        400,
+        f"Invalid characters in the {what}",
+    )
+
+
+def test_of_a_query_parameter_given_twice_the_last_counts() -> None:
+    api = gateway_of(lambda request: Answer(body=request.query))
+    assert api.post("/things/1?a=1&b=2&a=&a=3").json() == {"a": "3", "b": "2"}
+    # The local stack's API Gateway has the first in one member, and all in the other.
+    event = api.event("POST", "/things/1?a=1&a=3") | {"queryStringParameters": {"a": "1"}}
+    assert json.loads(api._handler(event, LambdaContext())["body"]) == {"a": "3"}
+    event |= {"multiValueQueryStringParameters": None}
+    assert json.loads(api._handler(event, LambdaContext())["body"]) == {"a": "1"}
+
+
+# --------------------------------------------------------------------------------------------- headers of all
+
+
+@pytest.mark.parametrize("answer", [Answer(), Answer(body={}), Answer(204), Answer(302)], ids=repr)
+@pytest.mark.parametrize("proto", ["https", "http", None])
+def test_every_answer_is_kept_nowhere_and_over_https_asks_for_https(
+    answer: Answer, proto: str | None
+) -> None:
+    headers = {} if proto is None else {"X-Forwarded-Proto": proto}
+    got = answering(answer).post("/things/1", headers=headers).headers
+    assert (got["x-content-type-options"], got["cache-control"]) == ("nosniff", "no-store")
+    assert got.get("strict-transport-security") == ("max-age=31536000" if proto == "https" else None)
+
+
+def test_so_is_every_refusal_and_what_is_to_be_kept_says_so() -> None:
+    for api in (raising(errors.NotFoundError("No.")), raising(KeyError())):
+        got = api.post("/things/1", headers={"X-Forwarded-Proto": "https"}).headers
+        assert (got["x-content-type-options"], got["cache-control"]) == ("nosniff", "no-store")
+        assert "strict-transport-security" in got
+    kept = answering(Answer(body=b"x", headers={"Cache-Control": "public, max-age=300"})).post("/things/1")
+    assert kept.headers["cache-control"] == "public, max-age=300"
+
+
+# ----------------------------------------------------------------------------------------------- AWS in trouble
+
+
+@pytest.mark.parametrize("envelope", [message_envelope, error_envelope, detail_envelope])
+@pytest.mark.parametrize("fault", PASSING, ids=repr)
+def test_trouble_of_awss_is_503_in_the_familys_envelope(
+    fault: Exception, envelope: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = raising(fault, envelope).post("/things/1")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json() == envelope(503, "Temporarily unavailable. Please try again.", {})
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize("fault", LASTING, ids=repr)
+def test_a_mistake_of_ours_at_aws_is_a_fault(fault: Exception) -> None:
+    assert raising(fault).post("/things/1").status == 500
 
 
 @pytest.mark.parametrize(
@@ -229,6 +311,7 @@ def test_a_path_that_is_no_unicode_is_no_fault() -> None:
         {"resource": ""},
         {"resource": None, "pathParameters": None},
         {"pathParameters": {"id": ""}},
+        {"pathParameters": {"id": None}},
     ],
 )
 def test_an_unknown_route_or_method_is_not_found(change: dict[str, Any]) -> None:
@@ -334,7 +417,7 @@ def test_a_cursor_carries_its_position(position: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "%", "A", "not base64!", "💡", "\ud800", "e30=e30", "W" * 200_000, "-_-_"]
+    "cursor", ["", "%", "A", "not base64!", "💡", "\ud800", "e30=e30", "W" * 200_000, "-_-_", "Ilx1ZDgwMCI"]
 )
 def test_a_foreign_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(errors.InvalidError, match=r"^Invalid cursor$"):

@@ -155,6 +155,45 @@ def test_a_store_that_takes_long_to_fail_is_left_alone_afterwards(store: Store) 
     assert store.fetched == 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["", "hush", "[]", '{"keys":null}', '{"keys":{"a":1}}', '{"keys":"ab"}', '{"keys":[{"sha256":1}]}'],
+)
+def test_a_ring_without_a_good_entry_does_not_replace_a_good_ring(store: Store, text: str) -> None:
+    ring = store.ring()
+    assert known(ring, "good")
+    good, store.text = store.text, text
+    store.seconds += 100
+    assert not known(ring, "unknown")  # a key that is not known has the ring fetched
+    assert store.fetched == 2
+    assert known(ring, "good")
+    store.text = good
+    store.seconds += 200
+    assert known(ring, "good")
+
+
+def test_a_malformed_entry_is_told_by_its_position_and_mended_within_thirty_seconds(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.StringIO()
+    for handler in logger.handlers:
+        monkeypatch.setattr(handler, "stream", written)
+    counted: list[str] = []
+    monkeypatch.setattr(authentication, "count", counted.append)
+    good, keys = store.text, json.loads(store.text)["keys"]
+    store.text = json.dumps({"keys": [keys[0] | {"sha256": "hush", "name": "hush"}, keys[1]]})
+    ring = store.ring()
+    assert not known(ring, "good")
+    assert known(ring, "other")
+    (line,) = map(json.loads, written.getvalue().splitlines())
+    assert (line["level"], line["positions"]) == ("ERROR", [1])
+    assert "hush" not in written.getvalue()
+    assert counted == ["KeyRingFault"]
+    store.text = good
+    store.seconds += 30
+    assert known(ring, "good")
+
+
 @pytest.mark.parametrize("text", ["", "hush", '{"keys":[{"name":"hush"}]}', '{"keys":[], "keys"'])
 def test_a_malformed_ring_lets_nobody_in_and_is_not_told(
     store: Store, text: str, monkeypatch: pytest.MonkeyPatch

@@ -21,9 +21,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 import requests
-from botocore.exceptions import BotoCoreError, ClientError
 
 from jobticket import clock
+from jobticket.aws import AWS_FAULTS
 from jobticket.clock import Deadline
 from jobticket.config import Settings
 from jobticket.connections.api_tokens import credential_of, secret_field
@@ -38,7 +38,7 @@ from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.store import ConnectionStore
 from jobticket.connections.tokens import IssuedToken, TokenSource
 from jobticket.connections.vault import Vault, VaultError, kms_client
-from jobticket.dynamo import ConflictTimeoutError, Table, dynamodb_client
+from jobticket.dynamo import Table, dynamodb_client
 from jobticket.http.addresses import AddressPolicy
 from jobticket.http.session import new_session
 from jobticket.jira.client import Credential, JiraClient, Pace, Site
@@ -227,6 +227,6 @@ def _faults_told(name: ConnectionId) -> Iterator[None]:
     except VaultError as fault:
         logger.exception("a connection's secret cannot be read", external_id=name.external_id)
         raise SecretUnreadableError(name, fault) from fault
-    except (BotoCoreError, ClientError, ConflictTimeoutError) as fault:
+    except AWS_FAULTS as fault:
         logger.exception("a connection's secret cannot be read for now", external_id=name.external_id)
         raise ConnectionUnavailableError(name) from fault

@@ -9,6 +9,7 @@ from typing import Any
 
 import requests
 
+from jobticket import foreign
 from jobticket.clock import Deadline
 from jobticket.connections.hosts import check_host
 from jobticket.connections.model import Connection, ConnectionId, Kind
@@ -90,15 +91,11 @@ def account_of(body: Any) -> Account | None:
     """Return the account of an answer of ``/myself``, None if it is none."""
     if not isinstance(body, dict):
         return None
-    account_id, name = body.get("accountId"), body.get("name")
-    if not isinstance(account_id, str) and not isinstance(name, str):
+    account_id, name = foreign.text(body.get("accountId")), foreign.text(body.get("name"))
+    known_as = account_id or name
+    if known_as is None:
         return None
-    shown = body.get("displayName")
-    return Account(
-        shown if isinstance(shown, str) else str(account_id or name),
-        account_id if isinstance(account_id, str) else None,
-        name if isinstance(name, str) else None,
-    )
+    return Account(foreign.text(body.get("displayName")) or known_as, account_id, name)
 
 
 def explain(error: JiraError) -> str:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from urllib.parse import quote, urlencode
 
 import requests
 
-from jobticket import clock
+from jobticket import clock, foreign
 from jobticket.clock import Deadline
 from jobticket.connections.api_tokens import account_of
 from jobticket.http.errors import NoAnswerError
@@ -45,8 +46,13 @@ SECRET_SECONDS = 300.0
 #: What says that the grant itself is over. Nothing else does.
 DEAD = frozenset({"invalid_grant", "unauthorized_client"})
 MOST_SITES = 500
+#: How long an access token may live, in seconds, and what counts where an answer says anything else.
+SHORTEST_LIFE, LONGEST_LIFE, USUAL_LIFE = 60, 30 * 86_400, 3600
 #: A page does not wait longer to say whose account it is.
 ACCOUNT_SECONDS = 5.0
+
+
+_SITE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,127}")
 
 
 class AtlassianError(Exception):
@@ -298,14 +304,12 @@ def grant_of(answer: HttpAnswer) -> Grant:
 
 
 def _grant(body: Any) -> Grant:
-    match body:
-        case {"access_token": str(access), "expires_in": int(seconds)} if access and seconds > 0:
-            refresh = body.get("refresh_token")
-            return Grant(access, refresh if isinstance(refresh, str) and refresh else None, seconds)
-        case _:
-            raise AtlassianUnavailableError(
-                "the token endpoint's answer cannot be read", outcome_unknown=True
-            )
+    said = body if isinstance(body, Mapping) else {}
+    access, refresh = foreign.token(said.get("access_token")), foreign.token(said.get("refresh_token"))
+    if access is None or (refresh is None and said.get("refresh_token")):
+        raise AtlassianUnavailableError("the token endpoint's answer cannot be read", outcome_unknown=True)
+    seconds = foreign.integer(said.get("expires_in"), SHORTEST_LIFE, LONGEST_LIFE)
+    return Grant(access, refresh, USUAL_LIFE if seconds is None else seconds)
 
 
 def jira_sites(resources: list[Any]) -> list[GrantedSite]:
@@ -313,24 +317,20 @@ def jira_sites(resources: list[Any]) -> list[GrantedSite]:
     sites: dict[str, GrantedSite] = {}
     for entry in resources[:MOST_SITES]:
         match entry:
-            case {"id": str(site_id), "url": str(url), "scopes": list(scopes)} if site_id and _is_web(url):
-                if any("jira" in str(scope) for scope in scopes):
-                    name, avatar = entry.get("name"), entry.get("avatarUrl")
+            case {"id": str(site_id), "scopes": list(scopes)} if _SITE_ID.fullmatch(site_id):
+                url = foreign.url(entry.get("url"))
+                if url is not None and any("jira" in scope for scope in foreign.texts(scopes)):
                     sites[site_id] = GrantedSite(
                         site_id,
-                        name if isinstance(name, str) and name else url.partition("://")[2],
+                        foreign.text(entry.get("name")) or url.partition("://")[2][:255],
                         url.rstrip("/"),
-                        avatar if isinstance(avatar, str) and _is_web(avatar) else None,
+                        foreign.url(entry.get("avatarUrl")),
                     )
     return list(sites.values())
 
 
-def _is_web(url: str) -> bool:
-    return url.startswith(("https://", "http://"))
-
-
 def _json(content: bytes) -> Any:
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
+        return foreign.decoded(content)
+    except ValueError:
         return None

@@ -6,6 +6,8 @@
    as a pending connection; nothing that exists changes.
 4. ``Consent.sites``, ``Consent.finalize``: the user says which of the granted sites is meant, and in one
    transaction the connection is written and everything that led to it is used up.
+
+Deleting the connection ends all of it, at whatever step it is (``sessions``).
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from jobticket.connections.model import GRANT_LIFETIME, Connection, ConnectionId
 from jobticket.connections.sessions import KEPT_LONGER, SessionStore, digest, new_secret
 from jobticket.connections.store import ConnectionStore, new_authorization
 from jobticket.connections.tokens import REFRESH_FIELD, cached_token
-from jobticket.connections.vault import Vault
+from jobticket.connections.vault import Sealer, Vault
 from jobticket.dynamo import ConditionFailedError, Item, Write
 from jobticket.errors import (
     ConflictError,
@@ -79,10 +81,13 @@ class Permit:
         Whether it may take the place of a connection that still works.
     connect
         The digest of the connect token, which is used up at the end.
+    generation
+        That of the connection's name when it was begun: a deletion since then has ended it.
     """
 
     may_replace: bool
     connect: str | None = None
+    generation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ class Minted:
     key: str
     name: ConnectionId
     return_url: str | None
+    generation: str | None
 
     def permit(self, name: ConnectionId, return_url: str | None) -> Permit:
         """Return the permit for what is asked for; without a return URL it is the token's.
@@ -103,7 +109,7 @@ class Minted:
         """
         if self.name != name or (return_url is not None and return_url != self.return_url):
             raise ForbiddenError("The connect token is for another connection or return_url")
-        return Permit(may_replace=True, connect=self.key)
+        return Permit(may_replace=True, connect=self.key, generation=self.generation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +167,12 @@ class ConnectSessions:
         token = new_secret()
         now = self._now()
         until = now + timedelta(seconds=seconds)
-        record = {"provider": name.provider, "external_id": name.external_id, "return_url": return_url}
+        record = {
+            "provider": name.provider,
+            "external_id": name.external_id,
+            "return_url": return_url,
+            "generation": self._sessions.generation(name),
+        }
         self._sessions.put("CONNECT", digest("CONNECT", token), record, until=until, kept=until + KEPT_LONGER)
         return token, until
 
@@ -177,10 +188,10 @@ class ConnectSessions:
         """
         key = digest("CONNECT", token)
         record = self._sessions.get("CONNECT", key, self._now())
-        if record is None:
+        if record is None or self._sessions.was_ended(record):
             raise UnauthenticatedError("Invalid or expired connect token")
         name = ConnectionId(record["provider"], record["external_id"])
-        return Minted(key, name, record.get("return_url"))
+        return Minted(key, name, record.get("return_url"), record.get("generation"))
 
 
 class Consent:
@@ -188,6 +199,10 @@ class Consent:
 
     Parameters
     ----------
+    vault
+        Keeps the tokens of consents under way.
+    sealer
+        Seals those of the connections that come of them.
     scopes
         What is asked for.
     public_url
@@ -199,6 +214,7 @@ class Consent:
         sessions: SessionStore,
         store: ConnectionStore,
         vault: Vault,
+        sealer: Sealer,
         app: AtlassianApp,
         *,
         scopes: str,
@@ -208,6 +224,7 @@ class Consent:
         self._sessions = sessions
         self._store = store
         self._vault = vault
+        self._sealer = sealer
         self._app = app
         self._scopes = scopes
         self._public_url = public_url
@@ -230,15 +247,17 @@ class Consent:
             count("AppRefused")
             raise UnavailableError(NO_APP) from None
         if not permit.may_replace:
-            self._refuse_replacement(self._store.get(name))
+            self._refuse_replacement(self._store.outline(name))
         state = new_secret()
         until = self._now() + STATE_LIFETIME
+        generation = permit.generation if permit.connect else self._sessions.generation(name)
         record = {
             "provider": name.provider,
             "external_id": name.external_id,
             "return_url": return_url,
             "may_replace": permit.may_replace,
             "connect": permit.connect,
+            "generation": generation,
         }
         self._sessions.put("STATE", digest("STATE", state), record, until=until, kept=until)
         return self._app.authorization_uri(
@@ -298,7 +317,7 @@ class Consent:
         """
         key = digest("PENDING", code)
         record = self._sessions.get("PENDING", key, self._now())
-        if record is None:
+        if record is None or self._sessions.was_ended(record):
             raise InvalidError(EXPIRED_SESSION)
         if not _matches(record["cookie"], visitor.cookie) and not visitor.has_key():
             raise ForbiddenError("This link belongs to another browser")
@@ -328,7 +347,7 @@ class Consent:
         Raises
         ------
         InvalidError
-            If the site was not granted, or the consent was used up meanwhile.
+            If the site was not granted, or the consent was used up or ended meanwhile.
         ConflictError
             If a connection stands there that may not be replaced.
         """
@@ -336,15 +355,18 @@ class Consent:
         if site_id not in sites:
             raise InvalidError("The site is not one of those granted")
         connection = self._connection(pending, sites[site_id])
-        token = cached_token(self._vault, connection, pending.grant, pending.authorized_at)
-        used_up: list[Write] = [self._sessions.spending("PENDING", pending.id)]
+        token = cached_token(self._sealer, connection, pending.grant, pending.authorized_at)
+        used_up: list[Write] = [
+            self._sessions.spending("PENDING", pending.id),
+            self._sessions.going_on(pending.name, pending.permit.generation),
+        ]
         if pending.permit.connect is not None:
             used_up.append(self._sessions.spending("CONNECT", pending.permit.connect))
         permit = _anything if pending.permit.may_replace else self._refuse_replacement
         try:
             return self._store.replace(connection, token, permit=permit, alongside=used_up)
         except ConditionFailedError as failed:
-            if failed.position == 0:
+            if failed.position < 2:
                 raise InvalidError(EXPIRED_SESSION) from None
             raise ForbiddenError("The connect token has been used") from None
         except ConflictError:
@@ -354,8 +376,12 @@ class Consent:
             raise
 
     def _take_state(self, provider: str, state: str) -> Item:
-        record = self._sessions.take("STATE", digest("STATE", state), self._now())
-        if record is None or record["provider"] != provider:
+        key = digest("STATE", state)
+        # Read before it is taken: trouble with the rest uses up no state.
+        record = self._sessions.get("STATE", key, self._now())
+        if record is None or record["provider"] != provider or self._sessions.was_ended(record):
+            raise InvalidError(INVALID_STATE)
+        if self._sessions.take("STATE", key, self._now()) is None:
             raise InvalidError(INVALID_STATE)
         return record
 
@@ -365,7 +391,7 @@ class Consent:
         name = ConnectionId(record["provider"], record["external_id"])
         now = self._now()
         until = now + PENDING_LIFETIME
-        carried = {part: record.get(part) for part in ("return_url", "may_replace", "connect")}
+        carried = {part: record.get(part) for part in ("return_url", "may_replace", "connect", "generation")}
         pending: dict[str, Any] = carried | {
             "provider": name.provider,
             "external_id": name.external_id,
@@ -389,7 +415,7 @@ class Consent:
             id=key,
             name=name,
             return_url=record.get("return_url"),
-            permit=Permit(record["may_replace"], record.get("connect")),
+            permit=Permit(record["may_replace"], record.get("connect"), record.get("generation")),
             authorized_at=clock.parse_iso(record["authorized_at"]),
             grant=grant,
         )
@@ -409,7 +435,7 @@ class Consent:
             last_refreshed_at=pending.authorized_at,
             expires_at=pending.authorized_at + GRANT_LIFETIME,
         )
-        sealed = self._vault.seal(pending.name, REFRESH_FIELD, pending.grant.refresh_token or "")
+        sealed = self._sealer.seal(pending.name, REFRESH_FIELD, pending.grant.refresh_token or "")
         return replace(connection, secret=sealed)
 
     def _refuse_replacement(self, earlier: Connection | None) -> None:

@@ -2,6 +2,10 @@
 
 Each is found by a secret of 256 random bits that somebody holds, and kept under a hash of it and its kind, so
 that reading the table gives nobody a working link, and one kind never passes for another.
+
+Deleting a connection ends what was begun for its name. These records are found by their secrets alone, so
+they stay: each remembers the **generation** of the name in which it was begun, and a deletion starts
+another one. A name that was not deleted for a day has no generation, and everything is good.
 """
 
 from __future__ import annotations
@@ -15,7 +19,8 @@ from typing import Any, Literal
 from boto3.dynamodb.conditions import Attr
 
 from jobticket import clock
-from jobticket.dynamo import ConditionFailedError, Delete, Item, Table
+from jobticket.connections.model import ConnectionId
+from jobticket.dynamo import Check, ConditionFailedError, Delete, Item, Put, Table
 
 __all__ = ["KEPT_LONGER", "SessionKind", "SessionStore", "digest", "new_secret"]
 
@@ -24,6 +29,9 @@ SORT_KEY = "SESSION"
 
 #: A connect token that ends during a consent still belongs to it.
 KEPT_LONGER = timedelta(days=1)
+GENERATION = "GENERATION"
+#: Longer than what was begun before a deletion can be good: 60 minutes, 10 minutes and 15 minutes.
+GENERATION_KEPT = timedelta(days=1)
 
 
 def new_secret() -> str:
@@ -86,6 +94,37 @@ class SessionStore:
     def spending(self, kind: SessionKind, key: str) -> Delete:
         """Return the write that uses a record up, for the transaction that it is good for."""
         return Delete(f"{kind}#{key}", SORT_KEY, Attr("pk").exists())
+
+    def generation(self, name: ConnectionId) -> str | None:
+        """Return the generation of a connection's name, for what is begun now."""
+        item = self._table.get(_generations(name), GENERATION)
+        return None if item is None else str(item["generation"])
+
+    def was_ended(self, record: Item) -> bool:
+        """Tell whether the connection was deleted since the record's consent was begun."""
+        present = self.generation(ConnectionId(record["provider"], record["external_id"]))
+        return present is not None and present != record.get("generation")
+
+    def going_on(self, name: ConnectionId, generation: str | None) -> Check:
+        """Return the condition that no deletion has ended what was begun in this generation."""
+        undeleted = Attr("pk").not_exists()
+        goes_on = undeleted if generation is None else undeleted | Attr("generation").eq(generation)
+        return Check(_generations(name), GENERATION, goes_on)
+
+    def ending(self, name: ConnectionId, now: datetime) -> Put:
+        """Return the write that ends everything that was begun for a connection's name."""
+        return Put(
+            {
+                "pk": _generations(name),
+                "sk": GENERATION,
+                "generation": secrets.token_urlsafe(12),
+                "expires_at": clock.epoch(now + GENERATION_KEPT),
+            }
+        )
+
+
+def _generations(name: ConnectionId) -> str:
+    return f"CONSENTS#{name}"
 
 
 def _if_good(item: Item | None, now: datetime) -> Item | None:

@@ -6,7 +6,9 @@ pk                      sk              what
 ``CONNECTION#p#id``     ``CONNECTION``  the connection; its secret sealed; its lease (``refreshes``)
 ``CONNECTION#p#id``     ``ACCESS``      its access token, sealed, while there is a good one
 ``STATE#hash`` …        ``SESSION``     what a user has begun and not finished (``sessions``)
+``CONSENTS#p#id``       ``GENERATION``  what a deletion has ended (``sessions``)
 ``DATA_KEY#name``       ``DATA_KEY``    a wrapped data key (``vault``)
+``CONSENT_KEY#name``    ``DATA_KEY``    one for the tokens of consents under way
 ======================  ==============  ======================================================
 
 The index ``connections_by_id`` lists connections by external id and holds no secret. ``expires_at`` is the
@@ -35,6 +37,20 @@ INDEX = "connections_by_id"
 LIST_KEY = "CONNECTIONS"
 #: A replacement meets another change of the same connection rarely, and twice in a row hardly ever.
 TRIES = 5
+#: What is read of a connection that is to be replaced: no secret. A role may be held to these.
+OUTLINE = (
+    "provider",
+    "external_id",
+    "kind",
+    "authorization",
+    "site_id",
+    "site_name",
+    "site_url",
+    "authorized_at",
+    "expires_on",
+    "status",
+    "selected_project_id",
+)
 
 
 def new_authorization() -> str:
@@ -71,6 +87,11 @@ class ConnectionStore:
     def get(self, name: ConnectionId) -> Connection | None:
         """Read a connection."""
         item = self.table.get(partition(name), "CONNECTION")
+        return None if item is None else connection_of(item)
+
+    def outline(self, name: ConnectionId) -> Connection | None:
+        """Read a connection without its secret."""
+        item = self.table.get(partition(name), "CONNECTION", attributes=OUTLINE)
         return None if item is None else connection_of(item)
 
     def get_with_token(self, name: ConnectionId) -> tuple[Connection | None, AccessToken | None]:
@@ -121,8 +142,7 @@ class ConnectionStore:
             If one of ``alongside`` does not hold; ``position`` counts from 0 there.
         """
         for _ in range(TRIES):
-            item = self.table.get(partition(connection.id), "CONNECTION")
-            earlier = None if item is None else connection_of(item)
+            earlier = self.outline(connection.id)
             permit(earlier)
             merged = with_project_of(connection, earlier)
             writes: list[Write] = [
@@ -145,10 +165,16 @@ class ConnectionStore:
         except ConditionFailedError:
             return
 
-    def delete(self, name: ConnectionId) -> None:
-        """Remove a connection and its token at once; nothing happens if there is none."""
+    def delete(self, name: ConnectionId, alongside: Sequence[Write] = ()) -> None:
+        """Remove a connection and its token at once; nothing happens if there is none.
+
+        Parameters
+        ----------
+        alongside
+            Writes that commit together with this one.
+        """
         self.table.transact(
-            [Delete(partition(name), "CONNECTION"), Delete(partition(name), "ACCESS")],
+            [Delete(partition(name), "CONNECTION"), Delete(partition(name), "ACCESS"), *alongside],
             token=secrets.token_hex(16),
         )
 

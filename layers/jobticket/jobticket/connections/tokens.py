@@ -30,7 +30,7 @@ from jobticket.connections.errors import (
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.store import ConnectionStore
-from jobticket.connections.vault import DataKeyGoneError, Vault
+from jobticket.connections.vault import DataKeyGoneError, Sealer, Vault
 from jobticket.errors import InvalidError
 from jobticket.jira.client import Pace
 from jobticket.observability import count, logger
@@ -318,12 +318,12 @@ class Held:
         return self.connection.id
 
 
-def cached_token(vault: Vault, connection: Connection, grant: Grant, now: datetime) -> AccessToken:
+def cached_token(sealer: Sealer, connection: Connection, grant: Grant, now: datetime) -> AccessToken:
     """Return a grant's access token as it is kept: sealed, and not handed out to its very end."""
     lifetime = timedelta(seconds=grant.expires_in)
     usable_until = now + lifetime - min(MARGIN, lifetime / 2)
     if connection.expires_at is not None:
         usable_until = min(usable_until, connection.expires_at)
     return AccessToken(
-        vault.seal(connection.id, ACCESS_FIELD, grant.access_token), usable_until, now + lifetime
+        sealer.seal(connection.id, ACCESS_FIELD, grant.access_token), usable_until, now + lifetime
     )

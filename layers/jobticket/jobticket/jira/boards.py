@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jobticket import foreign
 from jobticket.errors import NotFoundError
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
@@ -128,17 +129,21 @@ def get_sprint(client: JiraClient, sprint: str) -> Row:
 
 def show_board(board: Any) -> Row:
     """Return a board as the answers show it."""
-    return {"id": board["id"], "name": board.get("name"), "type": board.get("type")}
+    return {
+        "id": shapes.id_of(board["id"]),
+        "name": foreign.text(board.get("name")),
+        "type": foreign.text(board.get("type")),
+    }
 
 
 def show_sprint(sprint: Any) -> Row:
     """Return a sprint as the answers show it."""
     return {
-        "id": sprint["id"],
-        "name": sprint.get("name"),
-        "state": sprint.get("state"),
+        "id": shapes.id_of(sprint["id"]),
+        "name": foreign.text(sprint.get("name")),
+        "state": foreign.text(sprint.get("state")),
         "startDate": shapes.date(sprint.get("startDate")),
         "endDate": shapes.date(sprint.get("endDate")),
         "completeDate": shapes.date(sprint.get("completeDate")),
-        "goal": sprint.get("goal"),
+        "goal": foreign.prose(sprint.get("goal")),
     }

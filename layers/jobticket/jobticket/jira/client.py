@@ -17,6 +17,7 @@ What holds for every call:
 * A 401 renews the credential once, where it can be renewed, and repeats the call once. Cloud's own host
   serves credentials that do not fit as nobody's, with an empty list or a 404, and says so in a header: that
   counts as a 401.
+* However many lists a request reads side by side, no more than 14 of its calls are under way at once.
 * Anything else is an error of ``jobticket.jira.errors``, which never holds a secret.
 
 Use ``JiraAccess.client_for`` (``jobticket.connections.access``) to get one for a connection.
@@ -37,11 +38,12 @@ from urllib.parse import quote
 
 import requests
 
-from jobticket import clock
+from jobticket import clock, foreign
 from jobticket.clock import Deadline
 from jobticket.http.errors import NoAnswerError
 from jobticket.http.transport import LEAST_SECONDS, HttpAnswer, send
 from jobticket.jira import keys, limits, redaction
+from jobticket.jira.crew import PARALLEL_FOR_ISSUES
 from jobticket.jira.errors import (
     JiraAddressRefusedError,
     JiraError,
@@ -159,6 +161,7 @@ class JiraClient:
         self._session = session
         self._credential = credential
         self._renewal = threading.Lock()
+        self._places = threading.BoundedSemaphore(PARALLEL_FOR_ISSUES)
         self._rate_limits = rate_limits or RateLimits(deadline.monotonic)
         self._pace = pace or Pace()
 
@@ -235,7 +238,8 @@ class JiraClient:
             self._await_limits(scope, progress)
             credential = self._credential
             try:
-                return self._send(call, credential)
+                with self._places:
+                    return self._send(call, credential)
             except JiraError as error:
                 progress.mark(error)
                 self._prepare_repeat(error, call, scope, credential, progress)
@@ -414,16 +418,16 @@ def _evaluate(answer: HttpAnswer, secrets: tuple[str, ...]) -> Any:
     if not answer.content.strip():
         return None
     try:
-        return json_text.loads(answer.content)
-    except (ValueError, RecursionError):
+        return foreign.decoded(answer.content)
+    except ValueError:
         # An HTML page with status 200 is a login page or a proxy's: whatever it is, it is not Jira.
         raise JiraMalformedAnswerError("Jira's answer is not JSON", outcome_unknown=True) from None
 
 
 def _json_or_none(content: bytes) -> Any:
     try:
-        return json_text.loads(content)
-    except (ValueError, RecursionError):
+        return foreign.decoded(content)
+    except ValueError:
         return None
 
 

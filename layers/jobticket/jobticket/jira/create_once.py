@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from jobticket.errors import RefusalError
+from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
-from jobticket.jira.errors import JiraError, JiraMalformedAnswerError, JiraStatusError
+from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.search import Search, quoted
 
 #: After so long the search index has caught up: what is not found then does not exist.
@@ -174,10 +175,8 @@ class CreateOnce:
         fields = dict(self.fields)
         if label is not None:
             fields["labels"] = [*fields.get("labels", ()), label]
-        match self.client.post("/rest/api/2/issue", json={"fields": fields}):
-            case {"id": id_, "key": key}:
-                return Created(str(id_), str(key))
-        raise JiraMalformedAnswerError("Jira's answer names no issue", outcome_unknown=True)
+        created = shapes.created_ticket(self.client.post("/rest/api/2/issue", json={"fields": fields}))
+        return Created(created["id"], created["key"])
 
     def _settle(self, error: JiraError, label: str | None) -> Created:
         """Find out what became of a call whose answer was lost."""

@@ -11,6 +11,7 @@ __all__ = ["PARALLEL", "PARALLEL_FOR_ISSUES", "crew"]
 #: How many calls one request keeps under way at Jira.
 PARALLEL = 8
 #: The same for issues, of which there are many pages: more would come near Jira's limit of calls a second.
+#: The client lets no more of a request's calls through, whatever several crews and its own thread ask for.
 PARALLEL_FOR_ISSUES = 14
 
 

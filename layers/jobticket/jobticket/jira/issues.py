@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jobticket import clock
+from jobticket import clock, foreign
 from jobticket.errors import ConflictError, RefusalError
 from jobticket.jira import shapes
 from jobticket.jira.bodies import Deletion, Edit
@@ -120,10 +120,10 @@ def show_edited(issue: Any) -> Row:
     """Return an issue as edit-issue shows it."""
     fields = _fields(issue)
     return {
-        "id": issue["id"],
-        "key": issue["key"],
-        "summary": fields.get("summary"),
-        "description": fields.get("description"),
+        "id": shapes.id_of(issue["id"]),
+        "key": shapes.issue_key(issue["key"]),
+        "summary": foreign.text(fields.get("summary")),
+        "description": foreign.prose(fields.get("description")),
         "priority": shapes.part(fields.get("priority"), "name", "iconUrl"),
         "issueType": shapes.part(fields.get("issuetype"), "name", "iconUrl"),
         "assignee": _person(fields.get("assignee")),
@@ -135,10 +135,10 @@ def show_issue(issue: Any) -> Row:
     """Return an issue as get-issue-details shows it."""
     fields = _fields(issue)
     return {
-        "id": issue["id"],
-        "key": issue["key"],
-        "summary": fields.get("summary"),
-        "description": fields.get("description"),
+        "id": shapes.id_of(issue["id"]),
+        "key": shapes.issue_key(issue["key"]),
+        "summary": foreign.text(fields.get("summary")),
+        "description": foreign.prose(fields.get("description")),
         "status": _status(fields.get("status")),
         "priority": shapes.part(fields.get("priority"), "name", "iconUrl"),
         "issueType": shapes.part(fields.get("issuetype"), "name", "iconUrl"),
@@ -148,7 +148,7 @@ def show_issue(issue: Any) -> Row:
         "created": shapes.date(fields.get("created")),
         "updated": shapes.date(fields.get("updated")),
         "resolution": shapes.part(fields.get("resolution"), "name", "description"),
-        "labels": fields.get("labels") or [],
+        "labels": foreign.texts(fields.get("labels")),
         "components": shapes.names(fields.get("components")),
         "fixVersions": shapes.names(fields.get("fixVersions")),
         "affectedVersions": shapes.names(fields.get("versions")),
@@ -160,7 +160,7 @@ def show_issue(issue: Any) -> Row:
 def _status(status: Any) -> Row | None:
     if not isinstance(status, Mapping):
         return None
-    return {"name": status.get("name"), "category": shapes.named(status.get("statusCategory"), "key")}
+    return {"name": shapes.named(status), "category": shapes.named(status.get("statusCategory"), "key")}
 
 
 def _person(person: Any) -> Row | None:
@@ -168,7 +168,7 @@ def _person(person: Any) -> Row | None:
     if shown is None:
         return None
     avatars = person.get("avatarUrls")
-    return {**shown, "avatarUrl": avatars.get("48x48") if isinstance(avatars, Mapping) else None}
+    return {**shown, "avatarUrl": foreign.url(avatars.get("48x48")) if isinstance(avatars, Mapping) else None}
 
 
 def _time_tracking(times: Any) -> Row | None:

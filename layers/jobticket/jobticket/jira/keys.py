@@ -12,9 +12,11 @@ __all__ = [
     "check",
     "is_issue",
     "is_issue_key",
+    "is_issue_key_of_jira",
     "is_number",
     "is_project",
     "is_project_key",
+    "is_project_key_of_jira",
 ]
 
 # Jira's own default is capitals; a Data Center may allow more, and Jira finds a key in any case.
@@ -24,6 +26,10 @@ NUMBER = r"[1-9][0-9]{0,18}"
 _project_key = re.compile(PROJECT_KEY)
 _number = re.compile(NUMBER)
 _issue_key = re.compile(f"{PROJECT_KEY}-{NUMBER}")
+#: A Data Center may allow digits in front, and hyphens.
+_PROJECT_KEY_OF_JIRA = r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}"
+_project_key_of_jira = re.compile(_PROJECT_KEY_OF_JIRA)
+_issue_key_of_jira = re.compile(f"{_PROJECT_KEY_OF_JIRA}-{NUMBER}")
 
 
 class MalformedKeyError(ValueError):
@@ -43,6 +49,16 @@ def is_issue_key(text: str) -> bool:
 def is_project_key(text: str) -> bool:
     """Tell whether the text has the form of a project's key."""
     return _project_key.fullmatch(text) is not None
+
+
+def is_issue_key_of_jira(text: str) -> bool:
+    """Tell whether what Jira calls an issue's key is one."""
+    return _issue_key_of_jira.fullmatch(text) is not None
+
+
+def is_project_key_of_jira(text: str) -> bool:
+    """Tell whether what Jira calls a project's key is one."""
+    return _project_key_of_jira.fullmatch(text) is not None
 
 
 def is_issue(text: str) -> bool:

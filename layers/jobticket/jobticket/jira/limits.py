@@ -131,7 +131,7 @@ def _moment(text: str) -> datetime | None:
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             moment = read(text)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             continue
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     return None

@@ -18,6 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobticket import foreign
 from jobticket.jira.crew import PARALLEL, crew
 from jobticket.jira.errors import JiraError, JiraMalformedAnswerError
 
@@ -27,6 +28,8 @@ Row = dict[str, Any]
 
 #: So many pages are guessed at most, where Jira does not say how many there are.
 MOST_AHEAD = 8
+#: A larger total is no total: every window up to it would be planned.
+MOST_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ def page_of(answer: Any, name: str, shape: Callable[[Any], Row]) -> Page:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return foreign.integer(value, 0, MOST_ROWS)
 
 
 class Listing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jobticket import foreign
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraMalformedAnswerError
@@ -41,8 +42,8 @@ def _data_center_projects(client: JiraClient, start: int, limit: int | None) -> 
 def show_project(project: Any) -> Row:
     """Return a project as the answers show it."""
     return {
-        "id": project["id"],
-        "key": project["key"],
-        "name": project.get("name"),
+        "id": shapes.id_of(project["id"]),
+        "key": shapes.project_key(project["key"]),
+        "name": foreign.text(project.get("name")),
         "lead": shapes.part(project.get("lead"), "displayName"),
     }

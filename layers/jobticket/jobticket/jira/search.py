@@ -7,12 +7,14 @@ Center's search takes an offset, and its pages come side by side.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from jobticket import foreign
 from jobticket.errors import InvalidError
+from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.crew import PARALLEL_FOR_ISSUES, crew
 from jobticket.jira.paging import (
@@ -161,17 +163,25 @@ class Search:
             BULK, json={"issueIdsOrKeys": list(ids), "fields": list(self.fields)}, repeatable=True
         )
         found = {row["id"]: row for row in self._shown(answer)}
-        errors = answer.get("issueErrors") or []
-        return found, [each["id"] for each in errors if each.get("id") in ids and each["id"] not in found]
+        errors = answer.get("issueErrors")
+        failed = {
+            each["id"]
+            for each in (errors if isinstance(errors, list) else [])
+            if isinstance(each, Mapping) and isinstance(each.get("id"), str)
+        }
+        return found, [each for each in ids if each in failed and each not in found]
 
 
 def _ids(answer: Any) -> list[str]:
-    return [row["id"] for row in shaped(rows_of(answer, "issues"), lambda issue: {"id": issue["id"]})]
+    return [
+        row["id"]
+        for row in shaped(rows_of(answer, "issues"), lambda issue: {"id": shapes.id_of(issue["id"])})
+    ]
 
 
 def _next_token(answer: Any) -> str | None:
-    token = answer.get("nextPageToken")
-    return None if answer.get("isLast") is True or not isinstance(token, str) else token
+    token = foreign.token(answer.get("nextPageToken"))
+    return None if answer.get("isLast") is True else token
 
 
 def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:

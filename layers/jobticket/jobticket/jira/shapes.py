@@ -1,38 +1,115 @@
-"""How the product shows what Jira shows: people, dates, names. Absent values are null."""
+"""How the product shows what Jira shows: people, dates, names. Absent values are null.
+
+What comes in is anything (``jobticket.foreign``). An id or a key that is not one makes the answer malformed.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from jobticket import clock
+from jobticket import clock, foreign
+from jobticket.jira import keys
+from jobticket.jira.errors import JiraMalformedAnswerError
 
-__all__ = ["account_id", "date", "named", "names", "part"]
+__all__ = [
+    "account_id",
+    "created_ticket",
+    "date",
+    "id_of",
+    "issue_key",
+    "named",
+    "names",
+    "part",
+    "project_key",
+]
+
+#: A name may be a URL, and the description of a resolution is longer than its name.
+LONGEST_PART = 2048
 
 
 @functools.lru_cache(maxsize=2048)
 def _utc(text: str) -> str | None:
-    try:
-        return clock.iso_milliseconds(clock.parse_iso(text))
-    except (ValueError, OverflowError):
-        return None
+    moment = foreign.moment(text)
+    return None if moment is None else clock.iso_milliseconds(moment)
 
 
 def date(value: Any) -> str | None:
     """Return a date of Jira's in UTC, whatever offset it came with."""
-    return _utc(value) if isinstance(value, str) else None
+    return _utc(value) if isinstance(value, str) and len(value) <= foreign.LONGEST_MOMENT else None
 
 
-def part(value: Any, *keys: str) -> dict[str, Any] | None:
-    """Return these members of an object, None where there is no object."""
-    return {key: value.get(key) for key in keys} if isinstance(value, Mapping) else None
+def id_of(value: Any) -> Any:
+    """Return an id as Jira gives it, a text of digits or a number.
+
+    Raises
+    ------
+    JiraMalformedAnswerError
+        If it is neither.
+    """
+    if isinstance(value, str) and keys.is_number(value):
+        return value
+    if foreign.integer(value, 1) is not None:
+        return value
+    raise JiraMalformedAnswerError("Jira's answer has an id that is not one")
+
+
+def issue_key(value: Any) -> str:
+    """Return an issue's key.
+
+    Raises
+    ------
+    JiraMalformedAnswerError
+        If it is not one.
+    """
+    return _formed(value, keys.is_issue_key_of_jira)
+
+
+def project_key(value: Any) -> str:
+    """Return a project's key.
+
+    Raises
+    ------
+    JiraMalformedAnswerError
+        If it is not one.
+    """
+    return _formed(value, keys.is_project_key_of_jira)
+
+
+def _formed(value: Any, form: Callable[[str], bool]) -> str:
+    if isinstance(value, str) and form(value):
+        return value
+    raise JiraMalformedAnswerError("Jira's answer has a key that is not one")
+
+
+def created_ticket(answer: Any) -> dict[str, Any]:
+    """Return the id and key of an answer to a creation.
+
+    Raises
+    ------
+    JiraMalformedAnswerError
+        If it has none: there may be a ticket, and nobody knows which.
+    """
+    said = answer if isinstance(answer, Mapping) else {}
+    try:
+        return {"id": id_of(said.get("id")), "key": issue_key(said.get("key"))}
+    except JiraMalformedAnswerError:
+        raise JiraMalformedAnswerError("Jira's answer names no ticket", outcome_unknown=True) from None
+
+
+def part(value: Any, *members: str) -> dict[str, Any] | None:
+    """Return these members of an object, texts and numbers; None where there is no object."""
+    return {name: _simple(value.get(name)) for name in members} if isinstance(value, Mapping) else None
+
+
+def _simple(value: Any) -> str | int | None:
+    return foreign.text(value, LONGEST_PART) if isinstance(value, str) else foreign.integer(value)
 
 
 def named(value: Any, key: str = "name") -> str | None:
     """Return an object's name."""
-    name = value.get(key) if isinstance(value, Mapping) else None
-    return name if isinstance(name, str) else None
+    return foreign.text(value.get(key)) if isinstance(value, Mapping) else None
 
 
 def names(values: Any) -> list[str]:
@@ -43,4 +120,4 @@ def names(values: Any) -> list[str]:
 
 def account_id(person: Mapping[str, Any]) -> str | None:
     """Return what a person is assigned by: the account id on Cloud, the user's name on Data Center."""
-    return person.get("accountId") or person.get("name")
+    return foreign.text(person.get("accountId")) or foreign.text(person.get("name"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from jobticket import foreign
 from jobticket.jira import boards, shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.crew import PARALLEL_FOR_ISSUES, crew
@@ -86,9 +87,9 @@ def show_ticket(issue: Any) -> Row:
     """Return a ticket as the flat lists show it."""
     fields = issue.get("fields") or {}
     return {
-        "id": issue["id"],
-        "key": issue["key"],
-        "summary": fields.get("summary"),
+        "id": shapes.id_of(issue["id"]),
+        "key": shapes.issue_key(issue["key"]),
+        "summary": foreign.text(fields.get("summary")),
         "status": shapes.named(fields.get("status")),
         "assignee": shapes.named(fields.get("assignee"), "displayName"),
         "priority": shapes.named(fields.get("priority")),
@@ -101,11 +102,11 @@ def show_sprint_ticket(issue: Any) -> Row:
     """Return a ticket as the list of a sprint shows it: in Jira's own nesting."""
     fields = issue.get("fields") or {}
     return {
-        "id": issue["id"],
-        "key": issue["key"],
+        "id": shapes.id_of(issue["id"]),
+        "key": shapes.issue_key(issue["key"]),
         "fields": {
-            "summary": fields.get("summary"),
-            "description": fields.get("description"),
+            "summary": foreign.text(fields.get("summary")),
+            "description": foreign.prose(fields.get("description")),
             "status": _status(fields.get("status")),
             "assignee": _person(fields.get("assignee")),
             "reporter": _person(fields.get("reporter")),
@@ -124,6 +125,6 @@ def _status(status: Any) -> Row | None:
 
 
 def _person(person: Any) -> Row | None:
-    if person is None:
+    if not isinstance(person, Mapping):
         return None
-    return {"accountId": shapes.account_id(person), "displayName": person.get("displayName")}
+    return {"accountId": shapes.account_id(person), "displayName": shapes.named(person, "displayName")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
@@ -73,6 +74,16 @@ def _some_steps(value: Any) -> Any:
     return value
 
 
+def _printable(value: str) -> str:
+    # A line break is shown as a space. Anything else of this kind has no place in a ticket.
+    if any(unicodedata.category(character) == "Cc" and character not in "\r\n" for character in value):
+        raise fault("must not contain control characters")
+    return value
+
+
+#: Names stand in tickets.
+Name = Annotated[RequiredText, AfterValidator(_printable)]
+NewName = Annotated[FilledText, AfterValidator(_printable)]
 OptionalText = Annotated[ShortText, AfterValidator(_blank_is_none)]
 Mode = Annotated[AdvancementMode, BeforeValidator(_mode)]
 #: An integer of any size: whether there is such a step is for the path to say.
@@ -82,7 +93,7 @@ Index = Annotated[int, BeforeValidator(integer)]
 class NewJob(Body):
     """POST /api/jobs."""
 
-    name: RequiredText
+    name: Name
     goal_quantity: WholeNumber
     jira_ticket_key: OptionalText | None = None
     jira_ticket_summary: OptionalText | None = None
@@ -95,14 +106,14 @@ class NewJob(Body):
 class JobChange(Body):
     """PUT /api/jobs/{id}: what is given changes, the rest stays."""
 
-    name: FilledText | None = None
+    name: NewName | None = None
     goal_quantity: WholeNumber | None = None
 
 
 class NewStep(Body):
     """One step of a new path."""
 
-    name: RequiredText
+    name: Name
     location: OptionalText | None = None
     optional: Flag = False
 
@@ -117,7 +128,7 @@ class NewPath(Body):
     """POST /api/paths."""
 
     job_id: RequiredText
-    name: RequiredText
+    name: Name
     goal_quantity: WholeNumber
     steps: Annotated[list[NewStep], ListOf, BeforeValidator(_some_steps)]
     advancement_mode: Mode = "strict"
@@ -126,7 +137,7 @@ class NewPath(Body):
 class PathChange(Body):
     """PUT /api/paths/{id}."""
 
-    name: FilledText | None = None
+    name: NewName | None = None
     goal_quantity: WholeNumber | None = None
     advancement_mode: Mode | None = None
     steps: Annotated[list[StepEntry], ListOf, BeforeValidator(_some_steps)] | None = None

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
+from jobticket.aws import UNAVAILABLE, is_passing
 from jobticket.dynamo import Item, Put, Table, Update
 from jobticket.errors import ConflictError, InvalidError, NotFoundError, RefusalError
 from jobticket.jobs.distribution import SCRAPPED, place, shard_of
@@ -331,6 +332,9 @@ def _bypassed(path: Path, current: int, target: int) -> list[Bypassed]:
     ]
 
 
+_TWICE = "Serial is given more than once"
+
+
 @dataclass(frozen=True, slots=True)
 class AdvanceResult:
     """What became of one serial number of a batch move."""
@@ -346,37 +350,56 @@ def advance_many(
     """Move each of several serial numbers one step forward; each stands for itself.
 
     Those that are counted in one shard are moved one after the other, so that a call never conflicts with
-    itself. One that is given twice, as by a doubled scan, is moved once.
+    itself. One that is given twice, as by a doubled scan, is moved once. Where AWS is in trouble, the rest of
+    a shard is not tried: it would meet the same, and there is no time for all of it.
+
+    Raises
+    ------
+    Exception
+        The fault of AWS, if it has kept every serial number from being moved.
     """
     groups: dict[int, list[int]] = {}
     results: list[AdvanceResult | None] = [None] * len(serials)
     seen: set[str] = set()
     for position, serial in enumerate(serials):
         if serial in seen:
-            results[position] = AdvanceResult(serial, error="Serial is given more than once")
+            results[position] = AdvanceResult(serial, error=_TWICE)
             continue
         seen.add(serial)
         groups.setdefault(shard_of(number_of(serial) or 0), []).append(position)
 
-    def move(positions: Sequence[int]) -> None:
+    def move(positions: Sequence[int]) -> Exception | None:
+        fault = None
         for position in positions:
-            results[position] = _advance_one(table, serials[position], from_step_index, now)
+            if fault is None:
+                results[position], fault = _advance_one(table, serials[position], from_step_index, now)
+            else:
+                results[position] = AdvanceResult(serials[position], error=UNAVAILABLE)
+        return fault
 
     with ThreadPoolExecutor(max_workers=_MOVERS) as pool:
-        for finished in [pool.submit(move, positions) for positions in groups.values()]:
-            finished.result()
-    return [result for result in results if result is not None]
+        moving = [pool.submit(move, positions) for positions in groups.values()]
+        faults = [fault for moved in moving if (fault := moved.result()) is not None]
+    done = [result for result in results if result is not None]
+    if faults and all(result.error in (UNAVAILABLE, _TWICE) for result in done):
+        raise faults[0]
+    return done
 
 
-def _advance_one(table: Table, serial: str, from_step_index: int | None, now: datetime) -> AdvanceResult:
+def _advance_one(
+    table: Table, serial: str, from_step_index: int | None, now: datetime
+) -> tuple[AdvanceResult, Exception | None]:
+    """Return what became of one serial number, and the fault of AWS that was in the way."""
     try:
-        return AdvanceResult(serial, advance(table, serial, from_step_index, now))
+        return AdvanceResult(serial, advance(table, serial, from_step_index, now)), None
     except RefusalError as refusal:
-        return AdvanceResult(serial, error=refusal.message)
-    except Exception:
+        return AdvanceResult(serial, error=refusal.message), None
+    except Exception as fault:
+        if is_passing(fault):
+            return AdvanceResult(serial, error=UNAVAILABLE), fault
         # What became of the others is worth telling, whatever happened to this one.
         logger.exception("a serial number of a batch could not be moved")
-        return AdvanceResult(serial, error="Internal Server Error")
+        return AdvanceResult(serial, error="Internal Server Error"), None
 
 
 def require_scrappable(serial: SerialNumber) -> None:

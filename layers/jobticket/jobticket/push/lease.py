@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from boto3.dynamodb.conditions import Attr
-from botocore.exceptions import BotoCoreError, ClientError
 
 from jobticket import clock
+from jobticket.aws import AWS_FAULTS
 from jobticket.clock import Deadline
 from jobticket.dynamo import ConditionFailedError, Table
 from jobticket.jira.client import Pace
@@ -125,5 +125,5 @@ class Tickets:
             self.table.delete(lease.pk, _SORT, Attr("owner").eq(lease.owner))
         except ConditionFailedError:
             logger.warning("a push took longer than its lease", ticket=lease.pk)
-        except (ClientError, BotoCoreError):
+        except AWS_FAULTS:
             logger.warning("a ticket stays leased until its lease ends", ticket=lease.pk, exc_info=True)

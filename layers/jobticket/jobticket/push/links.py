@@ -28,12 +28,11 @@ TICKET_FIELDS = (
     "jira_epic_link",
     "jira_labels",
 )
-SHORT_TEXT = 255
 MOST_LABELS = 100
 
 
 def _job_fields(ticket: JiraTicket) -> dict[str, Any]:
-    """Return what a job keeps of its ticket, cut to what a job's fields hold."""
+    """Return what a job keeps of its ticket, whose texts are no longer than a job's fields hold."""
     texts = {
         "jira_ticket_key": ticket.key,
         "jira_ticket_summary": ticket.summary,
@@ -41,9 +40,8 @@ def _job_fields(ticket: JiraTicket) -> dict[str, Any]:
         "jira_priority": ticket.priority,
         "jira_epic_link": ticket.epic_link,
     }
-    kept: dict[str, Any] = {name: text.strip()[:SHORT_TEXT] for name, text in texts.items() if text}
-    labels = [label for label in ticket.labels if len(label) <= SHORT_TEXT]
-    return {**kept, "jira_labels": labels[:MOST_LABELS]}
+    kept: dict[str, Any] = {name: text for name, text in texts.items() if text}
+    return {**kept, "jira_labels": ticket.labels[:MOST_LABELS]}
 
 
 def require_unlinked(table: Table, job_id: str) -> None:
@@ -96,7 +94,7 @@ def create_linked_job(work: UnitOfWork, ticket: JiraTicket, goal_quantity: int |
         The job's goal; without it the ticket's, else 1.
     """
     body = NewJob(
-        name=ticket.summary.strip()[:SHORT_TEXT] or ticket.key,
+        name=ticket.summary or ticket.key,
         goal_quantity=goal_quantity or _goal_of(ticket),
         **_job_fields(ticket),
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.config import Config
+
+from jobticket.aws import configuration, limited
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -51,12 +52,7 @@ class Jobs:
 
 def sqs_client() -> SQSClient:
     """Make the container's SQS client."""
-    return boto3.client(
-        "sqs",
-        config=Config(
-            connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4}
-        ),
-    )
+    return limited(boto3.client("sqs", config=configuration()))
 
 
 @dataclass(frozen=True, slots=True)

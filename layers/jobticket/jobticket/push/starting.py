@@ -9,10 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from jobticket import clock
+from jobticket.aws import AWS_FAULTS, configuration, limited
 from jobticket.observability import logger
 from jobticket.push.runs import new_run
 from jobticket.store.unit_of_work import UnitOfWork
@@ -30,12 +29,7 @@ def begin_run(work: UnitOfWork, by: str, now: datetime) -> str:
 
 def lambda_client() -> LambdaClient:
     """Make the container's Lambda client. A caller waits for it, so it gives up soon."""
-    return boto3.client(
-        "lambda",
-        config=Config(
-            connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
-        ),
-    )
+    return limited(boto3.client("lambda", config=configuration(attempts=2)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,5 +52,5 @@ class Starter:
         payload = json.dumps({"task": "queue", "runId": run_id}).encode()
         try:
             self.client().invoke(FunctionName=self.function, InvocationType="Event", Payload=payload)
-        except (BotoCoreError, ClientError) as error:
+        except AWS_FAULTS as error:
             logger.warning("a run waits for the sweep", run=run_id, reason=type(error).__name__)

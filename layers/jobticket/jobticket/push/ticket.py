@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from jobticket import clock
+from jobticket import clock, foreign
+from jobticket.jira import keys, shapes
 from jobticket.jira.client import JiraClient, Pace
 from jobticket.jira.errors import JiraError, JiraMalformedAnswerError, JiraStatusError
 from jobticket.push.edits import Change
@@ -112,11 +112,11 @@ class Ticket:
     def _read(self, client: JiraClient) -> Snapshot:
         issue = client.get(ISSUE, issue=self.key, params={"fields": "description"})
         match issue:
-            case {"key": str(key), "fields": {"description": str() | None as description}}:
-                return Snapshot(key, description)
-            case {"key": str(key), "fields": Mapping() as fields} if "description" not in fields:
+            case {"key": key, "fields": {"description": str() | None as description}}:
+                return Snapshot(shapes.issue_key(key), description)
+            case {"key": key, "fields": Mapping() as fields} if "description" not in fields:
                 # Jira leaves a field out that is on no screen of the project.
-                return Snapshot(key, None)
+                return Snapshot(shapes.issue_key(key), None)
         raise JiraMalformedAnswerError("Jira's answer is not a ticket")
 
     def changes(self) -> list[Change]:
@@ -206,23 +206,24 @@ class Ticket:
 
 def _comment(shown: Any) -> list[_Comment]:
     match shown:
-        case {"id": str(id_), "body": str(body), "created": str(created)}:
-            with contextlib.suppress(ValueError):
-                return [_Comment(id_, body, clock.parse_iso(created))]
+        case {"id": str(id_), "body": str(body), "created": created} if keys.is_number(id_):
+            at = foreign.moment(created)
+            return [] if at is None else [_Comment(id_, body, at)]
     return []
 
 
 def _age(history: Any) -> tuple[datetime, int]:
-    try:
-        return clock.parse_iso(history["created"]), int(history["id"])
-    except (KeyError, TypeError, ValueError):
-        raise JiraMalformedAnswerError("Jira's changelog cannot be read") from None
+    said = history if isinstance(history, Mapping) else {}
+    created, number = foreign.moment(said.get("created")), said.get("id")
+    if created is None or not keys.is_number(str(number)):
+        raise JiraMalformedAnswerError("Jira's changelog cannot be read")
+    return created, int(str(number))
 
 
 def _description_changes(history: Mapping[str, Any]) -> list[Change]:
     items = history.get("items")
     return [
-        Change(item.get("fromString"), item.get("toString"))
+        Change(foreign.prose(item.get("fromString")), foreign.prose(item.get("toString")))
         for item in (items if isinstance(items, list) else [])
         if isinstance(item, Mapping) and item.get("field") == "description"
     ]

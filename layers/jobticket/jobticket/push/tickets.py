@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from jobticket import foreign
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraMalformedAnswerError
@@ -54,8 +54,9 @@ def part_number(field: Any, summary: str) -> str | None:
     The mapped field if it is a string and not blank, else the first match in the summary of 6 or 7 digits, a
     hyphen and 3 digits, with or without a hyphen and 2 more.
     """
-    if isinstance(field, str) and field.strip():
-        return field.strip()
+    given = foreign.text(field)
+    if given is not None:
+        return given
     match = _PART_NUMBER.search(summary)
     return match[0] if match else None
 
@@ -69,19 +70,18 @@ def ticket_from(issue: Mapping[str, Any], mappings: FieldMappings) -> JiraTicket
         If it is none.
     """
     fields = issue["fields"]
-    summary = _text(fields.get("summary")) or ""
-    labels = fields.get("labels")
+    summary = foreign.text(fields.get("summary")) or ""
     return JiraTicket(
-        key=str(issue["key"]),
+        key=shapes.issue_key(issue["key"]),
         summary=summary,
         status=shapes.named(fields.get("status")),
         priority=shapes.named(fields.get("priority")),
         assignee=shapes.named(fields.get("assignee"), "displayName"),
         reporter=shapes.named(fields.get("reporter"), "displayName"),
-        labels=[label for label in labels if isinstance(label, str)] if isinstance(labels, list) else [],
+        labels=foreign.texts(fields.get("labels")),
         part_number=part_number(fields.get(mappings.part_number), summary),
         goal_quantity=_number(fields.get(mappings.goal_quantity)),
-        epic_link=_text(fields.get(mappings.epic_link)),
+        epic_link=foreign.text(fields.get(mappings.epic_link)),
         created_at=shapes.date(fields.get("created")),
         updated_at=shapes.date(fields.get("updated")),
     )
@@ -89,15 +89,11 @@ def ticket_from(issue: Mapping[str, Any], mappings: FieldMappings) -> JiraTicket
 
 def _number(value: Any) -> int | float | None:
     """Return a quantity; a text field may hold one, too."""
-    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return int(value) if value == int(value) else value
-
-
-def _text(value: Any) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
+    if isinstance(value, str):
+        short = foreign.text(value) or ""
+        return int(float(short)) if _WHOLE.fullmatch(short) else None
+    found = foreign.number(value)
+    return int(found) if found is not None and found == int(found) else found
 
 
 def _asked_for(mappings: FieldMappings) -> list[str]:
@@ -152,7 +148,7 @@ def unresolved_tickets(
     jql = f"project = {quoted(project)} AND resolution = EMPTY ORDER BY key DESC"
 
     def shape(issue: Any) -> dict[str, Any]:
-        return {"id": issue["id"], "ticket": ticket_from(issue, mappings)}
+        return {"id": shapes.id_of(issue["id"]), "ticket": ticket_from(issue, mappings)}
 
     search = Search(client, jql, _asked_for(mappings), shape)
     found = Slice(search.all(), None) if limit is None else search.some(limit, position)

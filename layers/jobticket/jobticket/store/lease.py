@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, Self
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
-from botocore.exceptions import BotoCoreError, ClientError
 
 from jobticket import clock
+from jobticket.aws import AWS_FAULTS
 from jobticket.clock import Deadline
 from jobticket.dynamo import Delete, Item, Table, Update
 from jobticket.observability import logger
@@ -146,7 +146,7 @@ def give_back(table: Table, pk: str, sk: str, lease: Lease) -> None:
     """
     try:
         kept = discard(table, Delete(pk, sk, lease.held()))
-    except (ClientError, BotoCoreError):
+    except AWS_FAULTS:
         logger.warning("a lease was not given back and runs out by itself", lease=pk, exc_info=True)
         return
     if kept is not None:

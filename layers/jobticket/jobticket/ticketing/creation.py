@@ -22,8 +22,9 @@ from boto3.dynamodb.conditions import Attr
 from jobticket import clock
 from jobticket.dynamo import ConditionFailedError, Delete, Item, Table, Update, Write
 from jobticket.errors import ConflictError, InvalidError, RefusalError, UnavailableError, UpstreamError
+from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
-from jobticket.jira.errors import JiraError, JiraMalformedAnswerError, JiraStatusError
+from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.observability import logger
 from jobticket.ticketing import links, tickets
 from jobticket.ticketing.changes import Loaded, load
@@ -257,9 +258,7 @@ class Creation:
 
     def _post(self, fields: dict[str, Any]) -> Any:
         made = self._client.post("/rest/api/2/issue", json={"fields": fields})
-        if not isinstance(made, dict) or not {"id", "key"} <= made.keys():
-            raise JiraMalformedAnswerError("Jira's answer is not that of a creation", outcome_unknown=True)
-        return made
+        return shapes.created_ticket(made)
 
     def _read(self, key: str, number: str, fields: dict[str, Any]) -> Ticket:
         """Read the new ticket; if that fails, answer with what is known of it: it exists."""

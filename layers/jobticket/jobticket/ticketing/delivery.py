@@ -18,7 +18,7 @@ from typing import Any
 
 from boto3.dynamodb.conditions import Attr
 
-from jobticket import clock
+from jobticket import clock, foreign
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
 from jobticket.connections.errors import (
@@ -27,14 +27,17 @@ from jobticket.connections.errors import (
     ReauthorizationNeededError,
 )
 from jobticket.dynamo import ConditionFailedError, Delete, Table, Update, Write
+from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import (
     JiraError,
     JiraForbiddenError,
+    JiraMalformedAnswerError,
     JiraRefusedCredentialsError,
     JiraStatusError,
     JiraTimeoutError,
 )
+from jobticket.jira.paging import rows_of
 from jobticket.observability import logger
 from jobticket.ticketing import integrations, outbox
 from jobticket.ticketing.integrations import OtherSiteError, StoredIntegration
@@ -466,9 +469,12 @@ def _comments_since(client: JiraClient, event: Event) -> Iterator[dict[str, Any]
                 "expand": "properties",
             },
         )
-        comments = answer.get("comments", [])
+        comments = rows_of(answer, "comments")
         for comment in comments:
-            if clock.parse_iso(comment["created"]) < oldest:
+            created = foreign.moment(comment.get("created"))
+            if created is None:
+                raise JiraMalformedAnswerError("Jira's answer has a comment without a time")
+            if created < oldest:
                 return
             yield comment
         if len(comments) < COMMENTS_PAGE:
@@ -478,9 +484,10 @@ def _comments_since(client: JiraClient, event: Event) -> Iterator[dict[str, Any]
 def _mark_of(client: JiraClient, comment: dict[str, Any]) -> str | None:
     """Return the event that a comment's property names; where the list leaves properties out, ask for it."""
     properties = comment.get("properties")
-    if properties is None:
-        return _read_mark(client, str(comment["id"]))
-    values = (entry.get("value") for entry in properties if entry.get("key") == MARK)
+    if not isinstance(properties, list):
+        return _read_mark(client, str(shapes.id_of(comment.get("id"))))
+    entries = (entry for entry in properties if isinstance(entry, dict))
+    values = (entry.get("value") for entry in entries if entry.get("key") == MARK)
     return next((str(value.get("event")) for value in values if isinstance(value, dict)), None)
 
 

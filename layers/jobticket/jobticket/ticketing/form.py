@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraNotFoundError
 from jobticket.ticketing.creation import DEFAULT_ISSUE_TYPE
@@ -56,27 +57,29 @@ def _properties(client: JiraClient, integration: Integration) -> Iterator[FormPr
 
 def _named(entries: Any) -> list[FormValue]:
     """Return choices by name, each once, in Jira's order."""
-    names = dict.fromkeys(str(entry["name"]) for entry in _mappings(entries) if "name" in entry)
+    names = dict.fromkeys(shapes.names(entries))
     return [FormValue(label=name, value=name) for name in names]
 
 
 def _mappings(entries: Any) -> Iterable[Mapping[str, Any]]:
-    return [entry for entry in entries or () if isinstance(entry, Mapping)]
+    return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
+
+
+def _member(answer: Any, name: str) -> Any:
+    return answer.get(name) if isinstance(answer, Mapping) else None
 
 
 def _priorities(client: JiraClient) -> list[FormValue]:
     if client.is_cloud:
         page = client.get("/rest/api/2/priority/search", params={"maxResults": PAGE})
-        return _named(page.get("values"))
+        return _named(_member(page, "values"))
     return _named(client.get("/rest/api/2/priority"))
 
 
 def _projects(client: JiraClient) -> list[FormValue]:
     found = _pages(client) if client.is_cloud else _mappings(client.get("/rest/api/2/project"))
-    return [
-        FormValue(label=f"{project.get('name', project['key'])} ({project['key']})", value=project["key"])
-        for project in found
-    ]
+    named = [(shapes.named(project), shapes.project_key(project.get("key"))) for project in found]
+    return [FormValue(label=f"{name or key} ({key})", value=key) for name, key in named]
 
 
 def _pages(client: JiraClient) -> Iterator[Mapping[str, Any]]:
@@ -85,8 +88,8 @@ def _pages(client: JiraClient) -> Iterator[Mapping[str, Any]]:
             "/rest/api/2/project/search",
             params={"startAt": number * PAGE, "maxResults": PAGE, "orderBy": "key"},
         )
-        yield from _mappings(page.get("values"))
-        if page.get("isLast", True):
+        yield from _mappings(_member(page, "values"))
+        if _member(page, "isLast") is not False:
             return
 
 
@@ -95,7 +98,7 @@ def _issue_types(client: JiraClient, project: str | None) -> list[FormValue]:
     types = None
     if project is not None:
         try:
-            types = client.get("/rest/api/2/project/{project}", project=project).get("issueTypes")
+            types = _member(client.get("/rest/api/2/project/{project}", project=project), "issueTypes")
         except JiraNotFoundError:
             types = []
     if types is None:

@@ -26,6 +26,7 @@ from jobticket.connections.errors import (
 from jobticket.connections.model import ConnectionId
 from jobticket.dynamo import ConditionFailedError, Item, Put, Table, Update, Write
 from jobticket.errors import ConflictError, InvalidError, NotFoundError, UpstreamError
+from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraNotFoundError
 from jobticket.ticketing.layout import INTEGRATION, integration_from, next_number
@@ -411,8 +412,9 @@ def _issue_types(client: JiraClient, project: str | None) -> set[str]:
     if project is None:
         found = client.get("/rest/api/2/issuetype")
     else:
-        found = client.get("/rest/api/2/project/{project}", project=project).get("issueTypes")
-    return {str(entry.get("name")) for entry in found or () if isinstance(entry, dict)}
+        shown = client.get("/rest/api/2/project/{project}", project=project)
+        found = shown.get("issueTypes") if isinstance(shown, dict) else None
+    return set(shapes.names(found))
 
 
 def _second() -> ConflictError:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobticket import clock
+from jobticket import foreign
 from jobticket.errors import InvalidError, NotFoundError
-from jobticket.jira import keys
+from jobticket.jira import keys, shapes
 from jobticket.jira.client import JiraClient
-from jobticket.jira.errors import JiraNotFoundError
+from jobticket.jira.errors import JiraMalformedAnswerError, JiraNotFoundError
+from jobticket.jira.paging import rows_of
 from jobticket.ticketing.model import Ticket, TicketMetadata, TicketSummary
 
 __all__ = ["FIELDS", "find_by_label", "plain", "read_ticket", "search", "ticket_from", "ticket_not_found"]
@@ -48,21 +49,8 @@ def ticket_not_found(ticket_id: str) -> NotFoundError:
 
 def _time(text: Any) -> str | None:
     """Return a time of Jira's in UTC, without the offset that Jira gives it."""
-    if not isinstance(text, str):
-        return None
-    try:
-        return clock.parse_iso(text).strftime("%Y-%m-%dT%H:%M:%S")
-    except ValueError:
-        return None
-
-
-def _name(value: Any, key: str = "name") -> str | None:
-    found = value.get(key) if isinstance(value, Mapping) else None
-    return found if isinstance(found, str) else None
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    moment = foreign.moment(text)
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def plain(markup: str) -> str:
@@ -76,7 +64,7 @@ def plain(markup: str) -> str:
     CUSTOMER_NAME : [x]
     """
     lines = _ENTRY.sub("-", _RULE.sub("---", markup))
-    return _ESCAPE.sub(lambda found: found[1] or chr(int(found[2])), lines)
+    return foreign.prose(_ESCAPE.sub(lambda found: found[1] or chr(int(found[2])), lines)) or ""
 
 
 def _fields(issue: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -85,26 +73,33 @@ def _fields(issue: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def ticket_from(client: JiraClient, issue: Mapping[str, Any]) -> Ticket:
-    """Return an issue of Jira's as a ticket."""
+    """Return an issue of Jira's as a ticket.
+
+    Raises
+    ------
+    JiraMalformedAnswerError
+        If it is not one.
+    """
+    if not isinstance(issue, Mapping):
+        raise JiraMalformedAnswerError("Jira's answer is not a ticket")
     fields = _fields(issue)
-    key = str(issue["key"])
-    kind = _name(fields.get("issuetype"))
-    project = _name(fields.get("project"), "key") or key.rpartition("-")[0]
+    key = shapes.issue_key(issue.get("key"))
+    kind = shapes.named(fields.get("issuetype"))
     return Ticket(
-        ticket_id=str(issue["id"]),
+        ticket_id=str(shapes.id_of(issue.get("id"))),
         ticket_number=key,
-        title=_text(fields.get("summary")) or key,
-        description=plain(_text(fields.get("description")) or "") or None,
-        status=_name(fields.get("status")),
-        priority=_name(fields.get("priority")),
+        title=foreign.text(fields.get("summary")) or key,
+        description=plain(foreign.prose(fields.get("description")) or "") or None,
+        status=shapes.named(fields.get("status")),
+        priority=shapes.named(fields.get("priority")),
         category=kind,
         created_at=_time(fields.get("created")),
         updated_at=_time(fields.get("updated")),
         resolved_at=_time(fields.get("resolutiondate")),
-        assigned_to=_name(fields.get("assignee"), "displayName"),
-        requester=_name(fields.get("reporter"), "displayName"),
+        assigned_to=shapes.named(fields.get("assignee"), "displayName"),
+        requester=shapes.named(fields.get("reporter"), "displayName"),
         url=client.browse_url(key),
-        metadata=TicketMetadata(project_key=project, issue_type=kind),
+        metadata=TicketMetadata(project_key=key.rpartition("-")[0], issue_type=kind),
     )
 
 
@@ -191,8 +186,9 @@ def _search(client: JiraClient, jql: str, page: int, size: int) -> Found:
     """Search a Data Center, which counts and pages by itself."""
     body = {"jql": jql, "startAt": (page - 1) * size, "maxResults": size, "fields": FIELDS}
     answer = client.post("/rest/api/2/search", json=body, repeatable=True)
-    issues = [_summary(client, issue) for issue in answer.get("issues", ())]
-    return Found(issues, int(answer.get("total", len(issues))))
+    issues = [_summary(client, issue) for issue in rows_of(answer, "issues")]
+    total = foreign.integer(answer.get("total"))
+    return Found(issues, len(issues) if total is None else total)
 
 
 def _search_cloud(client: JiraClient, jql: str, page: int, size: int) -> Found:
@@ -200,12 +196,13 @@ def _search_cloud(client: JiraClient, jql: str, page: int, size: int) -> Found:
     first = (page - 1) * size
     if first == 0:
         answer = _ask(client, jql, size, FIELDS)
-        issues = answer.get("issues", [])
+        issues = rows_of(answer, "issues")
     else:
         answer = _ask(client, jql, first + size, ["id"])
-        issues = _read_many(client, [str(issue["id"]) for issue in answer.get("issues", [])][first:])
+        ids = [str(shapes.id_of(issue.get("id"))) for issue in rows_of(answer, "issues")]
+        issues = _read_many(client, ids[first:])
     found = [_summary(client, issue) for issue in issues]
-    seen = len(answer.get("issues", []))
+    seen = len(rows_of(answer, "issues"))
     if answer.get("isLast", True):
         return Found(found, seen)
     return Found(found, max(_estimate(client, jql), seen + 1))
@@ -214,13 +211,14 @@ def _search_cloud(client: JiraClient, jql: str, page: int, size: int) -> Found:
 def _ask(client: JiraClient, jql: str, size: int, fields: list[str]) -> dict[str, Any]:
     body = {"jql": jql, "maxResults": size, "fields": fields}
     answer: dict[str, Any] = client.post("/rest/api/2/search/jql", json=body, repeatable=True)
+    rows_of(answer, "issues")
     return answer
 
 
 def _estimate(client: JiraClient, jql: str) -> int:
     without_order = jql.partition(" ORDER BY ")[0]
     answer = client.post("/rest/api/2/search/approximate-count", json={"jql": without_order}, repeatable=True)
-    return int(answer.get("count", 0))
+    return (foreign.integer(answer.get("count")) or 0) if isinstance(answer, Mapping) else 0
 
 
 def _read_many(client: JiraClient, ids: list[str]) -> list[dict[str, Any]]:
@@ -229,7 +227,7 @@ def _read_many(client: JiraClient, ids: list[str]) -> list[dict[str, Any]]:
     answer = client.post(
         "/rest/api/2/issue/bulkfetch", json={"issueIdsOrKeys": ids, "fields": FIELDS}, repeatable=True
     )
-    found = {str(issue["id"]): issue for issue in answer.get("issues", ())}
+    found = {str(issue.get("id")): issue for issue in rows_of(answer, "issues")}
     return [found[number] for number in ids if number in found]
 
 
@@ -237,8 +235,8 @@ def find_by_label(client: JiraClient, label: str) -> Ticket | None:
     """Return the ticket with a label, None if the search does not know one (yet), in one call."""
     jql = f'labels = "{label}"'
     if client.is_cloud:
-        issues = _ask(client, jql, 1, FIELDS).get("issues", [])
+        issues = rows_of(_ask(client, jql, 1, FIELDS), "issues")
     else:
         body = {"jql": jql, "maxResults": 1, "fields": FIELDS}
-        issues = client.post("/rest/api/2/search", json=body, repeatable=True).get("issues", [])
+        issues = rows_of(client.post("/rest/api/2/search", json=body, repeatable=True), "issues")
     return ticket_from(client, issues[0]) if issues else None

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
+from jobticket.aws import AWS_FAULTS, configuration, limited, reason
 from jobticket.observability import logger
 from jobticket.ticketing.layout import Issue
 from jobticket.ticketing.outbox import Event
@@ -26,12 +25,7 @@ LONGEST_INVISIBLE = 12 * 3600 - 600
 
 def sqs_client() -> SQSClient:
     """Make the container's SQS client. A caller waits for it, so it gives up soon: the sweep is behind it."""
-    return boto3.client(
-        "sqs",
-        config=Config(
-            connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
-        ),
-    )
+    return limited(boto3.client("sqs", config=configuration(attempts=2)))
 
 
 class Wakeups:
@@ -76,8 +70,8 @@ class Wakeups:
                 MessageGroupId=issue.group,
                 MessageDeduplicationId=deduplication_id[:128],
             )
-        except (BotoCoreError, ClientError) as error:
-            logger.warning("a wake-up was not sent", ticket=issue.ticket_id, reason=_reason(error))
+        except AWS_FAULTS as error:
+            logger.warning("a wake-up was not sent", ticket=issue.ticket_id, reason=reason(error))
             return False
         return True
 
@@ -89,14 +83,8 @@ class Wakeups:
                 ReceiptHandle=receipt_handle,
                 VisibilityTimeout=min(math.ceil(seconds), LONGEST_INVISIBLE),
             )
-        except (BotoCoreError, ClientError) as error:
-            logger.warning("a wake-up could not be postponed", reason=_reason(error))
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code"))
-    return type(error).__name__
+        except AWS_FAULTS as error:
+            logger.warning("a wake-up could not be postponed", reason=reason(error))
 
 
 def read_wakeup(body: str) -> Issue:

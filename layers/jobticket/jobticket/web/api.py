@@ -9,15 +9,18 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote_to_bytes
 
+from jobticket.aws import UNAVAILABLE, is_passing, reason, time_limit
 from jobticket.clock import Deadline
-from jobticket.errors import InvalidError, NotFoundError, RefusalError, TooLargeError
-from jobticket.observability import logger
+from jobticket.errors import InvalidError, NotFoundError, RefusalError, TooLargeError, UnavailableError
+from jobticket.observability import count, logger
 from jobticket.shown import Shown
 from jobticket.web.authentication import Caller, KeyRing
 from jobticket.web.cross_origin import CrossOrigin
@@ -47,6 +50,12 @@ LONGEST_WORK_SECONDS = 27.0
 ANSWER_SECONDS = 0.5
 #: A body shorter than this is not worth compressing.
 COMPRESS_FROM = 1024
+#: When a caller may try again whom AWS's trouble has kept from what it wanted.
+RETRY_SECONDS = 5
+#: How long a browser that has seen the product over https will use nothing else.
+STRICT_TRANSPORT = "max-age=31536000"
+
+_MALFORMED_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 Model = TypeVar("Model", bound="Body")
 Envelope = Callable[[int, str, Mapping[str, Any]], dict[str, Any]]
@@ -97,7 +106,8 @@ class Request:
     Parameters
     ----------
     event
-        The event that API Gateway sends for a REST API's proxy integration.
+        The event that API Gateway sends for a REST API's proxy integration. It holds the path's parameters
+        as they were sent, percent-encoded, and those of the query decoded.
     caller
         Who is calling; None on a public route.
     deadline
@@ -144,12 +154,38 @@ class Request:
     @cached_property
     def query(self) -> dict[str, str]:
         """Query parameters; of a repeated one, the last value."""
-        return dict(self._event.get("queryStringParameters") or {})
+        # The local stack's API Gateway has the first one in the other member.
+        every = self._event.get("multiValueQueryStringParameters")
+        if every is None:
+            return dict(self._event.get("queryStringParameters") or {})
+        return {name: values[-1] for name, values in every.items() if values}
 
-    @property
+    @cached_property
     def path_parameters(self) -> dict[str, str]:
-        """The path's parameters, decoded."""
-        return dict(self._event.get("pathParameters") or {})
+        """The path's parameters, decoded.
+
+        Raises
+        ------
+        InvalidError
+            If one is not UTF-8, percent-encoded.
+        """
+        given: Mapping[str, str] = self._event.get("pathParameters") or {}
+        return {name: _decoded(value) for name, value in given.items()}
+
+    def require_text(self) -> None:
+        """Refuse a path, query or header that no UTF-8 text can hold, before anything is stored or sent on.
+
+        Raises
+        ------
+        InvalidError
+            400.
+        """
+        _ = self.path_parameters
+        for what, pairs in (("query", self.query), ("headers", self.headers)):
+            try:
+                "".join([*pairs, *pairs.values()]).encode()
+            except UnicodeEncodeError:
+                raise InvalidError(f"Invalid characters in the {what}") from None
 
     def path(self, name: str) -> str:
         """Return a parameter of the path, decoded."""
@@ -198,6 +234,15 @@ class Request:
             If it is no JSON object or does not fit the model.
         """
         return model.parse(self.json)
+
+
+def _decoded(segment: str) -> str:
+    try:
+        if _MALFORMED_PERCENT.search(segment):
+            raise InvalidError("Invalid percent-encoding in the path")
+        return unquote_to_bytes(segment).decode()
+    except UnicodeError:
+        raise InvalidError("Invalid percent-encoding in the path") from None
 
 
 Handler = Callable[[Request], Answer]
@@ -291,14 +336,22 @@ class Api:
         return declare
 
     def _run(self, route: Route, event: Mapping[str, Any], context: LambdaContext) -> ProxyAnswer:
+        deadline = _deadline(context)
         try:
-            caller = self._authenticate(event, route.scope)
-            answer = route.handler(Request(event, caller, _deadline(context)))
-            return self._answered(answer, event)
+            with time_limit.until(deadline):
+                request = Request(event, self._authenticate(event, route.scope), deadline)
+                request.require_text()
+                return self._answered(route.handler(request), event)
         except RefusalError as refusal:
             return self._refused(refusal, event)
-        except Exception:
+        except Exception as fault:
+            if is_passing(fault):
+                logger.warning(
+                    "AWS is in trouble", route=route.path, method=route.method, reason=reason(fault)
+                )
+                return self._refused(UnavailableError(UNAVAILABLE, retry_after=RETRY_SECONDS), event)
             logger.exception("unhandled fault", route=route.path, method=route.method)
+            count("UnhandledFaults")
             return self._refused(RefusalError("Internal Server Error"), event)
 
     def _authenticate(self, event: Mapping[str, Any], scope: str | None) -> Caller | None:
@@ -352,7 +405,7 @@ def _jsonable(value: Any) -> Any:
 def _proxy_answer(answer: Answer, event: Mapping[str, Any], further: Mapping[str, str]) -> ProxyAnswer:
     """Return the answer in the form that API Gateway takes."""
     body = _encode(answer)
-    headers = {**answer.headers, **further}
+    headers = {**_safe_headers(event), **answer.headers, **further}
     if body:
         headers["Content-Type"] = answer.content_type
     if len(body) >= COMPRESS_FROM:
@@ -372,6 +425,14 @@ def _proxy_answer(answer: Answer, event: Mapping[str, Any], further: Mapping[str
         "multiValueHeaders": {name: [value] for name, value in headers.items()}
         | ({"Set-Cookie": list(answer.cookies)} if answer.cookies else {}),
     }
+
+
+def _safe_headers(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers of every answer: nothing is guessed, kept or, once over https, sent in clear."""
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    if Request(event, None).headers.get("x-forwarded-proto") == "https":
+        headers["Strict-Transport-Security"] = STRICT_TRANSPORT
+    return headers
 
 
 def _accepts_gzip(event: Mapping[str, Any]) -> bool:

@@ -10,17 +10,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from jobticket.errors import ForbiddenError, UnauthenticatedError, UnavailableError
-from jobticket.observability import logger
+from jobticket.observability import count, logger
 from jobticket.secret_store import fetch_secret, secrets_client
 
 __all__ = ["SCOPES", "Caller", "KeyRing", "fetch_secret", "secrets_client"]
 
 SCOPES = frozenset({"jobs", "jira", "tokens", "ticketing", "admin"})
+_WORDS = [*sorted(SCOPES), "*"]
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 #: A key taken off the ring dies within this time.
 RING_SECONDS = 300.0
@@ -115,11 +119,11 @@ class KeyRing:
         # a request that fails counts as one, or unknown keys would ask an ailing secret store without end.
         self._asked_at = self._monotonic()
         try:
-            ring = json.loads(self._fetch())
-            entries = [(key["sha256"], Caller(key["name"], frozenset(key["scopes"]))) for key in ring["keys"]]
+            entries = _entries(json.loads(self._fetch()))
         except Exception as fault:
             # Its text alone could hold some of the secret, where that is malformed.
             logger.error("the ring of keys cannot be read", reason=type(fault).__name__)
+            count("KeyRingFault")
             self._failed_at = self._monotonic()
             return
         self._entries, self._fetched_at = entries, self._asked_at
@@ -131,6 +135,41 @@ class KeyRing:
             if hmac.compare_digest(sha256, digest):
                 found = caller
         return found
+
+
+def _entries(ring: Any) -> list[tuple[str, Caller]]:
+    """Return the keys of a ring; a malformed entry is left out, so that it harms no other key.
+
+    Raises
+    ------
+    ValueError
+        If this is no ring, or no entry of it is good.
+    """
+    match ring:
+        case {"keys": [*given]}:
+            known = [_entry(entry) for entry in given]
+        case {} if not ring:  # no operator has put in a key yet
+            return []
+        case _:
+            raise ValueError("not a ring of keys")
+    malformed = [position for position, entry in enumerate(known, start=1) if entry is None]
+    if malformed:
+        if len(malformed) == len(known):
+            raise ValueError("no entry of the ring is good")
+        # Not what stands in them: a key could have been put in place of its hash.
+        logger.error("malformed entries of the key ring are left out", positions=malformed)
+        count("KeyRingFault")
+    return [entry for entry in known if entry is not None]
+
+
+def _entry(entry: Any) -> tuple[str, Caller] | None:
+    match entry:
+        case {"name": str(name), "sha256": str(digest), "scopes": [*scopes]} if _DIGEST.fullmatch(
+            digest
+        ) and all(scope in _WORDS for scope in scopes):
+            return (digest, Caller(name, frozenset(scopes)))
+        case _:
+            return None
 
 
 def _bearer(authorization: str | None) -> str:

@@ -21,11 +21,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
-from botocore.exceptions import BotoCoreError, ClientError
 
 from jobticket import clock
+from jobticket.aws import AWS_FAULTS
 from jobticket.dynamo import Delete, Item, Put, Table, Update
-from jobticket.errors import ConflictError, InvalidError, RefusalError, UnavailableError, UnprocessableError
+from jobticket.errors import ConflictError, InvalidError, RefusalError, UnprocessableError
 from jobticket.observability import logger
 from jobticket.shown import Shown
 from jobticket.store.lease import Lease
@@ -268,7 +268,7 @@ def _release(table: Table, claim: Claim) -> None:
         kept = discard(table, forget)
         if kept is not None and "settles_at" in kept:
             _hand_on(table, claim)
-    except (ClientError, BotoCoreError, UnavailableError):
+    except AWS_FAULTS:
         logger.warning("an idempotency key stays claimed until its lease ends", exc_info=True)
 
 

@@ -46,9 +46,13 @@ def decode_cursor(cursor: str) -> Any:
         If it is none of ours.
     """
     try:
-        return json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        position = json.loads(raw)
+        # Half of a surrogate pair can be escaped in JSON, and cannot be a key of a table.
+        json.dumps(position, ensure_ascii=False).encode()
     except (ValueError, binascii.Error, RecursionError):
         raise InvalidError("Invalid cursor") from None
+    return position
 
 
 class Part:

@@ -1,0 +1,122 @@
+"""How much text Jira takes. What does not fit is cut, and says so."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from jobticket.jira.documents.model import (
+    Block,
+    BulletList,
+    Document,
+    Inline,
+    Link,
+    Paragraph,
+    Text,
+    one_line,
+)
+from jobticket.jira.documents.wiki import to_wiki
+
+LONGEST_TEXT = 32_767
+LONGEST_SUMMARY = 255
+
+ELLIPSIS = "…"
+CUT = Paragraph((Text("… (cut here: Jira holds 32,767 characters)"),))
+
+
+def length(text: str) -> int:
+    """Return how many characters Jira counts: as a Java program it counts an emoji twice."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def cut_line(text: str, limit: int = LONGEST_SUMMARY) -> str:
+    """Return a text as one line, visibly cut if it is too long. A summary is no markup."""
+    line = one_line(" ".join(text.split()))
+    if length(line) <= limit:
+        return line
+    return _first(line, limit - length(ELLIPSIS)).rstrip() + ELLIPSIS
+
+
+def cut(document: Document, limit: int = LONGEST_TEXT, *, tail: Document = ()) -> Document:
+    """Return a document that fits, visibly cut if it is too long.
+
+    Both kinds of Jira are measured by the markup: a document's own text is never longer.
+
+    Parameters
+    ----------
+    tail
+        What follows the document and stays whole.
+    """
+    if length(to_wiki((*document, *tail))) <= limit:
+        return (*document, *tail)
+    room = limit - length("\n\n" + to_wiki((CUT, *tail)))
+    return (*_kept(document, room), CUT, *tail)
+
+
+def _kept(document: Document, room: int) -> Iterator[Block]:
+    """Yield the first blocks, the last of them cut, each with the line ends before it."""
+    for block in document:
+        line_ends = 1 if isinstance(block, Paragraph) and block.tight else 2
+        size = length(to_wiki((block,))) + line_ends
+        if size > room:
+            yield from _beginning(block, room - line_ends)
+            return
+        room -= size
+        yield block
+
+
+def _beginning(block: Block, room: int) -> Iterator[Block]:
+    match block:
+        case Paragraph(content, tight):
+            if kept := _fitting(content, room):
+                yield Paragraph(kept, tight)
+        case BulletList(items):
+            whole: list[tuple[Inline, ...]] = []
+            for item in items:
+                size = length(to_wiki((BulletList((item,)),))) + 1
+                if size > room:
+                    last = _fitting(item, room - 3)
+                    whole += [last] if last else []
+                    break
+                room -= size
+                whole.append(item)
+            if whole:
+                yield BulletList(tuple(whole))
+
+
+def _fitting(content: tuple[Inline, ...], room: int) -> tuple[Inline, ...]:
+    """Return as much of a line as fits."""
+    total = sum(len(_text(inline)) for inline in content)
+    sizes = range(1, total + 1)
+    return _characters(
+        content, bisect_right(sizes, room, key=lambda count: _size(_characters(content, count)))
+    )
+
+
+def _size(content: tuple[Inline, ...]) -> int:
+    return length(to_wiki((Paragraph(content),)))
+
+
+def _characters(content: tuple[Inline, ...], count: int) -> tuple[Inline, ...]:
+    kept: list[Inline] = []
+    for inline in content:
+        text = _text(inline)
+        if count <= 0:
+            break
+        if len(text) <= count:
+            kept.append(inline)
+        elif isinstance(inline, Text):
+            kept.append(Text(text[:count], inline.strong))
+        count -= len(text)
+    return tuple(kept)
+
+
+def _text(inline: Inline) -> str:
+    return inline.url if isinstance(inline, Link) else inline.text
+
+
+def _first(text: str, limit: int) -> str:
+    start = text[: max(0, limit)]
+    while start and (over := length(start) - limit) > 0:
+        start = start[: -((over + 1) // 2)]
+    return start

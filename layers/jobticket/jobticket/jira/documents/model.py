@@ -1,0 +1,124 @@
+"""A document as the product writes it. Text is text: nothing in it is markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_BREAK = re.compile(r"\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
+#: Other control characters, those that turn the direction of what follows, and what is no character at all.
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]"
+)
+_URL = re.compile(r"(?<![A-Za-z0-9])https?://[^\s<>\"|{}\\^`]+", re.IGNORECASE)
+#: What ends a sentence or a pair of brackets, not the URL before it.
+_AFTER_URL = ".,;:!?'*_)]"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    text: str
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A URL that shows itself."""
+
+    url: str
+
+
+Inline = Text | Link
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """One line of text.
+
+    Attributes
+    ----------
+    tight
+        Whether it follows the paragraph before it without a blank line. Only markup knows the difference.
+    """
+
+    content: tuple[Inline, ...]
+    tight: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BulletList:
+    items: tuple[tuple[Inline, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A header row and rows of plain text."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Block = Paragraph | BulletList | Rule | Table
+Document = tuple[Block, ...]
+
+
+def one_line(text: str) -> str:
+    """Return a name as it stands in one line: a line break is a space, and so is a tab."""
+    return _shown(_BREAK.sub(" ", text.replace("\t", " "))).strip()
+
+
+def strong(text: str) -> Paragraph:
+    """Return a paragraph of one strong text."""
+    return Paragraph((Text(one_line(text), strong=True),))
+
+
+def plain_line(text: str) -> tuple[Inline, ...]:
+    """Return one line of somebody's text; its URLs are links."""
+    return tuple(_inlines(one_line(text)))
+
+
+def plain_text(text: str) -> Document:
+    r"""Return somebody's text: each line is a paragraph, nothing in it is markup, URLs are links.
+
+    Examples
+    --------
+    >>> [paragraph.tight for paragraph in plain_text("first\nsecond\n\nthird")]
+    [False, True, False]
+    """
+    blocks: list[Block] = []
+    tight = False
+    for line in _BREAK.split(_shown(text)):
+        if content := tuple(_inlines(line.rstrip())):
+            blocks.append(Paragraph(content, tight))
+        tight = bool(content) and bool(blocks)
+    return tuple(blocks)
+
+
+def _shown(text: str) -> str:
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _inlines(line: str) -> Iterator[Inline]:
+    at = 0
+    for found in _URL.finditer(line):
+        url = _without_what_follows(found[0])
+        if url.endswith("//"):
+            continue
+        if found.start() > at:
+            yield Text(line[at : found.start()])
+        yield Link(url)
+        at = found.start() + len(url)
+    if at < len(line):
+        yield Text(line[at:])
+
+
+def _without_what_follows(url: str) -> str:
+    while url[-1] in _AFTER_URL and not (url[-1] == ")" and url.count("(") >= url.count(")")):
+        url = url[:-1]
+    return url

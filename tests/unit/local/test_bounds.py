@@ -1,0 +1,54 @@
+"""What workers of the emulator unpack."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from local.bounds import SharedZip
+
+
+@pytest.fixture(autouse=True)
+def _temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+def zipped(folder: Path, text: str) -> Path:
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "layer.zip", "w") as archive:
+        archive.writestr("python/package/module.py", text)
+    return folder / "layer.zip"
+
+
+def unpack(zip_file: Path) -> Path:
+    """Unpack as the emulator's workers do."""
+    target = zip_file.parent / "layer"
+    target.mkdir()
+    with SharedZip(zip_file) as archive:
+        assert archive.namelist() == ["python/package/module.py"]
+        archive.extractall(target)
+    return target / "python" / "package" / "module.py"
+
+
+def test_equal_content_takes_its_room_once(tmp_path: Path) -> None:
+    zips = [zipped(tmp_path / str(number), "same") for number in range(8)]
+    with ThreadPoolExecutor(8) as workers:
+        modules = list(workers.map(unpack, zips))
+    assert {module.read_text() for module in modules} == {"same"}
+    assert len({module.stat().st_ino for module in modules}) == 1
+    assert not any(path.exists() for path in zips)
+
+
+def test_other_content_is_other_content(tmp_path: Path) -> None:
+    texts = ("one", "two")
+    assert [unpack(zipped(tmp_path / text, text)).read_text() for text in texts] == ["one", "two"]
+
+
+def test_folder_of_an_ended_worker_takes_nothing_from_others(tmp_path: Path) -> None:
+    first, second = (unpack(zipped(tmp_path / name, "same")) for name in ("1", "2"))
+    first.unlink()
+    assert second.read_text() == "same"
