@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.table import print_table
-from jobticket.dynamo import Table, Update
+from jobticket.dynamo import Table
 from jobticket.jobs import bodies, jobs, paths, serials
 from jobticket.jobs.model import Path
+from jobticket.store.unit_of_work import UnitOfWork
 
 __all__ = ["FEW", "MANY", "Cost", "Meter", "costs", "run"]
 
@@ -90,10 +91,14 @@ def costs(client: Any, table_name: str, quantity: int) -> dict[str, Cost]:
     """Make a job with two paths and serial numbers on both; return what looking at them costs."""
     meter = Meter(client)
     table = Table(meter, table_name)  # type: ignore[arg-type]
-    job = jobs.create_job(table, bodies.NewJob(name="J", goal_quantity=50), MOMENT, _nothing)
+    with UnitOfWork(table) as work:
+        job = jobs.create_job(work, bodies.NewJob(name="J", goal_quantity=50), MOMENT)
     steps = [bodies.NewStep(name=name, location="Hall 1") for name in ("CNC", "Deburr", "Wash", "QC")]
     body = bodies.NewPath(job_id=job.id, name="Main Route", goal_quantity=50, steps=steps)
-    made = [paths.create_path(table, body, MOMENT, _nothing) for _ in range(2)]
+    made = []
+    for _ in range(2):
+        with UnitOfWork(table) as work:
+            made.append(paths.create_path(work, body, MOMENT))
     _fill(table, made[0], quantity)
     _fill(table, made[1], FEW)
     measured: dict[str, Cost] = {}
@@ -111,16 +116,13 @@ def costs(client: Any, table_name: str, quantity: int) -> dict[str, Cost]:
     return measured
 
 
-def _nothing(_made: Any) -> list[Update]:
-    return []
-
-
 def _fill(table: Table, path: Path, quantity: int) -> None:
     """Create serial numbers, a thousand a call, and move the first twenty one step on."""
     first: list[str] = []
     for start in range(0, quantity, 1000):
         body = bodies.NewSerials(path_id=path.id, quantity=min(1000, quantity - start))
-        made = serials.create_serials(table, body, MOMENT, _nothing)
+        with UnitOfWork(table) as work:
+            made = serials.create_serials(work, body, serials.Numbers(table, body.quantity), MOMENT)
         first = first or [serial.id for serial in made[:FEW]]
     for result in serials.advance_many(table, first, None, MOMENT):
         if result.error is not None:

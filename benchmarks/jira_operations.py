@@ -156,9 +156,9 @@ class Product:
     def __init__(self, url: str) -> None:
         # Here and not at the top: the plain client's process shall not pay for these.
         from jobticket.connections.api_tokens import credential_of
-        from jobticket.jira.addresses import AddressPolicy
+        from jobticket.http.addresses import AddressPolicy
+        from jobticket.http.session import new_session
         from jobticket.jira.client import Site
-        from jobticket.jira.session import new_session
 
         self._session = new_session(AddressPolicy(allow_loopback=True))
         self._site = Site(url, url, "cloud", url)

@@ -13,7 +13,8 @@ import pytest
 
 import jobticket
 from jobticket.connections import atlassian
-from jobticket.jira import client, transport
+from jobticket.http import transport
+from jobticket.jira import client
 
 __all__ = ["HOSTILE", "PATH", "Poison"]
 

@@ -139,7 +139,7 @@ class MemoryTable:
             pk, sk = (write.item["pk"], write.item["sk"]) if isinstance(write, Put) else (write.pk, write.sk)
             item = self._items[pk].get(sk)
             if write.condition is not None and not holds(write.condition, item):
-                raise ConditionFailedError(position, copy.deepcopy(item))
+                raise ConditionFailedError({position: copy.deepcopy(item)})
         for write in writes:
             match write:
                 case Put():

@@ -15,13 +15,13 @@ from jobticket.connections.model import Connection, ConnectionId
 from jobticket.errors import InvalidError
 from jobticket.jira import boards, bodies, issues, projects, tickets
 from jobticket.jira.client import JiraClient
-from jobticket.jira.creation import Creation, UntraceableError
 from jobticket.jira.crew import crew
+from jobticket.jira.new_issues import OutcomeUnknownError, create_issue
 from jobticket.jira.refusals import Texts, refusing
 from jobticket.observability import logger
 from jobticket.web.api import Answer, Api, Handler, Request, error_envelope
 from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
-from jobticket.web.idempotency import Claim, OutsideEffect, keep, once
+from jobticket.web.idempotency import OutsideEffect, claimed, keep
 from jobticket.web.paging import Part
 
 PREFIXES = ("/api/backend/jira", "/api/backend/integration-helpers/jira")
@@ -218,21 +218,20 @@ def edit_issue(request: Request) -> Answer:
 def create_ticket(request: Request) -> Answer:
     ticket = bodies.NewTicket.read(request.json)
     table = access.store.table
-
-    def work(claim: Claim) -> Answer:
+    with claimed(request, table, clock.now(), route="create-ticket") as claim:
+        if claim.answer is not None:
+            return claim.answer
         client, project = _for_project(request, ticket.external_id, ticket.project)
         memory = OutsideEffect(table, claim)
-        creation = Creation(client, ticket, project, memory, clock.now, time.sleep)
         try:
-            answer = Answer(201, {"ticket": creation.run()})
-        except UntraceableError as unknown:
+            made = create_issue(client, ticket, project, memory, now=clock.now, sleep=time.sleep)
+            answer = Answer(201, {"ticket": made})
+        except OutcomeUnknownError as unknown:
             # Kept like a success: a repeat must not create a second ticket, and hears the same.
             refusal = unknown.refusal
             answer = Answer(refusal.status, error_envelope(refusal.status, refusal.message, refusal.details))
         keep(table, claim, answer)
-        return answer
-
-    return once(request, table, clock.now(), work, route="create-ticket")
+    return answer
 
 
 @_route(api.delete, "delete-issue")

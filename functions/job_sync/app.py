@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -13,11 +14,11 @@ from jobticket import clock
 from jobticket.aws import AWS_FAULTS
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.connections.errors import ConnectionUnavailableError
-from jobticket.dynamo import Table, Write, dynamodb_client
+from jobticket.dynamo import Table, dynamodb_client
 from jobticket.errors import InvalidError, NotFoundError, UnavailableError, UpstreamError
 from jobticket.jira.errors import JiraNotFoundError
 from jobticket.jira.keys import MalformedKeyError
-from jobticket.jobs.model import Job, JobSettings
+from jobticket.jobs.model import JobSettings
 from jobticket.jobs.settings import read_settings
 from jobticket.observability import logger
 from jobticket.push import links
@@ -36,9 +37,10 @@ from jobticket.push.service import REPEATED_WITHIN, Pusher, PushResult
 from jobticket.push.starting import Starter, begin_run, lambda_client
 from jobticket.push.ticket import Before
 from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
+from jobticket.store.unit_of_work import UnitOfWork, attempts
 from jobticket.web.api import Answer, Api, Request, message_envelope
 from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
-from jobticket.web.idempotency import Claim, OutsideEffect, keep, once
+from jobticket.web.idempotency import Claim, OutsideEffect, claimed, keep
 from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of
 
 
@@ -98,16 +100,18 @@ def _record(ref: Ref, ticket_key: str, result: PushResult) -> None:
 def push_all(request: Request) -> Answer:
     require_push_enabled(read_settings(table))
 
-    def answer(run_id: str) -> Answer:
-        return Answer(202, {"runId": run_id})
-
-    def begin(claim: Claim) -> Answer:
-        by = request.caller.name
-        run_id = begin_run(table, by, clock.now(), lambda run_id: claim.record(answer(run_id)))
+    now = clock.now()
+    with claimed(request, table, now) as claim:
+        if claim.answer is not None:
+            return claim.answer
+        for later, work in enumerate(attempts(table)):
+            with work:
+                # Another run may have begun in the same millisecond.
+                run_id = begin_run(work, request.caller.name, now + timedelta(milliseconds=later))
+                answer = Answer(202, {"runId": run_id})
+                claim.keep(work, answer)
         starter.start(run_id)
-        return answer(run_id)
-
-    return once(request, table, clock.now(), begin)
+    return answer
 
 
 @api.get("/api/jira/pushes", scope="jobs")
@@ -151,14 +155,14 @@ def _send(request: Request, effect: Callable[[Claim, str, JobSettings], PushResu
     require_push_enabled(settings)
     job_id = request.parse(JobReference).job_id
 
-    def work(claim: Claim) -> Answer:
+    with claimed(request, table, clock.now()) as claim:
+        if claim.answer is not None:
+            return claim.answer
         result = effect(claim, job_id, settings)
         answer = Answer(body=result.as_json())
         if result.success:
             keep(table, claim, answer)
-        return answer
-
-    return once(request, table, clock.now(), work)
+    return answer
 
 
 @api.post("/api/jira/link", scope="jobs")
@@ -168,22 +172,20 @@ def link(request: Request) -> Answer:
     body = request.parse(TicketLink)
     now = clock.now()
 
-    def create(claim: Claim) -> Answer:
+    with claimed(request, table, now) as claim:
+        if claim.answer is not None:
+            return claim.answer
+        if body.job_id is not None:
+            links.require_unlinked(table, body.job_id)
         ticket = _ticket(request, settings, body.ticket_key)
-        made = links.create_linked_job(table, ticket, body.goal_quantity, now, _recording(claim, 201))
-        return Answer(201, {"job": made})
-
-    def link_to(job_id: str, claim: Claim) -> Answer:
-        links.require_unlinked(table, job_id)
-        ticket = _ticket(request, settings, body.ticket_key)
-        return Answer(body={"job": links.link_job(table, job_id, ticket, now, _recording(claim, 200))})
-
-    job_id = body.job_id
-    return once(request, table, now, create if job_id is None else lambda claim: link_to(job_id, claim))
-
-
-def _recording(claim: Claim, status: int) -> Callable[[Job], Sequence[Write]]:
-    return lambda job: claim.record(Answer(status, {"job": job}))
+        with UnitOfWork(table) as work:
+            if body.job_id is None:
+                job = links.create_linked_job(work, ticket, body.goal_quantity, now)
+            else:
+                job = links.link_job(work, body.job_id, ticket, now)
+            answer = Answer(201 if body.job_id is None else 200, {"job": job})
+            claim.keep(work, answer)
+    return answer
 
 
 @api.delete("/api/jira/link/{jobId}", scope="jobs")

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, get_args
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket import clock
 from jobticket.config import Settings
-from jobticket.dynamo import Table, Write, dynamodb_client
-from jobticket.errors import InvalidError
+from jobticket.dynamo import Table, dynamodb_client
+from jobticket.errors import ConflictError, InvalidError
 from jobticket.jobs import bodies, jobs, paths, serials, settings
 from jobticket.jobs.model import SerialStatus
 from jobticket.observability import logger
+from jobticket.store.unit_of_work import CONTENDED, UnitOfWork, attempts
 from jobticket.web.api import Answer, Api, Request, message_envelope
 from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
-from jobticket.web.idempotency import Claim, once
+from jobticket.web.idempotency import claimed
 from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
 
 
@@ -45,23 +47,25 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return api.resolve(event, context)
 
 
-def _created(request: Request, make: Any) -> Answer:
-    """Answer 201 with what ``make`` creates, once for each idempotency key."""
+def _created(
+    request: Request, make: Callable[[UnitOfWork, datetime], Any], exhausted: Exception = CONTENDED
+) -> Answer:
+    """Answer 201 with what ``make`` adds to a unit of work, once for each idempotency key."""
     now = clock.now()
-
-    def work(claim: Claim) -> Answer:
-        def alongside(made: Any) -> Sequence[Write]:
-            return claim.record(Answer(201, made))
-
-        return Answer(201, make(now, alongside))
-
-    return once(request, table, now, work)
+    with claimed(request, table, now) as claim:
+        if claim.answer is not None:
+            return claim.answer
+        for work in attempts(table, exhausted=exhausted):
+            with work:
+                answer = Answer(201, make(work, now))
+                claim.keep(work, answer)
+    return answer
 
 
 @api.post("/api/jobs", scope="jobs")
 def create_job(request: Request) -> Answer:
     body = request.parse(bodies.NewJob)
-    return _created(request, lambda now, alongside: jobs.create_job(table, body, now, alongside))
+    return _created(request, lambda work, now: jobs.create_job(work, body, now))
 
 
 @api.get("/api/jobs", scope="jobs")
@@ -95,7 +99,7 @@ def delete_job(request: Request) -> Answer:
 @api.post("/api/paths", scope="jobs")
 def create_path(request: Request) -> Answer:
     body = request.parse(bodies.NewPath)
-    return _created(request, lambda now, alongside: paths.create_path(table, body, now, alongside))
+    return _created(request, lambda work, now: paths.create_path(work, body, now))
 
 
 @api.get("/api/paths/{id}", scope="jobs")
@@ -119,7 +123,12 @@ def delete_path(request: Request) -> Answer:
 @api.post("/api/serials", scope="jobs")
 def create_serials(request: Request) -> Answer:
     body = request.parse(bodies.NewSerials)
-    return _created(request, lambda now, alongside: serials.create_serials(table, body, now, alongside))
+    numbers = serials.Numbers(table, body.quantity)
+    return _created(
+        request,
+        lambda work, now: serials.create_serials(work, body, numbers, now),
+        exhausted=ConflictError("The path's steps have just been changed"),
+    )
 
 
 @api.get("/api/serials", scope="jobs")

@@ -12,6 +12,7 @@ from jobticket.connections.vault import Vault
 from jobticket.dynamo import Table
 from jobticket.jobs import bodies, layout, serials
 from jobticket.jobs import model as jobs
+from jobticket.store.unit_of_work import UnitOfWork
 from tests.consents import store_consent
 
 __all__ = ["EVENTS", "FUNCTIONS", "ROOT", "event_of", "lacks_jira", "seed"]
@@ -66,4 +67,5 @@ def _seed_jobs(dynamodb: Any) -> None:
         table.put(layout.path_item(path))
         table.put({"pk": layout.path_pk(path_id), "sk": layout.PATH_SORT, "job_id": order.id})
     body = bodies.NewSerials(path_id="path_MillingRoute", quantity=20)
-    serials.create_serials(table, body, MOMENT, lambda _made: [])
+    with UnitOfWork(table) as work:
+        serials.create_serials(work, body, serials.Numbers(table, body.quantity), MOMENT)

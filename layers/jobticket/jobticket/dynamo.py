@@ -56,16 +56,26 @@ class ConditionFailedError(Exception):
 
     Attributes
     ----------
-    position
-        Which write of the transaction failed, from 0.
-    item
-        The item as it stood, if there was one.
+    items
+        The items of the failed writes as they stood, None for a missing one, by position in the transaction.
+    after_lost_answer
+        Whether an earlier try of the same call had no answer, so that it may have committed.
     """
 
-    def __init__(self, position: int, item: Item | None) -> None:
-        super().__init__(f"the condition of write {position} did not hold")
-        self.position = position
-        self.item = item
+    def __init__(self, items: Mapping[int, Item | None], *, after_lost_answer: bool = False) -> None:
+        super().__init__(f"the condition of write {min(items)} did not hold")
+        self.items = items
+        self.after_lost_answer = after_lost_answer
+
+    @property
+    def position(self) -> int:
+        """Which write of the transaction failed first, from 0."""
+        return min(self.items)
+
+    @property
+    def item(self) -> Item | None:
+        """The item of that write as it stood, if there was one."""
+        return self.items[self.position]
 
 
 def dynamodb_client() -> DynamoDBClient:
@@ -362,14 +372,15 @@ class Table:
             "ClientRequestToken": token,
         }
         patience = _Patience()
+        lost = False
         while True:
             try:
                 self._client.transact_write_items(**request)
             except ClientError as error:
-                _raise_unless_passing(error)
+                _raise_unless_passing(error, lost=lost)
                 failure: Exception = error
             except LOST as error:
-                failure = error
+                failure, lost = error, True
             else:
                 return
             patience.wait(failure)
@@ -383,7 +394,7 @@ class Table:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
             item: Any = error.response.get("Item")
-            raise ConditionFailedError(0, _deserialize(item) if item else None) from error
+            raise ConditionFailedError({0: _deserialize(item) if item else None}) from error
 
     def _transact_item(self, write: Write) -> dict[str, Any]:
         match write:
@@ -425,11 +436,14 @@ def _conditional(condition: ConditionBase | None) -> dict[str, Any]:
     return {"ConditionExpression": expression.condition(condition), **expression.parameters()}
 
 
-def _raise_unless_passing(error: ClientError) -> None:
+def _raise_unless_passing(error: ClientError, *, lost: bool) -> None:
     reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", [])
-    for position, reason in enumerate(reasons):
-        if reason.get("Code") == "ConditionalCheckFailed":
-            item = reason.get("Item")
-            raise ConditionFailedError(position, _deserialize(item) if item else None) from error
+    failed = {
+        position: _deserialize(reason["Item"]) if reason.get("Item") else None
+        for position, reason in enumerate(reasons)
+        if reason.get("Code") == "ConditionalCheckFailed"
+    }
+    if failed:
+        raise ConditionFailedError(failed, after_lost_answer=lost) from error
     if not is_passing(error):
         raise error

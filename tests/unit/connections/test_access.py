@@ -17,9 +17,9 @@ from jobticket.connections.errors import (
 from jobticket.connections.tokens import LEASE
 from jobticket.connections.vault import VaultError
 from jobticket.dynamo import ConflictTimeoutError, Update
-from jobticket.jira.addresses import AddressPolicy
+from jobticket.http.addresses import AddressPolicy
+from jobticket.http.session import new_session
 from jobticket.jira.errors import JiraAddressRefusedError, JiraRefusedCredentialsError
-from jobticket.jira.session import new_session
 from tests.unit.connections.conftest import Product
 
 ISSUE = "/rest/api/2/issue/{issue}"

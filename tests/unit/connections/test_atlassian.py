@@ -19,7 +19,7 @@ from jobticket.connections.atlassian import (
     jira_sites,
     with_offline_access,
 )
-from jobticket.jira.transport import HttpAnswer
+from jobticket.http.transport import HttpAnswer
 
 
 def _classified(status: int, body: Any, headers: dict[str, str] | None = None) -> Any:

@@ -7,10 +7,10 @@ import pytest
 import requests
 
 from jobticket.clock import Deadline
-from jobticket.jira.addresses import AddressPolicy
+from jobticket.http.addresses import AddressPolicy
+from jobticket.http.session import new_session
 from jobticket.jira.client import Credential, JiraClient, Pace, Site
 from jobticket.jira.limits import RateLimits
-from jobticket.jira.session import new_session
 from tests.unit.jira.wire import WireJira, serving
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobticket.jira.addresses import AddressPolicy
+from jobticket.http.addresses import AddressPolicy
 
 PUBLIC = ["8.8.8.8", "185.166.143.1", "2600:1f14::1", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"]
 PRIVATE = [

@@ -145,7 +145,7 @@ def test_an_html_error_keeps_its_status(make_client: MakeClient, jira: WireJira)
 def test_an_endless_answer_is_cut_off(
     make_client: MakeClient, jira: WireJira, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobticket.jira.transport.LONGEST_ANSWER", 1000)
+    monkeypatch.setattr("jobticket.http.transport.LONGEST_ANSWER", 1000)
     jira.acts = [answer(raw=b'"' + b"x" * 5000 + b'"')]
     with pytest.raises(JiraMalformedAnswerError, match="too long"):
         make_client().get("/rest/api/2/myself")

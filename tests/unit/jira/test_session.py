@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from jobticket.clock import Deadline
-from jobticket.jira.addresses import AddressPolicy
+from jobticket.http.addresses import AddressPolicy
+from jobticket.http.session import AddressRefusedError, new_session
 from jobticket.jira.client import Credential, JiraClient, Site
 from jobticket.jira.errors import JiraAddressRefusedError, JiraTimeoutError, JiraUnreachableError
-from jobticket.jira.session import AddressRefusedError, new_session
 from tests.unit.jira.wire import WireJira, answer, serving
 
 Resolve = Callable[..., None]
@@ -115,7 +115,7 @@ def test_a_connection_that_rested_long_is_not_used_again(
     jira.acts = [answer(body={})] * 2
     with new_session(AddressPolicy(allow_loopback=True)) as session:
         session.get(jira.url)
-        monkeypatch.setattr("jobticket.jira.session.LONGEST_REST_SECONDS", -1.0)
+        monkeypatch.setattr("jobticket.http.session.LONGEST_REST_SECONDS", -1.0)
         session.get(jira.url)
     assert jira.connections == 2
 
@@ -187,7 +187,7 @@ def test_a_certificate_that_nobody_vouches_for(tls_jira: WireJira, monkeypatch: 
 @pytest.fixture
 def trusting(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[requests.Session]:
     """A session that trusts the test's certificate and nothing else."""
-    monkeypatch.setattr("jobticket.jira.session.certifi.where", lambda: str(certificate))
+    monkeypatch.setattr("jobticket.http.session.certifi.where", lambda: str(certificate))
     with new_session(AddressPolicy(allow_loopback=True)) as session:
         yield session
 

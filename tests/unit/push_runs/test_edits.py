@@ -237,7 +237,7 @@ def test_a_changelog_that_is_too_long_is_not_asked_for_again(
     floor: Floor, job: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A Data Center hands out all of it, and it never gets shorter."""
-    monkeypatch.setattr("jobticket.jira.transport.LONGEST_ANSWER", 10_000)
+    monkeypatch.setattr("jobticket.http.transport.LONGEST_ANSWER", 10_000)
     for number in range(3):
         floor.jira.describe(f"{number}" * 3000)
     floor.jira.describe("Text")

@@ -39,10 +39,10 @@ from jobticket.connections.store import ConnectionStore
 from jobticket.connections.tokens import IssuedToken, TokenSource
 from jobticket.connections.vault import Vault, VaultError, kms_client
 from jobticket.dynamo import Table, dynamodb_client
-from jobticket.jira.addresses import AddressPolicy
+from jobticket.http.addresses import AddressPolicy
+from jobticket.http.session import new_session
 from jobticket.jira.client import Credential, JiraClient, Pace, Site
 from jobticket.jira.limits import RateLimits
-from jobticket.jira.session import new_session
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
 

@@ -23,10 +23,11 @@ import requests
 from jobticket import clock, foreign
 from jobticket.clock import Deadline
 from jobticket.connections.api_tokens import account_of
+from jobticket.http.errors import NoAnswerError
+from jobticket.http.transport import HttpAnswer, send
 from jobticket.jira import limits
 from jobticket.jira.client import Credential, JiraClient, Site
 from jobticket.jira.errors import JiraError
-from jobticket.jira.transport import HttpAnswer, send
 
 __all__ = [
     "App",
@@ -220,8 +221,8 @@ class AtlassianApp:
         headers = {"Authorization": f"Bearer {access_token}"}
         url = f"{self._api_url}/oauth/token/accessible-resources"
         try:
-            answer = send(self._session, "GET", url, deadline=deadline, headers=headers)
-        except JiraError as error:
+            answer = send(self._session, "GET", url, to="Atlassian", deadline=deadline, headers=headers)
+        except NoAnswerError as error:
             raise AtlassianUnavailableError(str(error), outcome_unknown=False) from None
         resources = _json(answer.content)
         if answer.status != 200 or not isinstance(resources, list):
@@ -255,11 +256,12 @@ class AtlassianApp:
                 self._session,
                 "POST",
                 f"{self._auth_url}/oauth/token",
+                to="Atlassian",
                 deadline=deadline,
                 headers={"Content-Type": "application/json"},
                 data=json.dumps(sent).encode(),
             )
-        except JiraError as error:
+        except NoAnswerError as error:
             raise AtlassianUnavailableError(
                 "the token endpoint gave no answer", outcome_unknown=error.outcome_unknown
             ) from None

@@ -153,7 +153,7 @@ class ConnectionStore:
                 self.table.transact([*writes, *alongside], token=secrets.token_hex(16))
             except ConditionFailedError as failed:
                 if failed.position >= len(writes):
-                    raise ConditionFailedError(failed.position - len(writes), failed.item) from failed
+                    raise ConditionFailedError({failed.position - len(writes): failed.item}) from failed
                 continue
             return merged
         raise UnavailableError("The connection is being changed by others", retry_after=1)

@@ -40,6 +40,8 @@ import requests
 
 from jobticket import clock, foreign
 from jobticket.clock import Deadline
+from jobticket.http.errors import NoAnswerError
+from jobticket.http.transport import LEAST_SECONDS, HttpAnswer, send
 from jobticket.jira import keys, limits, redaction
 from jobticket.jira.crew import PARALLEL_FOR_ISSUES
 from jobticket.jira.errors import (
@@ -53,9 +55,9 @@ from jobticket.jira.errors import (
     JiraStatusError,
     JiraTimeoutError,
     JiraUnreachableError,
+    without_answer,
 )
 from jobticket.jira.limits import BACKOFF_SECONDS, QUOTA_SECONDS, RateLimits, Scope
-from jobticket.jira.transport import LEAST_SECONDS, HttpAnswer, send
 
 __all__ = ["Credential", "Deployment", "JiraClient", "Pace", "Site"]
 
@@ -133,7 +135,7 @@ class JiraClient:
     Parameters
     ----------
     session
-        The container's session (``jobticket.jira.session.new_session``).
+        The container's session (``jobticket.http.session.new_session``).
     site
         Where to.
     credential
@@ -271,15 +273,19 @@ class JiraClient:
         if call.body is not None:
             headers["Content-Type"] = "application/json"
             data = json_text.dumps(call.body, separators=(",", ":")).encode()
-        answer = send(
-            self._session,
-            call.method,
-            call.url,
-            deadline=left,
-            params=call.params,
-            headers=headers,
-            data=data,
-        )
+        try:
+            answer = send(
+                self._session,
+                call.method,
+                call.url,
+                to="Jira",
+                deadline=left,
+                params=call.params,
+                headers=headers,
+                data=data,
+            )
+        except NoAnswerError as error:
+            raise without_answer(error) from None
         return _evaluate(_as_meant(answer, call), credential.secrets)
 
     def _renew(self, refused: Credential) -> bool:

@@ -21,21 +21,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-__all__ = [
-    "JiraAddressRefusedError",
-    "JiraEndlessAnswerError",
-    "JiraError",
-    "JiraForbiddenError",
-    "JiraMalformedAnswerError",
-    "JiraNotFoundError",
-    "JiraRateLimitedError",
-    "JiraRefusedCredentialsError",
-    "JiraStatusError",
-    "JiraTimeoutError",
-    "JiraUnreachableError",
-]
+from jobticket.http import errors as http
+
+#: Statuses that speak of the moment and not of the request: the same one may be taken later.
+PASSING_STATUSES = frozenset({408, 425, 429})
 
 
 class JiraError(Exception):
@@ -46,11 +37,20 @@ class JiraError(Exception):
     outcome_unknown
         Whether Jira may have done the work all the same: the request was sent, its answer was not read. A
         write must then be settled by looking, never by sending it again.
+    lasts
+        Whether every repeat of the call would fail in the same way.
     """
+
+    lasts: ClassVar[bool] = False
 
     def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
         super().__init__(message)
         self.outcome_unknown = outcome_unknown
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may do better later: it was not at fault itself."""
+        return not self.lasts
 
 
 class JiraStatusError(JiraError):
@@ -90,6 +90,11 @@ class JiraStatusError(JiraError):
         self.field_errors = dict(field_errors or {})
         self.retry_after = retry_after
         self.after_lost_answer = False
+
+    @property
+    def transient(self) -> bool:
+        """Whether the status speaks of the moment and not of the request."""
+        return self.status >= 500 or self.status in PASSING_STATUSES
 
     @property
     def details(self) -> dict[str, Any]:
@@ -138,7 +143,7 @@ class JiraMalformedAnswerError(JiraError):
 
 
 class JiraEndlessAnswerError(JiraMalformedAnswerError):
-    pass
+    lasts = True
 
 
 class JiraUnreachableError(JiraError):
@@ -146,8 +151,23 @@ class JiraUnreachableError(JiraError):
 
 
 class JiraAddressRefusedError(JiraUnreachableError):
-    pass
+    lasts = True
 
 
 class JiraTimeoutError(JiraError):
     pass
+
+
+_KINDS: dict[type[http.NoAnswerError], type[JiraError]] = {
+    http.SlowError: JiraTimeoutError,
+    http.UntrustedError: JiraUnreachableError,
+    http.ForbiddenAddressError: JiraAddressRefusedError,
+    http.UnreachableError: JiraUnreachableError,
+    http.EndlessError: JiraEndlessAnswerError,
+    http.UnreadableError: JiraMalformedAnswerError,
+}
+
+
+def without_answer(error: http.NoAnswerError) -> JiraError:
+    """Return Jira's error for a call of Jira that has no whole answer."""
+    return _KINDS[type(error)](str(error), outcome_unknown=error.outcome_unknown)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
-from jobticket.dynamo import ConditionFailedError, Delete, Item, Put, Table, Update, Write
+from jobticket.dynamo import Delete, Item, Put, Table, Update
 from jobticket.errors import InvalidError, NotFoundError
 from jobticket.jobs.distribution import Counts, job_progress
 from jobticket.jobs.layout import (
@@ -27,25 +26,11 @@ from jobticket.jobs.layout import (
     path_from,
 )
 from jobticket.jobs.model import Job, JobDetails, Path
+from jobticket.store.unit_of_work import ABSENT, PRESENT, UnitOfWork, write
 
 if TYPE_CHECKING:
     from jobticket.jobs.bodies import JobChange, NewJob
 
-__all__ = [
-    "JobPage",
-    "change_job",
-    "create_job",
-    "delete_job",
-    "get_job",
-    "job_details",
-    "list_jobs",
-    "load_job",
-]
-
-#: Returns the writes that must commit together with what was made; see ``jobticket.web.idempotency``.
-Alongside = Callable[[Any], Sequence[Write]]
-
-_EXISTS = Attr("pk").exists()
 _POSITION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z#(?P<job>.+)")
 
 
@@ -53,31 +38,12 @@ def job_not_found(job_id: str) -> NotFoundError:
     return NotFoundError(f"Job not found: {job_id}")
 
 
-def create_job(table: Table, body: NewJob, now: datetime, alongside: Alongside) -> Job:
-    """Create a job.
-
-    Parameters
-    ----------
-    alongside
-        Given the job, returns the writes that commit together with it.
-    """
+def create_job(work: UnitOfWork, body: NewJob, now: datetime) -> Job:
+    """Add a new job to a unit of work."""
     moment = clock.iso_milliseconds(now)
     job = Job(id=new_id("job"), created_at=moment, updated_at=moment, **body.model_dump())
-    writes = [Put(job_item(job), Attr("pk").not_exists()), *alongside(job)]
-    commit_new(table, writes, job_pk(job.id))
+    work.add(Put(job_item(job), ABSENT))
     return job
-
-
-def commit_new(table: Table, writes: Sequence[Write], pk: str) -> None:
-    """Commit writes of which the first makes a new item, whose key nobody else could have chosen.
-
-    If that item exists already, this very transaction made it and only the answer was lost.
-    """
-    try:
-        table.transact(writes, token=secrets.token_urlsafe(24))
-    except ConditionFailedError as failed:
-        if not (failed.position == 0 and failed.item and failed.item["pk"] == pk):
-            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +143,8 @@ def change_job(table: Table, job_id: str, body: JobChange, now: datetime) -> Job
     if not is_id("job", job_id):
         raise job_not_found(job_id)
     changes = body.model_dump(exclude_none=True) | {"updated_at": clock.iso_milliseconds(now)}
-    try:
-        return job_from(table.update(Update(job_pk(job_id), JOB_SORT, set=changes, condition=_EXISTS)))
-    except ConditionFailedError:
-        raise job_not_found(job_id) from None
+    change = Update(job_pk(job_id), JOB_SORT, set=changes, condition=PRESENT)
+    return job_from(write(table, change, otherwise=job_not_found(job_id)) or {})
 
 
 def delete_job(table: Table, job_id: str) -> None:
@@ -195,12 +159,12 @@ def delete_job(table: Table, job_id: str) -> None:
     """
     if not is_id("job", job_id):
         raise job_not_found(job_id)
-    # A transaction of one: its token makes a repeat after a lost answer succeed, not find nothing.
-    deletion = Delete(job_pk(job_id), JOB_SORT, Attr("path_count").eq(0))
-    try:
-        table.transact([deletion], token=secrets.token_urlsafe(24))
-    except ConditionFailedError as failed:
-        if failed.item is None:
-            raise job_not_found(job_id) from None
-        count = failed.item["path_count"]
-        raise InvalidError(f"Cannot delete job: it has {count} path(s). Remove all paths first.") from None
+
+    def kept(item: Item | None) -> Exception:
+        if item is None:
+            return job_not_found(job_id)
+        return InvalidError(
+            f"Cannot delete job: it has {item['path_count']} path(s). Remove all paths first."
+        )
+
+    write(table, Delete(job_pk(job_id), JOB_SORT, Attr("path_count").eq(0)), otherwise=kept)

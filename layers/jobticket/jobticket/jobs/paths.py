@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
-from jobticket.dynamo import ConditionFailedError, Delete, Item, Put, Table, Update, Write
+from jobticket.dynamo import Delete, Item, Put, Table, Update
 from jobticket.errors import InvalidError, NotFoundError
 from jobticket.jobs.distribution import Counts, distribution
-from jobticket.jobs.jobs import Alongside, job_not_found
+from jobticket.jobs.jobs import job_not_found
 from jobticket.jobs.layout import (
     JOB_SORT,
     PATH_SORT,
@@ -27,21 +26,20 @@ from jobticket.jobs.layout import (
     stored_steps,
 )
 from jobticket.jobs.model import Path, PathDetails, ProcessStep
+from jobticket.store.unit_of_work import ABSENT, PRESENT, Otherwise, UnitOfWork, write
 
 if TYPE_CHECKING:
     from jobticket.jobs.bodies import NewPath, NewStep, PathChange, StepEntry
-
-__all__ = ["change_path", "create_path", "delete_path", "job_of_path", "load_path", "path_not_found"]
-
-_STEPS_ARE_FIXED = "Cannot change steps: the path has serial numbers"
 
 
 def path_not_found(path_id: str) -> NotFoundError:
     return NotFoundError(f"Path not found: {path_id}")
 
 
-def create_path(table: Table, body: NewPath, now: datetime, alongside: Alongside) -> Path:
-    """Create a path and its steps, and count it at its job.
+def create_path(work: UnitOfWork, body: NewPath, now: datetime) -> Path:
+    """Add a new path with its steps to a unit of work, and count it at its job.
+
+    The job is missed when the unit of work commits.
 
     Raises
     ------
@@ -62,21 +60,12 @@ def create_path(table: Table, body: NewPath, now: datetime, alongside: Alongside
         updated_at=moment,
     )
     pointer = {"pk": path_pk(path.id), "sk": PATH_SORT, "job_id": path.job_id}
-    writes: list[Write] = [
-        Put(path_item(path), Attr("pk").not_exists()),
-        Put(pointer),
-        Update(job_pk(path.job_id), JOB_SORT, add={"path_count": 1}, condition=Attr("pk").exists()),
-        *alongside(path),
-    ]
-    try:
-        table.transact(writes, token=secrets.token_urlsafe(24))
-    except ConditionFailedError as failed:
-        # The job's own condition may fail beside that of the path: deleted after this very write had arrived.
-        if failed.position == 0 and failed.item is not None:
-            return path
-        if failed.position == 2:
-            raise job_not_found(path.job_id) from None
-        raise
+    work.add(Put(path_item(path), ABSENT))
+    work.add(Put(pointer))
+    work.add(
+        Update(job_pk(path.job_id), JOB_SORT, add={"path_count": 1}, condition=PRESENT),
+        otherwise=job_not_found(path.job_id),
+    )
     return path
 
 
@@ -160,7 +149,7 @@ def change_path(table: Table, path_id: str, body: PathChange, now: datetime) -> 
     job_id = job_of_path(table, path_id)
     changes: dict[str, Any] = body.model_dump(exclude_none=True, exclude={"steps"})
     changes["updated_at"] = clock.iso_milliseconds(now)
-    condition: ConditionBase = Attr("pk").exists()
+    condition: ConditionBase = PRESENT
     if body.steps is not None:
         path, _ = read_path(table, path_id, job_id)
         steps = _changed_steps(body.steps, frozenset(step.id for step in path.steps))
@@ -169,12 +158,12 @@ def change_path(table: Table, path_id: str, body: PathChange, now: datetime) -> 
         # With serial numbers on the path, its steps must be the same ones, in the same order.
         condition &= Attr("has_serials").not_exists() | Attr("step_ids").eq(changes["step_ids"])
     update = Update(job_pk(job_id), path_sort(path_id), set=changes, condition=condition)
-    try:
-        return path_from(table.update(update))
-    except ConditionFailedError as failed:
-        if failed.item is None:
-            raise path_not_found(path_id) from None
-        raise InvalidError(_STEPS_ARE_FIXED) from None
+    refusal = InvalidError("Cannot change steps: the path has serial numbers")
+    return path_from(write(table, update, otherwise=_missing_or(path_id, refusal)) or {})
+
+
+def _missing_or(path_id: str, refusal: InvalidError) -> Otherwise:
+    return lambda item: path_not_found(path_id) if item is None else refusal
 
 
 def _no_step_twice(steps: Sequence[ProcessStep]) -> None:
@@ -196,18 +185,11 @@ def delete_path(table: Table, path_id: str) -> None:
         If it has serial numbers.
     """
     job_id = job_of_path(table, path_id)
-    writes: list[Write] = [
-        Delete(
-            job_pk(job_id),
-            path_sort(path_id),
-            Attr("pk").exists() & Attr("has_serials").not_exists(),
-        ),
-        Delete(path_pk(path_id), PATH_SORT),
-        Update(job_pk(job_id), JOB_SORT, add={"path_count": -1}, condition=Attr("pk").exists()),
-    ]
-    try:
-        table.transact(writes, token=secrets.token_urlsafe(24))
-    except ConditionFailedError as failed:
-        if failed.item is None:
-            raise path_not_found(path_id) from None
-        raise InvalidError("Cannot delete path with serial numbers attached") from None
+    work = UnitOfWork(table)
+    work.add(
+        Delete(job_pk(job_id), path_sort(path_id), PRESENT & Attr("has_serials").not_exists()),
+        otherwise=_missing_or(path_id, InvalidError("Cannot delete path with serial numbers attached")),
+    )
+    work.add(Delete(path_pk(path_id), PATH_SORT))
+    work.add(Update(job_pk(job_id), JOB_SORT, add={"path_count": -1}, condition=PRESENT))
+    work.commit()

@@ -7,22 +7,21 @@ stands where it was read, and over its shard of the path's counts.
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
 from jobticket.aws import UNAVAILABLE, is_passing
-from jobticket.dynamo import ConditionFailedError, Item, Put, Table, Update, Write
+from jobticket.dynamo import Item, Put, Table, Update
 from jobticket.errors import ConflictError, InvalidError, NotFoundError, RefusalError
 from jobticket.jobs.distribution import SCRAPPED, place, shard_of
-from jobticket.jobs.jobs import Alongside
 from jobticket.jobs.layout import (
     BATCHES,
     COUNTER,
@@ -40,27 +39,13 @@ from jobticket.jobs.layout import (
 from jobticket.jobs.model import Bypassed, Path, SerialNumber, SerialStatus
 from jobticket.jobs.paths import job_of_path, path_not_found, read_path
 from jobticket.observability import logger
+from jobticket.store.unit_of_work import ABSENT, UnitOfWork
 
 if TYPE_CHECKING:
     from jobticket.jobs.bodies import NewSerials
 
-__all__ = [
-    "AdvanceResult",
-    "advance",
-    "advance_many",
-    "advance_to",
-    "create_serials",
-    "force_complete",
-    "get_serial",
-    "list_serials",
-    "require_scrappable",
-    "scrap",
-]
-
 #: Serial numbers of one call that are moved side by side.
 _MOVERS = 8
-#: How often a creation starts again because the path got other steps between its reading and its writing.
-_CREATIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +102,24 @@ def _batch_from(item: Item) -> Batch:
     return Batch(**{name: item[name] for name in Batch.__slots__})
 
 
-def create_serials(table: Table, body: NewSerials, now: datetime, alongside: Alongside) -> list[SerialNumber]:
-    """Create serial numbers at the first step of a path, all or none.
+class Numbers:
+    """Consecutive numbers that no other call gets, taken when they are first needed."""
 
-    Their numbers are consecutive. A failure may leave a gap between the numbers of two calls.
+    def __init__(self, table: Table, quantity: int) -> None:
+        self._table = table
+        self.quantity = quantity
+
+    @cached_property
+    def first(self) -> int:
+        counter = self._table.update(Update(COUNTER, COUNTER_SORT, add={"last": self.quantity}))
+        return int(counter["last"]) - self.quantity + 1
+
+
+def create_serials(work: UnitOfWork, body: NewSerials, numbers: Numbers, now: datetime) -> list[SerialNumber]:
+    """Add new serial numbers at the first step of a path to a unit of work, all or none.
+
+    A failure may leave a gap between the numbers of two calls. The unit is stale if the path gets other steps
+    before it commits.
 
     Raises
     ------
@@ -129,69 +128,41 @@ def create_serials(table: Table, body: NewSerials, now: datetime, alongside: Alo
     InvalidError
         If the path belongs to another job than the body says.
     """
+    table = work.table
     job_id = job_of_path(table, body.path_id)
     if body.job_id is not None and body.job_id != job_id:
         raise InvalidError(f"Path does not belong to job {body.job_id}")
-    first: int | None = None
-    for _ in range(_CREATIONS):
-        path, item = read_path(table, body.path_id, job_id)
-        first = first or _take_numbers(table, body.quantity)
-        batch = Batch(
-            first=first,
-            quantity=body.quantity,
-            job_id=job_id,
-            path_id=path.id,
-            step_count=len(path.steps),
-            created_at=clock.iso_milliseconds(now),
-        )
-        serials = [batch.serial(number) for number in range(batch.first, batch.last + 1)]
-        if _commit(table, batch, [*_creation(batch, item), *alongside(serials)]):
-            return serials
-    raise ConflictError("The path's steps have just been changed")
+    path, item = read_path(table, body.path_id, job_id)
+    batch = Batch(
+        first=numbers.first,
+        quantity=numbers.quantity,
+        job_id=job_id,
+        path_id=body.path_id,
+        step_count=len(path.steps),
+        created_at=clock.iso_milliseconds(now),
+    )
+    _add_batch(work, batch, item)
+    return [batch.serial(number) for number in range(batch.first, batch.last + 1)]
 
 
-def _commit(table: Table, batch: Batch, writes: Sequence[Write]) -> bool:
-    """Commit a creation; False if the path has got other steps since it was read."""
-    try:
-        table.transact(writes, token=secrets.token_urlsafe(24))
-    except ConditionFailedError as failed:
-        if failed.position == 0 and failed.item is not None:
-            return True  # committed before; only that answer was lost
-        if failed.position != 2:
-            raise
-        if failed.item is None:
-            raise path_not_found(batch.path_id) from None
-        return False
-    return True
-
-
-def _take_numbers(table: Table, quantity: int) -> int:
-    """Take consecutive numbers that nobody else gets, and return the first."""
-    counter = table.update(Update(COUNTER, COUNTER_SORT, add={"last": quantity}))
-    return int(counter["last"]) - quantity + 1
-
-
-def _creation(batch: Batch, path_item: Item) -> list[Write]:
+def _add_batch(work: UnitOfWork, batch: Batch, path_item: Item) -> None:
     stored = _batch_item(batch)
-    per_shard = Counter(shard_of(number) for number in range(batch.first, batch.last + 1))
-    writes: list[Write] = [
-        Put({"pk": path_pk(batch.path_id), "sk": batch_sort(batch.first), **stored}, Attr("pk").not_exists()),
-        Put({"pk": BATCHES, "sk": f"{batch.first:012d}", **stored}),
-    ]
+    work.add(Put({"pk": path_pk(batch.path_id), "sk": batch_sort(batch.first), **stored}, ABSENT))
+    work.add(Put({"pk": BATCHES, "sk": f"{batch.first:012d}", **stored}))
     if not path_item.get("has_serials"):
         # From the first batch on, the path can neither be deleted nor get other steps.
-        writes.append(
+        work.add(
             Update(
                 job_pk(batch.job_id),
                 path_sort(batch.path_id),
                 set={"has_serials": True},
                 condition=Attr("step_ids").eq(path_item["step_ids"]),
-            )
+            ),
+            otherwise=lambda path: path_not_found(batch.path_id) if path is None else None,
         )
-    writes += [
-        _count(batch.job_id, batch.path_id, shard, {place(0): count}) for shard, count in per_shard.items()
-    ]
-    return writes
+    per_shard = Counter(shard_of(number) for number in range(batch.first, batch.last + 1))
+    for shard, count in per_shard.items():
+        work.add(_count(batch.job_id, batch.path_id, shard, {place(0): count}))
 
 
 def _count(job_id: str, path_id: str, shard: int, changes: dict[str, int]) -> Update:
@@ -288,33 +259,25 @@ def _move(
     """Change a serial number and its count together, if it still stands where it was read."""
     moment = clock.iso_milliseconds(now)
     moved = replace(standing.serial, **changes, updated_at=moment)
-    mark = secrets.token_urlsafe(12)
-    writes: list[Write] = [
+    work = UnitOfWork(table)
+    work.add(
         Update(
             path_pk(moved.path_id),
             serial_sort(standing.number),
-            set=present(moved) | {"moved_by": mark},
+            set=present(moved),
             condition=_unmoved(standing),
         ),
-        _count(
-            moved.job_id,
-            moved.path_id,
-            shard_of(standing.number),
-            _difference(standing.serial, moved),
-        ),
-    ]
-    try:
-        table.transact(writes, token=mark)
-    except ConditionFailedError as failed:
-        # Our own mark: the transaction had committed, and only the answer was lost.
-        if not (failed.item and failed.item.get("moved_by") == mark):
-            raise elsewhere or ConflictError("Serial has been moved by someone else") from None
+        otherwise=elsewhere or ConflictError("Serial has been moved by someone else"),
+    )
+    difference = _difference(standing.serial, moved)
+    work.add(_count(moved.job_id, moved.path_id, shard_of(standing.number), difference))
+    work.commit()
     return moved
 
 
 def _unmoved(standing: Standing) -> Any:
     if not standing.stored:
-        return Attr("pk").not_exists()
+        return ABSENT
     serial = standing.serial
     return Attr("current_step_index").eq(serial.current_step_index) & Attr("status").eq(serial.status)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 from boto3.dynamodb.conditions import Attr
 
 from jobticket import clock
-from jobticket.dynamo import ConditionFailedError, Table, Update, Write
+from jobticket.dynamo import Item, Table, Update
 from jobticket.errors import InvalidError
 from jobticket.jobs.bodies import NewJob
 from jobticket.jobs.jobs import create_job, get_job, job_not_found
@@ -19,8 +17,7 @@ from jobticket.jobs.layout import JOB_SORT, LINKED_ATTRIBUTES, is_id, job_pk, li
 from jobticket.jobs.model import Job
 from jobticket.push.pushed import PUSHED_ATTRIBUTES
 from jobticket.push.tickets import JiraTicket
-
-__all__ = ["create_linked_job", "link_job", "require_unlinked", "unlink_job"]
+from jobticket.store.unit_of_work import PRESENT, UnitOfWork, write
 
 #: A job's attributes that come from its ticket.
 TICKET_FIELDS = (
@@ -32,8 +29,6 @@ TICKET_FIELDS = (
     "jira_labels",
 )
 MOST_LABELS = 100
-
-Alongside = Callable[[Job], Sequence[Write]]
 
 
 def _job_fields(ticket: JiraTicket) -> dict[str, Any]:
@@ -68,58 +63,42 @@ def _linked(key: str) -> InvalidError:
     return InvalidError(f"Job is already linked to {key}")
 
 
-def link_job(table: Table, job_id: str, ticket: JiraTicket, now: datetime, alongside: Alongside) -> Job:
-    """Fill an unlinked job's Jira fields from a ticket.
-
-    Parameters
-    ----------
-    alongside
-        Given the job, returns the writes that commit together with it.
+def link_job(work: UnitOfWork, job_id: str, ticket: JiraTicket, now: datetime) -> Job:
+    """Add to a unit of work that an unlinked job gets its Jira fields from a ticket.
 
     Raises
     ------
     NotFoundError
-        If there is no such job.
+        If there is no such job; also when the unit commits.
     InvalidError
-        If it is linked already.
+        When the unit commits, if the job is linked already.
     """
-    mark = secrets.token_urlsafe(12)
     changes = _job_fields(ticket) | {"updated_at": clock.iso_milliseconds(now)}
-    job = replace(get_job(table, job_id), **changes)
-    unlinked = Attr("pk").exists() & Attr("jira_ticket_key").not_exists()
-    linked = {**changes, **linked_attributes(job_id), "linked_by": mark}
-    write = Update(job_pk(job_id), JOB_SORT, set=linked, condition=unlinked)
-    try:
-        table.transact([write, *alongside(job)], token=mark)
-    except ConditionFailedError as failed:
-        if failed.position != 0:
-            raise
-        if failed.item is None:
-            raise job_not_found(job_id) from None
-        # Our own mark: the transaction had committed, and only the answer was lost.
-        if failed.item.get("linked_by") != mark:
-            raise _linked(failed.item["jira_ticket_key"]) from None
+    job = replace(get_job(work.table, job_id), **changes)
+    unlinked = PRESENT & Attr("jira_ticket_key").not_exists()
+    linked = {**changes, **linked_attributes(job_id)}
+
+    def refusal(item: Item | None) -> Exception:
+        return job_not_found(job_id) if item is None else _linked(item["jira_ticket_key"])
+
+    work.add(Update(job_pk(job_id), JOB_SORT, set=linked, condition=unlinked), otherwise=refusal)
     return job
 
 
-def create_linked_job(
-    table: Table, ticket: JiraTicket, goal_quantity: int | None, now: datetime, alongside: Alongside
-) -> Job:
-    """Create a job for a ticket, named after its summary.
+def create_linked_job(work: UnitOfWork, ticket: JiraTicket, goal_quantity: int | None, now: datetime) -> Job:
+    """Add a new job for a ticket to a unit of work. It is named after the ticket's summary.
 
     Parameters
     ----------
     goal_quantity
         The job's goal; without it the ticket's, else 1.
-    alongside
-        Given the job, returns the writes that commit together with it.
     """
     body = NewJob(
         name=ticket.summary or ticket.key,
         goal_quantity=goal_quantity or _goal_of(ticket),
         **_job_fields(ticket),
     )
-    return create_job(table, body, now, alongside)
+    return create_job(work, body, now)
 
 
 def _goal_of(ticket: JiraTicket) -> int:
@@ -138,10 +117,6 @@ def unlink_job(table: Table, job_id: str, now: datetime) -> None:
     if not is_id("job", job_id):
         raise job_not_found(job_id)
     changes = {"updated_at": clock.iso_milliseconds(now)}
-    forget = (*TICKET_FIELDS, *LINKED_ATTRIBUTES, *PUSHED_ATTRIBUTES, "linked_by")
-    try:
-        table.update(
-            Update(job_pk(job_id), JOB_SORT, set=changes, remove=forget, condition=Attr("pk").exists())
-        )
-    except ConditionFailedError:
-        raise job_not_found(job_id) from None
+    forget = (*TICKET_FIELDS, *LINKED_ATTRIBUTES, *PUSHED_ATTRIBUTES)
+    update = Update(job_pk(job_id), JOB_SORT, set=changes, remove=forget, condition=PRESENT)
+    write(table, update, otherwise=job_not_found(job_id))

@@ -3,46 +3,28 @@
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import boto3
 
 from jobticket import clock
 from jobticket.aws import AWS_FAULTS, configuration, limited
-from jobticket.dynamo import ConditionFailedError, Table, Write
 from jobticket.observability import logger
 from jobticket.push.runs import new_run
+from jobticket.store.unit_of_work import UnitOfWork
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-__all__ = ["Starter", "begin_run", "lambda_client"]
 
-
-def begin_run(table: Table, by: str, now: datetime, alongside: Callable[[str], Sequence[Write]]) -> str:
-    """Begin a run for now; return its id.
-
-    Parameters
-    ----------
-    alongside
-        Given the id, returns the writes that commit together with the run.
-    """
-    token = secrets.token_urlsafe(24)
-    while True:
-        run_id = clock.iso_milliseconds(now)
-        try:
-            table.transact([new_run(run_id, by, now), *alongside(run_id)], token=token)
-        except ConditionFailedError as failed:
-            if failed.position != 0:
-                raise
-            # Another run began in the same millisecond.
-            now, token = now + timedelta(milliseconds=1), secrets.token_urlsafe(24)
-        else:
-            return run_id
+def begin_run(work: UnitOfWork, by: str, now: datetime) -> str:
+    """Add a new run to a unit of work and return its id; stale if another began in the same millisecond."""
+    run_id = clock.iso_milliseconds(now)
+    work.add(new_run(run_id, by, now))
+    return run_id
 
 
 def lambda_client() -> LambdaClient:

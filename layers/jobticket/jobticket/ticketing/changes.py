@@ -158,7 +158,7 @@ def commit(
         except ConditionFailedError as failed:
             if not _was_committed(failed, mark):
                 if failed.position > 0:
-                    raise ConditionFailedError(failed.position - 1, failed.item) from failed
+                    raise ConditionFailedError({failed.position - 1: failed.item}) from failed
                 continue
         return events
     raise UnavailableError("The anomaly is being changed by others. Please try again.", retry_after=1)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from jobticket import clock
-from jobticket.dynamo import Table, Write
+from jobticket.dynamo import Table
 from jobticket.jobs.bodies import NewJob, NewPath, SettingsChange, StepEntry
 from jobticket.jobs.jobs import create_job
 from jobticket.jobs.paths import create_path
 from jobticket.jobs.settings import change_settings
+from jobticket.store.unit_of_work import UnitOfWork
 from tests.unit.conftest import client
 from tests.unit.privileges.driving import Driven
 
@@ -33,14 +34,12 @@ def drive(job_sync: Driven) -> None:
 def _linked_job() -> str:
     table, now = Table(client("dynamodb"), "jobs"), clock.now()
     change_settings(table, SettingsChange(enabled=True, push_enabled=True, project_key="PI"), now)
-    job = create_job(table, NewJob(name="Housing", goal_quantity=5, jira_ticket_key="PI-7"), now, _nothing)
+    with UnitOfWork(table) as work:
+        job = create_job(work, NewJob(name="Housing", goal_quantity=5, jira_ticket_key="PI-7"), now)
     path = NewPath(job_id=job.id, name="Route", goal_quantity=5, steps=[StepEntry(name="CNC")])
-    create_path(table, path, now, _nothing)
+    with UnitOfWork(table) as work:
+        create_path(work, path, now)
     return job.id
-
-
-def _nothing(_made: object) -> list[Write]:
-    return []
 
 
 def _use(external_id: str) -> None:

@@ -10,17 +10,16 @@ import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
 from jobticket.clock import Deadline
-from jobticket.jira.errors import (
-    JiraAddressRefusedError,
-    JiraEndlessAnswerError,
-    JiraError,
-    JiraMalformedAnswerError,
-    JiraTimeoutError,
-    JiraUnreachableError,
+from jobticket.http.errors import (
+    EndlessError,
+    ForbiddenAddressError,
+    NoAnswerError,
+    SlowError,
+    UnreachableError,
+    UnreadableError,
+    UntrustedError,
 )
-from jobticket.jira.session import CONNECT_SECONDS, AddressRefusedError, bounded
-
-__all__ = ["HttpAnswer", "send"]
+from jobticket.http.session import CONNECT_SECONDS, AddressRefusedError, bounded
 
 #: Less than this is too little to start a call with.
 LEAST_SECONDS = 0.05
@@ -44,6 +43,7 @@ def send(
     method: str,
     url: str,
     *,
+    to: str,
     deadline: Deadline,
     params: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
@@ -51,14 +51,19 @@ def send(
 ) -> HttpAnswer:
     """Send one request, follow nothing, and read the answer by the deadline.
 
+    Parameters
+    ----------
+    to
+        Whom the text of an error names, such as ``Jira``.
+
     Raises
     ------
-    JiraError
+    NoAnswerError
         If there is no whole answer. Its cause is cut off, because a log of it would show the URL's query.
     """
     left = deadline.left()
     if left < LEAST_SECONDS:
-        raise JiraTimeoutError("Jira did not answer in time")
+        raise SlowError(f"{to} did not answer in time")
     try:
         with (
             bounded(deadline),
@@ -73,37 +78,37 @@ def send(
                 stream=True,
             ) as answer,
         ):
-            return HttpAnswer(answer.status_code, answer.reason or "", answer.headers, _read(answer))
+            return HttpAnswer(answer.status_code, answer.reason or "", answer.headers, _read(answer, to))
     except AddressRefusedError:
-        raise JiraAddressRefusedError(
-            "Jira's host leads to an address that this deployment does not connect to"
+        raise ForbiddenAddressError(
+            f"{to}'s host leads to an address that this deployment does not connect to"
         ) from None
     except requests.RequestException as error:
-        raise _failure(error) from None
+        raise _failure(error, to) from None
 
 
-def _read(answer: requests.Response) -> bytes:
+def _read(answer: requests.Response, to: str) -> bytes:
     content = bytearray()
     for chunk in answer.iter_content(CHUNK):
         content += chunk
         if len(content) > LONGEST_ANSWER:
-            raise JiraEndlessAnswerError("Jira's answer is too long", outcome_unknown=True)
+            raise EndlessError(f"{to}'s answer is too long", outcome_unknown=True)
     return bytes(content)
 
 
-def _failure(error: requests.RequestException) -> JiraError:
+def _failure(error: requests.RequestException, to: str) -> NoAnswerError:
     cause = error.args[0] if error.args else None
     cause = getattr(cause, "reason", None) or cause
     if isinstance(error, requests.exceptions.SSLError):
-        return JiraUnreachableError("Jira could not be reached: its TLS certificate is not valid")
+        return UntrustedError(f"{to} could not be reached: its TLS certificate is not valid")
     if isinstance(cause, NewConnectionError):
-        return JiraUnreachableError("Jira could not be reached")
+        return UnreachableError(f"{to} could not be reached")
     if isinstance(error, requests.ConnectTimeout) or isinstance(cause, ConnectTimeoutError):
-        return JiraTimeoutError("Jira could not be reached in time")
+        return SlowError(f"{to} could not be reached in time")
     if isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError):
-        return JiraTimeoutError("Jira did not answer in time", outcome_unknown=True)
+        return SlowError(f"{to} did not answer in time", outcome_unknown=True)
     if isinstance(error, requests.exceptions.ContentDecodingError):
-        return JiraMalformedAnswerError("Jira's answer could not be read", outcome_unknown=True)
+        return UnreadableError(f"{to}'s answer could not be read", outcome_unknown=True)
     if isinstance(error, ValueError) and not isinstance(error, requests.ConnectionError):
-        return JiraUnreachableError("Jira's URL is not valid")
-    return JiraUnreachableError("The connection to Jira was lost", outcome_unknown=True)
+        return UnreachableError(f"{to}'s URL is not valid")
+    return UnreachableError(f"The connection to {to} was lost", outcome_unknown=True)

@@ -26,7 +26,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from jobticket.clock import Deadline
-from jobticket.jira.addresses import AddressPolicy
+from jobticket.http.addresses import AddressPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -1,0 +1,215 @@
+"""Creating an issue, once.
+
+Jira has no idempotency key for this. A stable mark becomes a label of the issue, by which it is found again
+when the outcome of a creation is unknown: the answer was lost, or the process died. Search lags behind, so
+for a while an issue that is not found may exist all the same. Until that while is over nothing is created,
+and the caller is told to come back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from jobticket.errors import RefusalError
+from jobticket.jira import shapes
+from jobticket.jira.client import JiraClient
+from jobticket.jira.errors import JiraError, JiraStatusError
+from jobticket.jira.search import Search, quoted
+
+#: After so long the search index has caught up: what is not found then does not exist.
+SEARCH_LAG = timedelta(seconds=60)
+#: How long an issue without a label is remembered as one that may exist: as long as an idempotency key.
+NEVER_FOUND = timedelta(hours=24)
+#: When to look within the request that lost the answer. After that the caller repeats it.
+LOOKS = (0.0, 0.5, 1.0, 2.0, 3.0)
+COME_BACK_SECONDS = 5
+#: What is remembered of an issue that has no label.
+UNLABELLED = {"labelled": False}
+
+
+class Memory(Protocol):
+    """What outlives the process: that an issue may have been created.
+
+    Attributes
+    ----------
+    mark
+        A stable name of the request; None if a repeat cannot be recognised.
+    settles_at
+        Until when an issue of an earlier try may still come to light; None if there was no such try.
+    """
+
+    @property
+    def mark(self) -> str | None: ...
+
+    @property
+    def settles_at(self) -> datetime | None: ...
+
+    def begin(self, settles_at: datetime, memo: dict[str, Any] | None = None) -> None:
+        """Remember that an issue may exist."""
+
+    def undone(self) -> None:
+        """Remember that there is certainly none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """An issue that exists now."""
+
+    id: str
+    key: str
+
+
+class UnsettledError(Exception):
+    """Whether an issue was created is not known yet.
+
+    Attributes
+    ----------
+    seconds
+        After how many seconds to ask again.
+    cause
+        What went wrong with the call that created it, or with the search for it.
+    """
+
+    def __init__(self, seconds: int, cause: JiraError | None = None) -> None:
+        super().__init__("it is not known yet whether the issue was created")
+        self.seconds = seconds
+        self.cause = cause
+
+
+class UntraceableError(Exception):
+    """An issue may have been created by which nothing can be found: nobody will know without looking.
+
+    Attributes
+    ----------
+    cause
+        What went wrong with the call.
+    """
+
+    def __init__(self, cause: JiraError) -> None:
+        super().__init__("it will not be known whether the issue was created")
+        self.cause = cause
+
+
+def label_of(mark: str) -> str:
+    """Return the label of the issue that a request creates."""
+    return f"jobticket-{mark[:24]}"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateOnce:
+    """The creation of one issue.
+
+    Attributes
+    ----------
+    fields
+        As Jira takes them. Labels are added to those that are there.
+    """
+
+    client: JiraClient
+    fields: Mapping[str, Any]
+    memory: Memory
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+
+    def run(self) -> Created:
+        """Return the issue, newly created or found to exist.
+
+        Raises
+        ------
+        JiraError
+            If Jira refuses; then there is no issue. With ``outcome_unknown``, Jira has refused to search for
+            the issue of an earlier try.
+        UnsettledError
+            If it is not known yet whether there is one.
+        UntraceableError
+            If it will not be known.
+        """
+        return self.earlier() or self._create(self._label())
+
+    def earlier(self) -> Created | None:
+        """Return the issue of an earlier try, None if there is certainly none.
+
+        Raises
+        ------
+        JiraError, UnsettledError
+            If that is not known yet.
+        """
+        label, settles_at = self._label(), self.memory.settles_at
+        if label is None or settles_at is None:
+            return None
+        try:
+            found = self._find(label)
+        except JiraError as error:
+            error.outcome_unknown = True  # not of this look: of the creation that it looks for
+            raise
+        left = (settles_at - self.now()).total_seconds()
+        if found is None and left > 0:
+            raise UnsettledError(_soon(left))
+        return found
+
+    def _label(self) -> str | None:
+        return None if self.memory.mark is None else label_of(self.memory.mark)
+
+    def _create(self, label: str | None) -> Created:
+        # Before the call: should this process die in it, a repeat must know of it.
+        latest = self.now() + timedelta(seconds=self.client.deadline.left())
+        lag, memo = (SEARCH_LAG, None) if label else (NEVER_FOUND, UNLABELLED)
+        self.memory.begin(latest + lag, memo)
+        try:
+            return self._post(label)
+        except RefusalError:
+            self.memory.undone()  # there was no credential to ask with
+            raise
+        except JiraError as error:
+            if error.outcome_unknown:
+                return self._settle(error, label)
+            self.memory.undone()
+            if label is not None and _refuses_labels(error):
+                return self._create(None)
+            raise
+
+    def _post(self, label: str | None) -> Created:
+        fields = dict(self.fields)
+        if label is not None:
+            fields["labels"] = [*fields.get("labels", ()), label]
+        created = shapes.created_ticket(self.client.post("/rest/api/2/issue", json={"fields": fields}))
+        return Created(created["id"], created["key"])
+
+    def _settle(self, error: JiraError, label: str | None) -> Created:
+        """Find out what became of a call whose answer was lost."""
+        if label is None:
+            raise UntraceableError(error) from error
+        self.memory.begin(self.now() + SEARCH_LAG)
+        found = self._look_for(label)
+        if found is None:
+            raise UnsettledError(COME_BACK_SECONDS, error) from error
+        return found
+
+    def _look_for(self, label: str) -> Created | None:
+        for pause in LOOKS:
+            if pause >= self.client.deadline.left():
+                return None
+            self.sleep(pause)
+            try:
+                found = self._find(label)
+            except JiraError:
+                continue
+            if found is not None:
+                return found
+        return None
+
+    def _find(self, label: str) -> Created | None:
+        jql = f"labels = {quoted(label)} ORDER BY key ASC"
+        found = Search(self.client, jql, ("summary",), lambda issue: issue).some(1).rows
+        return Created(str(found[0]["id"]), str(found[0]["key"])) if found else None
+
+
+def _soon(left: float) -> int:
+    return COME_BACK_SECONDS if left <= SEARCH_LAG.total_seconds() * 2 else int(left)
+
+
+def _refuses_labels(error: JiraError) -> bool:
+    return isinstance(error, JiraStatusError) and error.status == 400 and "labels" in error.field_errors

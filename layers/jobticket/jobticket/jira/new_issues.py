@@ -1,0 +1,123 @@
+"""Creating an issue for a caller, and what the caller is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from jobticket.errors import RefusalError, UnavailableError
+from jobticket.jira.bodies import INVALID_TICKET, NewTicket
+from jobticket.jira.client import JiraClient
+from jobticket.jira.create_once import Created, CreateOnce, Memory, UnsettledError, UntraceableError
+from jobticket.jira.errors import JiraError, JiraStatusError
+from jobticket.jira.issues import ISSUE, named_assignee
+from jobticket.jira.paging import Row
+from jobticket.jira.refusals import Texts, refusal_of
+from jobticket.jira.tickets import TICKET_FIELDS, show_ticket
+
+CREATE_TEXTS = Texts(
+    "Failed to create Jira ticket",
+    invalid=INVALID_TICKET,
+    forbidden="Access denied to create issue",
+    missing="Project or issue type not found",
+)
+UNSETTLED = "It is not known yet whether the ticket was created. Repeat the request."
+
+
+class OutcomeUnknownError(Exception):
+    """A ticket may exist that cannot be found: the caller must be told, and told the same again.
+
+    Attributes
+    ----------
+    refusal
+        What to tell.
+    """
+
+    def __init__(self, refusal: RefusalError) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+def create_issue(
+    client: JiraClient,
+    ticket: NewTicket,
+    project: str,
+    memory: Memory,
+    *,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None],
+) -> Row:
+    """Create an issue once and return it as it is shown.
+
+    Parameters
+    ----------
+    project
+        The project's id or key.
+
+    Raises
+    ------
+    RefusalError
+        If Jira refuses, or the outcome of a try is not known yet.
+    OutcomeUnknownError
+        If it will not be known, and a repeat could be recognised.
+    """
+    creation = CreateOnce(client, fields_of(client, ticket, project), memory, now, sleep)
+    try:
+        created = creation.run()
+    except UnsettledError as unsettled:
+        raise _unsettled(unsettled) from unsettled
+    except UntraceableError as lost:
+        if isinstance(lost.cause, JiraStatusError):
+            lost.cause.retry_after = None  # to come back then would be to create a second one
+        refusal = refusal_of(lost.cause, CREATE_TEXTS, write=True)
+        raise refusal if memory.mark is None else OutcomeUnknownError(refusal) from lost
+    except JiraError as error:
+        raise refusal_of(_meant(error), CREATE_TEXTS, write=error.outcome_unknown) from error
+    return _read_back(client, created, ticket)
+
+
+def _unsettled(unsettled: UnsettledError) -> RefusalError:
+    return UnavailableError(UNSETTLED, details={"outcome_unknown": True}, retry_after=unsettled.seconds)
+
+
+def _read_back(client: JiraClient, created: Created, ticket: NewTicket) -> Row:
+    try:
+        fields = ",".join(TICKET_FIELDS)
+        return show_ticket(client.get(ISSUE, issue=created.id, params={"fields": fields}))
+    except (JiraError, RefusalError, ValueError, KeyError, AttributeError):
+        # It is created. That it cannot be read is no reason to say otherwise.
+        unknown: dict[str, Any] = dict.fromkeys(("status", "assignee", "priority", "created", "updated"))
+        return {"id": created.id, "key": created.key, "summary": ticket.summary, **unknown}
+
+
+def fields_of(client: JiraClient, ticket: NewTicket, project: str) -> Row:
+    """Return a new ticket's fields, as Jira takes them."""
+    fields: Row = {
+        "project": {"id" if project.isdigit() else "key": project},
+        "summary": ticket.summary,
+        "issuetype": {"id": ticket.issue_type},
+    }
+    if ticket.description is not None:
+        fields["description"] = ticket.description
+    if ticket.priority is not None:
+        fields["priority"] = {"id": ticket.priority}
+    if ticket.assignee is not None:
+        fields["assignee"] = named_assignee(client, ticket.assignee)
+    return fields
+
+
+def _meant(error: JiraError) -> JiraError:
+    """Return a 400 as what it says: Jira puts a missing project or permission into words, not a status."""
+    if not isinstance(error, JiraStatusError) or error.status != 400:
+        return error
+    faulty = error.field_errors.keys()
+    if not faulty <= {"project", "pid", "issuetype"}:
+        return error
+    said = (*error.messages, *error.field_errors.values())
+    forbidden = any("permission" in text.lower() for text in said)
+    if not faulty and not forbidden:
+        return error
+    return JiraStatusError(
+        403 if forbidden else 404, error.reason, messages=error.messages, field_errors=error.field_errors
+    )

@@ -1,0 +1,214 @@
+"""Leases: one holder at a time, across all Lambda instances.
+
+A lease is two attributes of an item, written on a condition. It ends by itself, after the longest time that
+its holder can be at work; only its holder gives it back earlier. The item may hold more than the lease.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, Self
+
+from boto3.dynamodb.conditions import Attr, ConditionBase
+
+from jobticket import clock
+from jobticket.aws import AWS_FAULTS
+from jobticket.clock import Deadline
+from jobticket.dynamo import Delete, Item, Table, Update
+from jobticket.observability import logger
+from jobticket.store.unit_of_work import StaleError, discard, write
+
+OWNER, UNTIL = "lease_owner", "lease_until"
+#: What ends a lease when it is removed from its item.
+LEASE_ATTRIBUTES = (OWNER, UNTIL)
+#: The first and the longest pause between two looks at a lease that somebody else holds.
+FIRST_PAUSE_SECONDS = 0.04
+LONGEST_PAUSE_SECONDS = 0.4
+
+
+class HeldError(Exception):
+    """Somebody else holds the lease.
+
+    Attributes
+    ----------
+    seconds
+        For how long at most.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"held for at most {seconds:.1f} s")
+        self.seconds = seconds
+
+
+class Waits(Protocol):
+    """How waiting is done."""
+
+    @property
+    def sleep(self) -> Callable[[float], None]: ...
+
+    @property
+    def random(self) -> Callable[[], float]: ...
+
+
+@dataclass(slots=True)
+class Lease:
+    """A lease and its end.
+
+    Attributes
+    ----------
+    owner
+        A random name, made anew each time a lease is taken.
+    until
+        When it ends by itself.
+    must_run_out
+        Set by a holder whose effect may still arrive somewhere: the lease is not given back.
+    """
+
+    owner: str
+    until: datetime
+    must_run_out: bool = False
+
+    @classmethod
+    def begin(cls, now: datetime, length: timedelta) -> Self:
+        """Return a new lease, not yet taken."""
+        return cls(secrets.token_urlsafe(9), now + length)
+
+    @classmethod
+    def of(cls, item: Item) -> Self | None:
+        """Return the lease that an item holds, ended or not."""
+        if OWNER not in item:
+            return None
+        return cls(item[OWNER], datetime.fromtimestamp(item[UNTIL] / 1000, UTC))
+
+    def attributes(self) -> dict[str, Any]:
+        """Return what an item with this lease holds."""
+        return {OWNER: self.owner, UNTIL: clock.epoch_milliseconds(self.until)}
+
+    def held(self) -> ConditionBase:
+        """Return the condition that this lease has not passed to somebody else."""
+        return Attr(OWNER).eq(self.owner)
+
+    def left(self, now: datetime) -> float:
+        """Return the seconds until it ends by itself, 0 if it has."""
+        return max(0.0, (self.until - now).total_seconds())
+
+
+def free(now: datetime) -> ConditionBase:
+    """Return the condition that an item has no lease, or one that has ended."""
+    return Attr(OWNER).not_exists() | Attr(UNTIL).lte(clock.epoch_milliseconds(now))
+
+
+def take(
+    table: Table,
+    pk: str,
+    sk: str,
+    lease: Lease,
+    now: datetime,
+    *,
+    also: Mapping[str, Any] | None = None,
+    condition: ConditionBase | None = None,
+) -> Item:
+    """Take a lease and return its item as it stands then; a missing item is made.
+
+    Parameters
+    ----------
+    also
+        Further attributes to set.
+    condition
+        What must hold besides.
+
+    Raises
+    ------
+    HeldError
+        If somebody else has it.
+    StaleError
+        If it is free and the further condition does not hold.
+    """
+    wanted = free(now) if condition is None else free(now) & condition
+    update = Update(pk, sk, set={**(also or {}), **lease.attributes()}, condition=wanted)
+    try:
+        return write(table, update) or {}
+    except StaleError as stale:
+        other = Lease.of(stale.item or {})
+        if other is None or other.left(now) <= 0:
+            raise
+        raise HeldError(other.left(now)) from None
+
+
+def give_back(table: Table, pk: str, sk: str, lease: Lease) -> None:
+    """Delete an item that is nothing but a lease, if it is still ours.
+
+    What the holder has done stands whether or not this succeeds: the lease ends by itself.
+    """
+    try:
+        kept = discard(table, Delete(pk, sk, lease.held()))
+    except AWS_FAULTS:
+        logger.warning("a lease was not given back and runs out by itself", lease=pk, exc_info=True)
+        return
+    if kept is not None:
+        logger.warning("a lease had run out before it was given back", lease=pk)
+
+
+@contextlib.contextmanager
+def hold(
+    table: Table,
+    pk: str,
+    sk: str,
+    length: timedelta,
+    *,
+    now: Callable[[], datetime],
+    patience: Deadline | None = None,
+    waits: Waits | None = None,
+) -> Iterator[Lease]:
+    """Hold a lease that has an item of its own, for a ``with`` block.
+
+    Parameters
+    ----------
+    length
+        Longer than any holder works.
+    patience
+        Until when to wait for an earlier holder; by default, not at all.
+
+    Raises
+    ------
+    HeldError
+        If somebody else has it for longer than that.
+    """
+    lease = _wait_for(table, pk, sk, length, now, patience, waits)
+    try:
+        yield lease
+    finally:
+        if not lease.must_run_out:
+            give_back(table, pk, sk, lease)
+
+
+def _wait_for(
+    table: Table,
+    pk: str,
+    sk: str,
+    length: timedelta,
+    now: Callable[[], datetime],
+    patience: Deadline | None,
+    waits: Waits | None,
+) -> Lease:
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        moment = now()
+        lease = Lease.begin(moment, length)
+        expiry = {"expires_at": clock.epoch(lease.until + length)}
+        try:
+            take(table, pk, sk, lease, moment, also=expiry)
+        except HeldError as held:
+            if patience is None or waits is None:
+                raise
+            wait = pause * (0.5 + waits.random() / 2)
+            if wait >= patience.left():
+                raise HeldError(held.seconds) from None
+            waits.sleep(wait)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        else:
+            return lease

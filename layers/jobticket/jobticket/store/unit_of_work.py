@@ -1,0 +1,219 @@
+"""Writes that commit together, once.
+
+A unit of work is a value: whoever has something to write adds it, and one caller commits the whole. An answer
+of DynamoDB can be lost after the commit. The call is then sent again and fails on what it wrote itself. So
+each conditional write carries the unit's mark, and a failed condition that meets the mark is a success.
+
+::
+
+    for work in attempts(table):
+        with work:                                 # commits at its end; starts again if something was stale
+            path = read(...)
+            work.add(Put(...), otherwise=ConflictError("..."))
+            work.add(Update(..., condition=...))   # without `otherwise`: stale, read again
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+from boto3.dynamodb.conditions import Attr
+
+from jobticket.dynamo import ConditionFailedError, Delete, Item, Put, Table, Update, Write
+from jobticket.errors import UnavailableError
+
+#: The item does not exist yet.
+ABSENT = Attr("pk").not_exists()
+#: The item exists.
+PRESENT = Attr("pk").exists()
+
+#: The attribute that holds the mark of the unit of work that wrote an item last.
+MARK = "written_by"
+
+#: How often work starts again because what it had read was changed by others.
+ATTEMPTS = 8
+
+#: What is raised when others keep changing what a unit of work reads.
+CONTENDED = UnavailableError("This is being changed by others. Please try again.", retry_after=1)
+
+#: What a failed condition means to the caller: an error, or how to make one from the item as it stood. None
+#: means that what was read is stale.
+Otherwise = Exception | Callable[[Item | None], Exception | None]
+
+
+class StaleError(Exception):
+    """A condition did not hold; nothing was written.
+
+    Attributes
+    ----------
+    write
+        The write whose condition failed first.
+    item
+        Its item as it stood, None if it did not exist.
+    """
+
+    def __init__(self, write: Write, item: Item | None) -> None:
+        super().__init__("what was read has changed since")
+        self.write = write
+        self.item = item
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    write: Write
+    otherwise: Otherwise | None
+
+
+class UnitOfWork:
+    """Collects writes to one table and commits them together.
+
+    Parameters
+    ----------
+    table
+        The table.
+    exhausted
+        What a ``with`` block raises at the end of a stale unit; None if another unit follows.
+    """
+
+    def __init__(self, table: Table, *, exhausted: Exception | None = CONTENDED) -> None:
+        self.table = table
+        self.committed = False
+        self.mark = secrets.token_urlsafe(9)
+        self._exhausted = exhausted
+        self._entries: list[_Entry] = []
+
+    def add(self, write: Write, otherwise: Otherwise | None = None) -> None:
+        """Add a write.
+
+        Parameters
+        ----------
+        otherwise
+            What to raise if the write's condition does not hold. By default :class:`StaleError`.
+        """
+        self._entries.append(_Entry(write, otherwise))
+
+    def commit(self) -> Item | None:
+        """Write all or nothing; return the item as it stands now if a single update was written.
+
+        A unit without writes costs no call; one put or update is a plain conditional write.
+
+        Raises
+        ------
+        StaleError
+            If a condition does not hold whose write names no other error.
+        Exception
+            What the failed write names.
+        UnavailableError
+            If the items stayed contended, or DynamoDB does not answer.
+        """
+        item = self._send() if self._entries else None
+        self.committed = True
+        return item
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> bool:
+        if kind is None:
+            try:
+                self.commit()
+            except StaleError:
+                return self._stale()
+        return kind is not None and issubclass(kind, StaleError) and self._stale()
+
+    def _stale(self) -> bool:
+        if self._exhausted is None:
+            return True
+        raise self._exhausted
+
+    def _send(self) -> Item | None:
+        writes = [self._marked(entry.write) for entry in self._entries]
+        try:
+            match writes:
+                case [Put() as put]:
+                    self.table.put(put.item, put.condition)
+                    return put.item
+                case [Update(add=add) as update] if not add:
+                    return self.table.update(update)
+                case _:
+                    self.table.transact(writes, token=secrets.token_urlsafe(24))
+                    return None
+        except ConditionFailedError as failed:
+            return self._judge(failed)
+
+    def _marked(self, write: Write) -> Write:
+        match write:
+            case Put(condition=condition) if condition is not None:
+                return replace(write, item={**write.item, MARK: self.mark})
+            case Update(condition=condition) if condition is not None:
+                return replace(write, set={**write.set, MARK: self.mark})
+        return write
+
+    def _judge(self, failed: ConditionFailedError) -> Item | None:
+        """Return if the failure is our own commit, whose answer was lost; else raise what it means."""
+        for item in failed.items.values():
+            if item is not None and item.get(MARK) == self.mark:
+                return item
+        if failed.after_lost_answer and self._only_deleted(failed):
+            return None
+        entry = self._entries[failed.position]
+        error = entry.otherwise(failed.item) if callable(entry.otherwise) else entry.otherwise
+        raise error or StaleError(entry.write, failed.item) from None
+
+    def _only_deleted(self, failed: ConditionFailedError) -> bool:
+        """Tell whether every failed write is a deletion that found nothing left to delete."""
+        return all(
+            item is None and isinstance(self._entries[position].write, Delete)
+            for position, item in failed.items.items()
+        )
+
+
+def attempts(table: Table, *, most: int = ATTEMPTS, exhausted: Exception = CONTENDED) -> Iterator[UnitOfWork]:
+    """Yield units of work until one of them has committed.
+
+    Each is for a ``with`` block, which reads, adds its writes and commits at its end. Only the last one
+    raises if what it has read is stale.
+
+    Parameters
+    ----------
+    exhausted
+        What it raises then; by default 503.
+    """
+    for left in range(most - 1, -1, -1):
+        work = UnitOfWork(table, exhausted=None if left else exhausted)
+        yield work
+        if work.committed:
+            return
+
+
+def write(table: Table, one: Write, otherwise: Otherwise | None = None) -> Item | None:
+    """Commit a single write, as :meth:`UnitOfWork.commit` does."""
+    work = UnitOfWork(table)
+    work.add(one, otherwise)
+    return work.commit()
+
+
+def discard(table: Table, one: Delete) -> Item | None:
+    """Delete an item that would end by itself; return the item as it stands if the condition kept it.
+
+    One plain call: after a lost answer it may report a deletion of its own as a missing item.
+    """
+    try:
+        table.delete(one.pk, one.sk, one.condition)
+    except ConditionFailedError as failed:
+        return failed.item or {}
+    return None
+
+
+def write_if_current(table: Table, one: Write) -> Item | None:
+    """Commit a single update or put; return the item as it stands now, None if its condition did not hold."""
+    try:
+        return write(table, one)
+    except StaleError:
+        return None
