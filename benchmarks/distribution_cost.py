@@ -15,12 +15,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.table import print_table
-from jobticket.dynamo import Table
 from jobticket.jobs import bodies, jobs, paths, serials
 from jobticket.jobs.model import Path
+from jobticket.store.table import Table
 from jobticket.store.unit_of_work import UnitOfWork
-
-__all__ = ["FEW", "MANY", "Cost", "Meter", "costs", "run"]
 
 FEW, MANY = 20, 100_000
 MOMENT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)

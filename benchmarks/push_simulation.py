@@ -43,8 +43,6 @@ from jobticket.push.sites import Sites
 from jobticket.push.ticket import SETTLING_SECONDS, Ticket
 from jobticket.push.worker import Worker
 
-__all__ = ["Figures", "Night", "Plan", "run"]
-
 INDEXES = {
     LINKED_INDEX: ("linked_pk", "linked_sk"),
     DUE_INDEX: ("due_pk", "due_at"),

@@ -7,15 +7,13 @@ from typing import Any
 
 from benchmarks.table import print_table
 from jobticket.clock import Deadline
-from jobticket.dynamo import Item, Page
 from jobticket.jobs.layout import LINKED_SHARDS
 from jobticket.push.queue import Jobs
 from jobticket.push.records import Records
 from jobticket.push.runs import Runs
 from jobticket.push.schedule import PAGE, Scheduler
 from jobticket.push.sites import Sites
-
-__all__ = ["Figures", "measure", "run"]
+from jobticket.store.table import Item, Page
 
 SIZES = (100, 1_000, 10_000, 100_000)
 

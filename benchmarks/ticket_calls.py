@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from benchmarks.table import print_table
-from jobticket.dynamo import Table
 from jobticket.observability import logger
+from jobticket.store.table import Table
 from local.atlassian.testing import running
 from tests.unit.conftest import account, client, gateway, load_function
 from tests.unit.ticketing.conftest import INTEGRATION, Atlassian, Shop, Time, Worker, make_queue

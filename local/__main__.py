@@ -23,8 +23,6 @@ from local.ports import free_port
 from local.settings import Settings, read_settings
 from local.stack import LocalStack, running_stack
 
-__all__ = ["main"]
-
 
 def main() -> None:
     arguments = _arguments()

@@ -9,8 +9,6 @@ from botocore.config import Config
 
 from local.emulator import ACCOUNT_KEY, REGION
 
-__all__ = ["Aws"]
-
 
 class Aws:
     """Makes clients that talk to the emulator as the account's root."""

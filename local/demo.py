@@ -15,8 +15,6 @@ import requests
 
 from local.settings import Settings
 
-__all__ = ["Demonstration", "DemonstrationError", "demonstrate", "has_jobs"]
-
 TICKET = "PI-42"
 PROJECT = "PI"
 CONNECTION = "plant-north"

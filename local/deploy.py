@@ -19,8 +19,6 @@ from local.packages import upload_code, upload_template
 from local.settings import Settings
 from local.template import load_template, resources_of_type
 
-__all__ = ["STACK", "Deployed", "deploy"]
-
 STACK = "jobticket-local"
 POLL_SECONDS = 0.1
 SECONDS = 120

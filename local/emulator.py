@@ -10,8 +10,6 @@ from local.ports import free_port, is_free
 from local.processes import Process, start_process
 from local.settings import HOST
 
-__all__ = ["ACCOUNT_KEY", "CONCURRENT_CALLS", "REGION", "Emulator", "start_emulator"]
-
 REGION = "eu-west-1"
 ACCOUNT_KEY = "test"  # id and secret of the emulated account's root, which deploys
 

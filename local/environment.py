@@ -9,8 +9,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["environment_of"]
-
 
 def environment_of(template: Mapping[str, Any], function: str, known: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that a function of the template gets.

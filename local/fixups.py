@@ -7,8 +7,6 @@ from typing import Any
 from local.aws import Aws
 from local.template import resources_of_type
 
-__all__ = ["apply_what_deployment_leaves_out"]
-
 
 def apply_what_deployment_leaves_out(aws: Aws, template: dict[str, Any], stack: str) -> None:
     """Bring tables to what the template says of them."""

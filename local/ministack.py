@@ -26,8 +26,6 @@ from local.answers import refuse_malformed_answers
 from local.bounds import share_unpacked_code, trim_histories
 from local.loud import SavingReport
 
-__all__ = ["Generations", "main"]
-
 SECONDS_BETWEEN_SNAPSHOTS = 3.0
 SHARE_OF_TIME = 4  # a large state is saved less often, so that saving never takes more of the time
 ATTEMPTS = 20

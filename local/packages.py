@@ -16,8 +16,6 @@ from local.errors import LocalStackError
 from local.template import resources_of_type
 from tools.build_layers import LayerBuildError, build_layers, running_interpreter
 
-__all__ = ["upload_code", "upload_template"]
-
 ROOT = Path(__file__).resolve().parent.parent
 BUCKET = "jobticket-code"
 ANY_TIME = (2020, 1, 1, 0, 0, 0)

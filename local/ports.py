@@ -8,8 +8,6 @@ import socket
 from local.errors import LocalStackError
 from local.settings import HOST
 
-__all__ = ["free_port", "is_free", "require_free"]
-
 #: Below those of outgoing connections: one of these could take a port before its server does.
 FOR_SERVERS = range(20_000, 32_000)
 

@@ -11,8 +11,6 @@ import aiohttp
 
 from local.errors import LocalStackError
 
-__all__ = ["Process", "start_process"]
-
 ROOT = Path(__file__).resolve().parent.parent
 POLL_SECONDS = 0.05
 LINES_OF_LOG = 5

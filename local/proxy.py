@@ -26,8 +26,6 @@ from local.errors import LocalStackError
 from local.gateway_responses import gateway_response
 from local.settings import HOST
 
-__all__ = ["Front", "gateway_answer"]
-
 _log = logging.getLogger(__name__)
 
 # The emulator refuses what exceeds its cap of workers. Callers wait here instead, as for Lambda to scale.

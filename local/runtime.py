@@ -22,8 +22,6 @@ from typing import Any
 
 from local.errors import LocalStackError
 
-__all__ = ["Container", "FunctionFaultError", "found_in_layer", "running_container"]
-
 SECONDS_TO_START = 30.0
 SECONDS_FOR_A_CALL = 35.0
 REQUEST_ID = "00000000-0000-4000-8000-{:012d}"

@@ -36,8 +36,6 @@ from local.stack import DESCRIPTION
 from local.template import load_template, resources_of_type
 from tools.build_layers import LAMBDA, LayerBuildError, Target, build_layers
 
-__all__ = ["ARCHITECTURES", "Tunnel", "architecture", "main", "write_sam_local"]
-
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".build" / "sam-local"
 #: Lambda's name and pip's for what machines call themselves.

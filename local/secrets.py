@@ -11,8 +11,6 @@ from local.atlassian.emulator import CLIENT_ID, CLIENT_SECRET
 from local.aws import Aws
 from local.settings import Caller
 
-__all__ = ["fill_secrets"]
-
 
 def fill_secrets(aws: Aws, outputs: Mapping[str, str], callers: Iterable[Caller]) -> None:
     """Write the keys of callers, and the emulated Atlassian's app where no other one has been put in."""

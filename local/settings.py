@@ -9,8 +9,6 @@ from pathlib import Path
 
 from local.errors import LocalStackError
 
-__all__ = ["HOST", "Caller", "Settings", "read_settings"]
-
 HOST = "127.0.0.1"
 
 

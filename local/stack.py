@@ -24,8 +24,6 @@ from local.proxy import Front
 from local.secrets import fill_secrets
 from local.settings import Settings
 
-__all__ = ["DESCRIPTION", "LocalStack", "running_stack"]
-
 SECONDS_FOR_AN_OWNER_TO_STOP = 5
 SECONDS_FOR_PARTS_TO_STOP = 60  # of a stack that is dead; local/tether.py kills them before
 POLL_SECONDS = 0.1

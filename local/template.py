@@ -7,8 +7,6 @@ from typing import Any
 
 import yaml
 
-__all__ = ["TEMPLATE", "load_template", "resources_of_type"]
-
 TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 FUNCTIONS_WITHOUT_PREFIX = ("Ref", "Condition")
 

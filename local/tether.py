@@ -20,8 +20,6 @@ import time
 
 from local.loud import keep_stderr
 
-__all__ = ["main"]
-
 SECONDS_TO_STOP = 20
 
 

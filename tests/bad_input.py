@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-__all__ = ["BadRequest", "bad_requests"]
-
 #: No part of a request is as good as any of these, and each is wrong for most.
 WRONG: tuple[Any, ...] = (
     None,

@@ -10,8 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
-__all__ = ["Confidences"]
-
 #: Where secrets stand, by the names of parameters and members.
 IN_QUERIES = frozenset({"code", "connection_code", "state"})
 IN_BODIES = frozenset(

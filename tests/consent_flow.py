@@ -16,8 +16,6 @@ from tests.gateway import HttpAnswer
 if TYPE_CHECKING:
     from tests.deployed import Stack
 
-__all__ = ["Atlassian", "Browser", "Walk", "over_http"]
-
 CALLBACK = "/api/frontend/oauth/authorization-callback/jira"
 SITES = "/api/frontend/finalize-connection/jira/fetch-available-sites"
 CREATE = "/api/frontend/finalize-connection/jira/create-connection"

@@ -11,9 +11,7 @@ from jobticket.connections.model import GRANT_LIFETIME, Connection, ConnectionId
 from jobticket.connections.store import ConnectionStore
 from jobticket.connections.tokens import REFRESH_FIELD, cached_token
 from jobticket.connections.vault import Vault
-from jobticket.dynamo import Table
-
-__all__ = ["store_consent"]
+from jobticket.store.table import Table
 
 SITE_ID = "11111111-2222-4333-8444-555555555555"
 

@@ -18,20 +18,6 @@ from botocore.parsers import ResponseParserError
 
 from jobticket.aws import ConflictTimeoutError, NoTimeLeftError
 
-__all__ = [
-    "CRASH",
-    "LASTING",
-    "LOST",
-    "PASSING",
-    "PASSING_CALLS",
-    "WRITES",
-    "Crash",
-    "Faults",
-    "Trouble",
-    "cancelled",
-    "refused",
-]
-
 #: The client's methods that change something.
 WRITES = ("put_item", "update_item", "delete_item", "transact_write_items")
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from tests.faults import Faults
 
-__all__ = ["between"]
-
 
 def between(faults: Faults, operation: str, other: Callable[[], Any]) -> None:
     """Let ``other`` happen just before the next call of a client's method, once."""

@@ -16,8 +16,6 @@ from jobticket.connections import atlassian
 from jobticket.http import transport
 from jobticket.jira import client
 
-__all__ = ["HOSTILE", "PATH", "Poison"]
-
 PATH = "../../x?y"
 LONG = "half \ud800 a pair\n" + "x" * 5000
 HOSTILE: dict[str, Any] = {

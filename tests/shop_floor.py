@@ -8,8 +8,6 @@ from typing import Any
 
 from tests.gateway import Gateway
 
-__all__ = ["advance", "counted", "new_job", "new_path", "new_serials", "recount", "require_exact_counts"]
-
 
 def new_job(api: Gateway, **members: Any) -> dict[str, Any]:
     answer = api.post("/api/jobs", {"name": "JOB-2024-001", "goalQuantity": 50, **members})

@@ -28,16 +28,6 @@ from typing import Any
 
 import botocore
 
-__all__ = [
-    "LAMBDA",
-    "LayerBuildError",
-    "Target",
-    "build_function",
-    "build_layers",
-    "running_interpreter",
-    "write_aws_data",
-]
-
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "layers"
 BUILD = ROOT / ".build" / "layers"

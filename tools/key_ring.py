@@ -24,8 +24,6 @@ import boto3
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-__all__ = ["KeyRingError", "add", "main", "remove"]
-
 #: As the functions know them (jobticket.web.authentication).
 SCOPES = ("jobs", "jira", "tokens", "ticketing", "admin", "*")
 

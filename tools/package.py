@@ -20,8 +20,6 @@ from pathlib import Path
 
 from tools.build_layers import LAMBDA, build_function, build_layers
 
-__all__ = ["main", "package"]
-
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / ".build" / "deploy"
 

@@ -17,8 +17,6 @@ import boto3
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-__all__ = ["main", "redrive"]
-
 
 def redrive(sqs: SQSClient, dead_letters: str, queue: str) -> int:
     """Move every message that can be seen; tell how many there were."""

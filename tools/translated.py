@@ -25,8 +25,6 @@ from samtranslator.translator.transform import transform
 
 from local.template import load_template
 
-__all__ = ["DEPLOYMENTS", "findings", "main", "translated"]
-
 ROOT = Path(__file__).resolve().parent.parent
 #: Where `sam deploy` would have put the code.
 UPLOADED = "s3://jobticket-code/code.zip"

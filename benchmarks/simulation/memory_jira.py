@@ -19,8 +19,6 @@ import requests
 
 from benchmarks.simulation.virtual_time import VirtualTime
 
-__all__ = ["Issue", "MemoryJira", "Quirks", "SiteState"]
-
 LATENCY = (0.12, 0.3)
 
 

@@ -1,6 +1,6 @@
 """A table in memory that is as strict as DynamoDB about conditions, and keeps up with a simulation.
 
-It stands for ``jobticket.dynamo.Table``. tests/unit/push_runs/test_memory_table.py compares it with moto.
+It stands for ``store.table.Table``. tests/unit/push_runs/test_memory_table.py compares it with moto.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from typing import Any
 
 from boto3.dynamodb.conditions import AttributeBase, ConditionBase
 
-from jobticket.dynamo import Check, ConditionFailedError, Delete, Item, Page, Put, Update, Write
-
-__all__ = ["MemoryTable", "holds"]
+from jobticket.store.table import Check, ConditionFailedError, Delete, Item, Page, Put, Update, Write
 
 #: Partition key and sort key of each index.
 Indexes = Mapping[str, tuple[str, str]]

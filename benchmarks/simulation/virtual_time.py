@@ -10,8 +10,6 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["Killed", "VirtualTime"]
-
 BEGIN = datetime(2026, 11, 22, 2, tzinfo=UTC)
 
 

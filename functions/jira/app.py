@@ -19,8 +19,9 @@ from jobticket.jira.crew import crew
 from jobticket.jira.new_issues import OutcomeUnknownError, create_issue
 from jobticket.jira.refusals import Texts, refusing
 from jobticket.observability import logger
+from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.web.api import Answer, Api, Handler, Request, error_envelope
-from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
+from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import OutsideEffect, claimed, keep
 from jobticket.web.paging import Part
 

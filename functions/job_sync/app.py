@@ -14,7 +14,6 @@ from jobticket import clock
 from jobticket.aws import AWS_FAULTS
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.connections.errors import ConnectionUnavailableError
-from jobticket.dynamo import Table, dynamodb_client
 from jobticket.errors import InvalidError, NotFoundError, UnavailableError, UpstreamError
 from jobticket.jira.errors import JiraNotFoundError
 from jobticket.jira.keys import MalformedKeyError
@@ -37,9 +36,11 @@ from jobticket.push.service import REPEATED_WITHIN, Pusher, PushResult
 from jobticket.push.starting import Starter, begin_run, lambda_client
 from jobticket.push.ticket import Before
 from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
+from jobticket.secret_store import fetch_secret, secrets_client
+from jobticket.store.table import Table, dynamodb_client
 from jobticket.store.unit_of_work import UnitOfWork, attempts
 from jobticket.web.api import Answer, Api, Request, message_envelope
-from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
+from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import Claim, OutsideEffect, claimed, keep
 from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of
 

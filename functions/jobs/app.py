@@ -11,14 +11,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket import clock
 from jobticket.config import Settings
-from jobticket.dynamo import Table, dynamodb_client
 from jobticket.errors import ConflictError, InvalidError
 from jobticket.jobs import bodies, jobs, paths, serials, settings
 from jobticket.jobs.model import SerialStatus
 from jobticket.observability import logger
+from jobticket.secret_store import fetch_secret, secrets_client
+from jobticket.store.table import Table, dynamodb_client
 from jobticket.store.unit_of_work import CONTENDED, UnitOfWork, attempts
 from jobticket.web.api import Answer, Api, Request, message_envelope
-from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
+from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import claimed
 from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.config import Settings
-from jobticket.dynamo import Table, dynamodb_client
 from jobticket.jobs.settings import pushes_are_wanted, read_settings
-from jobticket.observability import MetricUnit, logger, metrics
+from jobticket.observability import logger, metrics
 from jobticket.push.queue import PushQueue, sqs_client
 from jobticket.push.records import Records
 from jobticket.push.runs import Runs
 from jobticket.push.schedule import Scheduler, scheduled_time
 from jobticket.push.sites import Sites
+from jobticket.store.table import Table, dynamodb_client
 
 #: What writing down the end of a call takes.
 SPARE_SECONDS = 5.0

@@ -6,18 +6,19 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket.clock import Deadline
 from jobticket.connections.access import AccessSettings, JiraAccess
-from jobticket.dynamo import Table, dynamodb_client
-from jobticket.observability import MetricUnit, logger, metrics
+from jobticket.observability import logger, metrics
 from jobticket.push.lease import Tickets
 from jobticket.push.queue import PushQueue, read_jobs, sqs_client
 from jobticket.push.records import Records
 from jobticket.push.service import Pusher
 from jobticket.push.sites import Sites
 from jobticket.push.worker import Tally, Worker
+from jobticket.store.table import Table, dynamodb_client
 
 #: What the function needs to put away its work after the last push.
 SPARE_SECONDS = 5.0

@@ -16,10 +16,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket.aws import AWS_FAULTS, reason
 from jobticket.config import Settings
-from jobticket.dynamo import dynamodb_client
 from jobticket.observability import logger
+from jobticket.secret_store import secrets_client
+from jobticket.store.table import dynamodb_client
 from jobticket.web.api import Answer, Api, Request, message_envelope
-from jobticket.web.authentication import secrets_client
 
 #: How long one look at the tables and secrets is good for, in seconds.
 HEALTH_SECONDS = 10.0

@@ -6,13 +6,14 @@ import random
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import AccessSettings, JiraAccess
-from jobticket.dynamo import Table, dynamodb_client
-from jobticket.observability import MetricUnit, logger, metrics
+from jobticket.observability import logger, metrics
+from jobticket.store.table import Table, dynamodb_client
 from jobticket.ticketing.delivery import Deliveries, Outcome
 from jobticket.ticketing.layout import Issue
 from jobticket.ticketing.sweep import sweep

@@ -11,11 +11,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jobticket import clock
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.connections.api_tokens import TokenConnector
-from jobticket.dynamo import Table, Write, dynamodb_client
 from jobticket.errors import InvalidError
 from jobticket.jira.client import JiraClient
 from jobticket.observability import logger
+from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.shown import Shown
+from jobticket.store.table import Table, Write, dynamodb_client
 from jobticket.ticketing import anomalies, bodies, links, pages, tickets
 from jobticket.ticketing.anomalies import Filters
 from jobticket.ticketing.changes import anomaly_not_found, load
@@ -28,7 +29,7 @@ from jobticket.ticketing.refusals import translated
 from jobticket.ticketing.text import Wording
 from jobticket.ticketing.wakeups import Wakeups, sqs_client
 from jobticket.web.api import Answer, Api, Request, detail_envelope
-from jobticket.web.authentication import KeyRing, fetch_secret, secrets_client
+from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import Claim, once
 
 

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
-__all__ = ["PROCESSES", "THREADS", "Callers", "running"]
-
 PROCESSES = 8
 THREADS = 25
 SECONDS = 27.0

@@ -21,8 +21,6 @@ from aiohttp import web
 
 from tests.deployed import Stack
 
-__all__ = ["Between", "between"]
-
 TRANSACTION = "DynamoDB_20120810.TransactWriteItems"
 #: How long a transaction holds its items here: about what one takes in DynamoDB.
 HOLD_SECONDS = 0.004

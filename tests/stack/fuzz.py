@@ -12,8 +12,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-__all__ = ["CHECKS", "fuzz"]
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 #: No fault, and no answer that the document does not describe.
 CHECKS = (

@@ -23,7 +23,7 @@ from moto import mock_aws
 from requests.adapters import HTTPAdapter
 
 import tests.environment  # noqa: F401  (before anything of the product)
-from jobticket import dynamo
+from jobticket.store import table as dynamo
 from tests.faults import Trouble
 from tests.gateway import Gateway
 from tests.infrastructure import create_table

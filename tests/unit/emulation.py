@@ -30,8 +30,6 @@ from moto.kms import models as kms
 from moto.kms.models import kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
-__all__ = ["AccountTemplate", "install", "tables"]
-
 
 class Copies:
     """Stands for the module ``copy`` in moto's model of DynamoDB."""

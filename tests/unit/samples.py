@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from jobticket.connections.vault import Vault
-from jobticket.dynamo import Table
 from jobticket.jobs import bodies, layout, serials
 from jobticket.jobs import model as jobs
+from jobticket.store.table import Table
 from jobticket.store.unit_of_work import UnitOfWork
 from tests.consents import store_consent
-
-__all__ = ["EVENTS", "FUNCTIONS", "ROOT", "event_of", "lacks_jira", "seed"]
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(folder.parent.name for folder in ROOT.glob("functions/*/app.py"))

@@ -9,13 +9,12 @@ import pytest
 from boto3.dynamodb.conditions import Attr, Key
 from botocore.exceptions import ClientError
 
-from jobticket import dynamo
-from jobticket.aws import time_limit
+from jobticket.aws import ConflictTimeoutError, time_limit
 from jobticket.clock import Deadline
-from jobticket.dynamo import (
+from jobticket.store import table as dynamo
+from jobticket.store.table import (
     Check,
     ConditionFailedError,
-    ConflictTimeoutError,
     Delete,
     Put,
     Table,

@@ -6,8 +6,6 @@ from typing import Any
 
 from tools.openapi.operation import CURSOR, LIMIT, Operation, array_of, object_of, query
 
-__all__ = ["OPERATIONS"]
-
 _TEXT: dict[str, Any] = {"type": "string"}
 _MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
 _MAYBE_TIME: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}

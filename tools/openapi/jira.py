@@ -15,8 +15,6 @@ from tools.openapi.operation import (
     query,
 )
 
-__all__ = ["OPERATIONS"]
-
 PREFIXES = ("/api/backend/jira", "/api/backend/integration-helpers/jira")
 #: Other names of the same operations, under both prefixes.
 ALIASES = {

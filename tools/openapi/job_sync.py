@@ -20,8 +20,6 @@ from tools.openapi.operation import (
     query,
 )
 
-__all__ = ["OPERATIONS"]
-
 _TEXT: dict[str, Any] = {"type": "string"}
 _RESULT = object_of(("error", "note"), success={"type": "boolean"}, error=_TEXT, note=_TEXT)
 _KEY_ERRORS = {

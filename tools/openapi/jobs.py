@@ -14,8 +14,6 @@ from tools.openapi.operation import (
     query,
 )
 
-__all__ = ["OPERATIONS"]
-
 _KEY_ERRORS = {
     409: "A request with this Idempotency-Key is under way.",
     422: "The key was used with another request.",

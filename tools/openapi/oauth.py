@@ -6,8 +6,6 @@ from typing import Any
 
 from tools.openapi.operation import Operation, array_of, object_of, query
 
-__all__ = ["OPERATIONS"]
-
 _TEXT: dict[str, Any] = {"type": "string"}
 _URL: dict[str, Any] = {"type": "string", "format": "uri"}
 _PAGE = "text/html"

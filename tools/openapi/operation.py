@@ -10,8 +10,6 @@ from pydantic import BaseModel
 
 from jobticket.shown import Shown
 
-__all__ = ["CURSOR", "IDEMPOTENCY_KEY", "LIMIT", "NEXT_CURSOR", "Operation", "array_of", "object_of", "query"]
-
 #: A body is a model; what is answered is shown; either may stand within a schema of its own.
 Schema = type[BaseModel] | type[Shown] | Mapping[str, Any]
 

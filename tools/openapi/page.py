@@ -7,8 +7,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-__all__ = ["page"]
-
 _TITLES = {
     "jobs": "Jobs, paths, serial numbers, settings",
     "job_sync": "Jobs and their Jira tickets",

@@ -11,8 +11,6 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from jobticket.shown import Shown
 
-__all__ = ["Mode", "schemas_of"]
-
 Mode = Literal["validation", "serialization"]
 
 #: Marks a property that is null where it has no value, instead of being left out.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from tools.openapi.operation import Operation, object_of
 
-__all__ = ["OPERATIONS"]
-
 _REACHABLE = {"type": "string", "enum": ["reachable", "unreachable"]}
 _HEALTH = object_of(
     status={"type": "string", "enum": ["ok", "degraded"]},

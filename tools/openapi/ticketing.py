@@ -7,8 +7,6 @@ from typing import Any
 from jobticket.ticketing import bodies, model
 from tools.openapi.operation import IDEMPOTENCY_KEY, Operation, Schema, array_of, object_of, query
 
-__all__ = ["OPERATIONS"]
-
 _TEXT: dict[str, Any] = {"type": "string"}
 _NUMBER: dict[str, Any] = {"type": "integer"}
 

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-__all__ = ["Deadline", "epoch", "epoch_milliseconds", "iso_milliseconds", "now", "parse_iso"]
-
 
 def now() -> datetime:
     """Return the current time, in UTC."""

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal, Self, dataclass_transform, get_args, get_origin, get_type_hints
 
-__all__ = ["Settings", "SettingsError"]
-
 
 class SettingsError(Exception):
     """A variable of the environment is missing or malformed."""

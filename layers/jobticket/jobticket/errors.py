@@ -23,21 +23,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-__all__ = [
-    "ConflictError",
-    "ForbiddenError",
-    "InvalidError",
-    "LimitedError",
-    "NotFoundError",
-    "RefusalError",
-    "TimedOutError",
-    "TooLargeError",
-    "UnauthenticatedError",
-    "UnavailableError",
-    "UnprocessableError",
-    "UpstreamError",
-]
-
 
 class RefusalError(Exception):
     """The request is refused.

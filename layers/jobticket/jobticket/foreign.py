@@ -16,8 +16,6 @@ from urllib.parse import urlsplit
 
 from jobticket import clock
 
-__all__ = ["decoded", "integer", "moment", "number", "prose", "text", "texts", "token", "url"]
-
 #: Jira's own limit of summaries, names and labels.
 SHORT = 255
 LONGEST_URL = 2048

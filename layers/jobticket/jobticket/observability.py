@@ -9,8 +9,6 @@ import warnings
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 
-__all__ = ["MetricUnit", "count", "logger", "metrics"]
-
 # Service and namespace come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_METRICS_NAMESPACE.
 # Lambda reads a line's level only beside a time in this format; Powertools' default is another one.
 logger = Logger(use_rfc3339=True, utc=True)

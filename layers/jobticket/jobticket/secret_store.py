@@ -11,8 +11,6 @@ from jobticket.aws import configuration, limited
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-__all__ = ["fetch_secret", "secrets_client"]
-
 
 def secrets_client() -> SecretsManagerClient:
     """Make the container's Secrets Manager client."""

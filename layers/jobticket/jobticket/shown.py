@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass
 from typing import Any, ClassVar, Self, dataclass_transform
 
-__all__ = ["Shown"]
-
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Shown:

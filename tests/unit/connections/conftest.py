@@ -14,9 +14,9 @@ from typing import Any
 import botocore.client
 import pytest
 
-from jobticket.dynamo import Table
 from jobticket.jira.client import Pace
 from jobticket.observability import logger
+from jobticket.store.table import Table
 from local.atlassian.testing import running
 from tests.consent_flow import Atlassian, Browser, Walk
 from tests.gateway import Gateway

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jobticket.aws import ConflictTimeoutError
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
 from jobticket.connections.errors import (
@@ -16,10 +17,10 @@ from jobticket.connections.errors import (
 )
 from jobticket.connections.tokens import LEASE
 from jobticket.connections.vault import VaultError
-from jobticket.dynamo import ConflictTimeoutError, Update
 from jobticket.http.addresses import AddressPolicy
 from jobticket.http.session import new_session
 from jobticket.jira.errors import JiraAddressRefusedError, JiraRefusedCredentialsError
+from jobticket.store.table import Update
 from tests.unit.connections.conftest import Product
 
 ISSUE = "/rest/api/2/issue/{issue}"

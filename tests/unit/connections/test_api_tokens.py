@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from jobticket.clock import Deadline
-from jobticket.dynamo import Update
+from jobticket.store.table import Update
 from jobticket.web.paging import encode_cursor
 from tests.gateway import Gateway
 from tests.unit.conftest import gateway

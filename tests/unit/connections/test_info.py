@@ -9,8 +9,8 @@ from typing import Any
 import botocore.client
 import pytest
 
-from jobticket import dynamo
 from jobticket.connections.tokens import LEASE
+from jobticket.store import table as dynamo
 from tests.faults import LOST, refused
 from tests.unit.conftest import client, gateway, load_function
 from tests.unit.connections.conftest import Product

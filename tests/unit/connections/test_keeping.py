@@ -16,7 +16,7 @@ from jobticket.connections.keeping import rest_allowed
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.tokens import LEASE
-from jobticket.dynamo import Update
+from jobticket.store.table import Update
 from local.template import load_template
 from tests.consents import store_consent
 from tests.faults import PASSING_CALLS, Trouble, refused

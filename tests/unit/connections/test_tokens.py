@@ -29,9 +29,9 @@ from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.store import ConnectionStore
 from jobticket.connections.tokens import LEASE, REFRESH_FIELD, TokenSource
 from jobticket.connections.vault import Vault
-from jobticket.dynamo import Table
 from jobticket.errors import InvalidError
 from jobticket.jira.client import Pace
+from jobticket.store.table import Table
 from tests.consents import store_consent
 from tests.unit.conftest import client
 from tests.unit.connections.conftest import raw_items, sent_twice

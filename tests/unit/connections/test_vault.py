@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jobticket.connections.model import GRANT_LIFETIME, ConnectionId
 from jobticket.connections.vault import CONSENTS, Sealer, Vault, VaultError
-from jobticket.dynamo import Table, Update
+from jobticket.store.table import Table, Update
 from tests.unit.conftest import client
 
 TEAM = ConnectionId("jira", "team-1")

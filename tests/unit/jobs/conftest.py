@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jobticket import dynamo
+from jobticket.store import table as dynamo
 from tests.faults import Faults
 
 

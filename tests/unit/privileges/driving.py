@@ -22,15 +22,13 @@ from jobticket.connections.api_tokens import secret_field
 from jobticket.connections.model import Connection, ConnectionId
 from jobticket.connections.store import ConnectionStore
 from jobticket.connections.vault import Vault
-from jobticket.dynamo import Table
+from jobticket.store.table import Table
 from local.atlassian.default_data import PLANT_NORTH
 from tests.consents import store_consent
 from tests.gateway import Gateway, HttpAnswer, LambdaContext
 from tests.unit.atlassian.conftest import Auth
 from tests.unit.conftest import FORMER_KEY, client
 from tests.unit.privileges.recorder import Recorder
-
-__all__ = ["CREDENTIALS", "Driven"]
 
 CREDENTIALS = "demo@example.com:local-api-token"
 

@@ -10,8 +10,6 @@ from typing import Any
 
 from tests.infrastructure import template
 
-__all__ = ["Access", "Grant", "granted_to", "names_in_environment", "used_by_lambda"]
-
 #: What Lambda itself does with a function's role.
 WRITES_LOGS = frozenset({"logs:CreateLogStream", "logs:PutLogEvents"})
 TRACES = frozenset({"xray:PutTraceSegments", "xray:PutTelemetryRecords"})

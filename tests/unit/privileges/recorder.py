@@ -12,8 +12,6 @@ import pytest
 
 from tests.unit.privileges.grants import Access
 
-__all__ = ["Recorder"]
-
 #: Operations that IAM knows by other names: a batch is judged by what is in it.
 INNER = {
     "Put": "PutItem",

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from jobticket.dynamo import Table, Update
 from jobticket.jira.client import Pace
+from jobticket.store.table import Table, Update
 from local.atlassian.testing import running
 from tests.faults import Faults
 from tests.gateway import Gateway

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from jobticket.clock import Deadline
-from jobticket.dynamo import Table
 from jobticket.jira.client import Pace
 from jobticket.push.lease import LEASE, TicketBusyError, Tickets
+from jobticket.store.table import Table
 from tests.faults import Faults, refused
 from tests.unit.conftest import client
 

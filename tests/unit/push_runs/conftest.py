@@ -12,7 +12,6 @@ import pytest
 
 from jobticket import clock
 from jobticket.clock import Deadline
-from jobticket.dynamo import Item, Table
 from jobticket.jira.client import Pace
 from jobticket.jira.limits import RateLimits
 from jobticket.push.description import own_tables
@@ -23,11 +22,10 @@ from jobticket.push.runs import Runs
 from jobticket.push.schedule import Scheduler
 from jobticket.push.sites import Sites
 from jobticket.push.worker import Worker
+from jobticket.store.table import Item, Table
 from tests.faults import Faults
 from tests.unit.conftest import client
-from tests.unit.push.conftest import Jira, Shop, bare_shop, jira, job, shop
-
-__all__ = ["Floor", "bare_shop", "floor", "jira", "job", "shop"]
+from tests.unit.push.conftest import Jira, Shop
 
 RUN = "2026-11-22T02:00:00.000Z"
 NEXT_RUN = "2026-11-23T02:00:00.000Z"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.push_simulation import INDEXES
 from benchmarks.simulation.memory_table import MemoryTable
-from jobticket.dynamo import ConditionFailedError, Delete, Put, Table, Update
+from jobticket.store.table import ConditionFailedError, Delete, Put, Table, Update
 from tests.infrastructure import create_table
 from tests.unit.conftest import client
 

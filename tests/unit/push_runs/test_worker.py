@@ -13,7 +13,6 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ReadTimeoutError
 
 from jobticket.clock import Deadline
-from jobticket.dynamo import Update
 from jobticket.jira.client import Site
 from jobticket.jira.errors import JiraRateLimitedError
 from jobticket.jobs.jobs import load_job
@@ -25,6 +24,7 @@ from jobticket.push.queue import Jobs
 from jobticket.push.service import statuses_of
 from jobticket.push.sites import TROUBLES
 from jobticket.push.ticket import Ticket
+from jobticket.store.table import Update
 from tests.faults import CRASH, LOST, PASSING_CALLS, WRITES, Crash, Trouble, refused
 from tests.gateway import LambdaContext
 from tests.unit.conftest import load_function

@@ -11,8 +11,8 @@ import pytest
 from boto3.dynamodb.conditions import Attr
 
 from jobticket.clock import Deadline
-from jobticket.dynamo import Table
 from jobticket.store.lease import HeldError, Lease, free, give_back, hold, take
+from jobticket.store.table import Table
 from jobticket.store.unit_of_work import StaleError
 from tests.faults import Faults, refused
 from tests.unit.conftest import client

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from boto3.dynamodb.conditions import Attr
 
-from jobticket.dynamo import Check, Delete, Put, Table, Update, Write
 from jobticket.errors import ConflictError, NotFoundError, UnavailableError
+from jobticket.store.table import Check, Delete, Put, Table, Update, Write
 from jobticket.store.unit_of_work import (
     ABSENT,
     PRESENT,

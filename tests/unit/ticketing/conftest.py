@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import requests
 
-from jobticket.dynamo import Table
 from jobticket.jira.client import JiraClient, Pace
 from jobticket.jira.errors import JiraTimeoutError
+from jobticket.store.table import Table
 from jobticket.ticketing.delivery import Deliveries
 from jobticket.ticketing.text import Wording
 from jobticket.ticketing.wakeups import Wakeups

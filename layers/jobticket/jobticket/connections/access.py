@@ -38,18 +38,16 @@ from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.store import ConnectionStore
 from jobticket.connections.tokens import IssuedToken, TokenSource
 from jobticket.connections.vault import Vault, VaultError, kms_client
-from jobticket.dynamo import Table, dynamodb_client
 from jobticket.http.addresses import AddressPolicy
 from jobticket.http.session import new_session
 from jobticket.jira.client import Credential, JiraClient, Pace, Site
 from jobticket.jira.limits import RateLimits
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
+from jobticket.store.table import Table, dynamodb_client
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-__all__ = ["AccessSettings", "JiraAccess", "address_policy"]
 
 
 class AccessSettings(Settings):

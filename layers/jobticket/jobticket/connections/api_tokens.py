@@ -25,8 +25,6 @@ from jobticket.jira.errors import (
     JiraTimeoutError,
 )
 
-__all__ = ["Account", "TokenConnector", "account_of", "credential_of", "explain", "kind_of", "secret_field"]
-
 LONGEST_CREDENTIALS = 4096
 #: Enough for two tries with a slow site, and well inside a request.
 VERIFY_SECONDS = 20.0

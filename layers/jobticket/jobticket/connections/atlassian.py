@@ -29,18 +29,6 @@ from jobticket.jira import limits
 from jobticket.jira.client import Credential, JiraClient, Site
 from jobticket.jira.errors import JiraError
 
-__all__ = [
-    "App",
-    "AppRefusedError",
-    "AppSecret",
-    "AtlassianApp",
-    "AtlassianError",
-    "AtlassianUnavailableError",
-    "Grant",
-    "GrantDeadError",
-    "GrantedSite",
-]
-
 #: A rotated app secret is in use within this time.
 SECRET_SECONDS = 300.0
 #: What says that the grant itself is over. Nothing else does.

@@ -32,7 +32,6 @@ from jobticket.connections.sessions import KEPT_LONGER, SessionStore, digest, ne
 from jobticket.connections.store import ConnectionStore, new_authorization
 from jobticket.connections.tokens import REFRESH_FIELD, cached_token
 from jobticket.connections.vault import Sealer, Vault
-from jobticket.dynamo import ConditionFailedError, Item, Write
 from jobticket.errors import (
     ConflictError,
     ForbiddenError,
@@ -42,22 +41,7 @@ from jobticket.errors import (
     UpstreamError,
 )
 from jobticket.observability import count, logger
-
-__all__ = [
-    "CONNECT_TOKEN_SECONDS",
-    "EXCHANGE_FAILED",
-    "INVALID_STATE",
-    "LONGEST_CONNECT_TOKEN_SECONDS",
-    "PENDING_LIFETIME",
-    "Accepted",
-    "ConnectSessions",
-    "Consent",
-    "Denied",
-    "Minted",
-    "Pending",
-    "Permit",
-    "Visitor",
-]
+from jobticket.store.table import ConditionFailedError, Item, Write
 
 STATE_LIFETIME = timedelta(seconds=600)
 PENDING_LIFETIME = timedelta(minutes=15)

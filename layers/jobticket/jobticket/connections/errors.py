@@ -19,13 +19,6 @@ from jobticket.connections.model import ConnectionId
 from jobticket.connections.vault import VaultError
 from jobticket.errors import ForbiddenError, UnauthenticatedError, UnavailableError
 
-__all__ = [
-    "ConnectionNotFoundError",
-    "ConnectionUnavailableError",
-    "ReauthorizationNeededError",
-    "SecretUnreadableError",
-]
-
 
 class ConnectionNotFoundError(UnauthenticatedError):
     def __init__(self, name: ConnectionId) -> None:

@@ -7,8 +7,6 @@ from ipaddress import IPv6Address
 
 from jobticket.errors import InvalidError
 
-__all__ = ["check_host"]
-
 LONGEST_HOST = 255
 LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 

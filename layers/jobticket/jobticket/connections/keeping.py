@@ -23,11 +23,9 @@ from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.store import ConnectionStore
 from jobticket.connections.tokens import LEASE, REFRESH_FIELD, TokenSource
 from jobticket.connections.vault import Vault, VaultError
-from jobticket.dynamo import Item
 from jobticket.errors import RefusalError
 from jobticket.observability import count, logger
-
-__all__ = ["Keeper", "Outcome", "Resealed", "rest_allowed"]
+from jobticket.store.table import Item
 
 IDLE = timedelta(days=30)
 SPREAD = timedelta(days=7)

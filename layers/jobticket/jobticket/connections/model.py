@@ -9,19 +9,6 @@ from typing import Literal
 from jobticket.errors import InvalidError
 from jobticket.jira.client import Deployment
 
-__all__ = [
-    "GRANT_LIFETIME",
-    "PROVIDERS",
-    "AccessToken",
-    "Connection",
-    "ConnectionId",
-    "Kind",
-    "Lease",
-    "Status",
-    "checked_id",
-    "is_name",
-]
-
 PROVIDERS = frozenset({"jira"})
 #: ``oauth``: a user's consent. ``api_token``: user name and token (Basic). ``personal_access_token``: a Data
 #: Center's own (Bearer).

@@ -9,8 +9,6 @@ from urllib.parse import quote
 
 from jobticket.errors import InvalidError
 
-__all__ = ["ReturnOrigins", "with_parameter"]
-
 LONGEST_URL = 2048
 # What a browser could read otherwise than this (spaces, backslashes, a user's name) is not allowed.
 _url = re.compile(

@@ -16,19 +16,6 @@ from urllib.parse import urlsplit
 from jobticket.connections.atlassian import GrantedSite
 from jobticket.web.api import Answer
 
-__all__ = [
-    "ASSETS",
-    "DENIED",
-    "EXPIRED_PAGE",
-    "EXPIRED_SIGN_IN",
-    "FAILED",
-    "INCOMPLETE",
-    "OTHER_BROWSER",
-    "UNAVAILABLE",
-    "Message",
-    "Pages",
-]
-
 ASSETS = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
 
 #: No script, style, image or frame but the product's own; no form, no base, nothing embedded.

@@ -19,9 +19,7 @@ from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from jobticket import clock
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.store import connection_of, partition, put_token, same, stored_status
-from jobticket.dynamo import ConditionFailedError, Delete, Table, Update, Write
-
-__all__ = ["RefreshStore"]
+from jobticket.store.table import ConditionFailedError, Delete, Table, Update, Write
 
 INDEX = "unfinished_refreshes"
 UNFINISHED = "UNFINISHED"

@@ -13,8 +13,6 @@ from jobticket.connections.model import Connection
 from jobticket.errors import RefusalError
 from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError
 
-__all__ = ["summary", "test_connection"]
-
 
 def summary(connection: Connection, now: datetime) -> dict[str, Any]:
     """Return a connection as the list shows it."""

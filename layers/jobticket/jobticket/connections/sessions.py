@@ -20,9 +20,7 @@ from boto3.dynamodb.conditions import Attr
 
 from jobticket import clock
 from jobticket.connections.model import ConnectionId
-from jobticket.dynamo import Check, ConditionFailedError, Delete, Item, Put, Table
-
-__all__ = ["KEPT_LONGER", "SessionKind", "SessionStore", "digest", "new_secret"]
+from jobticket.store.table import Check, ConditionFailedError, Delete, Item, Put, Table
 
 SessionKind = Literal["STATE", "PENDING", "CONNECT"]
 SORT_KEY = "SESSION"

@@ -28,10 +28,8 @@ from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
 from jobticket.connections.model import AccessToken, Connection, ConnectionId, Lease
-from jobticket.dynamo import ConditionFailedError, Delete, Item, Put, Table, Update, Write
 from jobticket.errors import UnavailableError
-
-__all__ = ["ConnectionPage", "ConnectionStore", "new_authorization"]
+from jobticket.store.table import ConditionFailedError, Delete, Item, Put, Table, Update, Write
 
 INDEX = "connections_by_id"
 LIST_KEY = "CONNECTIONS"

@@ -35,8 +35,6 @@ from jobticket.errors import InvalidError
 from jobticket.jira.client import Pace
 from jobticket.observability import count, logger
 
-__all__ = ["ACCESS_FIELD", "REFRESH_FIELD", "IssuedToken", "TokenSource", "cached_token"]
-
 ACCESS_FIELD = "access_token"
 REFRESH_FIELD = "refresh_token"
 

@@ -29,24 +29,13 @@ from boto3.dynamodb.conditions import Attr
 
 from jobticket import clock
 from jobticket.aws import configuration, limited
-from jobticket.dynamo import ConditionFailedError, Item, Table
+from jobticket.store.table import ConditionFailedError, Item, Table
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     from mypy_boto3_kms import KMSClient
 
     from jobticket.connections.model import ConnectionId
-
-__all__ = [
-    "CONNECTIONS",
-    "CONSENTS",
-    "DataKeyGoneError",
-    "Purpose",
-    "Sealer",
-    "Vault",
-    "VaultError",
-    "kms_client",
-]
 
 FORMAT = 1
 NONCE_BYTES = 12

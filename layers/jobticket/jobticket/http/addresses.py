@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-__all__ = ["AddressPolicy"]
-
 Address = IPv4Address | IPv6Address
 
 #: Where clouds answer questions about the machine: refused even where private addresses are allowed.

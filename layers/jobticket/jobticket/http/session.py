@@ -31,8 +31,6 @@ from jobticket.http.addresses import AddressPolicy
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["AddressRefusedError", "bounded", "new_session"]
-
 #: As many connections to one host as calls run side by side, and some to spare.
 CONNECTIONS_PER_HOST = 16
 HOSTS = 20

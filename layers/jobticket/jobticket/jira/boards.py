@@ -13,16 +13,6 @@ from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.paging import Listing, Page, Reading, Row, Slice, Window, page_of, read_all
 
-__all__ = [
-    "NO_BOARDS",
-    "BoardSprints",
-    "active_sprint",
-    "boards_of_project",
-    "get_sprint",
-    "show_sprint",
-    "sprints_of_boards",
-]
-
 NO_BOARDS = "No agile boards found for this project"
 PAGE = 50
 #: A board that has no sprints (400), may not be read (403), or was deleted meanwhile (404).

@@ -11,17 +11,6 @@ from jobticket import clock
 from jobticket.errors import InvalidError
 from jobticket.jira import keys
 
-__all__ = [
-    "Deletion",
-    "Edit",
-    "NewTicket",
-    "Selection",
-    "external_id_of",
-    "issue_of",
-    "project_of",
-    "sprint_of",
-]
-
 INVALID_ISSUE = "Invalid issue id or key"
 INVALID_PROJECT = "Invalid jira_project_id"
 INVALID_EDIT = "Invalid field values provided"

@@ -59,8 +59,6 @@ from jobticket.jira.errors import (
 )
 from jobticket.jira.limits import BACKOFF_SECONDS, QUOTA_SECONDS, RateLimits, Scope
 
-__all__ = ["Credential", "Deployment", "JiraClient", "Pace", "Site"]
-
 Deployment = Literal["cloud", "data_center"]
 
 #: What a call that can be repeated may take, before it is.

@@ -6,8 +6,6 @@ import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["PARALLEL", "PARALLEL_FOR_ISSUES", "crew"]
-
 #: How many calls one request keeps under way at Jira.
 PARALLEL = 8
 #: The same for issues, of which there are many pages: more would come near Jira's limit of calls a second.

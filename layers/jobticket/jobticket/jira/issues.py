@@ -13,8 +13,6 @@ from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraMalformedAnswerError, JiraNotFoundError
 from jobticket.jira.paging import Row
 
-__all__ = ["CHANGED", "delete_issue", "edit_issue", "get_issue", "named_assignee"]
-
 ISSUE = "/rest/api/2/issue/{issue}"
 CHANGED = "Issue has been modified since last read"
 

@@ -7,18 +7,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = [
-    "MalformedKeyError",
-    "check",
-    "is_issue",
-    "is_issue_key",
-    "is_issue_key_of_jira",
-    "is_number",
-    "is_project",
-    "is_project_key",
-    "is_project_key_of_jira",
-]
-
 # Jira's own default is capitals; a Data Center may allow more, and Jira finds a key in any case.
 PROJECT_KEY = r"[A-Za-z][A-Za-z0-9_]{0,254}"
 NUMBER = r"[1-9][0-9]{0,18}"

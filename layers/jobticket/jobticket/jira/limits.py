@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["BACKOFF_SECONDS", "RateLimits", "Scope", "retry_after"]
-
 #: The first pause of several that grow, where Jira names none.
 BACKOFF_SECONDS = 0.5
 #: A spent quota without a time of its end is asked again after this long.

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["escape"]
-
 #: Every kind of line break, and tabs: a name is one line.
 _BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 #: Other control characters, those that turn the direction of what follows, and what is no character at all.

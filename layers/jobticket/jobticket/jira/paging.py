@@ -22,8 +22,6 @@ from jobticket import foreign
 from jobticket.jira.crew import PARALLEL, crew
 from jobticket.jira.errors import JiraError, JiraMalformedAnswerError
 
-__all__ = ["Listing", "Page", "Reading", "Row", "Slice", "Window", "page_of", "read_all", "rows_of", "shaped"]
-
 Row = dict[str, Any]
 
 #: So many pages are guessed at most, where Jira does not say how many there are.

@@ -10,8 +10,6 @@ from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraMalformedAnswerError
 from jobticket.jira.paging import Listing, Page, Reading, Row, Slice, Window, page_of, read_all, shaped
 
-__all__ = ["list_projects"]
-
 PAGE = 100
 
 

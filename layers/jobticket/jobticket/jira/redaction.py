@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["field_errors", "messages", "redact"]
-
 LONGEST_MESSAGE = 500
 MOST_MESSAGES = 20
 HIDDEN = "[hidden]"

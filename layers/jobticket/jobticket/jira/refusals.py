@@ -26,8 +26,6 @@ from jobticket.jira.errors import (
 )
 from jobticket.observability import logger
 
-__all__ = ["Texts", "refusal_of", "refusing"]
-
 LIMITED = "Jira's rate limit is reached. Try again later."
 REAUTHORIZE = "Connection is invalid or expired. Please reauthorize the connection."
 TIMED_OUT = "Jira did not answer in time"

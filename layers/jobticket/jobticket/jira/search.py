@@ -31,8 +31,6 @@ from jobticket.jira.paging import (
 )
 from jobticket.observability import logger
 
-__all__ = ["Search", "quoted"]
-
 CLOUD = "/rest/api/2/search/jql"
 DATA_CENTER = "/rest/api/2/search"
 BULK = "/rest/api/2/issue/bulkfetch"

@@ -13,18 +13,6 @@ from jobticket import clock, foreign
 from jobticket.jira import keys
 from jobticket.jira.errors import JiraMalformedAnswerError
 
-__all__ = [
-    "account_id",
-    "created_ticket",
-    "date",
-    "id_of",
-    "issue_key",
-    "named",
-    "names",
-    "part",
-    "project_key",
-]
-
 #: A name may be a URL, and the description of a resolution is longer than its name.
 LONGEST_PART = 2048
 

@@ -13,14 +13,6 @@ from jobticket.jira.errors import JiraStatusError
 from jobticket.jira.paging import Listing, Page, Reading, Row, Slice, Window, page_of, read_all
 from jobticket.jira.search import Search, quoted
 
-__all__ = [
-    "TICKET_FIELDS",
-    "show_ticket",
-    "sprint_or_none",
-    "tickets_of_project",
-    "tickets_of_sprint",
-]
-
 TICKET_FIELDS = ("summary", "status", "assignee", "priority", "created", "updated")
 SPRINT_TICKET_FIELDS = (
     "summary",

@@ -24,22 +24,6 @@ from jobticket.web.validation import (
     whole_number,
 )
 
-__all__ = [
-    "AdvanceBatch",
-    "AdvanceOne",
-    "AdvanceTo",
-    "ForceComplete",
-    "JobChange",
-    "NewJob",
-    "NewPath",
-    "NewSerials",
-    "NewStep",
-    "PathChange",
-    "Scrap",
-    "SettingsChange",
-    "StepEntry",
-]
-
 _SCRAP_REASONS = ", ".join(get_args(ScrapReason))
 _MODES = ", ".join(get_args(AdvancementMode))
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from jobticket.jobs.model import Job, JobProgress, Path, PathProgress, StepCount
 
-__all__ = ["COMPLETED", "SCRAPPED", "SHARDS", "Counts", "distribution", "job_progress", "place", "shard_of"]
-
 #: Shards a path's counts are spread over. Counts are summed over whatever shards exist, so that the number
 #: can be raised without touching stored ones.
 SHARDS = 8

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
-from jobticket.dynamo import Delete, Item, Put, Table, Update
 from jobticket.errors import InvalidError, NotFoundError
 from jobticket.jobs.distribution import Counts, job_progress
 from jobticket.jobs.layout import (
@@ -26,6 +25,7 @@ from jobticket.jobs.layout import (
     path_from,
 )
 from jobticket.jobs.model import Job, JobDetails, Path
+from jobticket.store.table import Delete, Item, Put, Table, Update
 from jobticket.store.unit_of_work import ABSENT, PRESENT, UnitOfWork, write
 
 if TYPE_CHECKING:

@@ -32,37 +32,8 @@ import secrets
 import zlib
 from collections.abc import Sequence
 
-from jobticket.dynamo import Item
 from jobticket.jobs.model import Job, Path, ProcessStep, Record
-
-__all__ = [
-    "BATCHES",
-    "COUNTER",
-    "COUNTER_SORT",
-    "JOBS_INDEX",
-    "JOB_SORT",
-    "LINKED_ATTRIBUTES",
-    "LINKED_INDEX",
-    "LINKED_SHARDS",
-    "PATH_SORT",
-    "batch_sort",
-    "count_sort",
-    "is_id",
-    "job_from",
-    "job_item",
-    "job_pk",
-    "linked_attributes",
-    "linked_pk",
-    "new_id",
-    "number_of",
-    "path_from",
-    "path_item",
-    "path_pk",
-    "path_sort",
-    "present",
-    "serial_id",
-    "serial_sort",
-]
+from jobticket.store.table import Item
 
 JOBS_INDEX = "jobs_by_age"
 JOB_SORT = "JOB"

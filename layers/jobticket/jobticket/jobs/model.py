@@ -6,24 +6,6 @@ from typing import Literal
 
 from jobticket.shown import Shown
 
-__all__ = [
-    "AdvancementMode",
-    "Bypassed",
-    "FieldMappings",
-    "Job",
-    "JobDetails",
-    "JobProgress",
-    "JobSettings",
-    "Path",
-    "PathDetails",
-    "PathProgress",
-    "ProcessStep",
-    "ScrapReason",
-    "SerialNumber",
-    "SerialStatus",
-    "StepCount",
-]
-
 AdvancementMode = Literal["strict", "flexible"]
 SerialStatus = Literal["in_progress", "completed", "scrapped"]
 ScrapReason = Literal["out_of_tolerance", "process_defect", "damaged", "operator_error", "other"]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
-from jobticket.dynamo import Delete, Item, Put, Table, Update
 from jobticket.errors import InvalidError, NotFoundError
 from jobticket.jobs.distribution import Counts, distribution
 from jobticket.jobs.jobs import job_not_found
@@ -26,6 +25,7 @@ from jobticket.jobs.layout import (
     stored_steps,
 )
 from jobticket.jobs.model import Path, PathDetails, ProcessStep
+from jobticket.store.table import Delete, Item, Put, Table, Update
 from jobticket.store.unit_of_work import ABSENT, PRESENT, Otherwise, UnitOfWork, write
 
 if TYPE_CHECKING:

@@ -19,7 +19,6 @@ from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
 from jobticket.aws import UNAVAILABLE, is_passing
-from jobticket.dynamo import Item, Put, Table, Update
 from jobticket.errors import ConflictError, InvalidError, NotFoundError, RefusalError
 from jobticket.jobs.distribution import SCRAPPED, place, shard_of
 from jobticket.jobs.layout import (
@@ -39,6 +38,7 @@ from jobticket.jobs.layout import (
 from jobticket.jobs.model import Bypassed, Path, SerialNumber, SerialStatus
 from jobticket.jobs.paths import job_of_path, path_not_found, read_path
 from jobticket.observability import logger
+from jobticket.store.table import Item, Put, Table, Update
 from jobticket.store.unit_of_work import ABSENT, UnitOfWork
 
 if TYPE_CHECKING:

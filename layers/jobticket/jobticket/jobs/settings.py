@@ -6,13 +6,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jobticket import clock
-from jobticket.dynamo import Item, Table, Update
 from jobticket.jobs.model import FieldMappings, JobSettings
+from jobticket.store.table import Item, Table, Update
 
 if TYPE_CHECKING:
     from jobticket.jobs.bodies import SettingsChange
-
-__all__ = ["change_settings", "pushes_are_wanted", "read_settings"]
 
 _KEY = "SETTINGS"
 #: A mapping is an attribute of its own, so that two people changing different ones both succeed.

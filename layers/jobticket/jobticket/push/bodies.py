@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from jobticket.web.validation import Body, FilledText, RequiredText, WholeNumber
 
-__all__ = ["JobReference", "TicketLink"]
-
 
 class JobReference(Body):
     """POST /api/jira/push and POST /api/jira/comment."""

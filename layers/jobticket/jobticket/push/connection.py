@@ -16,15 +16,6 @@ from jobticket.jira.errors import JiraError
 from jobticket.jira.keys import MalformedKeyError
 from jobticket.jobs.model import JobSettings
 
-__all__ = [
-    "FAILURES",
-    "NoConnectionError",
-    "explain",
-    "open_client",
-    "require_enabled",
-    "require_push_enabled",
-]
-
 
 class NoConnectionError(Exception):
     """The settings name no connection."""

@@ -24,8 +24,6 @@ from jobticket.jira.limits import BRIEF, GLOBAL_QUOTA
 from jobticket.push.delivery import UnsettledError
 from jobticket.push.lease import LEASE, TicketBusyError
 
-__all__ = ["MOST_TRIES", "Stop", "Verdict", "backoff", "judge"]
-
 #: With the pauses of ``backoff``, a push is given up after more than an hour of trouble of its own. Trouble
 #: of a whole site costs it few tries: the site is left alone (``jobticket.push.sites.quarantine``).
 MOST_TRIES = 40

@@ -20,8 +20,6 @@ from jobticket.push.edits import LostEdit, Mark, lost_edit
 from jobticket.push.limits import LIMIT, fits, length, packed
 from jobticket.push.ticket import Before, Snapshot, Ticket
 
-__all__ = ["Delivered", "UnsettledError", "deliver"]
-
 #: A first try, and others after a lost answer or an unforeseen limit.
 MOST_WRITES = 3
 #: Restoring an edit may itself meet another edit.

@@ -19,22 +19,6 @@ from dataclasses import dataclass, replace
 
 from jobticket.push.limits import LIMIT, fits, packed
 
-__all__ = [
-    "Content",
-    "OwnTable",
-    "Plan",
-    "append",
-    "contents",
-    "ends_with",
-    "has_arrived",
-    "own_tables",
-    "plan",
-    "replan",
-    "squeezed",
-    "without",
-    "without_own_tables",
-]
-
 #: Introduces tables that were moved into a comment.
 MOVED = "Older status tables, moved here from the description:"
 #: A full description is emptied down to this share of the limit, so that not every later push moves a table.

@@ -16,8 +16,6 @@ from dataclasses import dataclass, replace
 
 from jobticket.push.description import Content, Plan, contents, own_tables, squeezed, without_own_tables
 
-__all__ = ["Change", "LostEdit", "Mark", "lost_edit"]
-
 
 @dataclass(frozen=True, slots=True)
 class Change:

@@ -17,11 +17,9 @@ from boto3.dynamodb.conditions import Attr
 from jobticket import clock
 from jobticket.aws import AWS_FAULTS
 from jobticket.clock import Deadline
-from jobticket.dynamo import ConditionFailedError, Table
 from jobticket.jira.client import Pace
 from jobticket.observability import logger
-
-__all__ = ["LEASE", "PATIENCE_SECONDS", "Lease", "TicketBusyError", "Tickets"]
+from jobticket.store.table import ConditionFailedError, Table
 
 #: Longer than any function works on a push, so that nobody starts while an earlier holder may still write.
 LEASE = timedelta(seconds=45)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["LIMIT", "fits", "length", "packed"]
-
 #: What a description or a comment holds (contract: atlassian.md).
 LIMIT = 32_767
 

@@ -9,7 +9,6 @@ from typing import Any
 from boto3.dynamodb.conditions import Attr
 
 from jobticket import clock
-from jobticket.dynamo import Item, Table, Update
 from jobticket.errors import InvalidError
 from jobticket.jobs.bodies import NewJob
 from jobticket.jobs.jobs import create_job, get_job, job_not_found
@@ -17,6 +16,7 @@ from jobticket.jobs.layout import JOB_SORT, LINKED_ATTRIBUTES, is_id, job_pk, li
 from jobticket.jobs.model import Job
 from jobticket.push.pushed import PUSHED_ATTRIBUTES
 from jobticket.push.tickets import JiraTicket
+from jobticket.store.table import Item, Table, Update
 from jobticket.store.unit_of_work import PRESENT, UnitOfWork, write
 
 #: A job's attributes that come from its ticket.

@@ -12,13 +12,11 @@ from itertools import islice
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
-from jobticket.dynamo import Item, Table
 from jobticket.errors import InvalidError
 from jobticket.jobs.layout import is_id
 from jobticket.jobs.model import Record
 from jobticket.push.records import BY_TIME_INDEX, STATUSES, Status, list_pk, pushes_pk
-
-__all__ = ["PushEntry", "PushPage", "list_pushes", "status_of"]
+from jobticket.store.table import Item, Table
 
 DEFAULT_LIMIT = 50
 _POSITION = re.compile(r"[0-9-]{10}T[0-9:.]{12}Z#job_[A-Za-z0-9_-]{12}#[0-9TZ:.-]{0,40}")

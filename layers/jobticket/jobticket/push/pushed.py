@@ -10,11 +10,9 @@ from dataclasses import dataclass
 
 from boto3.dynamodb.conditions import Attr
 
-from jobticket.dynamo import ConditionFailedError, Table, Update
 from jobticket.jobs.layout import JOB_SORT, job_pk
 from jobticket.push.table import PathStatus
-
-__all__ = ["PUSHED_ATTRIBUTES", "Pushed", "fingerprint", "read_pushed", "remember_pushed"]
+from jobticket.store.table import ConditionFailedError, Table, Update
 
 #: Attributes of the job's own item: they go with it, and with its ticket.
 PUSHED_ATTRIBUTES = ("pushed_fingerprint", "pushed_run")

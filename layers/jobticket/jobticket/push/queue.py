@@ -14,8 +14,6 @@ from jobticket.aws import configuration, limited
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-__all__ = ["JOBS_A_MESSAGE", "Jobs", "NotSentError", "PushQueue", "read_jobs", "sqs_client"]
-
 #: What a worker can push one after the other within a third of its time.
 JOBS_A_MESSAGE = 10
 #: SQS takes so many messages at once.

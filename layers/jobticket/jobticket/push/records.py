@@ -22,24 +22,8 @@ from typing import Any, Literal
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
-from jobticket.dynamo import ConditionFailedError, Item, Table, Update
 from jobticket.push.edits import Mark
-
-__all__ = [
-    "BY_TIME_INDEX",
-    "DUE_INDEX",
-    "KEPT",
-    "STATUSES",
-    "Claim",
-    "MarkedError",
-    "Outcome",
-    "Records",
-    "Ref",
-    "Status",
-    "due_pk",
-    "list_pk",
-    "pushes_pk",
-]
+from jobticket.store.table import ConditionFailedError, Item, Table, Update
 
 DUE_INDEX = "pushes_due"
 BY_TIME_INDEX = "pushes_by_time"

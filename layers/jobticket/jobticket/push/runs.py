@@ -15,10 +15,8 @@ from datetime import datetime, timedelta
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
-from jobticket.dynamo import ConditionFailedError, Item, Put, Table, Update
 from jobticket.push.records import DUE_INDEX, KEPT, due_pk
-
-__all__ = ["Run", "Runs", "new_run"]
+from jobticket.store.table import ConditionFailedError, Item, Put, Table, Update
 
 RUNS = "PUSH_RUNS"
 #: In the index of what is due, runs have a place of their own.

@@ -10,14 +10,12 @@ from boto3.dynamodb.conditions import Key
 
 from jobticket import clock
 from jobticket.clock import Deadline
-from jobticket.dynamo import ConditionFailedError, Item, Table
 from jobticket.jobs.layout import JOB_SORT, LINKED_INDEX, LINKED_SHARDS, job_pk, linked_pk
 from jobticket.push.queue import JOBS_A_MESSAGE, Jobs, PushQueue
 from jobticket.push.records import NO_SITE, Records, Ref
 from jobticket.push.runs import Run, Runs
 from jobticket.push.sites import Sites
-
-__all__ = ["Scheduler", "Swept", "scheduled_time"]
+from jobticket.store.table import ConditionFailedError, Item, Table
 
 #: Jobs that are read at once: what a scheduler holds in memory, however many there are.
 PAGE = 500

@@ -10,7 +10,6 @@ from typing import Any
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
-from jobticket.dynamo import Table
 from jobticket.jira.errors import JiraError
 from jobticket.jira.keys import MalformedKeyError
 from jobticket.jobs.distribution import Counts
@@ -23,8 +22,7 @@ from jobticket.push.lease import PATIENCE_SECONDS, TicketBusyError, Tickets
 from jobticket.push.pushed import fingerprint, remember_pushed
 from jobticket.push.table import PathStatus, sections, summary
 from jobticket.push.ticket import SETTLING_SECONDS, Before, Snapshot, Ticket
-
-__all__ = ["REPEATED_WITHIN", "PushResult", "Pusher", "note_on", "statuses_of"]
+from jobticket.store.table import Table
 
 #: A request is the same again for so long (contract: jobs.md, Common, ``Idempotency-Key``).
 REPEATED_WITHIN = timedelta(hours=24)

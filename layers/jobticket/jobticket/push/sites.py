@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
-from jobticket.dynamo import ConditionFailedError, Item, Table, Update
+from jobticket.store.table import ConditionFailedError, Item, Table, Update
 
 if TYPE_CHECKING:  # the scheduler needs nothing of Jira
     from jobticket.jira.client import Site
     from jobticket.push.decisions import Verdict
-
-__all__ = ["Place", "Sites", "Stopped", "quarantine"]
 
 SITES = "PUSH_SITES"
 #: How old a worker's view may be.

@@ -13,8 +13,6 @@ from functools import partial
 from jobticket.jira.markup import escape
 from jobticket.push.limits import LIMIT, fits, packed
 
-__all__ = ["PathStatus", "sections", "summary"]
-
 #: Names are shown in full. Only what could not be stored otherwise (a hundred steps with names of two
 #: hundred characters and more) shows their beginnings.
 _NAME_LENGTHS = (255, 80, 40, 20)

@@ -13,8 +13,6 @@ from jobticket.jira.client import JiraClient, Pace
 from jobticket.jira.errors import JiraError, JiraMalformedAnswerError, JiraStatusError
 from jobticket.push.edits import Change
 
-__all__ = ["SETTLING_SECONDS", "Before", "Snapshot", "Ticket"]
-
 ISSUE = "/rest/api/2/issue/{issue}"
 COMMENTS = "/rest/api/2/issue/{issue}/comment"
 

@@ -14,8 +14,6 @@ from jobticket.jira.paging import Slice
 from jobticket.jira.search import Search, quoted
 from jobticket.jobs.model import FieldMappings, Record
 
-__all__ = ["JiraTicket", "get_ticket", "part_number", "ticket_from", "unresolved_tickets"]
-
 ISSUE = "/rest/api/2/issue/{issue}"
 FIELDS = ("summary", "status", "priority", "assignee", "reporter", "labels", "created", "updated")
 

@@ -17,7 +17,6 @@ from functools import partial
 
 from jobticket import clock
 from jobticket.clock import Deadline
-from jobticket.dynamo import ConditionFailedError, Table
 from jobticket.errors import NotFoundError
 from jobticket.jira.client import Site
 from jobticket.jira.errors import JiraError
@@ -37,8 +36,7 @@ from jobticket.push.service import Pusher, note_on, statuses_of
 from jobticket.push.sites import Place, Sites
 from jobticket.push.table import PathStatus
 from jobticket.push.ticket import Ticket
-
-__all__ = ["PUSH_SECONDS", "Tally", "Worker", "hold_back_seconds"]
+from jobticket.store.table import ConditionFailedError, Table
 
 #: What one push may take, with what it needs to settle a lost answer: less than a record is held for.
 PUSH_SECONDS = 28.0

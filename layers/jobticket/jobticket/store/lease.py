@@ -18,8 +18,8 @@ from boto3.dynamodb.conditions import Attr, ConditionBase
 from jobticket import clock
 from jobticket.aws import AWS_FAULTS
 from jobticket.clock import Deadline
-from jobticket.dynamo import Delete, Item, Table, Update
 from jobticket.observability import logger
+from jobticket.store.table import Delete, Item, Table, Update
 from jobticket.store.unit_of_work import StaleError, discard, write
 
 OWNER, UNTIL = "lease_owner", "lease_until"

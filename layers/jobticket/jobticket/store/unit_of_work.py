@@ -23,8 +23,8 @@ from typing import Self
 
 from boto3.dynamodb.conditions import Attr
 
-from jobticket.dynamo import ConditionFailedError, Delete, Item, Put, Table, Update, Write
 from jobticket.errors import UnavailableError
+from jobticket.store.table import ConditionFailedError, Delete, Item, Put, Table, Update, Write
 
 #: The item does not exist yet.
 ABSENT = Attr("pk").not_exists()

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
-from jobticket.dynamo import ConditionFailedError, Delete, Item, Put, Table, Update, Write
 from jobticket.errors import ConflictError, InvalidError, UnavailableError
+from jobticket.store.table import ConditionFailedError, Delete, Item, Put, Table, Update, Write
 from jobticket.ticketing import counts
 from jobticket.ticketing.changes import Change, Loaded, anomaly_not_found, commit, load
 from jobticket.ticketing.layout import (
@@ -49,18 +49,6 @@ from jobticket.ticketing.outbox import Event, Message
 
 if TYPE_CHECKING:
     from jobticket.ticketing.bodies import AnomalyChange, NewAnomaly
-
-__all__ = [
-    "Filters",
-    "add_comment",
-    "archive_anomaly",
-    "change_anomaly",
-    "delete_anomaly",
-    "get_anomaly",
-    "list_anomalies",
-    "list_comments",
-    "report_anomaly",
-]
 
 #: DynamoDB takes 400 KB an item, keys and all.
 LARGEST_BYTES = 300 * 1024

@@ -13,17 +13,6 @@ from jobticket.jira import keys
 from jobticket.ticketing.model import OPEN, TYPES, AnomalyStatus, AnomalyType
 from jobticket.web.validation import Body, RequiredText, ShortText, fault, whole_number
 
-__all__ = [
-    "AnomalyChange",
-    "Archiving",
-    "IntegrationChange",
-    "NewAnomaly",
-    "NewComment",
-    "NewIntegration",
-    "NewLink",
-    "NewTicket",
-]
-
 LONGEST_TEXT = 100_000
 MOST_CHECKS = 100
 SMALLEST_WEIGHT = 1e-100

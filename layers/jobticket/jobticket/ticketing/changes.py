@@ -11,8 +11,8 @@ from typing import Any
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
-from jobticket.dynamo import ConditionFailedError, Item, Table, Update, Write
 from jobticket.errors import NotFoundError, UnavailableError
+from jobticket.store.table import ConditionFailedError, Item, Table, Update, Write
 from jobticket.ticketing import integrations, outbox
 from jobticket.ticketing.layout import (
     ANOMALY,
@@ -22,8 +22,6 @@ from jobticket.ticketing.layout import (
 )
 from jobticket.ticketing.model import Anomaly, Link
 from jobticket.ticketing.outbox import Event, LiveLink, Message
-
-__all__ = ["Change", "Loaded", "anomaly_not_found", "commit", "load", "stamp_after"]
 
 #: Enough for many people at once on one anomaly; each try lets at least one of them through.
 MOST_TRIES = 20

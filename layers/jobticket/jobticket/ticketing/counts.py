@@ -12,10 +12,8 @@ from collections.abc import Iterable, Iterator
 
 from boto3.dynamodb.conditions import Key
 
-from jobticket.dynamo import Table, Update
+from jobticket.store.table import Table, Update
 from jobticket.ticketing.model import STATUSES, TYPES
-
-__all__ = ["Cell", "count", "moved", "totals"]
 
 #: A status and a type.
 Cell = tuple[str, str]

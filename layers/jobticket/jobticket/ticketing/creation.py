@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, Self
 from boto3.dynamodb.conditions import Attr
 
 from jobticket import clock
-from jobticket.dynamo import ConditionFailedError, Delete, Item, Table, Update, Write
 from jobticket.errors import ConflictError, InvalidError, RefusalError, UnavailableError, UpstreamError
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.observability import logger
+from jobticket.store.table import ConditionFailedError, Delete, Item, Table, Update, Write
 from jobticket.ticketing import links, tickets
 from jobticket.ticketing.changes import Loaded, load
 from jobticket.ticketing.integrations import StoredIntegration, issue_type_not_found, project_not_found
@@ -37,8 +37,6 @@ from jobticket.ticketing.text import Wording, summary
 
 if TYPE_CHECKING:
     from jobticket.ticketing.bodies import NewTicket
-
-__all__ = ["LEASE", "SEARCH", "Creation"]
 
 #: Longer than any request lives: an attempt this old has no living maker.
 LEASE = timedelta(seconds=30)

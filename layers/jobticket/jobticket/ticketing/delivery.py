@@ -26,7 +26,6 @@ from jobticket.connections.errors import (
     ConnectionUnavailableError,
     ReauthorizationNeededError,
 )
-from jobticket.dynamo import ConditionFailedError, Delete, Table, Update, Write
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import (
@@ -39,11 +38,13 @@ from jobticket.jira.errors import (
 )
 from jobticket.jira.paging import rows_of
 from jobticket.observability import logger
+from jobticket.store.table import ConditionFailedError, Delete, Table, Update, Write
 from jobticket.ticketing import integrations, outbox
 from jobticket.ticketing.integrations import OtherSiteError, StoredIntegration
 from jobticket.ticketing.layout import (
     ANOMALY,
     LEASE,
+    UNDELIVERED,
     Issue,
     anomaly_from,
     anomaly_pk,
@@ -55,8 +56,6 @@ from jobticket.ticketing.model import Link
 from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.refusals import sentence
 from jobticket.ticketing.text import Wording
-
-__all__ = ["MARK", "MOST_TRIES", "Deliveries", "Outcome", "is_lasting", "pause_before"]
 
 #: The comment property that names the event.
 MARK = "jobticket"
@@ -379,7 +378,7 @@ class Deliveries:
             removed += ["due_pk", "due_at"]
         else:
             changes["due_at"] = outbox.due(self._now() + timedelta(seconds=pause) + SWEEP_MARGIN)
-            changes["due_pk"] = outbox.UNDELIVERED
+            changes["due_pk"] = UNDELIVERED
         self._update(
             event,
             Update(event.issue.pk, event.sk, set=changes, remove=removed, condition=_EXISTS),

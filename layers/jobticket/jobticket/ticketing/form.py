@@ -12,8 +12,6 @@ from jobticket.ticketing.creation import DEFAULT_ISSUE_TYPE
 from jobticket.ticketing.model import FormProperty, FormSpecification, FormValue, Integration
 from jobticket.ticketing.text import LONGEST_SUMMARY, LONGEST_TEXT
 
-__all__ = ["form_specification"]
-
 PAGE = 50
 MOST_PAGES = 20
 

@@ -24,26 +24,16 @@ from jobticket.connections.errors import (
     ReauthorizationNeededError,
 )
 from jobticket.connections.model import ConnectionId
-from jobticket.dynamo import ConditionFailedError, Item, Put, Table, Update, Write
 from jobticket.errors import ConflictError, InvalidError, NotFoundError, UpstreamError
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraNotFoundError
+from jobticket.store.table import ConditionFailedError, Item, Put, Table, Update, Write
 from jobticket.ticketing.layout import INTEGRATION, integration_from, next_number
 from jobticket.ticketing.model import Integration
 
 if TYPE_CHECKING:
     from jobticket.ticketing.bodies import IntegrationChange, NewIntegration
-
-__all__ = [
-    "JIRA",
-    "PROVIDER",
-    "Integrations",
-    "OtherSiteError",
-    "StoredIntegration",
-    "client_of",
-    "find",
-]
 
 #: The provider of the integration's own credentials, and of everybody's connections.
 PROVIDER = "ticketing"

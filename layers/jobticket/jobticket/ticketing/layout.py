@@ -31,8 +31,8 @@ import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 
-from jobticket.dynamo import Item, Table, Update
 from jobticket.shown import Shown
+from jobticket.store.table import Item, Table, Update
 from jobticket.ticketing.model import (
     ARCHIVED,
     Anomaly,
@@ -43,32 +43,6 @@ from jobticket.ticketing.model import (
     Integration,
     Link,
 )
-
-__all__ = [
-    "ANOMALY",
-    "ATTEMPT",
-    "BY_DATASTORE",
-    "BY_STATE",
-    "EVENT_PREFIX",
-    "FINGERPRINT",
-    "INTEGRATION",
-    "LEASE",
-    "UNDELIVERED",
-    "UNDELIVERED_INDEX",
-    "Issue",
-    "anomaly_from",
-    "anomaly_item",
-    "anomaly_pk",
-    "comment_from",
-    "comment_sort",
-    "event_sort",
-    "fingerprint_pk",
-    "integration_from",
-    "link_from",
-    "link_sort",
-    "next_number",
-    "place",
-]
 
 ANOMALY = "ANOMALY"
 ATTEMPT = "TICKET_ATTEMPT"

@@ -10,27 +10,14 @@ from typing import Any, Literal
 from boto3.dynamodb.conditions import Attr
 
 from jobticket import clock
-from jobticket.dynamo import ConditionFailedError, Delete, Item, Put, Table, Update, Write
 from jobticket.errors import ConflictError, NotFoundError, RefusalError
+from jobticket.store.table import ConditionFailedError, Delete, Item, Put, Table, Update, Write
 from jobticket.ticketing import outbox
 from jobticket.ticketing.changes import Change, Loaded, commit, load
 from jobticket.ticketing.integrations import StoredIntegration
-from jobticket.ticketing.layout import Issue, anomaly_pk, link_from, link_sort, next_number
+from jobticket.ticketing.layout import UNDELIVERED, Issue, anomaly_pk, link_from, link_sort, next_number
 from jobticket.ticketing.model import Link, Ticket
 from jobticket.ticketing.outbox import Event, LiveLink, Message
-
-__all__ = [
-    "add_link",
-    "find_link",
-    "find_pair",
-    "link_not_found",
-    "note_error",
-    "refresh",
-    "require_live",
-    "require_room",
-    "retry",
-    "unlink",
-]
 
 #: A change tells all of an anomaly's tickets in one transaction, which holds 100 items.
 MOST_LINKS = 40
@@ -191,7 +178,7 @@ def retry(table: Table, link: Link, now: datetime) -> list[Event]:
             event.issue.pk,
             event.sk,
             set={
-                "due_pk": outbox.UNDELIVERED,
+                "due_pk": UNDELIVERED,
                 "due_at": outbox.due(now + outbox.GRACE),
                 "attempts": 0,
             },

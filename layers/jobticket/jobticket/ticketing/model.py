@@ -9,29 +9,6 @@ from typing import Literal, get_args
 
 from jobticket.shown import Shown
 
-__all__ = [
-    "ARCHIVED",
-    "OPEN",
-    "STATUSES",
-    "TYPES",
-    "Anomaly",
-    "AnomalyStatus",
-    "AnomalyType",
-    "Comment",
-    "Container",
-    "Datastore",
-    "FailedCheck",
-    "FormProperty",
-    "FormSpecification",
-    "FormValue",
-    "Integration",
-    "Link",
-    "Ticket",
-    "TicketAnswer",
-    "TicketMetadata",
-    "TicketSummary",
-]
-
 OpenStatus = Literal["Active", "Acknowledged"]
 ArchivedStatus = Literal["Resolved", "Duplicate", "Invalid", "Discarded"]
 AnomalyStatus = Literal["Active", "Acknowledged", "Resolved", "Duplicate", "Invalid", "Discarded"]

@@ -14,24 +14,9 @@ from typing import Literal, Self
 from boto3.dynamodb.conditions import Key
 
 from jobticket import clock
-from jobticket.dynamo import Item, Put, Table
+from jobticket.store.table import Item, Put, Table
 from jobticket.ticketing.layout import EVENT_PREFIX, UNDELIVERED, Issue, event_sort, link_sort
 from jobticket.ticketing.model import Integration, Link
-
-__all__ = [
-    "GRACE",
-    "UNDELIVERED",
-    "Event",
-    "Kind",
-    "LiveLink",
-    "Message",
-    "due",
-    "events_for",
-    "live_links",
-    "pending",
-    "puts",
-    "undelivered",
-]
 
 #: ``details``: the anomaly's block, as a comment. ``backlink``: the remote link to the anomaly.
 Kind = Literal["details", "backlink", "status", "comment"]

@@ -8,8 +8,6 @@ from typing import Any
 from jobticket.errors import InvalidError
 from jobticket.shown import Shown
 
-__all__ = ["DEFAULT_SIZE", "LARGEST_SIZE", "envelope", "number", "page_and_size"]
-
 DEFAULT_SIZE = 50
 LARGEST_SIZE = 100
 LARGEST_PAGE = 1_000_000

@@ -29,8 +29,6 @@ from jobticket.jira.errors import (
     JiraUnreachableError,
 )
 
-__all__ = ["refused_by_jira", "sentence", "translated"]
-
 
 def sentence(error: JiraError) -> str:
     """Say what went wrong, and what Jira said about it."""

@@ -7,13 +7,11 @@ from itertools import islice
 
 from boto3.dynamodb.conditions import Attr
 
-from jobticket.dynamo import ConditionFailedError, Table, Update
+from jobticket.store.table import ConditionFailedError, Table, Update
 from jobticket.ticketing import outbox
 from jobticket.ticketing.layout import UNDELIVERED_INDEX, Issue
 from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.wakeups import Wakeups
-
-__all__ = ["sweep"]
 
 #: Of one sweep; the next one goes on.
 MOST_ISSUES = 500

@@ -15,16 +15,6 @@ from jobticket import clock
 from jobticket.jira.markup import escape
 from jobticket.ticketing.model import Anomaly, FailedCheck
 
-__all__ = [
-    "LONGEST_SUMMARY",
-    "LONGEST_TEXT",
-    "Wording",
-    "cut",
-    "length",
-    "summary",
-    "utc",
-]
-
 LONGEST_SUMMARY = 255
 LONGEST_TEXT = 32_767
 

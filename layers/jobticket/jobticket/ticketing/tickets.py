@@ -15,8 +15,6 @@ from jobticket.jira.errors import JiraMalformedAnswerError, JiraNotFoundError
 from jobticket.jira.paging import rows_of
 from jobticket.ticketing.model import Ticket, TicketMetadata, TicketSummary
 
-__all__ = ["FIELDS", "find_by_label", "plain", "read_ticket", "search", "ticket_from", "ticket_not_found"]
-
 FIELDS = [
     "summary",
     "description",

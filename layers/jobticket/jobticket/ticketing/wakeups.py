@@ -17,8 +17,6 @@ from jobticket.ticketing.outbox import Event
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-__all__ = ["Wakeups", "read_wakeup", "sqs_client"]
-
 #: SQS hides a message for 12 hours at most.
 LONGEST_INVISIBLE = 12 * 3600 - 600
 

@@ -31,17 +31,6 @@ if TYPE_CHECKING:
     # Not at the start: only functions with such bodies need pydantic.
     from jobticket.web.validation import Body
 
-__all__ = [
-    "Answer",
-    "Api",
-    "Envelope",
-    "Request",
-    "Route",
-    "detail_envelope",
-    "error_envelope",
-    "message_envelope",
-]
-
 #: Lambda's limit for an answer is 6 MB; what API Gateway wraps around the body needs some of it.
 LARGEST_ANSWER = 6 * 1024 * 1024 - 64 * 1024
 #: API Gateway gives up after 29 s. What is not done by then must have been answered before.

@@ -18,9 +18,6 @@ from typing import Any
 
 from jobticket.errors import ForbiddenError, UnauthenticatedError, UnavailableError
 from jobticket.observability import count, logger
-from jobticket.secret_store import fetch_secret, secrets_client
-
-__all__ = ["SCOPES", "Caller", "KeyRing", "fetch_secret", "secrets_client"]
 
 SCOPES = frozenset({"jobs", "jira", "tokens", "ticketing", "admin"})
 _WORDS = [*sorted(SCOPES), "*"]

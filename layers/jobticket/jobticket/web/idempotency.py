@@ -24,11 +24,11 @@ from boto3.dynamodb.conditions import Attr, ConditionBase
 
 from jobticket import clock
 from jobticket.aws import AWS_FAULTS
-from jobticket.dynamo import Delete, Item, Put, Table, Update
 from jobticket.errors import ConflictError, InvalidError, RefusalError, UnprocessableError
 from jobticket.observability import logger
 from jobticket.shown import Shown
 from jobticket.store.lease import Lease
+from jobticket.store.table import Delete, Item, Put, Table, Update
 from jobticket.store.unit_of_work import ABSENT, StaleError, UnitOfWork, discard, write, write_if_current
 from jobticket.web.api import Answer, Request
 

@@ -10,8 +10,6 @@ from typing import Any
 
 from jobticket.errors import InvalidError
 
-__all__ = ["LARGEST_LIMIT", "Part", "decode_cursor", "encode_cursor", "limit_of"]
-
 LARGEST_LIMIT = 500
 
 

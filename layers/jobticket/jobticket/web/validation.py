@@ -16,23 +16,6 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from jobticket.errors import InvalidError
 
-__all__ = [
-    "Body",
-    "FilledText",
-    "Flag",
-    "ListOf",
-    "LongText",
-    "RequiredText",
-    "ShortText",
-    "WholeNumber",
-    "fault",
-    "first_fault",
-    "integer",
-    "sentence",
-    "short_text",
-    "whole_number",
-]
-
 SHORT_TEXT = 255
 LONG_TEXT = 2000
 LIST_LENGTH = 100

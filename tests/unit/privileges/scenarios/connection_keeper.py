@@ -10,7 +10,7 @@ from jobticket.connections import keeping
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.store import ConnectionStore
-from jobticket.dynamo import Table
+from jobticket.store.table import Table
 from tests.gateway import LambdaContext
 from tests.unit.conftest import client
 from tests.unit.privileges.driving import Driven

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from jobticket import clock
-from jobticket.dynamo import Table
 from jobticket.jobs.bodies import NewJob, NewPath, SettingsChange, StepEntry
 from jobticket.jobs.jobs import create_job
 from jobticket.jobs.paths import create_path
 from jobticket.jobs.settings import change_settings
+from jobticket.store.table import Table
 from jobticket.store.unit_of_work import UnitOfWork
 from tests.unit.conftest import client
 from tests.unit.privileges.driving import Driven

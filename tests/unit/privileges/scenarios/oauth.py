@@ -9,7 +9,7 @@ from jobticket.connections.consent import ConnectSessions
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.sessions import SessionStore
 from jobticket.connections.vault import LOOK_AGAIN
-from jobticket.dynamo import Table
+from jobticket.store.table import Table
 from tests.consent_flow import CALLBACK, CREATE, INITIATE, SITES, Atlassian, Browser, Walk
 from tests.gateway import Gateway
 from tests.unit.conftest import FORMER_KEY, client

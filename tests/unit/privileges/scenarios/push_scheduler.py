@@ -3,8 +3,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from jobticket import clock
-from jobticket.dynamo import Table
 from jobticket.push.records import Outcome, Records, Ref
+from jobticket.store.table import Table
 from tests.unit.conftest import client
 from tests.unit.privileges.driving import Driven
 from tests.unit.privileges.scenarios.job_sync import _linked_job

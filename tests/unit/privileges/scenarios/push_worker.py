@@ -8,9 +8,9 @@ from typing import Any
 
 from jobticket import clock
 from jobticket.connections.vault import Vault
-from jobticket.dynamo import Table
 from jobticket.jobs.bodies import SettingsChange
 from jobticket.jobs.settings import change_settings
+from jobticket.store.table import Table
 from local.atlassian.default_data import PLANT_NORTH
 from tests.consents import store_consent
 from tests.gateway import LambdaContext

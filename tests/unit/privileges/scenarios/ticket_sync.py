@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobticket import clock
-from jobticket.dynamo import Table, Update
+from jobticket.store.table import Table, Update
 from jobticket.ticketing import anomalies, layout, links
 from jobticket.ticketing.bodies import CheckEntry, NamedEntry, NewAnomaly
 from jobticket.ticketing.integrations import find

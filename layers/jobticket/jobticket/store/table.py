@@ -22,20 +22,6 @@ from jobticket.aws import LOST, ConflictTimeoutError, configuration, is_passing,
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-__all__ = [
-    "Check",
-    "ConditionFailedError",
-    "ConflictTimeoutError",
-    "Delete",
-    "Item",
-    "Page",
-    "Put",
-    "Table",
-    "Update",
-    "Write",
-    "dynamodb_client",
-]
-
 type_serializer = TypeSerializer()
 type_deserializer = TypeDeserializer()
 
