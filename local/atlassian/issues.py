@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from local.atlassian import catalogue, wire
+from local.atlassian import catalogue, rich_text, wire
 from local.atlassian.issue_edits import (
-    FieldError,
     apply_operations,
     check_body,
+    read_comment,
     read_fields,
     read_project,
     read_properties,
-    rich_text,
 )
 from local.atlassian.issue_fields import show_history, show_issue
-from local.atlassian.model import Issue, Project
+from local.atlassian.model import Issue, Project, RichText
 from local.atlassian.routing import READ, WRITE, Answer, Call, Deployment, JiraError, Route, list_of
 
 _BULK_LIMIT = 100
@@ -85,6 +84,7 @@ def edit_issue(call: Call) -> Answer:
         raise JiraError(400, errors=errors)
     comments = _read_comments(call, update)
     lag = call.controls.search_lag_ms / 1000
+    rich_text.settle(issue, data_center=call.data_center)
     call.world.edit_issue(call.site, issue, call.author, values, lag=lag)
     if properties := read_properties(body):
         issue.properties = {**issue.properties, **properties}
@@ -95,18 +95,16 @@ def edit_issue(call: Call) -> Answer:
     return Answer(status=204)
 
 
-def _read_comments(call: Call, update: dict[str, Any]) -> list[str]:
+def _read_comments(call: Call, update: dict[str, Any]) -> list[RichText]:
     """Return the comments among the verbs, checked before anything is written."""
     try:
-        texts = [rich_text(call, each["add"]["body"]) for each in update.get("comment", [])]
-    except FieldError as error:
-        raise JiraError(400, errors={"comment": str(error)}) from error
+        bodies = [each["add"]["body"] for each in update.get("comment", [])]
     except (KeyError, TypeError) as error:
         raise JiraError(400, errors={"comment": "data was not an array"}) from error
-    return [text for text in texts if text]
+    return [read_comment(call, body) for body in bodies]
 
 
-def _add_comments(call: Call, issue: Issue, texts: list[str]) -> None:
+def _add_comments(call: Call, issue: Issue, texts: list[RichText]) -> None:
     for text in texts:
         call.world.add_comment(call.site, issue, call.author, text, {})
 

@@ -164,20 +164,6 @@ def test_bodies_must_be_json(jira: Caller) -> None:
     assert jira.session.post(url, data={"a": "b"}, timeout=60).status_code == 415
 
 
-def test_version_3_takes_and_gives_documents(jira: Caller) -> None:
-    path = "/rest/api/3/issue/PI-42"
-    refused = jira("PUT", path, {"fields": {"description": "text"}})
-    assert "Atlassian Document" in refused.json()["errors"]["description"]
-    paragraph = {
-        "type": "paragraph",
-        "content": [{"type": "text", "text": "a|b", "marks": [{"type": "strong"}]}],
-    }
-    document = {"type": "doc", "version": 1, "content": [paragraph]}
-    assert jira("PUT", path, {"fields": {"description": document}}).status_code == 204
-    assert jira.field("PI-42", "description") == "*a\\|b*"
-    assert jira.get(path, fields="description").json()["fields"]["description"] == document
-
-
 def test_deleting_is_for_good(jira: Caller) -> None:
     assert jira("DELETE", f"{ISSUE}/PI-42").status_code == 204
     gone = jira.get(f"{ISSUE}/PI-42")
