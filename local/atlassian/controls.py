@@ -75,6 +75,7 @@ class Controls(BaseModel):
     data_center: bool = False
     basic_disabled: bool = False
     text_limit: int = Field(default=32_767, ge=1)
+    workflow: Literal["simplified", "steps"] = "simplified"
     search_lag_ms: float = Field(default=0, ge=0)
     scope_mismatch_status: Literal[401, 403] = 401
     read_only_projects: list[str] = []

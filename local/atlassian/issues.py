@@ -135,26 +135,33 @@ def _transition(call: Call, status: catalogue.Status) -> dict[str, Any]:
         "name": status.name,
         "to": wire.status(call, status.id),
         "hasScreen": False,
-        "isGlobal": True,
+        "isGlobal": call.controls.workflow == "simplified",
         "isInitial": False,
         "isConditional": False,
     }
 
 
+def _transitions(call: Call, issue: Issue) -> list[dict[str, Any]]:
+    """Return what the issue's status allows: anything, or one step to either side."""
+    statuses = list(catalogue.STATUSES.values())
+    if call.controls.workflow == "steps":
+        now = statuses.index(catalogue.STATUSES[issue.status_id])
+        statuses = [each for at, each in enumerate(statuses) if abs(at - now) == 1]
+    return [_transition(call, status) for status in statuses]
+
+
 def get_transitions(call: Call) -> Answer:
-    call.issue()
-    every = [_transition(call, status) for status in catalogue.STATUSES.values()]
-    return Answer({"expand": "transitions", "transitions": every})
+    return Answer({"expand": "transitions", "transitions": _transitions(call, call.issue())})
 
 
 def do_transition(call: Call) -> Answer:
     issue = call.writable_issue(_NO_EDIT)
     wanted = call.json().get("transition")
     number = str(wanted.get("id")) if isinstance(wanted, dict) else ""
-    status = next((s for s in catalogue.STATUSES.values() if _transition(call, s)["id"] == number), None)
-    if status is None:
+    found = next((each for each in _transitions(call, issue) if each["id"] == number), None)
+    if found is None:
         raise JiraError(400, f"Transition id '{number}' is not valid for this issue.")
-    set_status(call, issue, status)
+    set_status(call, issue, catalogue.STATUSES[found["to"]["id"]])
     return Answer(status=204)
 
 

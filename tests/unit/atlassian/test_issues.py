@@ -200,6 +200,18 @@ def test_transitions_set_status_and_resolution(jira: Caller) -> None:
     assert jira("POST", f"{ISSUE}/PI-42/transitions", {"transition": {"id": "99"}}).status_code == 400
 
 
+def test_a_workflow_of_steps_allows_one_at_a_time(jira: Caller) -> None:
+    jira.control(workflow="steps")
+    path = f"{ISSUE}/PI-3/transitions"
+    for allowed, step in ((["In Progress"], 0), (["To Do", "Done"], 1), (["In Progress"], 0)):
+        found = jira.get(path).json()["transitions"]
+        assert [each["to"]["name"] for each in found] == allowed
+        status = {"id": found[step]["id"]}
+        assert jira("POST", path, {"transition": status}).status_code == 204
+    assert jira("POST", path, {"transition": {"id": "21"}}).status_code == 400
+    assert jira.field("PI-3", "status")["name"] == "In Progress"
+
+
 def test_the_history_comes_newest_first_or_in_pages(jira: Caller) -> None:
     jira.control(rate_limits={"issue_writes_per_2s": None})
     for number in range(105):

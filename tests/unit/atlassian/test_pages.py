@@ -144,6 +144,17 @@ def test_every_node_is_shown_and_nothing_in_it_is_markup(
     assert html in rendered["description"]
 
 
+def test_the_demonstration_ticket_shows_tasks_a_status_and_a_panel(nobody: Caller) -> None:
+    page = nobody.get("/browse/PI-42").text
+    for html in (
+        '<ul class="tasks">',
+        'class="lozenge green"',
+        '<div class="panel warning">',
+        "mailto:robin@",
+    ):
+        assert html in page
+
+
 def test_saving_a_form_that_nobody_touched_keeps_the_document(jira: Caller, nobody: Caller) -> None:
     jira.control(rate_limits={"issue_writes_per_2s": None})
     document = {"type": "doc", "version": 1, "content": [node("expand", P, title="T")]}
