@@ -76,6 +76,7 @@ summary { cursor: pointer; padding: .5rem 0; }
 .lozenge.yellow { background: var(--warn-back); color: var(--warn); }
 .lozenge.red { background: var(--error-back); color: var(--error); }
 .lozenge.purple { background: var(--note-back); color: var(--note); }
+.file::before { content: "▤ "; color: var(--soft); }
 .date, .file, .mention { background: var(--neutral-back); color: inherit; border-radius: .25rem;
   padding: .05rem .35rem; font-size: .925em; }
 .mention { background: var(--info-back); color: var(--info); border-radius: 1rem; }
@@ -84,7 +85,9 @@ summary { cursor: pointer; padding: .5rem 0; }
 .panel > div { flex: 1; min-width: 0; } .panel > div > :first-child { margin-top: 0; }
 .panel > div > :last-child { margin-bottom: 0; }
 .panel.note { background: var(--note-back); } .panel.success, .panel.tip { background: var(--ok-back); }
-.panel.warning { background: var(--warn-back); } .panel.error { background: var(--error-back); }
+.panel.warning { background: var(--warn-back); }
+.panel.error { background: var(--error-back); color: inherit; }
+.day, time { white-space: nowrap; } .history td:nth-child(n+4) { min-width: 12rem; }
 .tinted { color: #172b4d; } .tinted a { color: #0747a6; }
 .expand { border: 1px solid var(--line); border-radius: .375rem; padding: 0 .9rem; margin: .75rem 0; }
 blockquote { margin: .75rem 0; padding: .1rem 0 .1rem 1rem; border-left: 3px solid var(--line);

@@ -208,7 +208,8 @@ def _history(emulator: Emulator, issue: Issue) -> str:
         for change in history.changes
     )
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("When", "Who", "Field", "From", "To"))
-    return f'<div class="table"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<div class="table history">{table}</div>'
 
 
 def _short(text: str | None) -> str:

@@ -13,21 +13,21 @@ from local.atlassian.adf.web import anchor, attachment, is_colour, tint
 
 _TAGS: Final = {"strong": "b", "em": "i", "underline": "u", "strike": "s", "code": "code"}
 _ATLASSIAN: Final = {
-    "check_mark": "✅",
-    "cross_mark": "❌",
-    "warning": "⚠️",
-    "info": "ℹ️",  # the sign of an information, not a letter
-    "plus": "➕",
-    "minus": "➖",
-    "question_mark": "❓",
-    "light_bulb_on": "💡",
-    "light_bulb_off": "🔅",
-    "yellow_star": "⭐",
-    "red_star": "🌟",
-    "green_star": "🌟",
-    "blue_star": "🌟",
-    "flag_on": "🚩",
-    "flag_off": "🏳️",
+    "check_mark": "✔",
+    "cross_mark": "✖",
+    "warning": "⚠",
+    "info": "\u2139",
+    "plus": "✚",
+    "minus": "\u2212",
+    "question_mark": "?",
+    "light_bulb_on": "☀",
+    "light_bulb_off": "☼",
+    "yellow_star": "★",
+    "red_star": "★",
+    "green_star": "★",
+    "blue_star": "★",
+    "flag_on": "⚑",
+    "flag_off": "⚐",
 }
 _STATUS_COLOURS: Final = frozenset(("neutral", "purple", "blue", "red", "yellow", "green"))
 

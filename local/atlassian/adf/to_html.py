@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from html import escape
 from typing import Any, Final
 
 from local.atlassian.adf.inline_html import inline
-from local.atlassian.adf.nodes import Node, attrs_of, content_of, is_block, marks_of
+from local.atlassian.adf.nodes import Node, attrs_of, content_of, is_block, marks_of, plain_text
 from local.atlassian.adf.reader import Media
 from local.atlassian.adf.web import anchor, attachment, tint
 
+# Signs that every font has, not emojis.
 _PANEL_SIGNS: Final = {
-    "info": "ℹ️",  # the sign of an information, not a letter
-    "note": "📝",
-    "tip": "💡",
-    "success": "✅",
-    "warning": "⚠️",
-    "error": "⛔",
+    "info": "\u2139",
+    "note": "✎",
+    "tip": "★",
+    "success": "✔",
+    "warning": "⚠",
+    "error": "✖",
 }
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def to_html(document: Node, media: Media) -> str:
@@ -143,7 +146,9 @@ def _cell(cell: Node, media: Media) -> str:
     )
     widths = attrs.get("colwidth")
     width = f"min-width:{int(sum(widths))}px" if widths else ""
-    return f"<{tag}{spans}{tint(attrs.get('background'), width)}>{_only_line(cell, media)}</{tag}>"
+    # A browser would break a date at its hyphens.
+    kind = "day" if _DAY.fullmatch(plain_text(cell).strip()) else ""
+    return f"<{tag}{spans}{tint(attrs.get('background'), width, kind)}>{_only_line(cell, media)}</{tag}>"
 
 
 def _media_single(node: Node, media: Media) -> str:

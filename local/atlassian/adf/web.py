@@ -23,7 +23,7 @@ def anchor(url: str, label: str, kind: str = "") -> str:
 def attachment(node: Node, media: Media) -> str:
     """Return the place of a file. The file itself is not here."""
     name = media.name_of(str(attrs_of(node).get("id") or attrs_of(node).get("url") or ""))
-    return f'<span class="file">📎 {escape(name)}</span>'
+    return f'<span class="file">{escape(name)}</span>'
 
 
 def tint(colour: Any, style: str = "", kind: str = "") -> str:

@@ -108,14 +108,14 @@ TINT = "background:#deebff"
         (node("blockquote", P), "<blockquote><p>&lt;in&gt;</p></blockquote>"),
         ({"type": "rule"}, "<hr>"),
         (node("mediaSingle", FILE, layout="center"), '<figure class="media"><div class="picture">'),
-        (node("mediaGroup", FILE), "📎 &lt;id&gt;"),
+        (node("mediaGroup", FILE), '<p class="files"><span class="file">&lt;id&gt;</span></p>'),
         (
             node("paragraph", {"type": "mention", "attrs": {"id": "1", "text": "@<Sam>"}}),
             '<span class="mention">@&lt;Sam&gt;</span>',
         ),
         (
             node("paragraph", {"type": "emoji", "attrs": {"shortName": ":x:", "id": "atlassian-cross_mark"}}),
-            '<span role="img" title=":x:">❌</span>',
+            '<span role="img" title=":x:">✖</span>',
         ),
         (
             node("layoutSection", node("layoutColumn", P, width=60), node("layoutColumn", P, width=40)),
