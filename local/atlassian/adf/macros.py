@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Final
@@ -22,6 +21,7 @@ from local.atlassian.adf.nodes import (
 )
 from local.atlassian.adf.reader import DASHES, Found, Kind, Reader, as_text
 from local.atlassian.adf.stored import completed
+from local.atlassian.bodies import parse
 
 Attributes = dict[str, str]
 Make = Callable[[Reader, Attributes, str, int], Found]
@@ -143,7 +143,7 @@ def _color(reader: Reader, given: Attributes, content: str, length: int) -> Foun
 def _adf(_reader: Reader, _given: Attributes, content: str, length: int) -> Found:
     """Take a node as it is written in the text: this is how v2 hands out what markup cannot say."""
     try:
-        node = completed(json.loads(content))
+        node = completed(parse(content.encode()))
     except ValueError:
         node = element("codeBlock", texts(content and f"Invalid ADF Macro: {content}"), {})
     return Found(length, [node])
