@@ -24,6 +24,7 @@ from local.atlassian.adf.reader import Found, Kind, Reader, line_end
 _ITEM: Final = re.compile(rf" *([*\-#]{{1,{MAX_LIST_DEPTH}}}) ")
 _EMPTY_LINE: Final = re.compile(r"[ \t]*\r?\n")
 _RULER: Final = re.compile(r"-{4,5}")
+_PLAIN: Final = re.compile(r"[^\r\n{]+")
 _IGNORED: Final = frozenset((Kind.FOUR_DASHES, Kind.LIST, Kind.TABLE))
 _IN_ITEMS: Final = frozenset(("paragraph", "orderedList", "bulletList", "mediaSingle", "codeBlock"))
 _LISTS: Final = frozenset(("bulletList", "orderedList", "taskList"))
@@ -191,9 +192,10 @@ class _Lines:
         while self.at < len(self._text):
             length = line_end(self._text, self.at)
             ends = length > 0
-            if not ends:
-                brace = self._text[self.at] == "{"
-                kind = macro_keyword(self._text, self.at) if brace else None
+            if not ends and (run := _PLAIN.match(self._text, self.at)):
+                length = len(run[0])
+            elif not ends:
+                kind = macro_keyword(self._text, self.at)
                 length = self._reader.token(kind, self._text, self.at).length if kind else 1
             self._collected.append(self._text[self.at : self.at + length])
             self.at += length

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from local.atlassian.adf.keywords import macro_keyword
@@ -63,6 +65,16 @@ def _is_of_a_word(char: str) -> bool:
     return (char.isascii() and char.isalnum()) or (not char.isascii() and char != "\u00a0")
 
 
+@cache
+def _plain_run(closing: str) -> re.Pattern[str]:
+    """Return an expression for what cannot end marked text, so that long lines are passed over quickly."""
+    if _in_braces(closing):
+        return re.compile(r"[^\r\n{\[\\]+")
+    first, whole = re.escape(closing[0]), re.escape(closing)
+    in_a_word = r"(?=[A-Za-z0-9]|[^\x00-\x7f\xa0])"
+    return re.compile(rf"(?:[^\r\n{{\[\\{first}]|(?!{whole}){first}|{whole}{in_a_word})+")
+
+
 class _Inner:
     """Looks for the end of marked text and collects what is between."""
 
@@ -70,14 +82,17 @@ class _Inner:
         self._reader = reader
         self._text = text
         self._closing = closing
+        self._plain = _plain_run(closing)
         self._collected: list[str] = []
         self.at = at
 
     def read(self) -> str | None:
         while self.at < len(self._text):
-            if line_end(self._text, self.at):
+            if self._collected and (run := self._plain.match(self._text, self.at)):
+                self._add(run[0], len(run[0]))
+            elif line_end(self._text, self.at):
                 return None
-            if self._text.startswith(self._closing, self.at):
+            elif self._text.startswith(self._closing, self.at):
                 self.at += len(self._closing)
                 if not self._collected:
                     return None

@@ -23,6 +23,8 @@ _TOKENS: Final[dict[Kind, Callable[[Reader, str, int], Found]]] = {
     **tables.TOKENS,
 }
 _BLANKS: Final = re.compile(r"[ \t]*")
+# No token begins with any of these.
+_PLAIN: Final = re.compile(r"[^\[hfjim\\\r\n!{+*^~_?:(;\-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,10 @@ class _Pass:
     def run(self) -> list[Node]:
         line_starts = True
         while self._at < len(self._text):
+            if not line_starts and (run := _PLAIN.match(self._text, self._at)):
+                self._plain.append(run[0])
+                self._at = run.end()
+                continue
             kind = self._first_of_line() if line_starts else self._keyword()
             if kind is None or kind in self._ignored:
                 if not line_starts:

@@ -24,6 +24,7 @@ from local.atlassian.adf.reader import DASHES, Found, Kind, Reader, line_end
 
 _BARS: Final = re.compile(r"([ \t]*)(\|+)")
 _EMPTY_LINE: Final = re.compile(r"[ \t]*\r?\n")
+_PLAIN: Final = re.compile(r"[^|\r\n\[!:;({]+")
 _IGNORED: Final = DASHES | {Kind.TABLE, Kind.RULER}
 _LAYOUT: Final = {"isNumberColumnEnabled": False, "layout": "default"}
 
@@ -82,7 +83,8 @@ class _Rows:
             self._bars = match[2]
             self.at = match.end()
             return
-        found = self._passed_over(char)
+        run = _PLAIN.match(self._text, self.at)
+        found = Found(len(run[0])) if run else self._passed_over(char)
         whole = self._text[self.at : self.at + found.length]
         self._collected.append(found.text if char == "[" and found.nodes is None else whole)
         self.at += found.length
