@@ -33,6 +33,7 @@ class _IssueSpec(BaseModel):
     parent: str | None = None
     sprint: int | None = None
     custom: dict[str, Any] = {}
+    attachments: dict[str, str] = {}
 
 
 class _BoardSpec(BaseModel):
@@ -224,6 +225,7 @@ def _create_issue(emulator: Emulator, site: Site, project: Project, spec: _Issue
         "parent_id": parent.id if parent else None,
         "sprint_ids": [spec.sprint] if spec.sprint is not None else [],
         "custom": spec.custom,
+        "attachments": spec.attachments,
         "reporter": default_data.DANA.account_id,
     }
     return emulator.world.create_issue(site, project, default_data.DANA.account_id, values).key

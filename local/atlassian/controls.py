@@ -74,7 +74,8 @@ class Controls(BaseModel):
     clock_offset_seconds: float = 0
     data_center: bool = False
     basic_disabled: bool = False
-    normalise: bool | None = None
+    text_limit: int = Field(default=32_767, ge=1)
+    workflow: Literal["simplified", "steps"] = "simplified"
     search_lag_ms: float = Field(default=0, ge=0)
     scope_mismatch_status: Literal[401, 403] = 401
     read_only_projects: list[str] = []
@@ -98,10 +99,6 @@ class Controls(BaseModel):
 
     def reset(self) -> None:
         self.change(Controls().model_dump())
-
-    def normalises(self, *, data_center: bool) -> bool:
-        """Tell whether texts are taken apart and put together: on Cloud, unless it is switched."""
-        return not data_center if self.normalise is None else self.normalise
 
     def fault_for(self, method: str, path: str) -> Fault | None:
         """Return the first fault that matches and count it; later ones wait for their turn."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from local.atlassian import catalogue
+from local.atlassian.adf.nodes import Node, element, mark, paragraph, text
 from local.atlassian.model import Account, Board, Project, Sprint
 from local.atlassian.world import Site, World
 
@@ -31,13 +32,60 @@ DATA_TEAM = "11111111-2222-4333-8444-555555550003"
 PLANT_WIKI = "11111111-2222-4333-8444-555555550004"
 
 _DAY_MS = 86_400_000
-_HOUSINGS = """Customer order 4711, due end of the month.
 
-* Material: EN AW-6082, sawn blanks are in rack *B3*
-* Drawing revision C applies
-* First article inspection before the second operation
 
-Questions to [mailto:robin@example.com]."""
+def _item(kind: str, *line: Node, **attrs: str) -> Node:
+    """Return an item of a list: tasks hold their line themselves, other items hold it in a paragraph."""
+    return element(kind, line, attrs) if attrs else element(kind, [paragraph(line)])
+
+
+def _task(number: int, words: str, state: str) -> Node:
+    return _item("taskItem", text(words), localId=f"housings-{number}", state=state)
+
+
+_HOUSINGS: Node = {
+    "type": "doc",
+    "version": 1,
+    "content": [
+        paragraph(
+            [
+                text("Customer order 4711, due end of the month. "),
+                element("status", attrs={"text": "Material in stock", "color": "green", "localId": "stock"}),
+            ]
+        ),
+        element(
+            "bulletList",
+            [
+                _item(
+                    "listItem",
+                    text("Material: EN AW-6082, sawn blanks are in rack "),
+                    text("B3", mark("strong")),
+                ),
+                _item("listItem", text("Drawing revision C applies")),
+            ],
+        ),
+        element(
+            "taskList",
+            [
+                _task(1, "Fixture for the second operation", "DONE"),
+                _task(2, "First article inspection before the second operation", "TODO"),
+            ],
+            {"localId": "housings"},
+        ),
+        element(
+            "panel",
+            [paragraph([text("Deburr the inner edge by hand: the seal cuts itself on a burr.")])],
+            {"panelType": "warning"},
+        ),
+        paragraph(
+            [
+                text("Questions to "),
+                text("robin@example.com", mark("link", href="mailto:robin@example.com")),
+                text("."),
+            ]
+        ),
+    ],
+}
 _TICKETS: dict[int, tuple[str, catalogue.IssueType, dict[str, Any]]] = {
     1: ("Set up the new deburring cell", catalogue.TASK, {"status_id": catalogue.DONE.id}),
     2: ("Coolant level sensor of CNC 2 reports nonsense", catalogue.BUG, {"priority_id": "2"}),

@@ -6,37 +6,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from local.atlassian import adf, catalogue, wiki
-from local.atlassian.model import Issue, Project
+from local.atlassian import catalogue, rich_text
+from local.atlassian.model import Issue, Project, RichText
+from local.atlassian.rich_text import ContentError, FieldError
 from local.atlassian.routing import Call, JiraError, invalid_payload
 
-TEXT_LIMIT = 32_767
 SUMMARY_LIMIT = 255
-TOO_LONG = "The entered text is too long. It exceeds the allowed limit of 32,767 characters."
 
 Values = dict[str, Any]
 """Attributes of :class:`~local.atlassian.model.Issue`, custom fields under ``custom``."""
-
-
-class FieldError(Exception):
-    """A value that a field refuses."""
-
-
-def rich_text(call: Call, value: Any) -> str | None:
-    """Check a description or comment and return it as it is stored."""
-    if value is None:
-        return None
-    if call.documents:
-        if not adf.is_document(value):
-            raise FieldError(
-                "Operation value must be an Atlassian Document (see the Atlassian Document Format)"
-            )
-        value = adf.to_markup(value)
-    if not isinstance(value, str):
-        raise FieldError("Operation value must be a string")
-    if len(value) > TEXT_LIMIT:
-        raise FieldError(TOO_LONG)
-    return wiki.normalise(value) if call.normalises else value
 
 
 def _summary(_call: Call, value: Any) -> Values:
@@ -52,7 +30,7 @@ def _summary(_call: Call, value: Any) -> Values:
 
 
 def _description(call: Call, value: Any) -> Values:
-    return {"description": rich_text(call, value) or None}
+    return {"description": rich_text.read(call, value)}
 
 
 def _choice(value: Any, options: dict[str, Any]) -> str | None:
@@ -181,7 +159,7 @@ _WRITERS: dict[str, Callable[[Call, Any], Values]] = {
 
 def _custom(call: Call, field: catalogue.Field, value: Any) -> Values:
     if field.rich_text:
-        return {"custom": {field.id: rich_text(call, value)}}
+        return {"custom": {field.id: rich_text.read(call, value)}}
     if value is not None and field.type == "number":
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise FieldError("Specify a number")
@@ -214,6 +192,8 @@ def read_fields(call: Call, fields: dict[str, Any], errors: dict[str, str]) -> V
     for name, value in fields.items():
         try:
             _merge(values, _read_field(call, name, value))
+        except ContentError as error:
+            raise JiraError(400, str(error)) from error
         except FieldError as error:
             errors[name] = str(error)
     return values
@@ -273,6 +253,21 @@ def read_project(call: Call, fields: dict[str, Any], errors: dict[str, str]) -> 
         errors["project"] = "Specify a valid project ID or key"
         return None
     return project
+
+
+def read_comment(call: Call, body: Any) -> RichText:
+    """Check a comment's text and return it as it is stored."""
+    try:
+        text = rich_text.read(call, body)
+    except ContentError as error:
+        raise JiraError(400, str(error), errors={"comment": str(error)}) from error
+    except FieldError as error:
+        # What a description is told at length, a comment is told in one sentence.
+        message = "Comment body is not valid!" if call.documents else str(error)
+        raise JiraError(400, errors={"comment": message}) from error
+    if not text or not rich_text.has_content(text):
+        raise JiraError(400, errors={"comment": "Comment body can not be empty!"})
+    return text
 
 
 def read_properties(body: dict[str, Any]) -> dict[str, Any]:

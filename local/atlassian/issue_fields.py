@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
-from local.atlassian import catalogue, wiki_html, wire
+from local.atlassian import catalogue, rich_text, ticket_html, wire
 from local.atlassian.model import Change, Comment, History, Issue, Sprint
 from local.atlassian.routing import Call
 
@@ -43,11 +43,11 @@ def _brief(call: Call, issue: Issue) -> dict[str, Any]:
 
 
 def show_comment(call: Call, issue: Issue, comment: Comment, *, properties: bool = False) -> dict[str, Any]:
-    shown = {
+    shown: dict[str, Any] = {
         "self": wire.link(call, f"issue/{issue.id}/comment/{comment.id}"),
         "id": str(comment.id),
         "author": wire.author(call, comment.author),
-        "body": wire.rich_text(call, comment.body),
+        "body": rich_text.show(call, issue, comment.body),
         "updateAuthor": wire.author(call, comment.author),
         "created": wire.jira_date(comment.created),
         "updated": wire.jira_date(comment.updated),
@@ -97,7 +97,7 @@ _SHOWN: dict[str, Show] = {
     "summary": lambda _, issue: issue.summary,
     "issuetype": lambda call, issue: wire.issue_type(call, issue.type_id),
     "project": lambda call, issue: wire.project(call, call.site.projects[issue.project_id]),
-    "description": lambda call, issue: wire.rich_text(call, issue.description),
+    "description": lambda call, issue: rich_text.show(call, issue, issue.description),
     "priority": lambda call, issue: wire.priority(call, issue.priority_id),
     "labels": lambda _, issue: issue.labels,
     "assignee": lambda call, issue: wire.person(call, issue.assignee),
@@ -128,7 +128,7 @@ _NOT_NAVIGABLE = frozenset({"comment", "timetracking"})
 def _custom(field: catalogue.Field) -> Show:
     def show(call: Call, issue: Issue) -> Any:
         value = issue.custom.get(field.id)
-        return wire.rich_text(call, value) if field.rich_text else value
+        return rich_text.show(call, issue, value) if field.rich_text else value
 
     return show
 
@@ -188,10 +188,10 @@ def _schema(_call: Call, _issue: Issue, chosen: Selection) -> dict[str, Any]:
     return {name: catalogue.FIELDS[name].schema for name, _ in chosen}
 
 
-def _rendered(_call: Call, issue: Issue, chosen: Selection) -> dict[str, Any]:
+def _rendered(call: Call, issue: Issue, chosen: Selection) -> dict[str, Any]:
     texts = {"description": issue.description, **issue.custom}
     return {
-        name: wiki_html.to_html(texts[name])
+        name: ticket_html.to_html(texts[name], rich_text.media_of(issue), data_center=call.data_center)
         if catalogue.FIELDS[name].rich_text and texts.get(name) is not None
         else None
         for name, _ in chosen

@@ -6,7 +6,7 @@ from typing import Any
 
 from local.atlassian import wire
 from local.atlassian.bodies import parse
-from local.atlassian.issue_edits import FieldError, read_properties, rich_text
+from local.atlassian.issue_edits import read_comment, read_properties
 from local.atlassian.issue_fields import show_comment
 from local.atlassian.model import Comment, Issue, RemoteLink
 from local.atlassian.routing import READ, WRITE, Answer, Call, JiraError, Route
@@ -37,12 +37,7 @@ def list_comments(call: Call) -> Answer:
 def add_comment(call: Call) -> Answer:
     issue = call.writable_issue(_NO_COMMENT)
     body = call.json()
-    try:
-        text = rich_text(call, body.get("body"))
-    except FieldError as error:
-        raise JiraError(400, errors={"comment": str(error)}) from error
-    if not text or not text.strip():
-        raise JiraError(400, errors={"comment": "Comment body can not be empty!"})
+    text = read_comment(call, body.get("body"))
     comment = call.world.add_comment(call.site, issue, call.author, text, read_properties(body))
     return Answer(show_comment(call, issue, comment), 201)
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from local.atlassian import catalogue, wire
+from local.atlassian import catalogue, rich_text, wire
 from local.atlassian.issue_edits import (
-    FieldError,
     apply_operations,
     check_body,
+    read_comment,
     read_fields,
     read_project,
     read_properties,
-    rich_text,
 )
 from local.atlassian.issue_fields import show_history, show_issue
-from local.atlassian.model import Issue, Project
+from local.atlassian.model import Issue, Project, RichText
 from local.atlassian.routing import READ, WRITE, Answer, Call, Deployment, JiraError, Route, list_of
 
 _BULK_LIMIT = 100
@@ -85,6 +84,7 @@ def edit_issue(call: Call) -> Answer:
         raise JiraError(400, errors=errors)
     comments = _read_comments(call, update)
     lag = call.controls.search_lag_ms / 1000
+    rich_text.settle(issue, data_center=call.data_center)
     call.world.edit_issue(call.site, issue, call.author, values, lag=lag)
     if properties := read_properties(body):
         issue.properties = {**issue.properties, **properties}
@@ -95,18 +95,16 @@ def edit_issue(call: Call) -> Answer:
     return Answer(status=204)
 
 
-def _read_comments(call: Call, update: dict[str, Any]) -> list[str]:
+def _read_comments(call: Call, update: dict[str, Any]) -> list[RichText]:
     """Return the comments among the verbs, checked before anything is written."""
     try:
-        texts = [rich_text(call, each["add"]["body"]) for each in update.get("comment", [])]
-    except FieldError as error:
-        raise JiraError(400, errors={"comment": str(error)}) from error
+        bodies = [each["add"]["body"] for each in update.get("comment", [])]
     except (KeyError, TypeError) as error:
         raise JiraError(400, errors={"comment": "data was not an array"}) from error
-    return [text for text in texts if text]
+    return [read_comment(call, body) for body in bodies]
 
 
-def _add_comments(call: Call, issue: Issue, texts: list[str]) -> None:
+def _add_comments(call: Call, issue: Issue, texts: list[RichText]) -> None:
     for text in texts:
         call.world.add_comment(call.site, issue, call.author, text, {})
 
@@ -137,26 +135,33 @@ def _transition(call: Call, status: catalogue.Status) -> dict[str, Any]:
         "name": status.name,
         "to": wire.status(call, status.id),
         "hasScreen": False,
-        "isGlobal": True,
+        "isGlobal": call.controls.workflow == "simplified",
         "isInitial": False,
         "isConditional": False,
     }
 
 
+def _transitions(call: Call, issue: Issue) -> list[dict[str, Any]]:
+    """Return what the issue's status allows: anything, or one step to either side."""
+    statuses = list(catalogue.STATUSES.values())
+    if call.controls.workflow == "steps":
+        now = statuses.index(catalogue.STATUSES[issue.status_id])
+        statuses = [each for at, each in enumerate(statuses) if abs(at - now) == 1]
+    return [_transition(call, status) for status in statuses]
+
+
 def get_transitions(call: Call) -> Answer:
-    call.issue()
-    every = [_transition(call, status) for status in catalogue.STATUSES.values()]
-    return Answer({"expand": "transitions", "transitions": every})
+    return Answer({"expand": "transitions", "transitions": _transitions(call, call.issue())})
 
 
 def do_transition(call: Call) -> Answer:
     issue = call.writable_issue(_NO_EDIT)
     wanted = call.json().get("transition")
     number = str(wanted.get("id")) if isinstance(wanted, dict) else ""
-    status = next((s for s in catalogue.STATUSES.values() if _transition(call, s)["id"] == number), None)
-    if status is None:
+    found = next((each for each in _transitions(call, issue) if each["id"] == number), None)
+    if found is None:
         raise JiraError(400, f"Transition id '{number}' is not valid for this issue.")
-    set_status(call, issue, status)
+    set_status(call, issue, catalogue.STATUSES[found["to"]["id"]])
     return Answer(status=204)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from local.atlassian import catalogue
 from local.atlassian.jql import Both, Clause, Either, Negated, Node, Order, Query, Value, failure
 from local.atlassian.model import Issue, Sprint
+from local.atlassian.rich_text import words
 from local.atlassian.routing import Call
 
 Predicate = Callable[[Issue], bool]
@@ -318,12 +319,12 @@ def _texts_of(issue: Issue, field: str) -> str:
     if field == "summary":
         return issue.summary
     if field == "description":
-        return issue.description or ""
-    comments = " ".join(comment.body for comment in issue.comments)
+        return words(issue.description)
+    comments = " ".join(words(comment.body) for comment in issue.comments)
     if field == "comment":
         return comments
     if field == "text":
-        return " ".join((issue.summary, issue.description or "", comments))
+        return " ".join((issue.summary, words(issue.description), comments))
     return str(issue.custom.get(field) or "")
 
 

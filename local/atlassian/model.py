@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from local.atlassian.adf.nodes import Node
+
+RichText = str | Node
+"""A description or a comment: a document if a Cloud site wrote it, wiki markup if a Data Center did."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -34,7 +39,7 @@ class Project:
 class Comment:
     id: int
     author: str
-    body: str
+    body: RichText
     created: int
     updated: int
     properties: dict[str, Any] = field(default_factory=dict)
@@ -84,7 +89,7 @@ class Issue:
     priority_id: str | None = None
     reporter: str | None = None
     assignee: str | None = None
-    description: str | None = None
+    description: RichText | None = None
     labels: list[str] = field(default_factory=list)
     resolution_id: str | None = None
     resolved: int | None = None
@@ -100,6 +105,8 @@ class Issue:
     histories: list[History] = field(default_factory=list)
     remote_links: list[RemoteLink] = field(default_factory=list)
     properties: dict[str, Any] = field(default_factory=dict)
+    # Names of attachments by the ids under which documents know them.
+    attachments: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

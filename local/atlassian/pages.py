@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from html import escape
 from urllib.parse import parse_qs, unquote
 
-from local.atlassian import catalogue, wiki, wiki_html
+from local.atlassian import catalogue, rich_text, ticket_html
 from local.atlassian.emulator import Emulator, Request
 from local.atlassian.html import page
-from local.atlassian.issue_edits import TEXT_LIMIT, TOO_LONG
-from local.atlassian.model import Issue
+from local.atlassian.model import Issue, RichText
 from local.atlassian.routing import Answer
 from local.atlassian.world import Site
 
 _SHOWN_TICKETS = 50
 _SHOWN_CHANGES = 50
+_LOSSY = '<br><small class="soft">What markup cannot say, such as check boxes, is lost when you save.</small>'
 _PICTURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" width="16" height="16">'
     '<circle cx="8" cy="8" r="7" fill="#5b7fb5"/></svg>'
@@ -91,32 +91,58 @@ def edit(emulator: Emulator, request: Request) -> Answer:
         return _missing()
     form = parse_qs(request.body.decode(errors="replace"), keep_blank_values=True)
     text = form.get("description", [""])[0].replace("\r\n", "\n")
-    if len(text) > TEXT_LIMIT:
-        return page(
-            "Too long", f'<h1>Not saved</h1><p class="card error" role="alert">{TOO_LONG}</p>', status=400
-        )
-    if emulator.controls.normalises(data_center=emulator.controls.data_center):
-        text = wiki.normalise(text)
+    try:
+        description = _description(emulator, issue, text)
+    except rich_text.FieldError as error:
+        refusal = f'<h1>Not saved</h1><p class="card error" role="alert">{escape(str(error))}</p>'
+        return page("Not saved", refusal, status=400)
     person = next(iter(emulator.world.accounts))
     lag = emulator.controls.search_lag_ms / 1000
-    emulator.world.edit_issue(site, issue, person, {"description": text or None}, lag=lag)
+    rich_text.settle(issue, data_center=emulator.controls.data_center)
+    emulator.world.edit_issue(site, issue, person, {"description": description}, lag=lag)
     return Answer(None, 303, {"Location": _browse_url(emulator, site, issue.key)})
 
 
+def _description(emulator: Emulator, issue: Issue, text: str) -> RichText | None:
+    """Return a text from the form as it is stored; one that nobody touched changes nothing."""
+    if issue.description is not None and text == _shown_markup(emulator, issue):
+        return issue.description
+    limit = emulator.controls.text_limit
+    if len(text) > limit:
+        raise rich_text.FieldError(rich_text.too_long(limit))
+    if emulator.controls.data_center:
+        return text or None
+    return rich_text.written_in_markup(text, rich_text.media_of(issue))
+
+
+def _shown_markup(emulator: Emulator, issue: Issue) -> str:
+    if issue.description is None:
+        return ""
+    media = rich_text.media_of(issue)
+    if emulator.controls.data_center:
+        return rich_text.as_markup(issue.description, media)
+    return rich_text.as_markup(rich_text.as_document(issue.description, media), media)
+
+
 def _ticket(emulator: Emulator, site: Site, issue: Issue) -> Answer:
-    description = wiki_html.to_html(issue.description) if issue.description else '<p class="soft">None.</p>'
+    text = _html(emulator, issue, issue.description) if issue.description else '<p class="soft">None.</p>'
     body = (
         f'<p class="soft">{escape(site.name)} / {escape(site.projects[issue.project_id].name)} / '
         f"<b>{escape(issue.key)}</b></p>"
         f"<h1>{escape(issue.summary)}</h1>"
         f'<p><span class="tag">{escape(catalogue.STATUSES[issue.status_id].name)}</span></p>'
         f"{_details(emulator, issue)}"
-        f'<h2>Description</h2><div id="description">{description}</div>{_form(emulator, site, issue)}'
+        f'<h2>Description</h2><div id="description" class="text">{text}</div>{_form(emulator, site, issue)}'
         f"<h2>Comments</h2>{_comments(emulator, issue)}"
         f"<h2>Links</h2>{_links(issue)}"
         f"<h2>History</h2>{_history(emulator, issue)}"
     )
     return page(f"{issue.key}: {issue.summary}", body)
+
+
+def _html(emulator: Emulator, issue: Issue, stored: RichText) -> str:
+    media = rich_text.media_of(issue)
+    return ticket_html.to_html(stored, media, data_center=emulator.controls.data_center)
 
 
 def _details(emulator: Emulator, issue: Issue) -> str:
@@ -140,9 +166,9 @@ def _form(emulator: Emulator, site: Site, issue: Issue) -> str:
     return (
         f'<details><summary>Edit description</summary><form method="post" '
         f'action="{_browse_url(emulator, site, issue.key)}">'
-        '<p><label for="text">Wiki markup</label></p>'
-        f'<textarea id="text" name="description" maxlength="{TEXT_LIMIT}">\n'
-        f"{escape(issue.description or '')}</textarea>"
+        f'<p><label for="text">Wiki markup</label>{"" if emulator.controls.data_center else _LOSSY}</p>'
+        f'<textarea id="text" name="description" maxlength="{emulator.controls.text_limit}">\n'
+        f"{escape(_shown_markup(emulator, issue))}</textarea>"
         '<div class="row"><button class="main">Save</button></div></form></details>'
     )
 
@@ -152,7 +178,7 @@ def _comments(emulator: Emulator, issue: Issue) -> str:
         return '<p class="soft">None.</p>'
     return "".join(
         f'<article class="card"><p class="soft">{escape(emulator.world.accounts[each.author].display_name)}, '
-        f"{_when(each.created)}</p>{wiki_html.to_html(each.body)}</article>"
+        f'{_when(each.created)}</p><div class="text">{_html(emulator, issue, each.body)}</div></article>'
         for each in issue.comments
     )
 
@@ -182,7 +208,8 @@ def _history(emulator: Emulator, issue: Issue) -> str:
         for change in history.changes
     )
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("When", "Who", "Field", "From", "To"))
-    return f'<div class="table"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<div class="table history">{table}</div>'
 
 
 def _short(text: str | None) -> str:

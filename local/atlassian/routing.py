@@ -85,10 +85,6 @@ class Call:
         return self.version == "3"
 
     @property
-    def normalises(self) -> bool:
-        return self.controls.normalises(data_center=self.data_center)
-
-    @property
     def author(self) -> str:
         assert self.account is not None
         return self.account.account_id
@@ -136,6 +132,11 @@ class Call:
 
     def sees(self, project: Project) -> bool:
         return self.account is not None and project.key not in self.controls.hidden_projects
+
+    @property
+    def named_issue(self) -> Issue | None:
+        """The issue that the path names, if it does, whoever asks."""
+        return self.site.issue(self.params.get("issue", ""))
 
     def issue(self) -> Issue:
         """Return the issue the path names, or answer 404 as Jira does for both reasons."""

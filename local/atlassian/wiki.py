@@ -1,8 +1,7 @@
-r"""Wiki markup as blocks, and the way Cloud hands it back.
+r"""Wiki markup as blocks, as a Data Center renders it.
 
-Cloud stores documents, not markup: a text written through REST v2 is taken apart and put together again,
-so that what is read back has the same structure but not the same bytes. ``normalise`` does the same. Inline
-text keeps its escapes (``\|``, ``\*``, ``\{``) because a document's text is escaped again on the way out.
+A Data Center stores the markup itself. Inline text keeps its escapes (``\|``, ``\*``, ``\{``) here: they are
+read where the text in a line is.
 """
 
 from __future__ import annotations
@@ -97,11 +96,6 @@ def parse(text: str) -> list[Block]:
     """Take a text apart into blocks. Any text parses: what is not understood is a paragraph."""
     lines = _Lines(text)
     return list(_blocks(lines))
-
-
-def normalise(text: str) -> str:
-    """Return the markup that Cloud gives back for a text that was written to it."""
-    return "\n\n".join(_to_markup(block) for block in parse(text))
 
 
 def _blocks(lines: _Lines) -> Iterator[Block]:
@@ -262,31 +256,3 @@ def _dashes(text: str) -> str:
     if "--" not in text:
         return text
     return _EN_DASH.sub("–", _EM_DASH.sub("—", text))
-
-
-def _to_markup(block: Block) -> str:
-    match block:
-        case Paragraph(text):
-            return text
-        case Heading(level, text):
-            return f"h{level}. {text}"
-        case ListBlock(items):
-            return "\n".join(f"{item.markers} {item.text}" for item in items)
-        case Table(rows):
-            return "\n".join(_row_markup(row) for row in rows)
-        case Code(macro, parameters, text):
-            opening = f"{macro}:{parameters}" if parameters else macro
-            return f"{{{opening}}}\n{text}\n{{{macro}}}"
-        case Quote(text):
-            return f"{{quote}}\n{text}\n{{quote}}"
-        case Rule():
-            return "----"
-
-
-def _row_markup(row: tuple[Cell, ...]) -> str:
-    parts = [("||" if cell.header else "|") + _cell_markup(cell.text) for cell in row]
-    return "".join(parts) + ("||" if row and row[-1].header else "|")
-
-
-def _cell_markup(text: str) -> str:
-    return f"{text} " if not text or _ends_in_escape(text) else text

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from local.atlassian import adf, catalogue
+from local.atlassian import catalogue
 from local.atlassian.model import Account, Project
 from local.atlassian.routing import Call
 
@@ -156,11 +156,6 @@ def project(call: Call, each: Project) -> dict[str, Any]:
     if not call.data_center:
         shown["simplified"] = False
     return shown
-
-
-def rich_text(call: Call, text: str | None) -> Any:
-    """Return a stored text as markup or, for version 3, as a document."""
-    return adf.from_markup(text) if call.documents and text is not None else text
 
 
 def page_of(

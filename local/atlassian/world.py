@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from local.atlassian import catalogue
+from local.atlassian.adf.reader import Media
+from local.atlassian.adf.to_wiki import to_markup
 from local.atlassian.model import (
     Account,
     Board,
@@ -21,6 +23,7 @@ from local.atlassian.model import (
     Issue,
     Project,
     RemoteLink,
+    RichText,
     Sprint,
 )
 
@@ -251,7 +254,7 @@ class World:
         self._write_history(site, issue, author, [change])
 
     def add_comment(
-        self, site: Site, issue: Issue, author: str, body: str, properties: dict[str, Any]
+        self, site: Site, issue: Issue, author: str, body: RichText, properties: dict[str, Any]
     ) -> Comment:
         now = self.now_ms()
         comment = Comment(site.next_id("comment"), author, body, now, now, properties)
@@ -279,8 +282,8 @@ def _attribute_changes(world: World, site: Site, issue: Issue, values: dict[str,
     for name, new in values.items():
         old = getattr(issue, name)
         if old != new and name in _HISTORY_NAMES:
-            old_id, old_text = _in_words(world, site, name, old)
-            new_id, new_text = _in_words(world, site, name, new)
+            old_id, old_text = _in_words(world, site, issue, name, old)
+            new_id, new_text = _in_words(world, site, issue, name, new)
             yield Change(_HISTORY_NAMES[name], old_id, old_text, new_id, new_text)
 
 
@@ -288,10 +291,10 @@ def _custom_changes(issue: Issue, custom: dict[str, Any]) -> Iterable[Change]:
     for name, new in custom.items():
         old = issue.custom.get(name)
         if old != new:
-            yield Change(name, None, _text(old), None, _text(new))
+            yield Change(name, None, _text(issue, old), None, _text(issue, new))
 
 
-def _in_words(world: World, site: Site, name: str, value: Any) -> tuple[str | None, str | None]:
+def _in_words(world: World, site: Site, issue: Issue, name: str, value: Any) -> tuple[str | None, str | None]:
     if value is None or value == []:
         return None, "" if name == "labels" else None
     named: dict[str, dict[str, Any]] = {
@@ -310,8 +313,11 @@ def _in_words(world: World, site: Site, name: str, value: Any) -> tuple[str | No
         return ", ".join(map(str, value)), ", ".join(site.sprints[each].name for each in value)
     if isinstance(value, list):
         return None, " ".join(value)
-    return None, _text(value)
+    return None, _text(issue, value)
 
 
-def _text(value: Any) -> str | None:
+def _text(issue: Issue, value: Any) -> str | None:
+    """Return a value as the history tells it: a document as markup."""
+    if isinstance(value, dict) and value.get("type") == "doc":
+        return to_markup(value, Media(issue.attachments))
     return None if value is None else str(value)

@@ -164,20 +164,6 @@ def test_bodies_must_be_json(jira: Caller) -> None:
     assert jira.session.post(url, data={"a": "b"}, timeout=60).status_code == 415
 
 
-def test_version_3_takes_and_gives_documents(jira: Caller) -> None:
-    path = "/rest/api/3/issue/PI-42"
-    refused = jira("PUT", path, {"fields": {"description": "text"}})
-    assert "Atlassian Document" in refused.json()["errors"]["description"]
-    paragraph = {
-        "type": "paragraph",
-        "content": [{"type": "text", "text": "a|b", "marks": [{"type": "strong"}]}],
-    }
-    document = {"type": "doc", "version": 1, "content": [paragraph]}
-    assert jira("PUT", path, {"fields": {"description": document}}).status_code == 204
-    assert jira.field("PI-42", "description") == "*a\\|b*"
-    assert jira.get(path, fields="description").json()["fields"]["description"] == document
-
-
 def test_deleting_is_for_good(jira: Caller) -> None:
     assert jira("DELETE", f"{ISSUE}/PI-42").status_code == 204
     gone = jira.get(f"{ISSUE}/PI-42")
@@ -212,6 +198,18 @@ def test_transitions_set_status_and_resolution(jira: Caller) -> None:
     jira("POST", f"{ISSUE}/PI-42/transitions", {"transition": {"id": ids["To Do"]}})
     assert jira.field("PI-42", "resolution") is None
     assert jira("POST", f"{ISSUE}/PI-42/transitions", {"transition": {"id": "99"}}).status_code == 400
+
+
+def test_a_workflow_of_steps_allows_one_at_a_time(jira: Caller) -> None:
+    jira.control(workflow="steps")
+    path = f"{ISSUE}/PI-3/transitions"
+    for allowed, step in ((["In Progress"], 0), (["To Do", "Done"], 1), (["In Progress"], 0)):
+        found = jira.get(path).json()["transitions"]
+        assert [each["to"]["name"] for each in found] == allowed
+        status = {"id": found[step]["id"]}
+        assert jira("POST", path, {"transition": status}).status_code == 204
+    assert jira("POST", path, {"transition": {"id": "21"}}).status_code == 400
+    assert jira.field("PI-3", "status")["name"] == "In Progress"
 
 
 def test_the_history_comes_newest_first_or_in_pages(jira: Caller) -> None:

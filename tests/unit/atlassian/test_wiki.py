@@ -1,4 +1,4 @@
-"""Wiki markup: blocks, what Cloud gives back, HTML, documents."""
+"""Wiki markup as a Data Center renders it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.atlassian import adf, wiki, wiki_html, wiki_inline
+from local.atlassian import wiki_html, wiki_inline
 
 MARKUP = st.text(alphabet=st.sampled_from("ab1 \n|*_-#[]{}\\!.:h~^+<&;\r—"), max_size=60)
 LINES = (
@@ -16,41 +16,6 @@ LINES = (
 BLOCKS = st.lists(st.sampled_from(LINES), max_size=8).map("\n".join)
 
 
-@pytest.mark.parametrize(
-    ("written", "read"),
-    [
-        ("| 5 | 0 |", "|5|0|"),
-        ("|| A || B ||\n| 1 |  |", "||A||B||\n|1| |"),
-        ("*Main*\n|| A ||\n| 1 |", "*Main*\n\n||A||\n|1|"),
-        ("text  \n\n\n\nmore\r\n", "text\n\nmore"),
-        ("- one\n- two", "* one\n* two"),
-        ("* one\n** deep\n# two", "* one\n** deep\n# two"),
-        (r"| a \| b \* c \{ d |", r"|a \| b \* c \{ d|"),
-        ("| [a|http://x.test] | {color:red}b{color} |", "|[a|http://x.test]|{color:red}b{color}|"),
-        ("| a\nb | c |", "|a\nb|c|"),
-        ("| a \\", "|a \\ |"),
-        ("| a \\\\|", "|a \\\\|"),
-        ("---", "—"),
-        ("----", "----"),
-        ("a -- b", "a – b"),
-        ("a--b", "a--b"),
-        ("{code:java}x | y\n{code}", "{code:java}\nx | y\n{code}"),
-        ("{noformat}\n* kept *\n{noformat}", "{noformat}\n* kept *\n{noformat}"),
-        ("{quote}\nsaid\n{quote}", "{quote}\nsaid\n{quote}"),
-        ("h2.   Title", "h2. Title"),
-        ("", ""),
-    ],
-)
-def test_what_cloud_gives_back(written: str, read: str) -> None:
-    assert wiki.normalise(written) == read
-
-
-@given(st.one_of(MARKUP, BLOCKS))
-def test_giving_back_again_changes_nothing(text: str) -> None:
-    once = wiki.normalise(text)
-    assert wiki.normalise(once) == once
-
-
 @given(st.one_of(MARKUP, BLOCKS))
 def test_any_text_renders_to_balanced_and_safe_html(text: str) -> None:
     html = wiki_html.to_html(text)
@@ -58,13 +23,6 @@ def test_any_text_renders_to_balanced_and_safe_html(text: str) -> None:
     assert html.count("<ul>") + html.count("<ol>") == html.count("</ul>") + html.count("</ol>")
     assert html.count("<li>") == html.count("</li>")
     assert "<script" not in wiki_html.to_html(text + "<script>")
-
-
-@given(st.one_of(MARKUP, BLOCKS))
-def test_any_text_becomes_a_document_and_text_again(text: str) -> None:
-    document = adf.from_markup(text)
-    assert adf.is_document(document)
-    assert isinstance(adf.to_markup(document), str)
 
 
 @pytest.mark.parametrize(
@@ -103,29 +61,6 @@ def test_lists_nest() -> None:
 def test_tables_have_heads_and_cells() -> None:
     html = wiki_html.to_html("|| A || B ||\n| 1 | *2* |")
     assert "<tr><th>A</th><th>B</th></tr><tr><td>1</td><td><b>2</b></td></tr>" in html
-
-
-@pytest.mark.parametrize(
-    "markup",
-    [
-        "plain *bold* and [link|http://x.test]",
-        "||A||B||\n|1|2|",
-        "* a\n** b\n* c",
-        "# one\n# two",
-        "{code:python}\nx = 1\n{code}",
-        "----",
-        "h3. Title",
-        "{quote}\nsaid\n{quote}",
-        r"a \| b \* c",
-    ],
-)
-def test_documents_keep_what_markup_says(markup: str) -> None:
-    assert adf.to_markup(adf.from_markup(markup)) == markup
-
-
-def test_what_markup_cannot_say_is_kept_as_a_document() -> None:
-    document = {"type": "doc", "version": 1, "content": [{"type": "taskList", "content": []}]}
-    assert adf.to_markup(document) == '{adf}{"type":"taskList","content":[]}{adf}'
 
 
 def test_plain_text_comes_in_one_piece() -> None:

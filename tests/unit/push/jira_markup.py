@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from local.atlassian import wiki
+from local.atlassian.adf.from_wiki import to_document
+from local.atlassian.adf.to_wiki import to_markup
 
 Jira = Callable[[str], str]
 
@@ -62,7 +63,7 @@ def _bold(name: str) -> str:
 
 def emulated(markup: str) -> str:
     """The emulated site of the local stack."""
-    return wiki.normalise(markup)
+    return to_markup(to_document(markup))
 
 
 KINDS: dict[str, Jira] = {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jobticket.ticketing import text
 from jobticket.ticketing.model import Anomaly, Datastore, FailedCheck
 from jobticket.ticketing.text import LONGEST_TEXT, Wording
-from local.atlassian import adf
+from local.atlassian.adf.from_wiki import to_document
 
 WORDING = Wording("Qualytics", "https://your-qualytics-instance.qualytics.io")
 AT = datetime(2026, 1, 23, 20, 22, 4, tzinfo=UTC)
@@ -54,7 +54,7 @@ def anomaly(*checks: FailedCheck, detected: str = "2025-12-21T01:48:42.988233Z")
 
 def shown(markup: str) -> str:
     """What people read: the text of the document that Jira makes of the markup."""
-    blocks = adf.from_markup(markup)["content"]
+    blocks = to_document(markup)["content"]
     found = "\n".join("".join(_texts(block)) for block in blocks)
     # The emulated Jira knows no emoticons, and leaves their escapes as they are.
     return found.replace("\\(", "(").replace("\\)", ")")
@@ -81,7 +81,7 @@ def kinds(markup: str) -> set[str]:
         for child in node.get("content", []):  # type: ignore[attr-defined]
             visit(child)
 
-    visit(adf.from_markup(markup))
+    visit(to_document(markup))
     return found - {"doc", "paragraph", "text", "hardBreak"}
 
 
@@ -119,7 +119,7 @@ def test_a_description_is_the_users_text_a_rule_and_the_block() -> None:
     user, rule, block = markup.partition("\n\n----\n")
     assert (user, rule) == ("first line\nsecond line", "\n\n----\n")
     assert block == WORDING.block(anomaly(), AT)
-    assert [node["type"] for node in adf.from_markup(markup)["content"]] == [
+    assert [node["type"] for node in to_document(markup)["content"]] == [
         "paragraph",
         "rule",
         "paragraph",
