@@ -30,13 +30,13 @@ from requests.adapters import HTTPAdapter
 
 from benchmarks.table import print_table
 from local.atlassian.testing import running
-from tests.gateway import Gateway, HttpAnswer
+from tests.support.gateway import Gateway, HttpAnswer
 from tests.unit.conftest import aws as aws_fixture
 from tests.unit.conftest import client, load_function
-from tests.unit.privileges.driving import Driven
-from tests.unit.privileges.grants import names_in_environment
-from tests.unit.privileges.recorder import Recorder
-from tests.unit.test_least_privilege import FOLDERS, FUNCTIONS
+from tests.unit.deployment.privileges.driving import Driven
+from tests.unit.deployment.privileges.grants import names_in_environment
+from tests.unit.deployment.privileges.recorder import Recorder
+from tests.unit.deployment.test_least_privilege import FOLDERS, FUNCTIONS
 
 HEAD = ("own time", "DynamoDB", "read units", "write units", "KMS", "other", "Jira")
 READ_UNIT, WRITE_UNIT = 4096, 1024
@@ -212,7 +212,7 @@ def measure(folder: str, atlassian: str) -> dict[str, list[Use]]:
             driven = Metered(load_function(folder, cold=True), recorder, atlassian)
             driven.meter, driven.uses = Meter(), defaultdict(list)
             driven.meter.install(monkeypatch)
-            importlib.import_module(f"tests.unit.privileges.scenarios.{folder}").drive(driven)
+            importlib.import_module(f"tests.unit.deployment.privileges.scenarios.{folder}").drive(driven)
             return driven.uses
     finally:
         next(account, None)

@@ -26,8 +26,8 @@ import requests
 
 from benchmarks.table import print_table
 from jobticket.push.description import own_tables
-from tests.consent_flow import Atlassian, Browser, Walk, over_http
-from tests.deployed import Stack, running
+from tests.support.consent_flow import Atlassian, Browser, Walk, over_http
+from tests.support.deployed import Stack, running
 
 LONGEST_MINUTES = 30.0
 CALLERS = 4

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.deployed import Stack, running
+from tests.support.deployed import Stack, running
 
 NEED_THE_STACK = ("stack", "browser")
 

@@ -152,11 +152,11 @@ def _minted(request: Request) -> Minted | None:
 def callback(request: Request) -> Answer:
     provider, query = request.path("provider"), request.query
     try:
-        if provider not in PROVIDERS or not query.get("state"):
+        if provider not in PROVIDERS or not query.get("state", "").strip():
             raise InvalidError("Invalid request")
         if query.get("error"):
             return _refused(request, provider, query["state"], query["error"])
-        if not query.get("code"):
+        if not query.get("code", "").strip():
             raise InvalidError("Invalid request")
         accepted = consent.accept(provider, query["state"], query["code"], request.deadline)
     except InvalidError as refusal:

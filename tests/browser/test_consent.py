@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
-from tests.consent_flow import Atlassian
-from tests.deployed import Stack
+from tests.support.consent_flow import Atlassian
+from tests.support.deployed import Stack
 
 RETURN_URL = "http://localhost:3000/connected"
 CREATE = "**/create-connection"

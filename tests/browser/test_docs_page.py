@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.deployed import Stack
+from tests.support.deployed import Stack
 
 
 def test_the_api_page_reads_well(page: Page, stack: Stack, accessible: Callable[[Page], None]) -> None:

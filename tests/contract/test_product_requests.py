@@ -19,9 +19,9 @@ from local.atlassian.testing import running
 from tests.contract.jira_specification import NotDescribedError, Specification, specifications_folder
 from tests.unit.conftest import aws as aws
 from tests.unit.conftest import gateway, load_function
+from tests.unit.deployment.privileges.driving import Driven
+from tests.unit.deployment.privileges.recorder import Recorder
 from tests.unit.jira_operations.conftest import PERSONAL_TOKEN, Jira, connect
-from tests.unit.privileges.driving import Driven
-from tests.unit.privileges.recorder import Recorder
 
 FOLDER = specifications_folder()
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="Atlassian's OpenAPI documents are not here")
@@ -86,7 +86,7 @@ def test_every_function(
     atlassian: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    scenario = importlib.import_module(f"tests.unit.privileges.scenarios.{folder}")
+    scenario = importlib.import_module(f"tests.unit.deployment.privileges.scenarios.{folder}")
     scenario.drive(Driven(load_function(folder, cold=True), Recorder({}, monkeypatch), atlassian))
     calls = recorded(atlassian)
     assert problems_of(specification, calls) == []

@@ -47,7 +47,7 @@ def fuzz(
 
 def main(seconds: str = "120") -> int:
     """Fuzz a stack of one's own for some time, and print what came of it."""
-    from tests.deployed import KEYS, running
+    from tests.support.deployed import KEYS, running
 
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as stack:
         options = ("--max-time", seconds)

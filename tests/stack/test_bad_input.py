@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.bad_input import bad_requests
-from tests.deployed import Stack
-from tests.unit.samples import EVENTS, event_of
+from tests.support.bad_input import bad_requests
+from tests.support.deployed import Stack
+from tests.support.samples import EVENTS, event_of
 
 REFUSALS = {400, 401, 403, 404, 409, 413, 422}
 EVENTS_OF_JOBS = {path.stem: event_of(path) for path in EVENTS["jobs"]}

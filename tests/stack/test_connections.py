@@ -12,8 +12,8 @@ import pytest
 
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.store import partition
-from tests.consent_flow import DATA_TEAM, PLANT_NORTH, Atlassian, Browser, Walk, over_http
-from tests.deployed import Stack
+from tests.support.consent_flow import DATA_TEAM, PLANT_NORTH, Atlassian, Browser, Walk, over_http
+from tests.support.deployed import Stack
 
 CREDENTIALS = "demo@example.com:local-api-token"
 TICKET = {"project": {"key": "PI"}, "issuetype": {"name": "Task"}, "summary": "Housings"}

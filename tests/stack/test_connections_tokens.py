@@ -15,9 +15,9 @@ import requests
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.store import partition
 from local.emulator import ACCOUNT_KEY, REGION
-from tests.consent_flow import Atlassian, Browser, Walk, over_http
-from tests.deployed import Stack
-from tests.stack.callers import PROCESSES, THREADS, Callers, running
+from tests.support.callers import PROCESSES, THREADS, Callers, running
+from tests.support.consent_flow import Atlassian, Browser, Walk, over_http
+from tests.support.deployed import Stack
 
 ALL = PROCESSES * THREADS
 BUSY = "503 Failed to refresh access token"

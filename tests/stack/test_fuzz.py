@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.deployed import KEYS, Stack
 from tests.stack.fuzz import fuzz
+from tests.support.deployed import KEYS, Stack
 
 
 @pytest.mark.long

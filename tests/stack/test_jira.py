@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.deployed import Stack
+from tests.support.deployed import Stack
 
 CONNECTION = "jira-operations"
 CREDENTIALS = "demo@example.com:local-api-token"

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.deployed import Stack
-from tests.shop_floor import counted, recount
-from tests.stack.dynamodb_between import Between, between
+from tests.support.deployed import Stack
+from tests.support.dynamodb_between import Between, between
+from tests.support.shop_floor import counted, recount
 
 MOVED = "Serial has been moved by someone else"
 COMPLETED = "Serial number is already completed"

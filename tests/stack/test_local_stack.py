@@ -22,7 +22,7 @@ from local.ports import free_port
 from tools.build_layers import build_layers, running_interpreter
 
 if TYPE_CHECKING:
-    from tests.deployed import Stack
+    from tests.support.deployed import Stack
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOT_FOUND = {"statusCode": 404, "message": "Not Found"}

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from tests.deployed import Stack
+from tests.support.deployed import Stack
 
 CONNECTIONS = "/api/backend/connections"
 VALIDITY = "/api/backend/connection-info/check-connection-validity?provider=jira"

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from jobticket.push.description import own_tables
-from tests.deployed import Stack
+from tests.support.deployed import Stack
 
 CONNECTION = "pushes"
 USER = ("demo@example.com", "local-api-token")

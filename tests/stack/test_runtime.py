@@ -17,8 +17,8 @@ import pytest
 from local.aws import Aws
 from local.sam_local import Tunnel, write_sam_local
 from local.template import load_template, resources_of_type
-from tests.deployed import Stack
-from tests.sam_cli import Invoke, under_emulator, variables_of
+from tests.support.deployed import Stack
+from tests.support.sam_cli import Invoke, under_emulator, variables_of
 from tools.build_layers import running_interpreter
 
 ROOT = Path(__file__).resolve().parent.parent.parent

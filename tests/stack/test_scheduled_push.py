@@ -17,9 +17,9 @@ import pytest
 
 from jobticket.push.description import own_tables
 from local.emulator import ACCOUNT_KEY, REGION
-from tests.deployed import ROOT, Stack, running
 from tests.stack.test_push import CONNECTION, USER
 from tests.stack.test_push import Floor as PushFloor
+from tests.support.deployed import ROOT, Stack, running
 
 #: The emulator's scheduler looks every 10 seconds, and a rate of a minute begins a minute after the start.
 A_FEW_MINUTES = 240

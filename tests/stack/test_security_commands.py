@@ -15,8 +15,8 @@ import pytest
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.store import partition
 from local.emulator import ACCOUNT_KEY, REGION
-from tests.consent_flow import Atlassian, Browser, Walk, over_http
-from tests.deployed import Stack, running
+from tests.support.consent_flow import Atlassian, Browser, Walk, over_http
+from tests.support.deployed import Stack, running
 
 ROOT = Path(__file__).resolve().parents[2]
 STAND_INS = """
@@ -48,7 +48,7 @@ class Operator:
         commands = folder / "bin"
         commands.mkdir()
         sam = commands / "sam"
-        sam.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.stack.sam "$@"\n')
+        sam.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.support.sam "$@"\n')
         sam.chmod(0o755)
         path = os.pathsep.join([str(commands), str(Path(sys.executable).parent), os.defpath])
         self._environment = {

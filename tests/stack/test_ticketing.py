@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from local.emulator import ACCOUNT_KEY, REGION
-from tests.deployed import ROOT, Stack
+from tests.support.deployed import ROOT, Stack
 
 EMAIL, TOKEN = "demo@example.com", "local-api-token"
 INTEGRATION = "/api/integrations/ticketing"

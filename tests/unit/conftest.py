@@ -22,13 +22,13 @@ from botocore.client import BaseClient
 from moto import mock_aws
 from requests.adapters import HTTPAdapter
 
-import tests.environment  # noqa: F401  (before anything of the product)
+import tests.support.environment  # noqa: F401  (before anything of the product)
 from jobticket.store import table as dynamo
-from tests.faults import Trouble
-from tests.gateway import Gateway
-from tests.infrastructure import create_table
-from tests.unit import emulation
-from tests.unit.samples import seed
+from tests.support import emulation
+from tests.support.faults import Trouble
+from tests.support.gateway import Gateway
+from tests.support.infrastructure import create_table
+from tests.support.samples import seed
 
 emulation.install()
 

@@ -18,8 +18,8 @@ from jobticket.jira.client import Pace
 from jobticket.observability import logger
 from jobticket.store.table import Table
 from local.atlassian.testing import running
-from tests.consent_flow import Atlassian, Browser, Walk
-from tests.gateway import Gateway
+from tests.support.consent_flow import Atlassian, Browser, Walk
+from tests.support.gateway import Gateway
 from tests.unit.conftest import client, gateway, load_function
 from tests.unit.jira.wire import WireJira, serving
 

@@ -13,7 +13,7 @@ import pytest
 from jobticket.clock import Deadline
 from jobticket.store.table import Update
 from jobticket.web.paging import encode_cursor
-from tests.gateway import Gateway
+from tests.support.gateway import Gateway
 from tests.unit.conftest import gateway
 from tests.unit.connections.conftest import MYSELF, SERVER_MYSELF, raw_items
 from tests.unit.jira.wire import WireJira, answer, hang_up

@@ -12,9 +12,9 @@ import pytest
 
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.sessions import digest, new_secret
-from tests.consent_flow import CREATE, DATA_TEAM, INITIATE, PLANT_NORTH, PLANT_SOUTH, SITES
-from tests.faults import refused
-from tests.gateway import Gateway, LambdaContext
+from tests.support.consent_flow import CREATE, DATA_TEAM, INITIATE, PLANT_NORTH, PLANT_SOUTH, SITES
+from tests.support.faults import refused
+from tests.support.gateway import Gateway, LambdaContext
 from tests.unit.conftest import client, gateway
 from tests.unit.connections.conftest import Product, raw_items, sent_twice
 

@@ -9,7 +9,7 @@ from typing import Any
 import botocore.client
 import pytest
 
-from tests.consent_flow import Walk
+from tests.support.consent_flow import Walk
 from tests.unit.conftest import client
 from tests.unit.connections.conftest import Product, raw_items
 

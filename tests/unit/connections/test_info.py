@@ -11,7 +11,7 @@ import pytest
 
 from jobticket.connections.tokens import LEASE
 from jobticket.store import table as dynamo
-from tests.faults import LOST, refused
+from tests.support.faults import LOST, refused
 from tests.unit.conftest import client, gateway, load_function
 from tests.unit.connections.conftest import Product
 

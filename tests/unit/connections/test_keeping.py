@@ -18,9 +18,9 @@ from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.tokens import LEASE
 from jobticket.store.table import Update
 from local.template import load_template
-from tests.consents import store_consent
-from tests.faults import PASSING_CALLS, Trouble, refused
-from tests.gateway import LambdaContext
+from tests.support.consents import store_consent
+from tests.support.faults import PASSING_CALLS, Trouble, refused
+from tests.support.gateway import LambdaContext
 from tests.unit.conftest import client
 from tests.unit.connections.conftest import Product
 

@@ -13,7 +13,7 @@ import pytest
 from jobticket.connections import atlassian, pages
 from jobticket.connections.atlassian import GrantedSite
 from jobticket.connections.pages import Pages
-from tests.consent_flow import DATA_TEAM, PLANT_NORTH
+from tests.support.consent_flow import DATA_TEAM, PLANT_NORTH
 from tests.unit.conftest import gateway
 from tests.unit.connections.conftest import Product
 

@@ -32,7 +32,7 @@ from jobticket.connections.vault import Vault
 from jobticket.errors import InvalidError
 from jobticket.jira.client import Pace
 from jobticket.store.table import Table
-from tests.consents import store_consent
+from tests.support.consents import store_consent
 from tests.unit.conftest import client
 from tests.unit.connections.conftest import raw_items, sent_twice
 

@@ -20,8 +20,8 @@ from jobticket.connections.model import Connection, ConnectionId, Kind
 from jobticket.jira.client import Deployment, Pace
 from jobticket.jira.limits import RateLimits
 from local.atlassian.testing import running
-from tests.gateway import Gateway, HttpAnswer
-from tests.infrastructure import create_table
+from tests.support.gateway import Gateway, HttpAnswer
+from tests.support.infrastructure import create_table
 from tests.unit.conftest import KEYS, client, gateway, key_ring, load_function
 
 AUTH = ("demo@example.com", "local-api-token")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.atlassian.default_data import PLANT_NORTH, PLANT_SOUTH
-from tests.consents import store_consent
+from tests.support.consents import store_consent
 from tests.unit.atlassian.conftest import Auth
 from tests.unit.conftest import gateway
 from tests.unit.jira_operations.conftest import Atlassian, Jira

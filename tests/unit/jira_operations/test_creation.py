@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobticket.store.table import Table
-from tests.faults import CRASH, Crash, Faults
+from tests.support.faults import CRASH, Crash, Faults
 from tests.unit.conftest import client
 from tests.unit.jira_operations.conftest import DANA, Atlassian, Jira, Time
 

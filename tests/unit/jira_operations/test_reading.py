@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway import LambdaContext
+from tests.support.gateway import LambdaContext
 from tests.unit.jira_operations.conftest import DANA, ROBIN, Atlassian, Jira
 
 TICKET = {"id", "key", "summary", "status", "assignee", "priority", "created", "updated"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobticket.clock import now
-from tests.gateway import Gateway, LambdaContext
+from tests.support.gateway import Gateway, LambdaContext
 from tests.unit.jira_operations.conftest import AUTH, Atlassian, Jira, Time, connect
 
 EVENTS = Path(__file__).parents[3] / "events" / "jira"

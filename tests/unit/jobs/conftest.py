@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jobticket.store import table as dynamo
-from tests.faults import Faults
+from tests.support.faults import Faults
 
 
 class Waiting:

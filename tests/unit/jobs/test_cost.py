@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from benchmarks.distribution_cost import FEW, MANY, costs
-from tests.faults import Faults
-from tests.gateway import Gateway
-from tests.shop_floor import advance, new_job, new_path, new_serials
+from tests.support.faults import Faults
+from tests.support.gateway import Gateway
+from tests.support.shop_floor import advance, new_job, new_path, new_serials
 from tests.unit.conftest import client
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from jobticket import clock
 from jobticket.web import idempotency
-from tests.faults import CRASH, WRITES, Crash, Faults, cancelled, refused
-from tests.gateway import Gateway, HttpAnswer
-from tests.interleave import between
-from tests.shop_floor import new_job, new_path, require_exact_counts
+from tests.support.faults import CRASH, WRITES, Crash, Faults, cancelled, refused
+from tests.support.gateway import Gateway, HttpAnswer
+from tests.support.interleave import between
+from tests.support.shop_floor import new_job, new_path, require_exact_counts
 from tests.unit.conftest import gateway
 
 JOB = {"name": "J", "goalQuantity": 1}

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults import Faults
-from tests.gateway import Gateway
+from tests.support.faults import Faults
+from tests.support.gateway import Gateway
 
 FULL = {
     "name": "JOB-2024-001",

@@ -9,10 +9,10 @@ from urllib.parse import unquote
 import pytest
 
 from jobticket import clock
-from tests.faults import Faults
-from tests.gateway import Gateway
-from tests.interleave import between
-from tests.shop_floor import advance, counted, new_job, new_path, new_serials, require_exact_counts
+from tests.support.faults import Faults
+from tests.support.gateway import Gateway
+from tests.support.interleave import between
+from tests.support.shop_floor import advance, counted, new_job, new_path, new_serials, require_exact_counts
 
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 STEP = {"name": "CNC"}

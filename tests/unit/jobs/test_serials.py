@@ -10,10 +10,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.faults import CRASH, WRITES, Crash, Faults, cancelled, refused
-from tests.gateway import Gateway
-from tests.interleave import between
-from tests.shop_floor import advance, new_job, new_path, new_serials, require_exact_counts
+from tests.support.faults import CRASH, WRITES, Crash, Faults, cancelled, refused
+from tests.support.gateway import Gateway
+from tests.support.interleave import between
+from tests.support.shop_floor import advance, new_job, new_path, new_serials, require_exact_counts
 
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 MOVED = "Serial has been moved by someone else"

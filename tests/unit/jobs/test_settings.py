@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway import Gateway
+from tests.support.gateway import Gateway
 from tests.unit.conftest import gateway
 
 DEFAULTS = {

@@ -17,9 +17,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.faults import Faults, cancelled
-from tests.gateway import Gateway
-from tests.shop_floor import counted, new_job, new_path, recount
+from tests.support.faults import Faults, cancelled
+from tests.support.gateway import Gateway
+from tests.support.shop_floor import counted, new_job, new_path, recount
 
 Outcome = tuple[int, str | None]
 FINE: Outcome = (200, None)

@@ -13,9 +13,9 @@ import requests
 from jobticket.jira.client import Pace
 from jobticket.store.table import Table, Update
 from local.atlassian.testing import running
-from tests.faults import Faults
-from tests.gateway import Gateway
-from tests.shop_floor import new_job, new_path, new_serials
+from tests.support.faults import Faults
+from tests.support.gateway import Gateway
+from tests.support.shop_floor import new_job, new_path, new_serials
 from tests.unit.conftest import client, gateway, load_function
 
 TICKET = "PI-7"

@@ -8,7 +8,7 @@ import pytest
 
 from jobticket import clock
 from jobticket.push.limits import LIMIT
-from tests.faults import CRASH, Crash, Faults
+from tests.support.faults import CRASH, Crash, Faults
 from tests.unit.push.conftest import TICKET, Jira, Shop
 
 COMMENTS = f"/rest/api/2/issue/{TICKET}/comment$"

@@ -12,7 +12,7 @@ from jobticket.clock import Deadline
 from jobticket.jira.client import Pace
 from jobticket.push.lease import LEASE, TicketBusyError, Tickets
 from jobticket.store.table import Table
-from tests.faults import Faults, refused
+from tests.support.faults import Faults, refused
 from tests.unit.conftest import client
 
 TICKET = "https://plant.example#PI-1"

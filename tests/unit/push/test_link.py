@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults import LOST, Faults
+from tests.support.faults import LOST, Faults
 from tests.unit.push.conftest import Jira, Shop
 
 FROM_TICKET = {

@@ -21,7 +21,7 @@ from jobticket.jobs.settings import read_settings
 from jobticket.push import delivery
 from jobticket.push.description import MOVED, own_tables
 from jobticket.push.ticket import SETTLING_SECONDS
-from tests.faults import CRASH, Crash, Faults, refused
+from tests.support.faults import CRASH, Crash, Faults, refused
 from tests.unit.conftest import client
 from tests.unit.push.conftest import CONNECTION, TICKET, Jira, Shop, spoil_secret
 

@@ -23,7 +23,7 @@ from jobticket.push.schedule import Scheduler
 from jobticket.push.sites import Sites
 from jobticket.push.worker import Worker
 from jobticket.store.table import Item, Table
-from tests.faults import Faults
+from tests.support.faults import Faults
 from tests.unit.conftest import client
 from tests.unit.push.conftest import Jira, Shop
 

@@ -16,7 +16,7 @@ from jobticket.push.description import Plan, own_tables
 from jobticket.push.edits import Change, LostEdit, Mark, lost_edit
 from jobticket.push.service import KEPT_IN_COMMENT, UNCHECKED
 from jobticket.push.ticket import Ticket
-from tests.faults import CRASH, Crash
+from tests.support.faults import CRASH, Crash
 from tests.unit.push.conftest import Jira, Shop
 from tests.unit.push_runs.conftest import Floor
 

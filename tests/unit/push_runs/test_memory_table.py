@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmarks.push_simulation import INDEXES
 from benchmarks.simulation.memory_table import MemoryTable
 from jobticket.store.table import ConditionFailedError, Delete, Put, Table, Update
-from tests.infrastructure import create_table
+from tests.support.infrastructure import create_table
 from tests.unit.conftest import client
 
 KEYS = st.sampled_from(["a", "b"])

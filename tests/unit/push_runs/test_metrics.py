@@ -11,8 +11,8 @@ import pytest
 from jobticket import clock
 from jobticket.observability import metrics
 from jobticket.push.ticket import Ticket
-from tests.gateway import LambdaContext
-from tests.infrastructure import template
+from tests.support.gateway import LambdaContext
+from tests.support.infrastructure import template
 from tests.unit.conftest import load_function
 from tests.unit.push_runs.conftest import NEXT_RUN, RUN, Floor
 

@@ -20,8 +20,8 @@ from jobticket.push.records import Outcome, Records, Ref
 from jobticket.push.runs import Runs
 from jobticket.push.schedule import PAGE, Scheduler, in_turn, scheduled_time
 from jobticket.push.sites import Sites
-from tests.faults import PASSING_CALLS, Trouble
-from tests.gateway import LambdaContext
+from tests.support.faults import PASSING_CALLS, Trouble
+from tests.support.gateway import LambdaContext
 from tests.unit.conftest import load_function
 from tests.unit.push_runs.conftest import RUN, Floor, Queue, Time
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobticket.push import schedule, worker
 from jobticket.push.records import HELD, QUEUED_AGAIN
-from tests.infrastructure import template
+from tests.support.infrastructure import template
 
 RESOURCES = template()["Resources"]
 WORKER = RESOURCES["PushWorkerFunction"]["Properties"]

@@ -25,8 +25,8 @@ from jobticket.push.service import statuses_of
 from jobticket.push.sites import TROUBLES
 from jobticket.push.ticket import Ticket
 from jobticket.store.table import Update
-from tests.faults import CRASH, LOST, PASSING_CALLS, WRITES, Crash, Trouble, refused
-from tests.gateway import LambdaContext
+from tests.support.faults import CRASH, LOST, PASSING_CALLS, WRITES, Crash, Trouble, refused
+from tests.support.gateway import LambdaContext
 from tests.unit.conftest import load_function
 from tests.unit.push.conftest import CONNECTION, spoil_secret
 from tests.unit.push_runs.conftest import NEXT_RUN, RUN, Floor

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.gateway import Gateway
+from tests.support.gateway import Gateway
 from tests.unit.conftest import gateway, load_function
 
 

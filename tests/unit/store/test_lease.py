@@ -14,7 +14,7 @@ from jobticket.clock import Deadline
 from jobticket.store.lease import HeldError, Lease, free, give_back, hold, take
 from jobticket.store.table import Table
 from jobticket.store.unit_of_work import StaleError
-from tests.faults import Faults, refused
+from tests.support.faults import Faults, refused
 from tests.unit.conftest import client
 
 LENGTH = timedelta(seconds=45)

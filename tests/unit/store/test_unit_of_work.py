@@ -20,7 +20,7 @@ from jobticket.store.unit_of_work import (
     write,
     write_if_current,
 )
-from tests.faults import WRITES, Faults
+from tests.support.faults import WRITES, Faults
 from tests.unit.conftest import client
 
 

@@ -20,7 +20,7 @@ from jobticket.ticketing.delivery import Deliveries
 from jobticket.ticketing.text import Wording
 from jobticket.ticketing.wakeups import Wakeups
 from local.atlassian.testing import running
-from tests.gateway import Gateway, HttpAnswer, LambdaContext
+from tests.support.gateway import Gateway, HttpAnswer, LambdaContext
 from tests.unit.conftest import client, gateway, load_function
 
 os.environ.setdefault("ATLASSIAN_APP_SECRET", "atlassian-app")

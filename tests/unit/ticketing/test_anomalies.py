@@ -10,7 +10,7 @@ import pytest
 
 from jobticket.ticketing import changes
 from jobticket.ticketing.model import STATUSES
-from tests.gateway import Gateway
+from tests.support.gateway import Gateway
 from tests.unit.conftest import client, gateway
 from tests.unit.ticketing.conftest import ANOMALY, CHECK, INTEGRATION, Time
 

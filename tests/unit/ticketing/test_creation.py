@@ -9,7 +9,7 @@ import pytest
 
 from jobticket.jira.client import JiraClient
 from jobticket.ticketing import links
-from tests.gateway import HttpAnswer
+from tests.support.gateway import HttpAnswer
 from tests.unit.ticketing.conftest import INTEGRATION, Shop, slow_jira
 
 CREATE = {"method": "POST", "path": "/issue$"}

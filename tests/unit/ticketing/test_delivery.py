@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from jobticket.jira.client import JiraClient
 from jobticket.ticketing.delivery import MOST_TRIES, pause_before
-from tests.faults import PASSING_CALLS, Trouble
+from tests.support.faults import PASSING_CALLS, Trouble
 from tests.unit.conftest import client
 from tests.unit.ticketing.conftest import INTEGRATION, Shop, Time, Worker, slow_jira
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from jobticket.ticketing.tickets import plain, search_jql
-from tests.gateway import Gateway
+from tests.support.gateway import Gateway
 from tests.unit.conftest import client
 from tests.unit.ticketing.conftest import CREDENTIALS, INTEGRATION, Atlassian, Shop, connections
 

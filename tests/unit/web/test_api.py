@@ -22,8 +22,8 @@ from jobticket.web.api import (
     message_envelope,
 )
 from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
-from tests.faults import LASTING, PASSING
-from tests.gateway import Gateway, LambdaContext
+from tests.support.faults import LASTING, PASSING
+from tests.support.gateway import Gateway, LambdaContext
 
 REFUSALS = errors.RefusalError.__subclasses__()
 

@@ -16,7 +16,7 @@ from jobticket.errors import ForbiddenError, UnauthenticatedError, UnavailableEr
 from jobticket.observability import logger
 from jobticket.web import authentication
 from jobticket.web.authentication import SCOPES, Caller, KeyRing
-from tests.gateway import Gateway
+from tests.support.gateway import Gateway
 from tests.unit.conftest import KEYS, client, gateway, key_ring, load_function
 
 

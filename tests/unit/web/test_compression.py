@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.gateway import Gateway
+from tests.support.gateway import Gateway
 
 LONG = {"name": "J" * 255, "goalQuantity": 1, "jiraLabels": ["x" * 200] * 10}
 

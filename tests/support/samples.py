@@ -1,0 +1,69 @@
+"""The functions of ``functions/``, their sample events, and the data that the events name."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jobticket.connections.vault import Vault
+from jobticket.jobs import bodies, layout, serials
+from jobticket.jobs import model as jobs
+from jobticket.store.table import Table
+from jobticket.store.unit_of_work import UnitOfWork
+from tests.support.consents import store_consent
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = sorted(folder.parent.name for folder in ROOT.glob("functions/*/app.py"))
+EVENTS = {name: sorted((ROOT / "events" / name).glob("*.json")) for name in FUNCTIONS}
+MOMENT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+
+
+def event_of(path: Path) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(path.read_text())
+    return event
+
+
+def lacks_jira(answer: dict[str, Any]) -> bool:
+    """Tell whether this is how the Jira operations say that Jira, or Atlassian, cannot be reached."""
+    if answer["statusCode"] not in (500, 503):
+        return False
+    return str(json.loads(answer["body"]).get("error", "")).startswith("Failed to ")
+
+
+def seed(dynamodb: Any, kms: Any) -> None:
+    """Put in what the samples name."""
+    _seed_jobs(dynamodb)
+    connections = Table(dynamodb, os.environ["CONNECTIONS_TABLE"])
+    store_consent(connections, Vault(connections, lambda: kms, os.environ["ENCRYPTION_KEY"]), "team-1")
+
+
+def _seed_jobs(dynamodb: Any) -> None:
+    """Put in what the samples of the jobs function name: two jobs, two paths, 20 serial numbers."""
+    table = Table(dynamodb, os.environ["JOBS_TABLE"])
+    stamps: dict[str, Any] = {
+        "created_at": "2026-11-22T09:30:00.000Z",
+        "updated_at": "2026-11-22T09:30:00.000Z",
+    }
+    order = jobs.Job(id="job_BracketOrder", name="JOB-2024-001", goal_quantity=50, **stamps)
+    planned = jobs.Job(id="job_PlannedOrder", name="JOB-2024-002", goal_quantity=50, **stamps)
+    table.put(layout.job_item(order) | {"path_count": 2})
+    table.put(layout.job_item(planned))
+    for path_id in ("path_MillingRoute", "path_ReworkRoute1"):
+        steps = [jobs.ProcessStep(id=f"step_{n:012d}", name=f"Step {n}", order=n) for n in range(3)]
+        path = jobs.Path(
+            id=path_id,
+            job_id=order.id,
+            name="Milling",
+            goal_quantity=50,
+            advancement_mode="flexible",
+            steps=steps,
+            **stamps,
+        )
+        table.put(layout.path_item(path))
+        table.put({"pk": layout.path_pk(path_id), "sk": layout.PATH_SORT, "job_id": order.id})
+    body = bodies.NewSerials(path_id="path_MillingRoute", quantity=20)
+    with UnitOfWork(table) as work:
+        serials.create_serials(work, body, serials.Numbers(table, body.quantity), MOMENT)

@@ -1,0 +1,8 @@
+from __future__ import annotations
+
+from tests.unit.deployment.privileges.driving import Driven
+
+
+def drive(site: Driven) -> None:
+    for path in ("/health", "/openapi.json", "/docs"):
+        site.call("GET", path, key=None)

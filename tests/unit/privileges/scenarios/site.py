@@ -1,8 +1,0 @@
-from __future__ import annotations
-
-from tests.unit.privileges.driving import Driven
-
-
-def drive(site: Driven) -> None:
-    for path in ("/health", "/openapi.json", "/docs"):
-        site.call("GET", path, key=None)
