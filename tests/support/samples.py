@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jobticket.connections.vault import Vault
+from jobticket.connections.vault import CONSENTS, Vault
 from jobticket.jobs import bodies, layout, serials
 from jobticket.jobs import model as jobs
 from jobticket.store.table import Table
@@ -37,7 +37,9 @@ def seed(dynamodb: Any, kms: Any) -> None:
     """Put in what the samples name."""
     _seed_jobs(dynamodb)
     connections = Table(dynamodb, os.environ["CONNECTIONS_TABLE"])
-    store_consent(connections, Vault(connections, lambda: kms, os.environ["ENCRYPTION_KEY"]), "team-1")
+    data_keys = connections, lambda: kms, os.environ["ENCRYPTION_KEY"]
+    store_consent(connections, Vault(*data_keys), "team-1")
+    Vault(*data_keys, purpose=CONSENTS).prepare()
 
 
 def _seed_jobs(dynamodb: Any) -> None:
