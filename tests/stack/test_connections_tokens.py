@@ -148,7 +148,7 @@ def test_one_call_serves_all_over_http(scene: Scene) -> None:
 
 def test_one_slow_call_serves_all(scene: Scene) -> None:
     scene.expire()
-    scene.disturb(delay_ms=8000)
+    scene.disturb(delay_ms=4000)
     assert is_token(only(scene.callers.ask(scene.external_id)))
     assert scene.token_calls == 1
 

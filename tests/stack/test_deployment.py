@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from local.aws import Aws
 from local.emulator import start_emulator
 from local.packages import upload_code, upload_template
 from local.template import load_template
+from tests.support.event_loop import event_loop
 
 NAMES = ("jobticket-here", "jobticket-there")
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -76,13 +76,13 @@ async def _emulator(folder: Path) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    with asyncio.Runner() as runner:
+    with event_loop() as loop:
         emulator = _emulator(tmp_path_factory.mktemp("account"))
-        url = runner.run(emulator.__aenter__())
+        url = loop.run(emulator.__aenter__())
         try:
             yield Account(url)
         finally:
-            runner.run(emulator.__aexit__(None, None, None))
+            loop.run(emulator.__aexit__(None, None, None))
 
 
 def test_two_stacks_with_the_default_parameters_share_nothing(account: Account) -> None:

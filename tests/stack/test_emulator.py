@@ -24,6 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.aws import Aws
 from local.bounds import LOG_EVENTS
 from local.emulator import Emulator, start_emulator
+from tests.support.event_loop import event_loop
 
 TABLE = "items"
 SECONDS = 60
@@ -46,7 +47,8 @@ def in_emulator(data_dir: Path, work: Callable[[Emulator, Aws], Awaitable[None]]
         async with running_emulator(data_dir) as emulator:
             await work(emulator, Aws(emulator.url))
 
-    asyncio.run(run())
+    with event_loop() as loop:
+        loop.run(run())
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -185,7 +185,7 @@ def test_kms_keys(own: Stack, operator: Operator, atlassian: Atlassian) -> None:
     assert state == "PendingDeletion"
     assert token(own, "kms-keys") == 200
     connect(own, atlassian, "kms-keys-2")
-    assert sealed_by(own, "kms-keys-2") in left
+    assert rows(own, "DATA_KEY#")[sealed_by(own, "kms-keys-2")]["kms_key"]["S"] == new
     stack = own.client("cloudformation").describe_stacks(StackName="jobticket-local")["Stacks"][0]
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
     assert (parameters["EncryptionKeyArn"], parameters["FormerEncryptionKeyArn"]) == (new, "")
