@@ -10,7 +10,7 @@ from jobticket.clock import Deadline
 from jobticket.http.addresses import AddressPolicy
 from jobticket.http.session import new_session
 from jobticket.jira.client import Credential, Deployment, JiraClient, Pace, Site
-from jobticket.jira.limits import RateLimits
+from jobticket.jira.rate_limits import RateLimits
 from local.atlassian.testing import running
 from tests.unit.jira.emulated import EmulatedJira
 from tests.unit.jira.wire import WireJira, serving
