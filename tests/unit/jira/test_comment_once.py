@@ -210,7 +210,8 @@ class TestLostAnswer:
 
     @pytest.mark.parametrize("late", ["timeout", "gateway"])
     def test_of_a_call_that_may_still_be_at_work_is_never_sent_again(self, jira: Jira, late: str) -> None:
-        jira.fault(POST | ({"delay_ms": 1500} if late == "timeout" else {"status": 504}))
+        # The slow one does nothing in the end: it would come into the next test.
+        jira.fault(POST | {"status": 504} | ({"delay_ms": 1500} if late == "timeout" else {}))
         kind = JiraTimeoutError if late == "timeout" else JiraStatusError
         with pytest.raises(kind) as raised:
             jira.comment(settling=True, seconds=1.0 if late == "timeout" else 20.0)
@@ -229,7 +230,7 @@ class TestLostAnswer:
         jira.fault(LOST)
         with pytest.raises(JiraError):
             jira.comment()
-        for number in range(120):
+        for number in range(102):
             jira.type(f"Comment {number}")
         jira.comment(tried=True)
         assert sum(bool(each["properties"]) for each in jira.comments()) == 1
