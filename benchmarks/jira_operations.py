@@ -176,12 +176,12 @@ class Product:
         return _compressed(list_projects(self._client()).rows)
 
     def tickets(self, project: str) -> list[Any]:
-        from jobticket.jira.tickets import tickets_of_project
+        from jobticket.jira.issue_lists import tickets_of_project
 
         return _compressed(tickets_of_project(self._client(), project).rows)
 
     def sprint_tickets(self, sprint: int) -> list[Any]:
-        from jobticket.jira.tickets import tickets_of_sprint
+        from jobticket.jira.issue_lists import tickets_of_sprint
 
         return _compressed(tickets_of_sprint(self._client(), str(sprint))[1].rows)
 
@@ -305,7 +305,7 @@ def read_huge(url: str, project: str) -> None:
 
     os.environ.update(ENVIRONMENT | {"POWERTOOLS_METRICS_NAMESPACE": "Jobticket"})
     import functions.jira.app  # noqa: F401 - the memory that it takes belongs to the figure
-    from jobticket.jira.tickets import tickets_of_project
+    from jobticket.jira.issue_lists import tickets_of_project
     from jobticket.web.api import Answer, _proxy_answer
 
     product = Product(url)

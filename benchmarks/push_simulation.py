@@ -27,7 +27,7 @@ from benchmarks.table import print_table
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.jira.client import Credential, JiraClient, Pace, Site
-from jobticket.jira.limits import RateLimits
+from jobticket.jira.rate_limits import RateLimits
 from jobticket.jobs.layout import LINKED_INDEX, job_item, path_item
 from jobticket.jobs.model import Job, JobSettings, Path, ProcessStep
 from jobticket.observability import logger

@@ -13,10 +13,10 @@ from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.connections.errors import ConnectionNotFoundError
 from jobticket.connections.model import Connection, ConnectionId
 from jobticket.errors import InvalidError
-from jobticket.jira import boards, bodies, issues, projects, tickets
+from jobticket.jira import boards, bodies, issue_lists, issues, projects
 from jobticket.jira.client import JiraClient
-from jobticket.jira.crew import crew
 from jobticket.jira.new_issues import OutcomeUnknownError, create_issue
+from jobticket.jira.parallel import thread_pool
 from jobticket.jira.refusals import Texts, refusing
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
@@ -123,9 +123,9 @@ def get_tickets_for_project(request: Request) -> Answer:
     position = part.position(name)
     # Cloud's cursors expire.
     texts = Texts("Failed to fetch Jira tickets", invalid="Invalid cursor" if part.is_continued else None)
-    with refusing(texts), crew(1) as threads:
-        sprint = threads.submit(tickets.sprint_or_none, client, project) if with_sprint else None
-        found = tickets.tickets_of_project(client, project, part.limit, position)
+    with refusing(texts), thread_pool(1) as threads:
+        sprint = threads.submit(issue_lists.sprint_or_none, client, project) if with_sprint else None
+        found = issue_lists.tickets_of_project(client, project, part.limit, position)
         body = {
             "tickets": found.rows,
             "total": len(found.rows),
@@ -185,7 +185,7 @@ def get_tickets_for_sprint(request: Request) -> Answer:
         missing="Sprint not found",
     )
     with refusing(texts):
-        shown, found = tickets.tickets_of_sprint(client, sprint, start, part.limit)
+        shown, found = issue_lists.tickets_of_sprint(client, sprint, start, part.limit)
     body = {"tickets": found.rows, "total": len(found.rows), "sprint": shown}
     return Answer(body=body, headers=part.headers(name, found.following))
 

@@ -9,8 +9,10 @@ import requests
 from jobticket.clock import Deadline
 from jobticket.http.addresses import AddressPolicy
 from jobticket.http.session import new_session
-from jobticket.jira.client import Credential, JiraClient, Pace, Site
-from jobticket.jira.limits import RateLimits
+from jobticket.jira.client import Credential, Deployment, JiraClient, Pace, Site
+from jobticket.jira.rate_limits import RateLimits
+from local.atlassian.testing import running
+from tests.unit.jira.emulated import EmulatedJira
 from tests.unit.jira.wire import WireJira, serving
 
 
@@ -70,3 +72,33 @@ def make_client(session: requests.Session, jira: WireJira, clock: Clock) -> Make
         )
 
     return make
+
+
+@pytest.fixture(scope="package")
+def emulated_url() -> Iterator[str]:
+    with running() as url:
+        yield url
+
+
+@pytest.fixture
+def cloud(emulated_url: str, session: requests.Session) -> EmulatedJira:
+    """An emulated Cloud site."""
+    return _fresh(emulated_url, session, "cloud")
+
+
+@pytest.fixture
+def data_center(emulated_url: str, session: requests.Session) -> EmulatedJira:
+    """An emulated Data Center."""
+    return _fresh(emulated_url, session, "data_center")
+
+
+@pytest.fixture(params=["cloud", "data_center"])
+def either(request: pytest.FixtureRequest, emulated_url: str, session: requests.Session) -> EmulatedJira:
+    """Each of the two, one after the other."""
+    return _fresh(emulated_url, session, request.param)
+
+
+def _fresh(url: str, session: requests.Session, kind: Deployment) -> EmulatedJira:
+    jira = EmulatedJira(url, session, kind)
+    jira.start()
+    return jira

@@ -23,7 +23,7 @@ from jobticket.jira.errors import (
     JiraUnreachableError,
 )
 from jobticket.jira.keys import MalformedKeyError
-from jobticket.jira.limits import RateLimits, Scope
+from jobticket.jira.rate_limits import RateLimits, Scope
 from tests.unit.jira.conftest import Clock, MakeClient
 from tests.unit.jira.wire import WireJira, answer, hang_up, send
 

@@ -18,7 +18,7 @@ from jobticket import clock
 from jobticket.connections.api_tokens import secret_field
 from jobticket.connections.model import Connection, ConnectionId, Kind
 from jobticket.jira.client import Deployment, Pace
-from jobticket.jira.limits import RateLimits
+from jobticket.jira.rate_limits import RateLimits
 from local.atlassian.testing import running
 from tests.support.gateway import Gateway, HttpAnswer
 from tests.support.infrastructure import create_table

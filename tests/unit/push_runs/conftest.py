@@ -13,7 +13,7 @@ import pytest
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.jira.client import Pace
-from jobticket.jira.limits import RateLimits
+from jobticket.jira.rate_limits import RateLimits
 from jobticket.push.description import own_tables
 from jobticket.push.lease import Tickets
 from jobticket.push.queue import Jobs

@@ -41,7 +41,7 @@ from jobticket.connections.vault import Vault, VaultError, kms_client
 from jobticket.http.addresses import AddressPolicy
 from jobticket.http.session import new_session
 from jobticket.jira.client import Credential, JiraClient, Pace, Site
-from jobticket.jira.limits import RateLimits
+from jobticket.jira.rate_limits import RateLimits
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.store.table import Table, dynamodb_client

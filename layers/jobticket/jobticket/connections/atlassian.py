@@ -25,7 +25,7 @@ from jobticket.clock import Deadline
 from jobticket.connections.api_tokens import account_of
 from jobticket.http.errors import NoAnswerError
 from jobticket.http.transport import HttpAnswer, send
-from jobticket.jira import limits
+from jobticket.jira import rate_limits
 from jobticket.jira.client import Credential, JiraClient, Site
 from jobticket.jira.errors import JiraError
 
@@ -287,7 +287,7 @@ def grant_of(answer: HttpAnswer) -> Grant:
     raise AtlassianUnavailableError(
         f"the token endpoint answered {answer.status}",
         outcome_unknown=answer.status >= 500 or answer.status < 400,
-        retry_after=limits.retry_after(answer.headers, clock.now()),
+        retry_after=rate_limits.retry_after(answer.headers, clock.now()),
     )
 
 

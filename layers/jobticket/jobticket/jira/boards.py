@@ -11,7 +11,7 @@ from jobticket.errors import NotFoundError
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraStatusError
-from jobticket.jira.paging import Listing, Page, Reading, Row, Slice, Window, page_of, read_all
+from jobticket.jira.listing import AnswerPage, Listing, Reading, Row, Slice, Window, page_of, read_all
 
 NO_BOARDS = "No agile boards found for this project"
 PAGE = 50
@@ -46,7 +46,7 @@ def boards_of_project(client: JiraClient, project: str, start: int = 0, limit: i
     """
     listing = Listing(PAGE, start, limit)
 
-    def fetch(window: Window) -> Page:
+    def fetch(window: Window) -> AnswerPage:
         parameters = {"projectKeyOrId": project, **window.parameters}
         return page_of(client.get("/rest/agile/1.0/board", params=parameters), "values", show_board)
 
@@ -85,7 +85,7 @@ def sprints_of_boards(
 
 
 def _sprint_pages(client: JiraClient, board: int, state: str | None) -> Any:
-    def fetch(window: Window) -> Page:
+    def fetch(window: Window) -> AnswerPage:
         parameters = window.parameters | ({} if state is None else {"state": state})
         answer = client.get("/rest/agile/1.0/board/{board}/sprint", board=board, params=parameters)
         return page_of(answer, "values", show_sprint)

@@ -31,33 +31,27 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from http import HTTPStatus
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
 
 import requests
 
-from jobticket import clock, foreign
 from jobticket.clock import Deadline
 from jobticket.http.errors import NoAnswerError
-from jobticket.http.transport import LEAST_SECONDS, HttpAnswer, send
-from jobticket.jira import keys, limits, redaction
-from jobticket.jira.crew import PARALLEL_FOR_ISSUES
+from jobticket.http.transport import LEAST_SECONDS, send
+from jobticket.jira import keys
+from jobticket.jira.answers import evaluated
 from jobticket.jira.errors import (
-    JiraAddressRefusedError,
     JiraError,
-    JiraForbiddenError,
     JiraMalformedAnswerError,
-    JiraNotFoundError,
     JiraRateLimitedError,
     JiraRefusedCredentialsError,
     JiraStatusError,
-    JiraTimeoutError,
-    JiraUnreachableError,
     without_answer,
 )
-from jobticket.jira.limits import BACKOFF_SECONDS, QUOTA_SECONDS, RateLimits, Scope
+from jobticket.jira.parallel import PARALLEL_FOR_ISSUES
+from jobticket.jira.rate_limits import BACKOFF_SECONDS, BRIEF, QUOTA_SECONDS, RateLimits, Scope
 
 Deployment = Literal["cloud", "data_center"]
 
@@ -67,12 +61,8 @@ MOST_TRIES = 4
 #: Pauses that Jira asks for are no fault of the call: only the deadline ends them, and this, to be sure.
 MOST_LIMITED_TRIES = 8
 
-#: What is repeated: a gateway's trouble, not Jira's own 500.
-TRANSIENT = frozenset({502, 503, 504})
-
-#: Where a site says what it made of the credentials, and what it says of those that do not fit.
-LOGIN_HEADER = "X-Seraph-LoginReason"
-NOBODY = "AUTHENTICATED_FAILED"
+#: Failures that are often over at once.
+GATEWAY_STATUSES = frozenset({502, 503, 504})
 
 _placeholder = re.compile(r"\{(\w+)\}")
 
@@ -121,7 +111,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Time and chance, so that a test needs neither."""
+    """Sleep and chance, which tests replace."""
 
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = random.random
@@ -284,7 +274,7 @@ class JiraClient:
             )
         except NoAnswerError as error:
             raise without_answer(error) from None
-        return _evaluate(_as_meant(answer, call), credential.secrets)
+        return evaluated(answer, reads=call.reads, secrets=credential.secrets)
 
     def _renew(self, refused: Credential) -> bool:
         """Get a fresh credential unless another thread has done so; tell whether there is one."""
@@ -374,14 +364,15 @@ def fill(template: str, values: Mapping[str, object]) -> str:
 
 
 def may_repeat(error: JiraError, *, repeatable: bool) -> bool:
-    """Tell whether a call that failed so may be sent again."""
-    if isinstance(error, JiraAddressRefusedError):
+    """Tell whether a failed call may be sent again at once.
+
+    Not after an answer that is not Jira's, nor after Jira's own 500: a moment later it is the same.
+    """
+    if not error.transient or isinstance(error, JiraMalformedAnswerError):
         return False
     if isinstance(error, JiraStatusError):
-        return repeatable and error.status in TRANSIENT
-    if isinstance(error, JiraUnreachableError | JiraTimeoutError):
-        return repeatable or not error.outcome_unknown
-    return False
+        return repeatable and error.status in GATEWAY_STATUSES
+    return repeatable or not error.outcome_unknown
 
 
 def _written(method: str, values: Mapping[str, object]) -> str | None:
@@ -393,65 +384,5 @@ def _limit_seconds(error: JiraRateLimitedError, tries: int) -> float:
     if error.retry_after is not None:
         # "At once" is no time to wait: eight tries would be gone in a moment.
         return error.retry_after or BACKOFF_SECONDS * 2**tries / 2
-    brief = error.limit in limits.BRIEF
+    brief = error.limit in BRIEF
     return float((BACKOFF_SECONDS if brief else QUOTA_SECONDS) * 2**tries / 2)
-
-
-def _as_meant(answer: HttpAnswer, call: _Call) -> HttpAnswer:
-    """Return what a site says to nobody, because the credentials do not fit, as a 401.
-
-    What was written is written, whoever Jira took the writer for.
-    """
-    if answer.headers.get(LOGIN_HEADER) != NOBODY:
-        return answer
-    refused = 400 <= answer.status < 500 and answer.status != 429
-    served = 200 <= answer.status < 300 and call.reads
-    return replace(answer, status=401, reason="", content=b"") if refused or served else answer
-
-
-def _evaluate(answer: HttpAnswer, secrets: tuple[str, ...]) -> Any:
-    """Return the JSON of a good answer, raise the error of another."""
-    if not 200 <= answer.status < 300:
-        raise _status_error(answer, _json_or_none(answer.content), secrets)
-    if not answer.content.strip():
-        return None
-    try:
-        return foreign.decoded(answer.content)
-    except ValueError:
-        # An HTML page with status 200 is a login page or a proxy's: whatever it is, it is not Jira.
-        raise JiraMalformedAnswerError("Jira's answer is not JSON", outcome_unknown=True) from None
-
-
-def _json_or_none(content: bytes) -> Any:
-    try:
-        return foreign.decoded(content)
-    except ValueError:
-        return None
-
-
-def _status_error(answer: HttpAnswer, body: Any, secrets: tuple[str, ...]) -> JiraStatusError:
-    status = answer.status
-    reason = _reason(status, answer.reason, secrets)
-    messages = redaction.messages(body, secrets)
-    errors = redaction.field_errors(body, secrets)
-    wait = limits.retry_after(answer.headers, clock.now())
-    if status == 429:
-        limit = redaction.redact(answer.headers.get("RateLimit-Reason", ""), secrets) or None
-        return JiraRateLimitedError(
-            reason, limit=limit, retry_after=wait, messages=messages, field_errors=errors
-        )
-    kind = _KINDS.get(status, JiraStatusError)
-    return kind(status, reason, messages=messages, field_errors=errors, retry_after=wait)
-
-
-_KINDS: dict[int, type[JiraStatusError]] = {
-    401: JiraRefusedCredentialsError,
-    403: JiraForbiddenError,
-    404: JiraNotFoundError,
-}
-_PHRASES = {int(status): status.phrase for status in HTTPStatus}
-
-
-def _reason(status: int, given: str, secrets: tuple[str, ...]) -> str:
-    said = redaction.redact(given, secrets)[:80]
-    return said or _PHRASES.get(status, "")

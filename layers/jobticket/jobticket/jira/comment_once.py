@@ -1,8 +1,8 @@
 """Posting a comment, once.
 
 Jira has no idempotency key for this. A comment carries its event as a property, which people do not see.
-After a call whose outcome is unknown the newest comments are looked at, back to the first try: one with the
-property is ours. Where a Jira keeps no properties, so is one of our own account that says the same.
+After a call whose outcome is unknown the comments since the first try are read: the one with the property is
+ours. A Data Center that keeps no properties is asked for a comment of our own account with the same text.
 """
 
 from __future__ import annotations
@@ -13,24 +13,32 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from jobticket import clock
+from jobticket import foreign
+from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.documents.adf import to_adf
 from jobticket.jira.documents.model import Document
 from jobticket.jira.documents.wiki import to_wiki
-from jobticket.jira.errors import JiraError, JiraMalformedAnswerError, JiraStatusError
+from jobticket.jira.errors import (
+    JiraError,
+    JiraMalformedAnswerError,
+    JiraNotFoundError,
+    JiraStatusError,
+    JiraTimeoutError,
+)
 
 #: The comment property that names the event.
 PROPERTY = "jobticket"
 #: Jira's clock and ours may differ by this much.
-CLOCK_SKEW = timedelta(minutes=2)
+CLOCK_SKEW = timedelta(minutes=5)
 COMMENTS_A_PAGE = 100
-MOST_PAGES = 10
+#: More comments since a first try than any issue gets: a Jira that gives so many repeats itself.
+MOST_PAGES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Comment:
-    """A comment to be posted.
+class EventComment:
+    """A comment to post.
 
     Attributes
     ----------
@@ -39,7 +47,7 @@ class Comment:
     content
         What it says.
     event
-        A stable name of what it tells of: the same event is told once an issue.
+        A stable name of what it tells. One event gives one comment on an issue.
     """
 
     issue: str
@@ -49,7 +57,7 @@ class Comment:
 
 def comment_once(
     client: JiraClient,
-    comment: Comment,
+    comment: EventComment,
     *,
     first_try: datetime,
     tried: bool,
@@ -60,19 +68,19 @@ def comment_once(
     Parameters
     ----------
     first_try
-        When it was tried for the first time. The caller has written that down before.
+        When it was tried for the first time. The caller has stored this before the call.
     tried
-        Whether an earlier try may have posted it: then look first.
+        Whether an earlier try may have posted it. Then the comments are read first.
     settling
-        A client with time kept back, to find out at once what became of a lost answer. Without it, the caller
-        tries again later.
+        A client with time of its own, to settle a lost answer at once. Without it, the caller tries again
+        later.
 
     Raises
     ------
     JiraError
-        If it is not posted; with ``outcome_unknown``, if it may be.
+        If the comment was not posted; with ``outcome_unknown``, if it may have been.
     """
-    if tried and was_posted(client, comment, first_try):
+    if tried and _was_posted_before(client, comment, first_try):
         return
     try:
         _post(client, comment)
@@ -82,7 +90,27 @@ def comment_once(
         _settle(settling, comment, first_try, error)
 
 
-def _settle(client: JiraClient, comment: Comment, first_try: datetime, lost: JiraError) -> None:
+def was_posted(client: JiraClient, comment: EventComment, first_try: datetime) -> bool:
+    """Tell whether the issue has the comment already.
+
+    Raises
+    ------
+    JiraError
+        If Jira does not say.
+    """
+    look = _Look(client, comment)
+    return any(look.is_ours(found) for found in _newest(client, comment.issue, first_try - CLOCK_SKEW))
+
+
+def _was_posted_before(client: JiraClient, comment: EventComment, first_try: datetime) -> bool:
+    try:
+        return was_posted(client, comment, first_try)
+    except JiraError as error:
+        error.outcome_unknown = True  # that of the earlier try, not of this read
+        raise
+
+
+def _settle(client: JiraClient, comment: EventComment, first_try: datetime, lost: JiraError) -> None:
     """Find out what became of a call whose answer was lost; post again if it did nothing."""
     try:
         found = was_posted(client, comment, first_try)
@@ -90,88 +118,75 @@ def _settle(client: JiraClient, comment: Comment, first_try: datetime, lost: Jir
         raise lost from error
     if found:
         return
+    if _may_still_arrive(lost):
+        raise lost
     if isinstance(lost, JiraStatusError):
-        lost.outcome_unknown = False  # Jira's answer did come, and it is a refusal
+        lost.outcome_unknown = False  # an answer did come, and it was a refusal
         raise lost
     _post(client, comment)
 
 
-def _post(client: JiraClient, comment: Comment) -> None:
+def _may_still_arrive(lost: JiraError) -> bool:
+    """Tell whether Jira may still be at work: we have stopped waiting, or a gateway has."""
+    return isinstance(lost, JiraTimeoutError) or (isinstance(lost, JiraStatusError) and lost.status == 504)
+
+
+def _post(client: JiraClient, comment: EventComment) -> None:
+    body = to_adf(comment.content) if client.is_cloud else to_wiki(comment.content)
     properties = [{"key": PROPERTY, "value": {"event": comment.event}}]
-    path = f"/rest/api/{_version(client)}/issue/{{issue}}/comment"
-    client.post(path, issue=comment.issue, json={"body": _body(client, comment), "properties": properties})
+    client.post(_path(client), issue=comment.issue, json={"body": body, "properties": properties})
 
 
-def _body(client: JiraClient, comment: Comment) -> Any:
-    return to_adf(comment.content) if client.is_cloud else to_wiki(comment.content)
-
-
-def _version(client: JiraClient) -> int:
-    return 3 if client.is_cloud else 2
-
-
-def was_posted(client: JiraClient, comment: Comment, first_try: datetime) -> bool:
-    """Tell whether an issue has a comment that an earlier try has posted.
-
-    Raises
-    ------
-    JiraError
-        If that cannot be told.
-    """
-    look = _Look(client, comment)
-    return any(look.is_ours(found) for found in _newest(client, comment.issue, first_try - CLOCK_SKEW))
+def _path(client: JiraClient) -> str:
+    return f"/rest/api/{3 if client.is_cloud else 2}/issue/{{issue}}/comment"
 
 
 @dataclass
 class _Look:
+    """Tells a comment of ours from others."""
+
     client: JiraClient
-    comment: Comment
+    comment: EventComment
 
     def is_ours(self, found: Mapping[str, Any]) -> bool:
-        event = self._event_of(found)
-        if event is not None:
-            return event == self.comment.event
-        return _letters(found.get("body")) == self._letters and self._is_own(found.get("author"))
-
-    def _event_of(self, found: Mapping[str, Any]) -> str | None:
-        """Return the event that a comment's property names; where the list leaves properties out, ask."""
         properties = found.get("properties")
-        if properties is None:
-            return self._read_event(str(found["id"]))
-        values = (entry.get("value") for entry in properties if entry.get("key") == PROPERTY)
-        return next((str(value.get("event")) for value in values if isinstance(value, dict)), None)
+        if isinstance(properties, list):
+            return any(self._is_event(entry) for entry in properties)
+        # This Jira's lists leave properties out.
+        said = self._ask(str(shapes.id_of(found.get("id"))))
+        return self._says_the_same(found) if said is None else self._is_event(said)
 
-    def _read_event(self, comment_id: str) -> str | None:
+    def _is_event(self, entry: Any) -> bool:
+        match entry:
+            case {"key": key, "value": {"event": event}}:
+                return bool(key == PROPERTY and event == self.comment.event)
+        return False
+
+    def _ask(self, comment_id: str) -> Any:
+        """Return the property of one comment; None if it has none, or Jira keeps none."""
         path = "/rest/api/2/comment/{comment}/properties/{property}"
         try:
-            answer = self.client.get(path, comment=comment_id, property=PROPERTY)
-        except JiraStatusError as error:
-            if error.status == 404:
-                return None
-            raise
-        value = answer.get("value") if isinstance(answer, dict) else None
-        return str(value.get("event")) if isinstance(value, dict) else None
+            return self.client.get(path, comment=comment_id, property=PROPERTY)
+        except JiraNotFoundError:
+            return None
 
-    @cached_property
-    def _letters(self) -> str:
-        return _letters(
-            to_adf(self.comment.content) if self.client.is_cloud else to_wiki(self.comment.content)
-        )
+    def _says_the_same(self, found: Mapping[str, Any]) -> bool:
+        """Compare text and author. Cloud keeps properties: there, a comment without one is a person's."""
+        if self.client.is_cloud or _words(found.get("body")) != _words(to_wiki(self.comment.content)):
+            return False
+        return bool(_names(found.get("author")) & self._account)
 
     @cached_property
     def _account(self) -> set[str]:
         return _names(self.client.get("/rest/api/2/myself"))
 
-    def _is_own(self, author: Any) -> bool:
-        return bool(_names(author) & self._account)
-
 
 def _newest(client: JiraClient, issue: str, since: datetime) -> Iterator[Mapping[str, Any]]:
     """Yield an issue's comments, newest first, back to a moment."""
-    path = f"/rest/api/{_version(client)}/issue/{{issue}}/comment"
-    for page in range(MOST_PAGES):
-        options = {"orderBy": "-created", "startAt": page * COMMENTS_A_PAGE, "expand": "properties"}
-        answer = client.get(path, issue=issue, params={**options, "maxResults": COMMENTS_A_PAGE})
+    start = 0
+    for _ in range(MOST_PAGES):
+        window = {"orderBy": "-created", "startAt": start, "maxResults": COMMENTS_A_PAGE}
+        answer = client.get(_path(client), issue=issue, params={**window, "expand": "properties"})
         comments = answer.get("comments") if isinstance(answer, Mapping) else None
         if not isinstance(comments, list):
             raise JiraMalformedAnswerError("Jira's answer has no comments")
@@ -179,27 +194,27 @@ def _newest(client: JiraClient, issue: str, since: datetime) -> Iterator[Mapping
             if _created(comment) < since:
                 return
             yield comment
-        if len(comments) < COMMENTS_A_PAGE:
+        start += len(comments)
+        total = foreign.integer(answer.get("total"))
+        if not comments or (total is not None and start >= total):
             return
+    raise JiraMalformedAnswerError("Jira's list of comments has no end")
 
 
 def _created(comment: Any) -> datetime:
-    try:
-        return clock.parse_iso(comment["created"])
-    except (KeyError, TypeError, ValueError):
-        raise JiraMalformedAnswerError("Jira's comment has no date") from None
+    created = foreign.moment(comment.get("created")) if isinstance(comment, Mapping) else None
+    if created is None:
+        raise JiraMalformedAnswerError("Jira returned a comment without a date")
+    return created
+
+
+def _words(text: Any) -> list[str] | None:
+    """Return a text without its line ends and blanks, which Jira may change."""
+    return text.split() if isinstance(text, str) else None
 
 
 def _names(account: Any) -> set[str]:
+    """Return what identifies an account: its id on Cloud, its name and key on a Data Center."""
     if not isinstance(account, Mapping):
         return set()
     return {f"{name}:{account[name]}" for name in ("accountId", "name", "key") if account.get(name)}
-
-
-def _letters(body: Any) -> str:
-    """Return what no conversion of Jira's changes: the letters and digits of a text or document."""
-    if isinstance(body, str):
-        return "".join(filter(str.isalnum, body))
-    if isinstance(body, Mapping):
-        return _letters(body.get("text")) + _letters(body.get("content"))
-    return "".join(map(_letters, body)) if isinstance(body, list) else ""

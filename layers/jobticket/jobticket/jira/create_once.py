@@ -1,9 +1,9 @@
 """Creating an issue, once.
 
-Jira has no idempotency key for this. A stable mark becomes a label of the issue, by which it is found again
-when the outcome of a creation is unknown: the answer was lost, or the process died. Search lags behind, so
-for a while an issue that is not found may exist all the same. Until that while is over nothing is created,
-and the caller is told to come back.
+Jira has no idempotency key for this. A stable mark becomes a label of the issue. When the outcome of a
+creation is unknown (the answer was lost, or the process died), the issue is searched for by its label. The
+search index lags, so an issue that is not found may exist all the same. Until the index has caught up,
+nothing is created, and the caller is told to come back.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.search import Search, quoted
 
-#: After so long the search index has caught up: what is not found then does not exist.
+#: How long the search index may lag. An issue that is not found after this does not exist.
 SEARCH_LAG = timedelta(seconds=60)
-#: How long an issue without a label is remembered as one that may exist: as long as an idempotency key.
+#: How long an issue without a label counts as one that may exist: as long as an idempotency key is kept.
 NEVER_FOUND = timedelta(hours=24)
-#: When to look within the request that lost the answer. After that the caller repeats it.
+#: Pauses between searches within the call that lost the answer. After them, the caller repeats it.
 LOOKS = (0.0, 0.5, 1.0, 2.0, 3.0)
 COME_BACK_SECONDS = 5
-#: What is remembered of an issue that has no label.
+#: The memo of an issue that has no label: it cannot be searched for.
 UNLABELLED = {"labelled": False}
 
 
 class Memory(Protocol):
-    """What outlives the process: that an issue may have been created.
+    """Remembers, beyond the process, that an issue may have been created.
 
     Attributes
     ----------
     mark
         A stable name of the request; None if a repeat cannot be recognised.
     settles_at
-        Until when an issue of an earlier try may still come to light; None if there was no such try.
+        When the search decides whether an earlier try has created an issue; None if there was no such try.
     """
 
     @property
@@ -48,10 +48,10 @@ class Memory(Protocol):
     def settles_at(self) -> datetime | None: ...
 
     def begin(self, settles_at: datetime, memo: dict[str, Any] | None = None) -> None:
-        """Remember that an issue may exist."""
+        """Remember that an issue may exist; ``memo`` is ``UNLABELLED`` if it has no label."""
 
     def undone(self) -> None:
-        """Remember that there is certainly none."""
+        """Remember that there is certainly no issue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,14 @@ class Created:
 
 
 class UnsettledError(Exception):
-    """Whether an issue was created is not known yet.
+    """It is not known yet whether an issue was created.
 
     Attributes
     ----------
     seconds
-        After how many seconds to ask again.
+        When to ask again.
     cause
-        What went wrong with the call that created it, or with the search for it.
+        The error of the call that created it.
     """
 
     def __init__(self, seconds: int, cause: JiraError | None = None) -> None:
@@ -80,12 +80,12 @@ class UnsettledError(Exception):
 
 
 class UntraceableError(Exception):
-    """An issue may have been created by which nothing can be found: nobody will know without looking.
+    """An issue without a label may have been created. Only a person can find it.
 
     Attributes
     ----------
     cause
-        What went wrong with the call.
+        The error of the call.
     """
 
     def __init__(self, cause: JiraError) -> None:
@@ -105,7 +105,7 @@ class CreateOnce:
     Attributes
     ----------
     fields
-        As Jira takes them. Labels are added to those that are there.
+        As Jira takes them. The label is added to the labels among them.
     """
 
     client: JiraClient
@@ -123,14 +123,14 @@ class CreateOnce:
             If Jira refuses; then there is no issue. With ``outcome_unknown``, Jira has refused to search for
             the issue of an earlier try.
         UnsettledError
-            If it is not known yet whether there is one.
+            If it is not known yet whether the issue exists.
         UntraceableError
-            If it will not be known.
+            If that cannot be found out.
         """
         return self.earlier() or self._create(self._label())
 
     def earlier(self) -> Created | None:
-        """Return the issue of an earlier try, None if there is certainly none.
+        """Return the issue of an earlier try; None if there certainly is no such issue.
 
         Raises
         ------
@@ -143,7 +143,7 @@ class CreateOnce:
         try:
             found = self._find(label)
         except JiraError as error:
-            error.outcome_unknown = True  # not of this look: of the creation that it looks for
+            error.outcome_unknown = True  # that of the earlier creation, not of this search
             raise
         left = (settles_at - self.now()).total_seconds()
         if found is None and left > 0:
@@ -154,7 +154,7 @@ class CreateOnce:
         return None if self.memory.mark is None else label_of(self.memory.mark)
 
     def _create(self, label: str | None) -> Created:
-        # Before the call: should this process die in it, a repeat must know of it.
+        # Before the call: if this process dies in it, a repeat must know of it.
         latest = self.now() + timedelta(seconds=self.client.deadline.left())
         lag, memo = (SEARCH_LAG, None) if label else (NEVER_FOUND, UNLABELLED)
         self.memory.begin(latest + lag, memo)
@@ -175,8 +175,7 @@ class CreateOnce:
         fields = dict(self.fields)
         if label is not None:
             fields["labels"] = [*fields.get("labels", ()), label]
-        created = shapes.created_ticket(self.client.post("/rest/api/2/issue", json={"fields": fields}))
-        return Created(created["id"], created["key"])
+        return _created(shapes.created_ticket(self.client.post("/rest/api/2/issue", json={"fields": fields})))
 
     def _settle(self, error: JiraError, label: str | None) -> Created:
         """Find out what became of a call whose answer was lost."""
@@ -203,8 +202,12 @@ class CreateOnce:
 
     def _find(self, label: str) -> Created | None:
         jql = f"labels = {quoted(label)} ORDER BY key ASC"
-        found = Search(self.client, jql, ("summary",), lambda issue: issue).some(1).rows
-        return Created(str(found[0]["id"]), str(found[0]["key"])) if found else None
+        found = Search(self.client, jql, ("summary",), shapes.created_ticket).some(1).rows
+        return _created(found[0]) if found else None
+
+
+def _created(issue: Mapping[str, Any]) -> Created:
+    return Created(str(issue["id"]), issue["key"])
 
 
 def _soon(left: float) -> int:

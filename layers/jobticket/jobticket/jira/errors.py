@@ -1,20 +1,20 @@
-"""What goes wrong between the product and Jira.
+"""Errors of calls to Jira.
 
 ::
 
-    JiraError                           the call did not do what it should
+    JiraError                           the call failed
     ├── JiraStatusError                 Jira answered, and refused (status, reason, messages, field_errors)
     │   ├── JiraRefusedCredentialsError 401, also after the credentials were renewed once
     │   ├── JiraForbiddenError          403
-    │   ├── JiraNotFoundError           404; Jira says so too when one may not see it
-    │   └── JiraRateLimitedError        429, or a limit that is known to last longer than the caller can wait
+    │   ├── JiraNotFoundError           404, also for what the account may not see
+    │   └── JiraRateLimitedError        429, or a known limit that outlasts the caller
     ├── JiraMalformedAnswerError        the answer is not Jira's: HTML, broken JSON
-    │   └── JiraEndlessAnswerError      far too long, and no shorter the next time
-    ├── JiraUnreachableError            no connection, or one that broke
-    │   └── JiraAddressRefusedError     the host's name leads to an address that must not be connected to
+    │   └── JiraEndlessAnswerError      longer than any answer of Jira's
+    ├── JiraUnreachableError            no connection, or a broken one
+    │   └── JiraAddressRefusedError     the host resolves to an address that is not allowed
     └── JiraTimeoutError                no answer within the time left
 
-``str(error)`` is a sentence that may be shown to the caller: it names no token, no header and no query.
+``str(error)`` may be shown to the caller: it contains no token, header or query.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from typing import Any, ClassVar
 
 from jobticket.http import errors as http
 
-#: Statuses that speak of the moment and not of the request: the same one may be taken later.
-PASSING_STATUSES = frozenset({408, 425, 429})
+#: Refusals of the moment: Jira may accept the same request later. 409 is a conflicting update, 423 a lock.
+TRANSIENT_REFUSALS = frozenset({408, 409, 423, 425, 429})
 
 
 class JiraError(Exception):
@@ -35,8 +35,8 @@ class JiraError(Exception):
     Attributes
     ----------
     outcome_unknown
-        Whether Jira may have done the work all the same: the request was sent, its answer was not read. A
-        write must then be settled by looking, never by sending it again.
+        Whether Jira may have done the work: the request was sent, and its answer was not read. A write must
+        then be settled by looking, never by sending it again.
     lasts
         Whether every repeat of the call would fail in the same way.
     """
@@ -49,12 +49,12 @@ class JiraError(Exception):
 
     @property
     def transient(self) -> bool:
-        """Whether the same request may do better later: it was not at fault itself."""
+        """Whether the same request may succeed later. Whatever tries again asks this, and nothing else."""
         return not self.lasts
 
 
 class JiraStatusError(JiraError):
-    """Jira answered with a status that is no success.
+    """Jira answered with an error status.
 
     Attributes
     ----------
@@ -69,8 +69,8 @@ class JiraStatusError(JiraError):
     retry_after
         Seconds that Jira asks to wait, if it does.
     after_lost_answer
-        Whether an earlier try of the same call may have been carried out: a 404 to a repeated DELETE then
-        most likely means that the first one worked.
+        Whether an earlier try of the same call may have succeeded. A 404 to a repeated DELETE then most
+        likely means that the first one did.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class JiraStatusError(JiraError):
         field_errors: Mapping[str, str] | None = None,
         retry_after: float | None = None,
     ) -> None:
-        # A gateway's answer says nothing of what became of the request behind it.
+        # A gateway's answer does not tell what became of the request behind it.
         super().__init__(f"Jira API error: {status} {reason}".rstrip(), outcome_unknown=status >= 500)
         self.status = status
         self.reason = reason
@@ -93,12 +93,11 @@ class JiraStatusError(JiraError):
 
     @property
     def transient(self) -> bool:
-        """Whether the status speaks of the moment and not of the request."""
-        return self.status >= 500 or self.status in PASSING_STATUSES
+        return self.status >= 500 or self.status in TRANSIENT_REFUSALS
 
     @property
     def details(self) -> dict[str, Any]:
-        """What Jira said, for the ``details`` of an error body; empty if it said nothing."""
+        """Jira's messages, for the ``details`` of an error body; empty if it sent none."""
         said: dict[str, Any] = {}
         if self.messages:
             said["errorMessages"] = list(self.messages)
@@ -120,7 +119,7 @@ class JiraNotFoundError(JiraStatusError):
 
 
 class JiraRateLimitedError(JiraStatusError):
-    """Jira's limit lasts longer than the caller can wait; nothing was done.
+    """Jira's limit outlasts the caller; nothing was done.
 
     Attributes
     ----------
@@ -134,7 +133,7 @@ class JiraRateLimitedError(JiraStatusError):
 
     @property
     def seconds(self) -> int:
-        """After how many whole seconds another try makes sense, for ``Retry-After``."""
+        """Whole seconds until the next try, for ``Retry-After``."""
         return max(1, math.ceil(self.retry_after or 0))
 
 
@@ -158,6 +157,19 @@ class JiraTimeoutError(JiraError):
     pass
 
 
+def words_of(error: JiraError) -> str:
+    """Return what Jira itself said about a failed call, on one line; empty if it said nothing.
+
+    Examples
+    --------
+    >>> words_of(JiraStatusError(400, "Bad Request", field_errors={"summary": "Too long."}))
+    'summary: Too long.'
+    """
+    if not isinstance(error, JiraStatusError):
+        return ""
+    return " ".join([*error.messages, *(f"{name}: {text}" for name, text in error.field_errors.items())])
+
+
 _KINDS: dict[type[http.NoAnswerError], type[JiraError]] = {
     http.SlowError: JiraTimeoutError,
     http.UntrustedError: JiraUnreachableError,
@@ -169,5 +181,5 @@ _KINDS: dict[type[http.NoAnswerError], type[JiraError]] = {
 
 
 def without_answer(error: http.NoAnswerError) -> JiraError:
-    """Return Jira's error for a call of Jira that has no whole answer."""
+    """Return Jira's error for a call to Jira without a complete answer."""
     return _KINDS[type(error)](str(error), outcome_unknown=error.outcome_unknown)

@@ -11,7 +11,7 @@ from jobticket.jira import shapes
 from jobticket.jira.bodies import Deletion, Edit
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraMalformedAnswerError, JiraNotFoundError
-from jobticket.jira.paging import Row
+from jobticket.jira.listing import Row
 
 ISSUE = "/rest/api/2/issue/{issue}"
 CHANGED = "Issue has been modified since last read"

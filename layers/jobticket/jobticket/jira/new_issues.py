@@ -11,10 +11,10 @@ from jobticket.jira.bodies import INVALID_TICKET, NewTicket
 from jobticket.jira.client import JiraClient
 from jobticket.jira.create_once import Created, CreateOnce, Memory, UnsettledError, UntraceableError
 from jobticket.jira.errors import JiraError, JiraStatusError
+from jobticket.jira.issue_lists import TICKET_FIELDS, show_ticket
 from jobticket.jira.issues import ISSUE, named_assignee
-from jobticket.jira.paging import Row
+from jobticket.jira.listing import Row
 from jobticket.jira.refusals import Texts, refusal_of
-from jobticket.jira.tickets import TICKET_FIELDS, show_ticket
 
 CREATE_TEXTS = Texts(
     "Failed to create Jira ticket",

@@ -1,14 +1,15 @@
-"""The projects that a connection can see."""
+"""The projects that a connection can see, and what an issue in them may be: types and priorities."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from jobticket import foreign
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraMalformedAnswerError
-from jobticket.jira.paging import Listing, Page, Reading, Row, Slice, Window, page_of, read_all, shaped
+from jobticket.jira.listing import AnswerPage, Listing, Reading, Row, Slice, Window, page_of, read_all, shaped
 
 PAGE = 100
 
@@ -19,7 +20,7 @@ def list_projects(client: JiraClient, start: int = 0, limit: int | None = None) 
         return _data_center_projects(client, start, limit)
     listing = Listing(PAGE, start, limit)
 
-    def fetch(window: Window) -> Page:
+    def fetch(window: Window) -> AnswerPage:
         parameters = {"expand": "lead", "orderBy": "key", **window.parameters}
         return page_of(client.get("/rest/api/2/project/search", params=parameters), "values", show_project)
 
@@ -35,6 +36,43 @@ def _data_center_projects(client: JiraClient, start: int, limit: int | None) -> 
     rows = sorted(shaped(answer, show_project), key=lambda row: str(row["key"]))
     end = len(rows) if limit is None else start + limit
     return Slice(rows[start:end], end if end < len(rows) else None)
+
+
+def issue_types(client: JiraClient, project: str | None = None) -> list[Row]:
+    """Return the issue types of a project, or of the whole site, in Jira's order.
+
+    Raises
+    ------
+    JiraNotFoundError
+        If there is no such project that the account may see.
+    """
+    if project is None:
+        return _choices(client.get("/rest/api/2/issuetype"))
+    answer = client.get("/rest/api/2/project/{project}", project=project)
+    return _choices(answer.get("issueTypes") if isinstance(answer, Mapping) else None)
+
+
+def priorities(client: JiraClient) -> list[Row]:
+    """Return the site's priorities, in Jira's order."""
+    if not client.is_cloud:
+        return _choices(client.get("/rest/api/2/priority"))
+    answer = client.get("/rest/api/2/priority/search", params={"maxResults": PAGE})
+    return _choices(answer.get("values") if isinstance(answer, Mapping) else None)
+
+
+def _choices(entries: Any) -> list[Row]:
+    if not isinstance(entries, list):
+        raise JiraMalformedAnswerError("Jira's answer is not a list of choices")
+    return [row for row in shaped(entries, show_choice) if row["name"] is not None]
+
+
+def show_choice(choice: Any) -> Row:
+    """Return an issue type or a priority; its ``id`` is a text, and a priority is no subtask."""
+    return {
+        "id": str(shapes.id_of(choice["id"])),
+        "name": foreign.text(choice.get("name")),
+        "subtask": choice.get("subtask") is True,
+    }
 
 
 def show_project(project: Any) -> Row:

@@ -16,10 +16,9 @@ from jobticket import foreign
 from jobticket.errors import InvalidError
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
-from jobticket.jira.crew import PARALLEL_FOR_ISSUES, crew
-from jobticket.jira.paging import (
+from jobticket.jira.listing import (
+    AnswerPage,
     Listing,
-    Page,
     Reading,
     Row,
     Slice,
@@ -29,11 +28,13 @@ from jobticket.jira.paging import (
     rows_of,
     shaped,
 )
+from jobticket.jira.parallel import PARALLEL_FOR_ISSUES, thread_pool
 from jobticket.observability import logger
 
 CLOUD = "/rest/api/2/search/jql"
 DATA_CENTER = "/rest/api/2/search"
 BULK = "/rest/api/2/issue/bulkfetch"
+COUNT = "/rest/api/2/search/approximate-count"
 
 #: What Jira gives at most: ids alone, issues with fields, issues by bulk read.
 IDS_A_PAGE = 5000
@@ -47,6 +48,20 @@ def quoted(text: str) -> str:
     """Return a text as a JQL string."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A page of a search.
+
+    Attributes
+    ----------
+    total
+        How many issues there are: exact on the last page, on Cloud an estimate before it.
+    """
+
+    rows: list[Row]
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +104,40 @@ class Search:
             answer = self._cloud_page(self.fields, limit, token)
             return Slice(self._shown(answer), _next_token(answer))
         answer = self._cloud_page(("id",), limit, token)
-        with crew(PARALLEL_FOR_ISSUES) as threads:
+        with thread_pool(PARALLEL_FOR_ISSUES) as threads:
             chunks = [threads.submit(self._bulk, ids) for ids in _chunks(_ids(answer))]
             rows = [row for chunk in chunks for row in chunk.result()]
         return Slice(rows, _next_token(answer))
+
+    def page(self, number: int, size: int) -> Counted:
+        """Return a page by its number, the first being 1. Cloud gives later pages only after those before."""
+        start = (number - 1) * size
+        if not self.client.is_cloud:
+            found = self._data_center_page(Window(start, size))
+            return Counted(found.rows, len(found.rows) if found.total is None else found.total)
+        answer = self._cloud_page(self.fields if start == 0 else ("id",), start + size, None)
+        ids = _ids(answer)
+        chunks = _chunks(ids[start:])
+        rows = self._shown(answer) if start == 0 else [row for chunk in chunks for row in self._bulk(chunk)]
+        ended = answer.get("isLast", True)
+        return Counted(rows, len(ids) if ended else max(self._estimate(), len(ids) + 1))
+
+    def _estimate(self) -> int:
+        jql = self.jql.partition(" ORDER BY ")[0]
+        answer = self.client.post(COUNT, json={"jql": jql}, repeatable=True)
+        return (foreign.integer(answer.get("count")) or 0) if isinstance(answer, Mapping) else 0
 
     def _by_offset(self, start: int, limit: int | None) -> Slice:
         listing = Listing(DATA_CENTER_PAGE, start, limit)
         read_all([Reading(listing, self._data_center_page)], PARALLEL_FOR_ISSUES)
         return listing.slice()
 
-    def _data_center_page(self, window: Window) -> Page:
+    def _data_center_page(self, window: Window) -> AnswerPage:
         query = {"jql": self.jql, "fields": list(self.fields), **window.parameters}
         return page_of(self.client.post(DATA_CENTER, json=query, repeatable=True), "issues", self.shape)
 
     def _all_of_cloud(self) -> list[Row]:
-        with crew(PARALLEL_FOR_ISSUES) as threads:
+        with thread_pool(PARALLEL_FOR_ISSUES) as threads:
             # The first page comes with its fields and beside the ids: it takes no bulk read, and often it is
             # the only one.
             first = threads.submit(self._cloud_page, self.fields, ISSUES_A_PAGE, None)

@@ -20,7 +20,7 @@ from jobticket.jira.errors import (
     JiraTimeoutError,
     JiraUnreachableError,
 )
-from jobticket.jira.limits import BRIEF, GLOBAL_QUOTA
+from jobticket.jira.rate_limits import BRIEF, GLOBAL_QUOTA
 from jobticket.push.delivery import UnsettledError
 from jobticket.push.lease import LEASE, TicketBusyError
 

@@ -10,7 +10,7 @@ from jobticket import foreign
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraMalformedAnswerError
-from jobticket.jira.paging import Slice
+from jobticket.jira.listing import Slice
 from jobticket.jira.search import Search, quoted
 from jobticket.jobs.model import FieldMappings, Record
 

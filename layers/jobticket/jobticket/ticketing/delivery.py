@@ -36,7 +36,7 @@ from jobticket.jira.errors import (
     JiraStatusError,
     JiraTimeoutError,
 )
-from jobticket.jira.paging import rows_of
+from jobticket.jira.listing import rows_of
 from jobticket.observability import logger
 from jobticket.store.table import ConditionFailedError, Delete, Table, Update, Write
 from jobticket.ticketing import integrations, outbox

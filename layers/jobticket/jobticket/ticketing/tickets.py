@@ -12,7 +12,7 @@ from jobticket.errors import InvalidError, NotFoundError
 from jobticket.jira import keys, shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraMalformedAnswerError, JiraNotFoundError
-from jobticket.jira.paging import rows_of
+from jobticket.jira.listing import rows_of
 from jobticket.ticketing.model import Ticket, TicketMetadata, TicketSummary
 
 FIELDS = [

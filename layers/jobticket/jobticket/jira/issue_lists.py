@@ -8,9 +8,9 @@ from typing import Any
 from jobticket import foreign
 from jobticket.jira import boards, shapes
 from jobticket.jira.client import JiraClient
-from jobticket.jira.crew import PARALLEL_FOR_ISSUES, crew
 from jobticket.jira.errors import JiraStatusError
-from jobticket.jira.paging import Listing, Page, Reading, Row, Slice, Window, page_of, read_all
+from jobticket.jira.listing import AnswerPage, Listing, Reading, Row, Slice, Window, page_of, read_all
+from jobticket.jira.parallel import PARALLEL_FOR_ISSUES, thread_pool
 from jobticket.jira.search import Search, quoted
 
 TICKET_FIELDS = ("summary", "status", "assignee", "priority", "created", "updated")
@@ -53,7 +53,7 @@ def tickets_of_sprint(
 ) -> tuple[Row, Slice]:
     """Return a sprint and its tickets, by rank."""
     listing = Listing(PAGE, start, limit)
-    with crew(1) as threads:
+    with thread_pool(1) as threads:
         shown = threads.submit(boards.get_sprint, client, sprint)
         try:
             read_all([Reading(listing, _sprint_pages(client, sprint))], PARALLEL_FOR_ISSUES)
@@ -64,10 +64,10 @@ def tickets_of_sprint(
         return shown.result(), listing.slice()
 
 
-def _sprint_pages(client: JiraClient, sprint: str) -> Callable[[Window], Page]:
+def _sprint_pages(client: JiraClient, sprint: str) -> Callable[[Window], AnswerPage]:
     fields = ",".join(SPRINT_TICKET_FIELDS)
 
-    def fetch(window: Window) -> Page:
+    def fetch(window: Window) -> AnswerPage:
         parameters = {"fields": fields, **window.parameters}
         answer = client.get("/rest/agile/1.0/sprint/{sprint}/issue", sprint=sprint, params=parameters)
         return page_of(answer, "issues", show_sprint_ticket)

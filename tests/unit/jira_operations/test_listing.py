@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobticket.jira.errors import JiraMalformedAnswerError, JiraNotFoundError, JiraTimeoutError
-from jobticket.jira.paging import Listing, Page, Reading, Row, Slice, Window, page_of, read_all
+from jobticket.jira.listing import AnswerPage, Listing, Reading, Row, Slice, Window, page_of, read_all
 
 #: Far more calls than any honest list of these sizes takes.
 MOST_CALLS = 2000
@@ -35,13 +35,13 @@ class Server:
     shorten: Callable[[int, list[Row]], list[Row]] = lambda _start, page: page
     asked: list[Window] = field(default_factory=list)
 
-    def page(self, window: Window) -> Page:
+    def page(self, window: Window) -> AnswerPage:
         self.asked.append(window)
         assert len(self.asked) < MOST_CALLS
         assert window.size > 0
         size = min(window.size, self.cap)
         page = self.shorten(window.start, self.rows[window.start : window.start + size])
-        return Page(
+        return AnswerPage(
             page,
             size if self.says_size else None,
             len(self.rows) if self.says_total else None,
@@ -50,7 +50,7 @@ class Server:
 
 
 def read(
-    server: Server | Callable[[Window], Page], page_size: int = 100, order: Any = None, **part: int
+    server: Server | Callable[[Window], AnswerPage], page_size: int = 100, order: Any = None, **part: int
 ) -> Slice:
     """Read a list, its pages arriving in the order that ``order`` picks them in."""
     listing = Listing(page_size, **part)
@@ -86,7 +86,7 @@ def test_asks_for_no_more_than_it_must(says_total: bool, most_calls: int) -> Non
 def test_knows_all_further_pages_after_the_first() -> None:
     listing = Listing(50)
     (first,) = listing.begin()
-    further = listing.receive(first, Page(rows(50), 50, 500, False))
+    further = listing.receive(first, AnswerPage(rows(50), 50, 500, False))
     assert [window.start for window in further] == list(range(50, 500, 50))
 
 
@@ -121,8 +121,8 @@ def test_an_empty_page_among_others_loses_no_other() -> None:
 
 
 def test_a_server_that_always_says_there_is_more() -> None:
-    def page(window: Window) -> Page:
-        return Page(rows(120)[window.start : window.start + 50], 50, None, False)
+    def page(window: Window) -> AnswerPage:
+        return AnswerPage(rows(120)[window.start : window.start + 50], 50, None, False)
 
     assert read(page).rows == rows(120)
 
@@ -131,22 +131,22 @@ def test_a_server_that_repeats_its_first_page() -> None:
     for total in (None, 500):
         asked: list[Window] = []
 
-        def page(window: Window, total: int | None = total, asked: list[Window] = asked) -> Page:
+        def page(window: Window, total: int | None = total, asked: list[Window] = asked) -> AnswerPage:
             asked.append(window)
-            return Page(rows(50), 50, total, False)
+            return AnswerPage(rows(50), 50, total, False)
 
         assert read(page).rows == rows(50)
         assert len(asked) <= 10
 
 
 def test_a_server_that_gives_more_than_it_was_asked_for() -> None:
-    assert read(lambda _window: Page(rows(120), 50, 120, False)).rows == rows(120)
+    assert read(lambda _window: AnswerPage(rows(120), 50, 120, False)).rows == rows(120)
 
 
 def test_rows_that_are_added_meanwhile_push_none_out() -> None:
     server = Server(rows(150))
 
-    def page(window: Window) -> Page:
+    def page(window: Window) -> AnswerPage:
         if window.start == 50:
             server.rows.insert(0, {"id": "new"})
         return server.page(window)
@@ -159,7 +159,7 @@ def test_rows_that_are_added_meanwhile_push_none_out() -> None:
 def test_rows_that_vanish_meanwhile_take_none_along() -> None:
     server = Server(rows(150))
 
-    def page(window: Window) -> Page:
+    def page(window: Window) -> AnswerPage:
         if window.start == 50 and {"id": 3} in server.rows:
             server.rows.remove({"id": 3})  # now row 50 is on the first page, which was read before
         return server.page(window)
@@ -172,8 +172,8 @@ def test_rows_that_vanish_meanwhile_take_none_along() -> None:
 def test_a_list_that_sinks_for_ever_ends() -> None:
     sizes = iter(range(10_000, 0, -10))
 
-    def page(window: Window) -> Page:
-        return Page(rows(10_000)[window.start : window.start + 50], 50, next(sizes), None)
+    def page(window: Window) -> AnswerPage:
+        return AnswerPage(rows(10_000)[window.start : window.start + 50], 50, next(sizes), None)
 
     read(page)
 
@@ -212,10 +212,10 @@ def test_lists_side_by_side() -> None:
 def test_one_list_may_fail_alone() -> None:
     missing = JiraNotFoundError(404, "Not Found")
 
-    def fails(window: Window) -> Page:
+    def fails(window: Window) -> AnswerPage:
         if window.start:
             raise missing
-        return Page(rows(50), 50, 500, False)
+        return AnswerPage(rows(50), 50, 500, False)
 
     good = Reading(Listing(50), Server(rows(210)).page)
     bad = Reading(Listing(50), fails, may_fail=lambda error: isinstance(error, JiraNotFoundError))
@@ -227,11 +227,11 @@ def test_one_list_may_fail_alone() -> None:
 def test_an_error_ends_everything_and_leaves_no_call_behind() -> None:
     asked = []
 
-    def fails(window: Window) -> Page:
+    def fails(window: Window) -> AnswerPage:
         asked.append(window)
         if window.start:
             raise JiraTimeoutError("Jira did not answer in time")
-        return Page(rows(50), 50, 50_000, False)
+        return AnswerPage(rows(50), 50, 50_000, False)
 
     with pytest.raises(JiraTimeoutError):
         read_all([Reading(Listing(50), fails)], parallel=2)

@@ -14,7 +14,7 @@ PARALLEL_FOR_ISSUES = 14
 
 
 @contextlib.contextmanager
-def crew(size: int = PARALLEL) -> Iterator[ThreadPoolExecutor]:
+def thread_pool(size: int = PARALLEL) -> Iterator[ThreadPoolExecutor]:
     """Yield threads that are gone afterwards, so that nothing of one request reaches into the next.
 
     After an error what has not begun never begins. What has begun ends by its client's deadline.

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobticket import foreign
-from jobticket.jira.crew import PARALLEL, crew
 from jobticket.jira.errors import JiraError, JiraMalformedAnswerError
+from jobticket.jira.parallel import PARALLEL, thread_pool
 
 Row = dict[str, Any]
 
@@ -44,7 +44,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class AnswerPage:
     """What came of a window.
 
     Attributes
@@ -97,11 +97,11 @@ def shaped(rows: Sequence[Any], shape: Callable[[Any], Row]) -> list[Row]:
         raise JiraMalformedAnswerError("Jira's answer has rows that are none") from None
 
 
-def page_of(answer: Any, name: str, shape: Callable[[Any], Row]) -> Page:
+def page_of(answer: Any, name: str, shape: Callable[[Any], Row]) -> AnswerPage:
     """Return an answer as a page of shaped rows."""
     rows = shaped(rows_of(answer, name), shape)
     is_last = answer.get("isLast")
-    return Page(
+    return AnswerPage(
         rows,
         _count(answer.get("maxResults")),
         _count(answer.get("total")),
@@ -142,7 +142,7 @@ class Listing:
         """Return the first window."""
         return self._ask([Window(self._start, self._cut(self._start))])
 
-    def receive(self, window: Window, page: Page) -> list[Window]:
+    def receive(self, window: Window, page: AnswerPage) -> list[Window]:
         """Take a page; return what is to be asked next."""
         self._under_way -= 1
         if self._planned == self._start:
@@ -166,7 +166,7 @@ class Listing:
     def _cut(self, start: int) -> int:
         return self._size if self._limit is None else min(self._size, self._limit - start)
 
-    def _learn_size(self, window: Window, page: Page) -> None:
+    def _learn_size(self, window: Window, page: AnswerPage) -> None:
         """Take the first page's length for that of all, if Jira gives less than it was asked for."""
         named = page.size if page.size else len(page.rows)
         if 0 < named < window.size:
@@ -182,20 +182,20 @@ class Listing:
         self._rows.setdefault(window.start, []).extend(fresh)
         return len(fresh)
 
-    def _note_total(self, page: Page) -> None:
+    def _note_total(self, page: AnswerPage) -> None:
         if page.total is None:
             return
         if self._total is not None and page.total < self._total:
             self._sank = True
         self._total = page.total
 
-    def _note_end(self, page: Page, fresh: int) -> None:
+    def _note_end(self, page: AnswerPage, fresh: int) -> None:
         if self._second_time:
             return
         if not fresh or (page.total is None and page.is_last):
             self._over = True
 
-    def _is_end(self, page: Page, reached: int) -> bool:
+    def _is_end(self, page: AnswerPage, reached: int) -> bool:
         return reached >= page.total if page.total is not None else page.is_last is True
 
     def _rest_of(self, window: Window, reached: int) -> list[Window]:
@@ -246,7 +246,7 @@ class Reading:
     """
 
     listing: Listing
-    fetch: Callable[[Window], Page]
+    fetch: Callable[[Window], AnswerPage]
     may_fail: Callable[[JiraError], bool] = lambda _error: False
     failure: JiraError | None = None
 
@@ -255,21 +255,21 @@ class Reading:
 class _Desk:
     """Which page is under way for which reading."""
 
-    submit: Callable[..., Future[Page | None]]
-    pending: dict[Future[Page | None], tuple[Reading, Window]] = field(default_factory=dict)
+    submit: Callable[..., Future[AnswerPage | None]]
+    pending: dict[Future[AnswerPage | None], tuple[Reading, Window]] = field(default_factory=dict)
     failed: bool = False
 
     def ask(self, reading: Reading, windows: Sequence[Window]) -> None:
         for window in windows:
             self.pending[self.submit(self._fetch, reading, window)] = (reading, window)
 
-    def take(self, done: Future[Page | None]) -> None:
+    def take(self, done: Future[AnswerPage | None]) -> None:
         reading, window = self.pending.pop(done)
         page = done.result()
         if page is not None:
             self.ask(reading, reading.listing.receive(window, page))
 
-    def _fetch(self, reading: Reading, window: Window) -> Page | None:
+    def _fetch(self, reading: Reading, window: Window) -> AnswerPage | None:
         """Return a page, None where nothing is to be had any more."""
         if self.failed or reading.failure is not None:
             return None
@@ -288,7 +288,7 @@ class _Desk:
 
 def read_all(readings: Sequence[Reading], parallel: int = PARALLEL) -> None:
     """Read lists to their ends, their pages side by side."""
-    with crew(parallel) as threads:
+    with thread_pool(parallel) as threads:
         desk = _Desk(threads.submit)
         for reading in readings:
             desk.ask(reading, reading.listing.begin())

@@ -1,0 +1,90 @@
+"""Jira's answers: the JSON of a good one, the error of another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any
+
+from jobticket import clock, foreign
+from jobticket.http.transport import HttpAnswer
+from jobticket.jira import redaction
+from jobticket.jira.errors import (
+    JiraForbiddenError,
+    JiraMalformedAnswerError,
+    JiraNotFoundError,
+    JiraRateLimitedError,
+    JiraRefusedCredentialsError,
+    JiraStatusError,
+)
+from jobticket.jira.rate_limits import retry_after
+
+#: Where a site says whether the login succeeded, and what it says of wrong credentials.
+LOGIN_HEADER = "X-Seraph-LoginReason"
+LOGIN_FAILED = "AUTHENTICATED_FAILED"
+
+_KINDS: dict[int, type[JiraStatusError]] = {
+    401: JiraRefusedCredentialsError,
+    403: JiraForbiddenError,
+    404: JiraNotFoundError,
+}
+_PHRASES = {int(status): status.phrase for status in HTTPStatus}
+
+
+def evaluated(answer: HttpAnswer, *, reads: bool, secrets: tuple[str, ...]) -> Any:
+    """Return the JSON of a good answer; None if it has no body.
+
+    Parameters
+    ----------
+    reads
+        Whether the call only read.
+    secrets
+        What no error may repeat.
+
+    Raises
+    ------
+    JiraError
+        If Jira refuses, or the answer is not Jira's.
+    """
+    if _is_anonymous(answer, reads=reads):
+        answer = replace(answer, status=401, reason="", content=b"")
+    if not 200 <= answer.status < 300:
+        raise _status_error(answer, _json_or_none(answer.content), secrets)
+    if not answer.content.strip():
+        return None
+    try:
+        return foreign.decoded(answer.content)
+    except ValueError:
+        # An HTML page with status 200 comes from a login page or a proxy, not from Jira.
+        raise JiraMalformedAnswerError("Jira's answer is not JSON", outcome_unknown=True) from None
+
+
+def _is_anonymous(answer: HttpAnswer, *, reads: bool) -> bool:
+    """Tell whether Jira ignored wrong credentials and served the call anonymously: that is a 401.
+
+    A write that succeeded has succeeded, with whatever rights.
+    """
+    if answer.headers.get(LOGIN_HEADER) != LOGIN_FAILED:
+        return False
+    refused = 400 <= answer.status < 500 and answer.status != 429
+    return refused or (reads and 200 <= answer.status < 300)
+
+
+def _json_or_none(content: bytes) -> Any:
+    try:
+        return foreign.decoded(content)
+    except ValueError:
+        return None
+
+
+def _status_error(answer: HttpAnswer, body: Any, secrets: tuple[str, ...]) -> JiraStatusError:
+    reason = redaction.redact(answer.reason, secrets)[:80] or _PHRASES.get(answer.status, "")
+    said: dict[str, Any] = {
+        "messages": redaction.messages(body, secrets),
+        "field_errors": redaction.field_errors(body, secrets),
+        "retry_after": retry_after(answer.headers, clock.now()),
+    }
+    if answer.status == 429:
+        limit = redaction.redact(answer.headers.get("RateLimit-Reason", ""), secrets) or None
+        return JiraRateLimitedError(reason, limit=limit, **said)
+    return _KINDS.get(answer.status, JiraStatusError)(answer.status, reason, **said)
