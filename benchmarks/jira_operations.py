@@ -301,9 +301,7 @@ def _mb(size: int) -> str:
 
 def read_huge(url: str, project: str) -> None:
     """Answer as the function does, every import of it included, and say what it took."""
-    from tools.openapi.document import ENVIRONMENT
-
-    os.environ.update(ENVIRONMENT | {"POWERTOOLS_METRICS_NAMESPACE": "Jobticket"})
+    import tests.support.environment  # noqa: F401, I001 - what the function reads at its start
     import functions.jira.app  # noqa: F401 - the memory that it takes belongs to the figure
     from jobticket.jira.issue_lists import tickets_of_project
     from jobticket.web.api import Answer, _proxy_answer

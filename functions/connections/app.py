@@ -28,9 +28,10 @@ from jobticket.connections.vault import VaultError
 from jobticket.errors import InvalidError
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
-from jobticket.web.api import Answer, Api, Request, error_envelope
+from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
+from jobticket.web.routes import routes_of
 
 PAGE = 100
 SECRET = {"Cache-Control": "no-store"}
@@ -57,7 +58,7 @@ origins = ReturnOrigins.parse(config.return_origins)
 connector = TokenConnector(
     access.store, access.vault, access.session, allow_http=config.environment == "local"
 )
-api = Api(error_envelope, ring)
+api = Api(routes_of(__name__), ring)
 
 
 @logger.inject_lambda_context
@@ -74,7 +75,7 @@ def _named(request: Request, provider: object) -> ConnectionId:
     return checked_id(provider, request.query.get("external_id", request.path("external_id")))
 
 
-@api.get("/api/backend/connections", scope="tokens")
+@api.route("listConnections")
 def list_connections(request: Request) -> Answer:
     limit = limit_of(request.query) or PAGE
     cursor = request.query.get("cursor")
@@ -99,7 +100,7 @@ def _position(cursor: str) -> ConnectionId:
             raise InvalidError("Invalid cursor")
 
 
-@api.put("/api/backend/connections/{external_id}/api-token", scope="tokens")
+@api.route("putApiToken")
 def put_api_token(request: Request) -> Answer:
     name = _named(request, request.json.get("provider"))
     connection, account = connector.connect(
@@ -119,14 +120,14 @@ def put_api_token(request: Request) -> Answer:
     )
 
 
-@api.post("/api/backend/connections/{external_id}/test", scope="tokens")
+@api.route("testConnection")
 def test_connection(request: Request) -> Answer:
     name = _named(request, request.query.get("provider", "jira"))
     connection = access.connection(name.external_id, name.provider)
     return Answer(body=report.test_connection(access, connection, request.deadline))
 
 
-@api.delete("/api/backend/connections/{external_id}", scope="tokens")
+@api.route("deleteConnection")
 def delete_connection(request: Request) -> Answer:
     name = _named(request, request.query.get("provider", "jira"))
     access.store.delete(name, alongside=[sessions.ending(name, clock.now())])
@@ -136,7 +137,7 @@ def delete_connection(request: Request) -> Answer:
 # --- consent ------------------------------------------------------------------------------------------------
 
 
-@api.post("/api/backend/connect-sessions", scope="tokens")
+@api.route("createConnectSession")
 def create_connect_session(request: Request) -> Answer:
     body = request.json
     name = checked_id(body.get("provider"), body.get("external_id"))
@@ -157,7 +158,7 @@ def _seconds(value: object) -> int:
     return value
 
 
-@api.get("/api/backend/connection-info/check-connection-validity", scope="tokens")
+@api.route("checkConnection")
 def check_connection_validity(request: Request) -> Answer:
     connection = access.store.get(_asked(request))
     if connection is None:
@@ -172,7 +173,7 @@ def check_connection_validity(request: Request) -> Answer:
     )
 
 
-@api.get("/api/backend/connection-info/get-connection-credentials", scope="tokens")
+@api.route("getRefreshToken")
 def get_connection_credentials(request: Request) -> Answer:
     name = _asked(request)
     with _faults_told(name):
@@ -190,7 +191,7 @@ def get_connection_credentials(request: Request) -> Answer:
     )
 
 
-@api.get("/api/backend/connection-info/get-access-token", scope="tokens")
+@api.route("getAccessToken")
 def get_access_token(request: Request) -> Answer:
     name = _asked(request)
     with _faults_told(name):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,12 +19,12 @@ from jobticket.jira.parallel import thread_pool
 from jobticket.jira.refusals import Texts, refusing
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
-from jobticket.web.api import Answer, Api, Handler, Request, error_envelope
+from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import OutsideEffect, claimed, keep
 from jobticket.web.paging import Part
+from jobticket.web.routes import error_envelope, routes_of
 
-PREFIXES = ("/api/backend/jira", "/api/backend/integration-helpers/jira")
 NO_PROJECT = "No project selected and no project ID provided"
 PROVIDER = "jira"
 
@@ -44,25 +43,13 @@ ring = KeyRing(
     local=config.environment == "local",
 )
 access = JiraAccess.open(config)
-api = Api(error_envelope, ring)
+api = Api(routes_of(__name__), ring)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a request of API Gateway."""
     return api.resolve(event, context)
-
-
-def _route(declare: Callable[..., Callable[[Handler], Handler]], *names: str) -> Callable[[Handler], Handler]:
-    """Declare a route by each of its names under each prefix."""
-
-    def under_all(handle: Handler) -> Handler:
-        for prefix in PREFIXES:
-            for name in names:
-                declare(f"{prefix}/{name}", scope="jira")(handle)
-        return handle
-
-    return under_all
 
 
 def _connected(request: Request, external_id: str) -> tuple[Connection, JiraClient]:
@@ -84,7 +71,7 @@ def _project_in_query(request: Request) -> tuple[JiraClient, str, Part]:
     return *_for_project(request, external_id, request.query.get("jira_project_id")), part
 
 
-@_route(api.get, "get-projects", "get-all-projects")
+@api.route("getProjects")
 def get_projects(request: Request) -> Answer:
     external_id, part = bodies.external_id_of(request.query), Part(request.query)
     start = part.offset("projects")
@@ -99,7 +86,7 @@ def get_projects(request: Request) -> Answer:
     return Answer(body=body, headers=part.headers("projects", found.following))
 
 
-@_route(api.post, "select-project")
+@api.route("selectProject")
 def select_project(request: Request) -> Answer:
     selection = bodies.Selection.read(request.json)
     name = ConnectionId(PROVIDER, selection.external_id)
@@ -108,13 +95,13 @@ def select_project(request: Request) -> Answer:
     return Answer(body={"success": True})
 
 
-@_route(api.get, "get-selected-project", "get-selected-project-id")
+@api.route("getSelectedProject")
 def get_selected_project(request: Request) -> Answer:
     connection = access.connection(bodies.external_id_of(request.query), PROVIDER)
     return Answer(body={"jira_project_id": connection.selected_project_id})
 
 
-@_route(api.get, "get-tickets-for-project")
+@api.route("getTicketsForProject")
 def get_tickets_for_project(request: Request) -> Answer:
     external_id, part = bodies.external_id_of(request.query), Part(request.query)
     with_sprint = bodies.flag_of(request.query, "include_sprint")
@@ -134,7 +121,7 @@ def get_tickets_for_project(request: Request) -> Answer:
     return Answer(body=body, headers=part.headers(name, found.following))
 
 
-@_route(api.get, "get-boards-for-project")
+@api.route("getBoardsForProject")
 def get_boards_for_project(request: Request) -> Answer:
     client, project, part = _project_in_query(request)
     name = f"boards {project}"
@@ -154,7 +141,7 @@ def _sprints(
         return boards.sprints_of_boards(client, found.rows, state), part.headers(name, found.following)
 
 
-@_route(api.get, "get-all-sprints-for-project")
+@api.route("getAllSprintsForProject")
 def get_all_sprints_for_project(request: Request) -> Answer:
     found, headers = _sprints(request, Texts("Failed to fetch Jira sprints"), None)
     body = {
@@ -164,7 +151,7 @@ def get_all_sprints_for_project(request: Request) -> Answer:
     return Answer(body=body, headers=headers)
 
 
-@_route(api.get, "get-active-sprints-for-project")
+@api.route("getActiveSprintsForProject")
 def get_active_sprints_for_project(request: Request) -> Answer:
     found, headers = _sprints(request, Texts("Failed to fetch active Jira sprints"), "active")
     return Answer(
@@ -172,7 +159,7 @@ def get_active_sprints_for_project(request: Request) -> Answer:
     )
 
 
-@_route(api.get, "get-tickets-for-sprint")
+@api.route("getTicketsForSprint")
 def get_tickets_for_sprint(request: Request) -> Answer:
     external_id, part = bodies.external_id_of(request.query), Part(request.query)
     sprint = bodies.sprint_of(request.query.get("sprint_id"))
@@ -190,7 +177,7 @@ def get_tickets_for_sprint(request: Request) -> Answer:
     return Answer(body=body, headers=part.headers(name, found.following))
 
 
-@_route(api.get, "get-issue-details", "get-issue")
+@api.route("getIssueDetails")
 def get_issue_details(request: Request) -> Answer:
     external_id = bodies.external_id_of(request.query)
     issue = bodies.issue_of(request.query.get("issue_id_or_key") or request.query.get("issue_key"))
@@ -200,7 +187,7 @@ def get_issue_details(request: Request) -> Answer:
         return Answer(body={"issue": issues.get_issue(client, issue)})
 
 
-@_route(api.put, "edit-issue")
+@api.route("editIssue")
 def edit_issue(request: Request) -> Answer:
     edit = bodies.Edit.read(request.json)
     _, client = _connected(request, edit.external_id)
@@ -215,7 +202,7 @@ def edit_issue(request: Request) -> Answer:
         return Answer(body={"success": True, "issue": issues.edit_issue(client, edit)})
 
 
-@_route(api.post, "create-ticket")
+@api.route("createTicket")
 def create_ticket(request: Request) -> Answer:
     ticket = bodies.NewTicket.read(request.json)
     table = access.store.table
@@ -235,7 +222,7 @@ def create_ticket(request: Request) -> Answer:
     return answer
 
 
-@_route(api.delete, "delete-issue")
+@api.route("deleteIssue")
 def delete_issue(request: Request) -> Answer:
     deletion = bodies.Deletion.read(request.json, request.query)
     _, client = _connected(request, deletion.external_id)

@@ -39,10 +39,11 @@ from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
 from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.store.table import Table, dynamodb_client
 from jobticket.store.unit_of_work import UnitOfWork, attempts
-from jobticket.web.api import Answer, Api, Request, message_envelope
+from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import Claim, OutsideEffect, claimed, keep
 from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of
+from jobticket.web.routes import routes_of
 
 
 class JobSyncSettings(AccessSettings):
@@ -66,7 +67,7 @@ access = JiraAccess.open(config, dynamodb)
 pusher = Pusher(table, access, Tickets(table))
 records = Records(table)
 starter = Starter(cache(lambda_client), config.push_scheduler_function)
-api = Api(message_envelope, ring)
+api = Api(routes_of(__name__), ring)
 
 
 @logger.inject_lambda_context
@@ -75,7 +76,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return api.resolve(event, context)
 
 
-@api.post("/api/jira/push", scope="jobs")
+@api.route("pushJob")
 def push(request: Request) -> Answer:
     def push_one(claim: Claim, job_id: str, settings: JobSettings) -> PushResult:
         result = pusher.push(job_id, settings, request.deadline, repeated=claim.taken_over)
@@ -97,7 +98,7 @@ def _record(ref: Ref, ticket_key: str, result: PushResult) -> None:
         logger.warning("a push is not in the list", job=ref.job_id, exc_info=True)
 
 
-@api.post("/api/jira/push-all", scope="admin")
+@api.route("pushAllJobs")
 def push_all(request: Request) -> Answer:
     require_push_enabled(read_settings(table))
 
@@ -115,7 +116,7 @@ def push_all(request: Request) -> Answer:
     return answer
 
 
-@api.get("/api/jira/pushes", scope="jobs")
+@api.route("listPushes")
 def pushes(request: Request) -> Answer:
     limit = limit_of(request.query)
     cursor = request.query.get("cursor")
@@ -134,7 +135,7 @@ def pushes(request: Request) -> Answer:
     return Answer(body={"pushes": [entry.as_json() for entry in page.pushes], "next_cursor": next_cursor})
 
 
-@api.post("/api/jira/comment", scope="jobs")
+@api.route("commentOnJob")
 def comment(request: Request) -> Answer:
     def comment_once(claim: Claim, job_id: str, settings: JobSettings) -> PushResult:
         memory = OutsideEffect(table, claim)
@@ -166,7 +167,7 @@ def _send(request: Request, effect: Callable[[Claim, str, JobSettings], PushResu
     return answer
 
 
-@api.post("/api/jira/link", scope="jobs")
+@api.route("linkJob")
 def link(request: Request) -> Answer:
     settings = read_settings(table)
     require_enabled(settings)
@@ -189,14 +190,14 @@ def link(request: Request) -> Answer:
     return answer
 
 
-@api.delete("/api/jira/link/{jobId}", scope="jobs")
+@api.route("unlinkJob")
 def unlink(request: Request) -> Answer:
     require_enabled(read_settings(table))
     links.unlink_job(table, request.path("jobId"), clock.now())
     return Answer(204)
 
 
-@api.get("/api/jira/tickets", scope="jobs")
+@api.route("listJobTickets")
 def list_tickets(request: Request) -> Answer:
     settings = read_settings(table)
     require_enabled(settings)
@@ -216,7 +217,7 @@ def list_tickets(request: Request) -> Answer:
     return Answer(body={"tickets": tickets, "error": None}, headers=part.headers(name, following))
 
 
-@api.get("/api/jira/tickets/{key}", scope="jobs")
+@api.route("getJobTicket")
 def show_ticket(request: Request) -> Answer:
     settings = read_settings(table)
     require_enabled(settings)

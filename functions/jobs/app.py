@@ -18,10 +18,11 @@ from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.store.table import Table, dynamodb_client
 from jobticket.store.unit_of_work import CONTENDED, UnitOfWork, attempts
-from jobticket.web.api import Answer, Api, Request, message_envelope
+from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import claimed
 from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
+from jobticket.web.routes import routes_of
 
 
 class JobsSettings(Settings):
@@ -39,7 +40,7 @@ ring = KeyRing(
     time.monotonic,
     local=config.environment == "local",
 )
-api = Api(message_envelope, ring)
+api = Api(routes_of(__name__), ring)
 
 
 @logger.inject_lambda_context
@@ -63,13 +64,13 @@ def _created(
     return answer
 
 
-@api.post("/api/jobs", scope="jobs")
+@api.route("createJob")
 def create_job(request: Request) -> Answer:
     body = request.parse(bodies.NewJob)
     return _created(request, lambda work, now: jobs.create_job(work, body, now))
 
 
-@api.get("/api/jobs", scope="jobs")
+@api.route("listJobs")
 def list_jobs(request: Request) -> Answer:
     cursor = request.query.get("cursor")
     position = decode_cursor(cursor) if cursor is not None else None
@@ -79,49 +80,49 @@ def list_jobs(request: Request) -> Answer:
     return Answer(body=page.jobs, headers=_next(page.position))
 
 
-@api.get("/api/jobs/{id}", scope="jobs")
+@api.route("getJob")
 def get_job(request: Request) -> Answer:
     return Answer(body=jobs.job_details(*jobs.load_job(table, request.path("id"))))
 
 
-@api.put("/api/jobs/{id}", scope="jobs")
+@api.route("changeJob")
 def change_job(request: Request) -> Answer:
     job_id = request.path("id")
     body = _parse_for_existing(request, bodies.JobChange, lambda: jobs.get_job(table, job_id))
     return Answer(body=jobs.change_job(table, job_id, body, clock.now()))
 
 
-@api.delete("/api/jobs/{id}", scope="jobs")
+@api.route("deleteJob")
 def delete_job(request: Request) -> Answer:
     jobs.delete_job(table, request.path("id"))
     return Answer(204)
 
 
-@api.post("/api/paths", scope="jobs")
+@api.route("createPath")
 def create_path(request: Request) -> Answer:
     body = request.parse(bodies.NewPath)
     return _created(request, lambda work, now: paths.create_path(work, body, now))
 
 
-@api.get("/api/paths/{id}", scope="jobs")
+@api.route("getPath")
 def get_path(request: Request) -> Answer:
     return Answer(body=paths.load_path(table, request.path("id")))
 
 
-@api.put("/api/paths/{id}", scope="jobs")
+@api.route("changePath")
 def change_path(request: Request) -> Answer:
     path_id = request.path("id")
     body = _parse_for_existing(request, bodies.PathChange, lambda: paths.job_of_path(table, path_id))
     return Answer(body=paths.change_path(table, path_id, body, clock.now()))
 
 
-@api.delete("/api/paths/{id}", scope="jobs")
+@api.route("deletePath")
 def delete_path(request: Request) -> Answer:
     paths.delete_path(table, request.path("id"))
     return Answer(204)
 
 
-@api.post("/api/serials", scope="jobs")
+@api.route("createSerials")
 def create_serials(request: Request) -> Answer:
     body = request.parse(bodies.NewSerials)
     numbers = serials.Numbers(table, body.quantity)
@@ -132,7 +133,7 @@ def create_serials(request: Request) -> Answer:
     )
 
 
-@api.get("/api/serials", scope="jobs")
+@api.route("listSerials")
 def list_serials(request: Request) -> Answer:
     path_id = request.query.get("pathId", "").strip()
     if not path_id:
@@ -148,25 +149,25 @@ def list_serials(request: Request) -> Answer:
     return Answer(body=found, headers=_next(last))
 
 
-@api.get("/api/serials/{id}", scope="jobs")
+@api.route("getSerial")
 def get_serial(request: Request) -> Answer:
     return Answer(body=serials.get_serial(table, request.path("id")))
 
 
-@api.post("/api/serials/{id}/advance", scope="jobs")
+@api.route("advanceSerial")
 def advance(request: Request) -> Answer:
     body = request.parse(bodies.AdvanceOne)
     return Answer(body=serials.advance(table, request.path("id"), body.from_step_index, clock.now()))
 
 
-@api.post("/api/serials/{id}/advance-to", scope="jobs")
+@api.route("advanceSerialTo")
 def advance_to(request: Request) -> Answer:
     body = request.parse(bodies.AdvanceTo)
     moved, bypassed = serials.advance_to(table, request.path("id"), body.target_step_index, clock.now())
     return Answer(body={"serial": moved, "bypassed": bypassed})
 
 
-@api.post("/api/serials/advance", scope="jobs")
+@api.route("advanceSerials")
 def advance_batch(request: Request) -> Answer:
     body = request.parse(bodies.AdvanceBatch)
     results = serials.advance_many(table, body.serial_ids, body.from_step_index, clock.now())
@@ -187,7 +188,7 @@ def _result(result: serials.AdvanceResult) -> dict[str, Any]:
     return {**shown, "serial": result.serial}
 
 
-@api.post("/api/serials/{id}/scrap", scope="jobs")
+@api.route("scrapSerial")
 def scrap(request: Request) -> Answer:
     serial = request.path("id")
     body = _parse_for_existing(
@@ -196,18 +197,18 @@ def scrap(request: Request) -> Answer:
     return Answer(body=serials.scrap(table, serial, body.reason, body.explanation, clock.now()))
 
 
-@api.post("/api/serials/{id}/force-complete", scope="jobs")
+@api.route("forceCompleteSerial")
 def force_complete(request: Request) -> Answer:
     body = request.parse(bodies.ForceComplete)
     return Answer(body=serials.force_complete(table, request.path("id"), body.reason, clock.now()))
 
 
-@api.get("/api/settings", scope="jobs")
+@api.route("getSettings")
 def get_settings(_request: Request) -> Answer:
     return Answer(body=settings.read_settings(table))
 
 
-@api.put("/api/settings", scope="admin")
+@api.route("changeSettings")
 def change_settings(request: Request) -> Answer:
     body = request.parse(bodies.SettingsChange)
     return Answer(body=settings.change_settings(table, body, clock.now()))

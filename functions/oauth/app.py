@@ -38,9 +38,10 @@ from jobticket.errors import (
 )
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
-from jobticket.web.api import Answer, Api, Request, error_envelope
+from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.cross_origin import CrossOrigin
+from jobticket.web.routes import routes_of
 
 
 class OauthSettings(AccessSettings):
@@ -80,7 +81,7 @@ consent = Consent(
 origins = ReturnOrigins.parse(config.return_origins)
 site = pages.Pages(config.public_url, Path(__file__).parent / "pages")
 api = Api(
-    error_envelope,
+    routes_of(__name__),
     cross_origin=CrossOrigin(
         origins.origins, ("content-type", "authorization", "x-connect-token", "x-juncture-public-key")
     ),
@@ -88,16 +89,10 @@ api = Api(
 
 UNAVAILABLE = "The sign-in cannot be completed for now. Please try again."
 
-INITIATE = "/api/frontend/oauth/initiate-oauth-flow"
-SITES = "/api/frontend/finalize-connection/jira/fetch-available-sites"
-CREATE = "/api/frontend/finalize-connection/jira/create-connection"
 PRIVATE = {"Cache-Control": "no-store"}
 
 #: AWS is in trouble, or a secret cannot be opened. Browsers are told so by a page.
 FAULTS = (*AWS_FAULTS, VaultError)
-
-for path in (INITIATE, SITES, CREATE):
-    api.preflight(path)
 
 
 @logger.inject_lambda_context
@@ -109,7 +104,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 # --- beginning ----------------------------------------------------------------------------------------------
 
 
-@api.post(INITIATE, scope=None)
+@api.route("beginConsent")
 def initiate(request: Request) -> Answer:
     # Whoever may not begin learns nothing about the rest of the request.
     has_key = _has_key(request)
@@ -148,7 +143,7 @@ def _minted(request: Request) -> Minted | None:
 # --- coming back from Atlassian -----------------------------------------------------------------------------
 
 
-@api.get("/api/frontend/oauth/authorization-callback/{provider}", scope=None)
+@api.route("completeConsent")
 def callback(request: Request) -> Answer:
     provider, query = request.path("provider"), request.query
     try:
@@ -192,7 +187,7 @@ def _callback_message(text: str) -> pages.Message:
 # --- choosing a site ----------------------------------------------------------------------------------------
 
 
-@api.get("/finalize-connection/jira/{connection_code}", scope=None)
+@api.route("chooseSite")
 def choose(request: Request) -> Answer:
     code = request.path("connection_code")
     try:
@@ -217,17 +212,17 @@ def choose(request: Request) -> Answer:
     )
 
 
-@api.get("/finalize-connection/assets/page.css", scope=None)
+@api.route("getStyle")
 def style(_request: Request) -> Answer:
     return site.asset("page.css")
 
 
-@api.get("/finalize-connection/assets/page.js", scope=None)
+@api.route("getScript")
 def script(_request: Request) -> Answer:
     return site.asset("page.js")
 
 
-@api.get(SITES, scope=None)
+@api.route("listSites")
 def fetch_available_sites(request: Request) -> Answer:
     code = request.query.get("connection_code")
     if not code:
@@ -237,7 +232,7 @@ def fetch_available_sites(request: Request) -> Answer:
     return Answer(body={"sites": [each.as_json() for each in found]}, headers=PRIVATE)
 
 
-@api.post(CREATE, scope=None)
+@api.route("createConnection")
 def create_connection(request: Request) -> Answer:
     code, site_id = request.json.get("connection_code"), request.json.get("site_id")
     if not (isinstance(code, str) and code and isinstance(site_id, str) and site_id):

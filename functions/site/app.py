@@ -19,7 +19,8 @@ from jobticket.config import Settings
 from jobticket.observability import logger
 from jobticket.secret_store import secrets_client
 from jobticket.store.table import dynamodb_client
-from jobticket.web.api import Answer, Api, Request, message_envelope
+from jobticket.web.api import Answer, Api, Request
+from jobticket.web.routes import routes_of
 
 #: How long one look at the tables and secrets is good for, in seconds.
 HEALTH_SECONDS = 10.0
@@ -43,7 +44,7 @@ VERSION = json.loads(DOCUMENT)["info"]["version"]
 config = SiteSettings.from_environment()
 dynamodb = dynamodb_client()
 secrets = secrets_client()
-api = Api(message_envelope)
+api = Api(routes_of(__name__))
 
 
 def _style_source(page: str) -> str:
@@ -114,7 +115,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return api.resolve(event, context)
 
 
-@api.get("/health", scope=None)
+@api.route("getHealth")
 def get_health(_request: Request) -> Answer:
     checks = health.look()
     well = all(state == "reachable" for state in checks.values())
@@ -122,7 +123,7 @@ def get_health(_request: Request) -> Answer:
     return Answer(200 if well else 503, body)
 
 
-@api.get("/openapi.json", scope=None)
+@api.route("getOpenapi")
 def get_document(_request: Request) -> Answer:
     return Answer(
         body=DOCUMENT.encode(),
@@ -131,6 +132,6 @@ def get_document(_request: Request) -> Answer:
     )
 
 
-@api.get("/docs", scope=None)
+@api.route("getDocs")
 def get_page(_request: Request) -> Answer:
     return Answer(body=PAGE, headers=PAGE_HEADERS, content_type="text/html; charset=utf-8")

@@ -28,9 +28,10 @@ from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.refusals import translated
 from jobticket.ticketing.text import Wording
 from jobticket.ticketing.wakeups import Wakeups, sqs_client
-from jobticket.web.api import Answer, Api, Request, detail_envelope
+from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import Claim, once
+from jobticket.web.routes import routes_of
 
 
 class TicketingSettings(AccessSettings):
@@ -59,7 +60,7 @@ connector = TokenConnector(
 integrations = Integrations(table, access, connector)
 wakeups = Wakeups(sqs_client(), config.ticket_events_queue)
 wording = Wording(config.ticketing_name, config.anomaly_base_url.rstrip("/"))
-api = Api(detail_envelope, ring)
+api = Api(routes_of(__name__), ring)
 
 
 @logger.inject_lambda_context
@@ -106,12 +107,12 @@ def _once(
 # ------------------------------------------------------------------------------------------------ integration
 
 
-@api.get("/api/integrations/ticketing", scope="ticketing")
+@api.route("getIntegration")
 def get_integration(_request: Request) -> Answer:
     return _shown(200, integrations.get().integration)
 
 
-@api.post("/api/integrations/ticketing", scope="admin")
+@api.route("createIntegration")
 def create_integration(request: Request) -> Answer:
     body = request.parse(bodies.NewIntegration)
     return _once(
@@ -119,25 +120,25 @@ def create_integration(request: Request) -> Answer:
     )
 
 
-@api.put("/api/integrations/ticketing", scope="admin")
+@api.route("changeIntegration")
 def change_integration(request: Request) -> Answer:
     body = request.parse(bodies.IntegrationChange)
     return _shown(200, integrations.change(body, clock.now(), request.deadline))
 
 
-@api.delete("/api/integrations/ticketing", scope="admin")
+@api.route("deleteIntegration")
 def delete_integration(_request: Request) -> Answer:
     integrations.delete()
     return Answer(204)
 
 
-@api.post("/api/integrations/ticketing/test", scope="ticketing")
+@api.route("testIntegration")
 def test_integration(request: Request) -> Answer:
     status, error = integrations.test(clock.now(), request.deadline)
     return Answer(body={"status": status} if error is None else {"status": status, "error": error})
 
 
-@api.get("/api/integrations/ticketing/form-specification", scope="ticketing")
+@api.route("getFormSpecification")
 def get_form_specification(request: Request) -> Answer:
     stored = integrations.get()
     with translated():
@@ -151,7 +152,7 @@ def _client(stored: StoredIntegration, request: Request) -> JiraClient:
 # -------------------------------------------------------------------------------------------------- anomalies
 
 
-@api.post("/api/anomalies", scope="ticketing")
+@api.route("reportAnomaly")
 def report_anomaly(request: Request) -> Answer:
     body = request.parse(bodies.NewAnomaly)
     now = clock.now()
@@ -166,7 +167,7 @@ def report_anomaly(request: Request) -> Answer:
     return once(request, table, now, work)
 
 
-@api.get("/api/anomalies", scope="ticketing")
+@api.route("listAnomalies")
 def list_anomalies(request: Request) -> Answer:
     page, size = pages.page_and_size(request.query)
     found, total = anomalies.list_anomalies(table, _filters(request), page, size)
@@ -198,12 +199,12 @@ def _flag(request: Request, name: str) -> bool | None:
     return None if text is None else text == "true"
 
 
-@api.get("/api/anomalies/{anomaly_id}", scope="ticketing")
+@api.route("getAnomaly")
 def get_anomaly(request: Request) -> Answer:
     return _shown(200, anomalies.get_anomaly(table, _anomaly_id(request)))
 
 
-@api.put("/api/anomalies/{anomaly_id}", scope="ticketing")
+@api.route("changeAnomaly")
 def change_anomaly(request: Request) -> Answer:
     body = request.parse(bodies.AnomalyChange)
     changed, events = anomalies.change_anomaly(table, _anomaly_id(request), body, clock.now())
@@ -211,7 +212,7 @@ def change_anomaly(request: Request) -> Answer:
     return _shown(200, changed)
 
 
-@api.delete("/api/anomalies/{anomaly_id}", scope="ticketing")
+@api.route("removeAnomaly")
 def remove_anomaly(request: Request) -> Answer:
     anomaly_id = _anomaly_id(request)
     if _flag(request, "archive") is False:
@@ -223,14 +224,14 @@ def remove_anomaly(request: Request) -> Answer:
     return Answer(204)
 
 
-@api.get("/api/anomalies/{anomaly_id}/comments", scope="ticketing")
+@api.route("listComments")
 def list_comments(request: Request) -> Answer:
     page, size = pages.page_and_size(request.query)
     found, total = anomalies.list_comments(table, _anomaly_id(request), page, size)
     return Answer(body=pages.envelope(found, total, page, size))
 
 
-@api.post("/api/anomalies/{anomaly_id}/comments", scope="ticketing")
+@api.route("addComment")
 def add_comment(request: Request) -> Answer:
     body = request.parse(bodies.NewComment)
     anomaly_id, now = _anomaly_id(request), clock.now()
@@ -243,7 +244,7 @@ def add_comment(request: Request) -> Answer:
 # ---------------------------------------------------------------------------------------------------- tickets
 
 
-@api.get("/api/integrations/ticketing/tickets/search", scope="ticketing")
+@api.route("searchTickets")
 def search_tickets(request: Request) -> Answer:
     page, size = pages.page_and_size(request.query)
     stored = integrations.get()
@@ -258,14 +259,14 @@ def search_tickets(request: Request) -> Answer:
     return Answer(body=pages.envelope(found.tickets, found.total, page, size))
 
 
-@api.get("/api/integrations/ticketing/tickets/{ticket_id}", scope="ticketing")
+@api.route("getTicket")
 def get_ticket(request: Request) -> Answer:
     stored = integrations.get()
     with translated():
         return _shown(200, tickets.read_ticket(_client(stored, request), request.path("ticket_id")))
 
 
-@api.post("/api/integrations/ticketing/anomalies/{anomaly_id}/tickets", scope="ticketing")
+@api.route("createAnomalyTicket")
 def create_ticket(request: Request) -> Answer:
     body = request.parse(bodies.NewTicket)
     anomaly_id = _anomaly_id(request)
@@ -282,7 +283,7 @@ def create_ticket(request: Request) -> Answer:
 # ------------------------------------------------------------------------------------------------------ links
 
 
-@api.get("/api/anomalies/{anomaly_id}/ticket-links", scope="ticketing")
+@api.route("listLinks")
 def list_links(request: Request) -> Answer:
     page, size = pages.page_and_size(request.query)
     found = load(table, _anomaly_id(request)).links
@@ -290,7 +291,7 @@ def list_links(request: Request) -> Answer:
     return Answer(body=pages.envelope(found[first : first + size], len(found), page, size))
 
 
-@api.post("/api/anomalies/{anomaly_id}/ticket-links", scope="ticketing")
+@api.route("addLink")
 def add_link(request: Request) -> Answer:
     body = request.parse(bodies.NewLink)
     anomaly_id = _anomaly_id(request)
@@ -305,14 +306,14 @@ def add_link(request: Request) -> Answer:
     return _once(request, work)
 
 
-@api.delete("/api/anomalies/{anomaly_id}/ticket-links/{link_id}", scope="ticketing")
+@api.route("removeLink")
 def remove_link(request: Request) -> Answer:
     anomaly_id = _anomaly_id(request)
     links.unlink(table, anomaly_id, _number(request, "link_id", links.link_not_found), clock.now())
     return Answer(204)
 
 
-@api.post("/api/anomalies/{anomaly_id}/ticket-links/{link_id}/refresh", scope="ticketing")
+@api.route("refreshLink")
 def refresh_link(request: Request) -> Answer:
     """Read the ticket's status again, and let what could not be delivered to it be tried again."""
     anomaly_id, now = _anomaly_id(request), clock.now()

@@ -1,53 +1,34 @@
-"""Puts the document together: ``python -m tools.openapi.document`` writes it, ``--check`` compares."""
+"""The OpenAPI document, its page and the sample events: all made from the routes of the functions.
+
+``python -m tools.openapi.document`` writes them, ``--check`` tells which of them are out of date.
+"""
 
 from __future__ import annotations
 
 import importlib
 import json
-import os
 import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from pydantic import BaseModel
-
-from jobticket.shown import Shown
-from tools.openapi.operation import Operation
+from jobticket.web.routes import Route, Routes
+from tools.openapi.events import sample_events
 from tools.openapi.page import page
-from tools.openapi.schemas import Mode, schemas_of
+from tools.openapi.schemas import Mode, Model, schemas_of
 
 ROOT = Path(__file__).parents[2]
-#: Where the document stands for people, where the site function finds it, and the page made from it.
-DOCUMENTS = (ROOT / "docs" / "openapi.json", ROOT / "functions" / "site" / "openapi.json")
+#: Where the function that serves the document finds it, and the page made from it.
+DOCUMENT = ROOT / "functions" / "site" / "openapi.json"
 PAGE = ROOT / "functions" / "site" / "docs.html"
 
-#: What each function reads at its start; making the document calls nothing.
-ENVIRONMENT = {
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "ENVIRONMENT": "local",
-    "JOBS_TABLE": "jobs",
-    "CONNECTIONS_TABLE": "connections",
-    "TICKETING_TABLE": "ticketing",
-    "TICKET_EVENTS_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/ticket-events.fifo",
-    "PUSH_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/pushes",
-    "PUSH_SITE_CONCURRENCY": "5",
-    "PUSH_SCHEDULER_FUNCTION": "push-scheduler",
-    "KEY_RING_SECRET": "key-ring",
-    "ATLASSIAN_APP_SECRET": "atlassian-app",
-    "ATLASSIAN_SCOPES": "read:jira-work",
-    "ENCRYPTION_KEY": "alias/jobticket",
-    "ALLOW_PRIVATE_HOSTS": "false",
-    "PUBLIC_URL": "http://127.0.0.1:8000",
-}
-
-#: The member that carries an error's text, by family.
-FAMILIES = {"message_envelope": "Refusal", "error_envelope": "Error", "detail_envelope": "Detail"}
+#: The schema of an error, by the function that makes its envelope.
+ERRORS = {"message_envelope": "Refusal", "error_envelope": "Error", "detail_envelope": "Detail"}
 
 PAGE_TYPE = "text/html"
+JSON_TYPE = "application/json"
 
 ERROR_SCHEMAS: dict[str, Any] = {
     "Refusal": {
@@ -64,18 +45,11 @@ ERROR_SCHEMAS: dict[str, Any] = {
 }
 
 
-def functions() -> Iterator[tuple[str, ModuleType]]:
-    """Yield each function that answers HTTP, by name."""
-    for path in sorted((ROOT / "functions").glob("*/app.py")):
-        module = importlib.import_module(f"functions.{path.parent.name}.app")
-        if hasattr(module, "api"):
-            yield path.parent.name, module
-
-
-def operations(function: str) -> Mapping[str, Operation]:
-    """Return a function's entries by ``METHOD /path``."""
-    entries: Mapping[str, Operation] = importlib.import_module(f"tools.openapi.{function}").OPERATIONS
-    return entries
+def declared() -> Iterator[tuple[str, Routes]]:
+    """Yield the routes of each function that answers HTTP, by the function's name."""
+    for path in sorted((ROOT / "functions").glob("*/routes.py")):
+        name = path.parent.name
+        yield name, importlib.import_module(f"functions.{name}.routes").ROUTES
 
 
 class Document:
@@ -83,78 +57,72 @@ class Document:
 
     def __init__(self) -> None:
         self.paths: dict[str, dict[str, Any]] = {}
-        self._models: dict[tuple[type[BaseModel] | type[Shown], Mode], None] = {}
+        self._models: dict[tuple[Model, Mode], None] = {}
 
-    def add(self, tag: str, module: ModuleType) -> None:
+    def add(self, tag: str, routes: Routes) -> None:
         """Add every route of a function."""
-        entries = operations(tag)
-        family = FAMILIES[module.api.envelope.__name__]
-        for route in module.api.routes:
-            entry = entries[f"{route.method} {route.path}"]
-            described = self._operation(entry, route, tag, family)
-            self.paths.setdefault(route.path, {})[route.method.lower()] = described
+        error = ERRORS[routes.envelope.__name__]
+        for route in routes.routes:
+            self.paths.setdefault(route.path, {})[route.method.lower()] = self._operation(route, tag, error)
 
-    def _operation(self, entry: Operation, route: Any, tag: str, family: str) -> dict[str, Any]:
-        path_parameters = [
+    def _operation(self, route: Route, tag: str, error: str) -> dict[str, Any]:
+        described: dict[str, Any] = {
+            "operationId": route.name,
+            "summary": route.summary,
+            "tags": [tag],
+            "responses": self._responses(route, error),
+        }
+        if route.description:
+            described["description"] = route.description
+        in_path = [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in re.findall(r"\{(\w+)\}", route.path)
         ]
-        described: dict[str, Any] = {
-            "operationId": _operation_id(route),
-            "summary": entry.summary,
-            "tags": [tag],
-            "responses": self._responses(entry, family, route),
-        }
-        if entry.description:
-            described["description"] = entry.description
-        if path_parameters or entry.parameters:
-            described["parameters"] = [*path_parameters, *map(dict, entry.parameters)]
-        if entry.body is not None:
-            schema = self._schema(entry.body, "validation")
-            described["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+        if parameters := [*in_path, *route.parameters]:
+            given = {**route.example.path, **route.example.query, **route.example.headers}
+            described["parameters"] = [
+                {**each, "example": given[each["name"]]} if each["name"] in given else dict(each)
+                for each in parameters
+            ]
+        if route.body is not None:
+            content = {"schema": self._schema(route.body, "validation")}
+            if route.example.body is not None:
+                content["example"] = route.example.body
+            described["requestBody"] = {"content": {JSON_TYPE: content}}
         described["security"] = [{"key": []}] if route.scope else []
         if route.scope:
             described["x-scope"] = route.scope
         return described
 
-    def _responses(self, entry: Operation, family: str, route: Any) -> dict[str, Any]:
-        errors = dict(entry.errors)
-        if route.scope is not None:
-            errors[401] = "The key is missing or not known."
-            errors.setdefault(403, "The key does not have the scope.")
-            errors.setdefault(503, "AWS is busy or in trouble; `Retry-After` says when to try again.")
-        if "{" in route.path:
-            errors.setdefault(400, "The path is not percent-encoded UTF-8.")
-        errors[500] = errors.get(500, "An unexpected fault.")
-        answers = {status: self._success(status, entry) for status in entry.success}
-        for status, reason in errors.items():
-            content: dict[str, Any] = {
-                "application/json": {"schema": {"$ref": f"#/components/schemas/{family}"}}
-            }
-            if status in entry.errors and (entry.for_browsers or PAGE_TYPE in entry.success.values()):
+    def _responses(self, route: Route, error: str) -> dict[str, Any]:
+        answers = {status: self._success(status, route) for status in route.answers}
+        for status, reason in _errors(route).items():
+            content: dict[str, Any] = {JSON_TYPE: {"schema": {"$ref": f"#/components/schemas/{error}"}}}
+            if status in route.errors and (route.for_browsers or PAGE_TYPE in route.answers.values()):
                 content[PAGE_TYPE] = {}
             answers[status] = {"description": reason, "content": content}
         return {str(status): answers[status] for status in sorted(answers)}
 
-    def _success(self, status: int, entry: Operation) -> dict[str, Any]:
-        schema = entry.success[status]
+    def _success(self, status: int, route: Route) -> dict[str, Any]:
+        schema = route.answers[status]
         answer: dict[str, Any] = {"description": "Success."}
         if isinstance(schema, str):
             answer["content"] = {schema: {}}
         elif schema is not None:
-            answer["content"] = {"application/json": {"schema": self._schema(schema, "serialization")}}
-        if entry.answer_headers:
+            answer["content"] = {JSON_TYPE: {"schema": self._schema(schema, "serialization")}}
+        if route.answer_headers:
             answer["headers"] = {
                 name: {"description": text, "schema": {"type": "string"}}
-                for name, text in entry.answer_headers.items()
+                for name, text in route.answer_headers.items()
             }
         return answer
 
     def _schema(self, schema: Any, mode: Mode) -> Any:
-        if isinstance(schema, type) and issubclass(schema, BaseModel | Shown):
-            self._models[(schema, mode)] = None
-            return {"$ref": f"#/components/schemas/{schema.__name__}"}
         if isinstance(schema, Mapping):
+            if "$ref" in schema:
+                model = _model(schema["$ref"])
+                self._models[(model, mode)] = None
+                return {"$ref": f"#/components/schemas/{model.__name__}"}
             return {name: self._schema(value, mode) for name, value in schema.items()}
         if isinstance(schema, list | tuple):
             return [self._schema(value, mode) for value in schema]
@@ -166,18 +134,30 @@ class Document:
         return {name: found[name] for name in sorted(found)} | ERROR_SCHEMAS
 
 
-def _operation_id(route: Any) -> str:
-    words = re.findall(r"\w+", route.path.removeprefix("/api/"))
-    return "-".join([route.method.lower(), *(word.replace("_", "-").lower() for word in words)])
+def _model(name: str) -> Model:
+    module, _, attribute = name.partition(":")
+    model: Model = getattr(importlib.import_module(f"jobticket.{module}"), attribute)
+    return model
+
+
+def _errors(route: Route) -> dict[int, str]:
+    """Return every refusal of a route, those included that all routes of its kind have."""
+    errors = dict(route.errors)
+    if route.scope is not None:
+        errors[401] = "The key is missing or not known."
+        errors.setdefault(403, "The key does not have the scope.")
+        errors.setdefault(503, "AWS is busy or in trouble; `Retry-After` says when to try again.")
+    if "{" in route.path:
+        errors.setdefault(400, "The path is not percent-encoded UTF-8.")
+    errors.setdefault(500, "An unexpected fault.")
+    return errors
 
 
 def build() -> dict[str, Any]:
     """Return the whole document."""
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)  # what a test has set stays
     document = Document()
-    for name, module in functions():
-        document.add(name, module)
+    for name, routes in declared():
+        document.add(name, routes)
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     return {
         "openapi": "3.1.0",
@@ -201,17 +181,34 @@ def build() -> dict[str, Any]:
     }
 
 
-def main() -> int:
-    """Write the document and its page, or with ``--check`` say whether the written ones are current."""
+def written() -> dict[Path, str]:
+    """Return the content of every file that is made from the routes."""
     document = build()
-    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-    wanted = dict.fromkeys(DOCUMENTS, text) | {PAGE: page(document)}
+    files = {DOCUMENT: json.dumps(document, indent=1, ensure_ascii=False) + "\n", PAGE: page(document)}
+    for function, routes in declared():
+        for name, event in sample_events(routes).items():
+            files[ROOT / "events" / function / f"{name}.json"] = event
+    return files
+
+
+def left_over(files: Mapping[Path, str]) -> list[Path]:
+    """Return the sample events of routes that no longer exist."""
+    folders = {path.parent for path in files if path.is_relative_to(ROOT / "events")}
+    return sorted({path for folder in folders for path in folder.glob("*.json")} - set(files))
+
+
+def main() -> int:
+    """Write the files, or with ``--check`` tell whether they are current."""
+    files = written()
     if "--check" in sys.argv[1:]:
-        stale = [path for path, content in wanted.items() if not path.exists() or path.read_text() != content]
-        for path in stale:
+        stale = [path for path, content in files.items() if not path.exists() or path.read_text() != content]
+        for path in (*stale, *left_over(files)):
             print(f"{path.relative_to(ROOT)} is out of date: run make openapi", file=sys.stderr)
-        return 1 if stale else 0
-    for path, content in wanted.items():
+        return 1 if stale or left_over(files) else 0
+    for path in left_over(files):
+        path.unlink()
+    for path, content in files.items():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(content)
     return 0
 

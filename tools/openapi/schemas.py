@@ -12,13 +12,15 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from jobticket.shown import Shown
 
 Mode = Literal["validation", "serialization"]
+#: A body is a pydantic model; an answer is shown.
+Model = type[BaseModel] | type[Shown]
 
 #: Marks a property that is null where it has no value, instead of being left out.
 _NULLABLE = "x-nullable"
 _NULL = {"type": "null"}
 
 
-def schemas_of(models: Iterable[tuple[type[BaseModel] | type[Shown], Mode]]) -> dict[str, Any]:
+def schemas_of(models: Iterable[tuple[Model, Mode]]) -> dict[str, Any]:
     """Return the schemas of models, and of what is in them, by name."""
     for kind in _kinds(Shown):
         # What pydantic must know of a dataclass to describe it; the product itself has no use for it.

@@ -285,7 +285,7 @@ class TestDeployment:
 
 
 def test_every_public_route_has_a_throttle_of_its_own() -> None:
-    document = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    document = json.loads((ROOT / "functions" / "site" / "openapi.json").read_text())
     public = {
         (method.upper(), "/" + path.replace("/", "~1"))
         for path, methods in document["paths"].items()

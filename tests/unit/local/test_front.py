@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from jobticket.web.api import Envelope, detail_envelope, error_envelope, message_envelope
+from jobticket.web.routes import Envelope, detail_envelope, error_envelope, message_envelope
 from local.ports import free_port
 from local.proxy import Front
 from local.template import load_template

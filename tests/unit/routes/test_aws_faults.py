@@ -24,7 +24,7 @@ from tests.support.samples import EVENTS, event_of
 CASES = [(name, path) for name, paths in EVENTS.items() for path in paths]
 HTTP = [(name, path) for name, path in CASES if "httpMethod" in event_of(path)]
 #: Each part of it has its effect or none.
-EACH_FOR_ITSELF = {"advance_batch"}
+EACH_FOR_ITSELF = {"advance_serials"}
 #: What a function does without: it answers, or ends, as if all were well.
 BEST_EFFORT = {"SendMessage", "ChangeMessageVisibility", "Invoke", "DescribeTable", "DescribeSecret"}
 

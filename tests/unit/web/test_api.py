@@ -12,16 +12,9 @@ import pytest
 from jobticket import errors
 from jobticket.errors import RefusalError
 from jobticket.shown import Shown
-from jobticket.web.api import (
-    LARGEST_ANSWER,
-    Answer,
-    Api,
-    Request,
-    detail_envelope,
-    error_envelope,
-    message_envelope,
-)
+from jobticket.web.api import LARGEST_ANSWER, Answer, Api, Request
 from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
+from jobticket.web.routes import Route, Routes, detail_envelope, error_envelope, message_envelope
 from tests.support.faults import LASTING, PASSING
 from tests.support.gateway import Gateway, LambdaContext
 
@@ -36,10 +29,9 @@ class Thing(Shown):
 
 
 def gateway_of(handle: Any, envelope: Any = message_envelope, method: str = "POST") -> Gateway:
-    api = Api(envelope)
-    {"POST": api.post, "GET": api.get, "PUT": api.put, "DELETE": api.delete}[method](
-        "/things/{id}", scope=None
-    )(handle)
+    route = Route("handleThing", method, "/things/{id}", None, "Handle a thing", {200: None})
+    api = Api(Routes(envelope, [route]))
+    api.route("handleThing")(handle)
     return Gateway(api, lambda event, context: api.resolve(event, context), None)
 
 

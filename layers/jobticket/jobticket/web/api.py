@@ -1,7 +1,7 @@
 """Routes in, answers out: authentication, bodies, and one error envelope a family.
 
-A function declares its routes on an :class:`Api`; each route names the scope that its callers need. What a
-route refuses (``jobticket.errors``) becomes the documented status and envelope here and nowhere else.
+A function binds its handlers to the routes that it declares (``jobticket.web.routes``). A refusal
+(``jobticket.errors``) becomes the documented status and envelope here and nowhere else.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from jobticket.observability import count, logger
 from jobticket.shown import Shown
 from jobticket.web.authentication import Caller, KeyRing
 from jobticket.web.cross_origin import CrossOrigin
+from jobticket.web.routes import Route, Routes
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -47,22 +48,6 @@ STRICT_TRANSPORT = "max-age=31536000"
 _MALFORMED_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 Model = TypeVar("Model", bound="Body")
-Envelope = Callable[[int, str, Mapping[str, Any]], dict[str, Any]]
-
-
-def message_envelope(status: int, message: str, details: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the error body of the jobs family (contract: jobs.md, Common)."""
-    return {"statusCode": status, "message": message, **details}
-
-
-def error_envelope(_status: int, message: str, details: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the error body of the connections and Jira family (contract: connections.md)."""
-    return {"error": message, **details}
-
-
-def detail_envelope(_status: int, message: str, details: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the error body of the ticketing family (contract: ticketing.md)."""
-    return {"detail": message, **details}
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,23 +223,13 @@ Handler = Callable[[Request], Answer]
 ProxyAnswer = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One method and path of a function, and the scope its callers need (None: public)."""
-
-    method: str
-    path: str
-    scope: str | None
-    handler: Handler
-
-
 class Api:
     """The routes of one function.
 
     Parameters
     ----------
-    envelope
-        Makes the body of an error.
+    routes
+        What the function declares.
     key_ring
         Knows the callers; needed once a route has a scope.
     cross_origin
@@ -263,51 +238,46 @@ class Api:
 
     def __init__(
         self,
-        envelope: Envelope,
+        routes: Routes,
         key_ring: KeyRing | None = None,
         *,
         cross_origin: CrossOrigin | None = None,
     ) -> None:
-        self.envelope = envelope
+        self._declared = routes
         self._key_ring = key_ring
         self._cross_origin = cross_origin
         # API Gateway has matched the route already and names it; matching a path once more would cost a
         # start 60 ms of imports, and would have to know stages, base paths and custom domains.
-        self._by_name: dict[tuple[str, str], Route] = {}
+        self._bound: dict[tuple[str, str], tuple[Route, Handler]] = {}
+        for route in routes.routes:
+            if route.method == "OPTIONS":  # a browser asks before it calls a route from another origin
+                self._bound[route.method, route.path] = route, lambda _request: Answer(204)
 
     @property
     def routes(self) -> list[Route]:
-        """Every route, in the order of declaration."""
-        return list(self._by_name.values())
+        """Every route that has a handler."""
+        return [route for route, _ in self._bound.values()]
 
-    def get(self, path: str, *, scope: str | None) -> Callable[[Handler], Handler]:
-        """Declare a GET route."""
-        return self._declare("GET", path, scope)
+    def route(self, name: str) -> Callable[[Handler], Handler]:
+        """Bind a handler to the route of a name, and to its aliases."""
+        named = [route for route in self._declared.routes if name in (route.name, route.alias_of)]
+        if not named:
+            raise LookupError(f"routes.py declares no {name}")
 
-    def post(self, path: str, *, scope: str | None) -> Callable[[Handler], Handler]:
-        """Declare a POST route."""
-        return self._declare("POST", path, scope)
+        def bind(handler: Handler) -> Handler:
+            self._bound |= {(route.method, route.path): (route, handler) for route in named}
+            return handler
 
-    def put(self, path: str, *, scope: str | None) -> Callable[[Handler], Handler]:
-        """Declare a PUT route."""
-        return self._declare("PUT", path, scope)
-
-    def delete(self, path: str, *, scope: str | None) -> Callable[[Handler], Handler]:
-        """Declare a DELETE route."""
-        return self._declare("DELETE", path, scope)
-
-    def preflight(self, path: str) -> None:
-        """Declare the OPTIONS route by which a browser asks before it calls a route from another origin."""
-        self._declare("OPTIONS", path, None)(lambda _request: Answer(204))
+        return bind
 
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Answer one event of API Gateway, and log one line about it."""
         started = time.perf_counter()
-        route = self._by_name.get((str(event.get("httpMethod")), str(event.get("resource"))))
-        if route is None or not all((event.get("pathParameters") or {}).values()):
+        bound = self._bound.get((str(event.get("httpMethod")), str(event.get("resource"))))
+        if bound is None or not all((event.get("pathParameters") or {}).values()):
             answer = self._refused(NotFoundError("Not Found"), event)
         else:
-            answer = self._run(route, event, context)
+            answer = self._run(*bound, event, context)
         logger.info(
             "answered",
             method=event.get("httpMethod"),
@@ -317,20 +287,15 @@ class Api:
         )
         return answer
 
-    def _declare(self, method: str, path: str, scope: str | None) -> Callable[[Handler], Handler]:
-        def declare(handler: Handler) -> Handler:
-            self._by_name[method, path] = Route(method, path, scope, handler)
-            return handler
-
-        return declare
-
-    def _run(self, route: Route, event: Mapping[str, Any], context: LambdaContext) -> ProxyAnswer:
+    def _run(
+        self, route: Route, handler: Handler, event: Mapping[str, Any], context: LambdaContext
+    ) -> ProxyAnswer:
         deadline = _deadline(context)
         try:
             with time_limit.until(deadline):
                 request = Request(event, self._authenticate(event, route.scope), deadline)
                 request.require_text()
-                return self._answered(route.handler(request), event)
+                return self._answered(handler(request), event)
         except RefusalError as refusal:
             return self._refused(refusal, event)
         except Exception as fault:
@@ -354,7 +319,7 @@ class Api:
 
     def _refused(self, refusal: RefusalError, event: Mapping[str, Any]) -> ProxyAnswer:
         headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
-        body = self.envelope(refusal.status, refusal.message, refusal.details)
+        body = self._declared.envelope(refusal.status, refusal.message, refusal.details)
         return self._answered(Answer(refusal.status, body, headers), event)
 
     def _answered(self, answer: Answer, event: Mapping[str, Any]) -> ProxyAnswer:

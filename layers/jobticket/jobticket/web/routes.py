@@ -1,0 +1,142 @@
+"""A route as it is declared: once, in the ``routes.py`` beside a function's ``app.py``.
+
+The function binds its handlers to these routes. The OpenAPI document, the sample events and the test of
+template.yaml are made from them. Models are named, not imported: a function's start pays for none of this.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Schema = Mapping[str, Any]
+Envelope = Callable[[int, str, Mapping[str, Any]], dict[str, Any]]
+
+
+def message_envelope(status: int, message: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the error body of the jobs family."""
+    return {"statusCode": status, "message": message, **details}
+
+
+def error_envelope(_status: int, message: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the error body of the connections and Jira family."""
+    return {"error": message, **details}
+
+
+def detail_envelope(_status: int, message: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the error body of the ticketing family."""
+    return {"detail": message, **details}
+
+
+def model(name: str) -> dict[str, Any]:
+    """Return the schema of a model, named as in ``jobs.bodies:NewJob``."""
+    return {"$ref": name}
+
+
+def query(name: str, description: str, schema: Schema, *, required: bool = False) -> dict[str, Any]:
+    """Return a query parameter."""
+    return {"name": name, "in": "query", "required": required, "description": description, "schema": schema}
+
+
+def header(name: str, description: str, schema: Schema) -> dict[str, Any]:
+    """Return an optional header."""
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
+
+
+def array_of(entry: Schema) -> dict[str, Any]:
+    """Return the schema of a list."""
+    return {"type": "array", "items": entry}
+
+
+def object_of(optional: Sequence[str] = (), **members: Schema) -> dict[str, Any]:
+    """Return the schema of an object whose members are all present, except the optional ones."""
+    required = [name for name in members if name not in optional]
+    return {"type": "object", "properties": members, "required": required}
+
+
+LIMIT = query("limit", "The most entries to return.", {"type": "integer", "minimum": 1, "maximum": 500})
+CURSOR = query("cursor", "Where the page starts: the cursor from the page before.", {"type": "string"})
+NEXT_CURSOR = {"x-next-cursor": "The cursor of the next page; absent on the last page."}
+IDEMPOTENCY_KEY = header(
+    "Idempotency-Key",
+    "A repeat with the same key and body within 24 hours gets the first answer.",
+    {"type": "string", "minLength": 1, "maxLength": 255},
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A request that the route answers: shown in the document, and sent as the route's sample event."""
+
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route of a function.
+
+    Parameters
+    ----------
+    name
+        A verb and what it is done to, such as ``createJob``; unique in the whole API.
+    method, path
+        As API Gateway matches them.
+    scope
+        The scope that callers need; None on a public route.
+    summary, description
+        What the route does, in a few words, and what a caller must know besides.
+    answers
+        Each status of success with the schema of its body: a media type if it is not JSON, None without one.
+    errors
+        Each status of a refusal with its reason. 401, 403, 500 and 503 of any route need not be named.
+    body
+        The schema of the request's body.
+    parameters
+        Query and header parameters; those of the path are found in it.
+    answer_headers
+        Headers of success, each with its meaning.
+    for_browsers
+        Whether a browser gets a page when it is refused. If success is a page, so is a refusal.
+    example
+        A request as it may come.
+    more_examples
+        Further ones, by name, where one route does several things.
+    alias_of
+        The name of the route whose handler this one shares.
+    """
+
+    name: str
+    method: str
+    path: str
+    scope: str | None
+    summary: str
+    answers: Mapping[int, Schema | str | None]
+    errors: Mapping[int, str] = field(default_factory=dict)
+    body: Schema | None = None
+    parameters: Sequence[Mapping[str, Any]] = ()
+    description: str = ""
+    answer_headers: Mapping[str, str] = field(default_factory=dict)
+    for_browsers: bool = False
+    example: Example = Example()
+    more_examples: Mapping[str, Example] = field(default_factory=dict)
+    alias_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Every route of one function, and the envelope of its errors."""
+
+    envelope: Envelope
+    routes: Sequence[Route]
+
+
+def routes_of(app: str) -> Routes:
+    """Return the routes declared beside an app: ``app`` in Lambda, ``functions.<name>.app`` elsewhere."""
+    routes: Routes = importlib.import_module(re.sub(r"\bapp$", "routes", app)).ROUTES
+    return routes
