@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.table import print_table
-from jobticket.jobs import bodies, jobs, paths, serials
-from jobticket.jobs.model import Path
+from jobticket.jobs import jobs, moves, paths, serials
+from jobticket.jobs.model import Path, StepDraft
 from jobticket.store.table import Table
 from jobticket.store.unit_of_work import UnitOfWork
 
@@ -90,13 +90,13 @@ def costs(client: Any, table_name: str, quantity: int) -> dict[str, Cost]:
     meter = Meter(client)
     table = Table(meter, table_name)  # type: ignore[arg-type]
     with UnitOfWork(table) as work:
-        job = jobs.create_job(work, bodies.NewJob(name="J", goal_quantity=50), MOMENT)
-    steps = [bodies.NewStep(name=name, location="Hall 1") for name in ("CNC", "Deburr", "Wash", "QC")]
-    body = bodies.NewPath(job_id=job.id, name="Main Route", goal_quantity=50, steps=steps)
+        job = jobs.create_job(work, MOMENT, name="J", goal_quantity=50)
+    steps = [StepDraft(name, "Hall 1") for name in ("CNC", "Deburr", "Wash", "QC")]
+    route: dict[str, Any] = {"job_id": job.id, "name": "Main Route", "goal_quantity": 50, "steps": steps}
     made = []
     for _ in range(2):
         with UnitOfWork(table) as work:
-            made.append(paths.create_path(work, body, MOMENT))
+            made.append(paths.create_path(work, MOMENT, **route))
     _fill(table, made[0], quantity)
     _fill(table, made[1], FEW)
     measured: dict[str, Cost] = {}
@@ -118,11 +118,11 @@ def _fill(table: Table, path: Path, quantity: int) -> None:
     """Create serial numbers, a thousand a call, and move the first twenty one step on."""
     first: list[str] = []
     for start in range(0, quantity, 1000):
-        body = bodies.NewSerials(path_id=path.id, quantity=min(1000, quantity - start))
+        numbers = serials.Numbers(table, min(1000, quantity - start))
         with UnitOfWork(table) as work:
-            made = serials.create_serials(work, body, serials.Numbers(table, body.quantity), MOMENT)
+            made = serials.create_serials(work, numbers, MOMENT, path_id=path.id)
         first = first or [serial.id for serial in made[:FEW]]
-    for result in serials.advance_many(table, first, None, MOMENT):
+    for result in moves.advance_many(table, first, None, MOMENT):
         if result.error is not None:
             raise AssertionError(result.error)
 

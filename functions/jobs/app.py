@@ -1,4 +1,4 @@
-"""Jobs, paths, serial numbers and settings over HTTP (contract: jobs.md)."""
+"""Jobs, paths, serial numbers and settings over HTTP."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jobticket import clock
 from jobticket.config import Settings
 from jobticket.errors import ConflictError, InvalidError
-from jobticket.jobs import bodies, jobs, paths, serials, settings
-from jobticket.jobs.model import SerialStatus
+from jobticket.jobs import bodies, jobs, moves, paths, serials, settings
+from jobticket.jobs.model import SerialStatus, StepDraft
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.store.table import Table, dynamodb_client
 from jobticket.store.unit_of_work import CONTENDED, UnitOfWork, attempts
-from jobticket.web.api import Answer, Api, Request
+from jobticket.web.api import Answer, Api, Model, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import claimed
 from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
@@ -67,7 +67,7 @@ def _created(
 @api.route("createJob")
 def create_job(request: Request) -> Answer:
     body = request.parse(bodies.NewJob)
-    return _created(request, lambda work, now: jobs.create_job(work, body, now))
+    return _created(request, lambda work, now: jobs.create_job(work, now, **body.model_dump()))
 
 
 @api.route("listJobs")
@@ -76,8 +76,8 @@ def list_jobs(request: Request) -> Answer:
     position = decode_cursor(cursor) if cursor is not None else None
     if cursor is not None and not jobs.is_list_position(position):
         raise InvalidError("Invalid cursor")
-    page = jobs.list_jobs(table, limit_of(request.query), position)
-    return Answer(body=page.jobs, headers=_next(page.position))
+    found, following = jobs.list_jobs(table, limit_of(request.query), position)
+    return Answer(body=found, headers=_next(following))
 
 
 @api.route("getJob")
@@ -89,7 +89,7 @@ def get_job(request: Request) -> Answer:
 def change_job(request: Request) -> Answer:
     job_id = request.path("id")
     body = _parse_for_existing(request, bodies.JobChange, lambda: jobs.get_job(table, job_id))
-    return Answer(body=jobs.change_job(table, job_id, body, clock.now()))
+    return Answer(body=jobs.change_job(table, job_id, clock.now(), **body.model_dump()))
 
 
 @api.route("deleteJob")
@@ -101,7 +101,7 @@ def delete_job(request: Request) -> Answer:
 @api.route("createPath")
 def create_path(request: Request) -> Answer:
     body = request.parse(bodies.NewPath)
-    return _created(request, lambda work, now: paths.create_path(work, body, now))
+    return _created(request, lambda work, now: paths.create_path(work, now, **_path_values(body)))
 
 
 @api.route("getPath")
@@ -113,7 +113,12 @@ def get_path(request: Request) -> Answer:
 def change_path(request: Request) -> Answer:
     path_id = request.path("id")
     body = _parse_for_existing(request, bodies.PathChange, lambda: paths.job_of_path(table, path_id))
-    return Answer(body=paths.change_path(table, path_id, body, clock.now()))
+    return Answer(body=paths.change_path(table, path_id, clock.now(), **_path_values(body)))
+
+
+def _path_values(body: bodies.NewPath | bodies.PathChange) -> dict[str, Any]:
+    steps = None if body.steps is None else [StepDraft(**step.model_dump()) for step in body.steps]
+    return body.model_dump(exclude={"steps"}) | {"steps": steps}
 
 
 @api.route("deletePath")
@@ -128,7 +133,9 @@ def create_serials(request: Request) -> Answer:
     numbers = serials.Numbers(table, body.quantity)
     return _created(
         request,
-        lambda work, now: serials.create_serials(work, body, numbers, now),
+        lambda work, now: serials.create_serials(
+            work, numbers, now, path_id=body.path_id, job_id=body.job_id
+        ),
         exhausted=ConflictError("The path's steps have just been changed"),
     )
 
@@ -151,26 +158,26 @@ def list_serials(request: Request) -> Answer:
 
 @api.route("getSerial")
 def get_serial(request: Request) -> Answer:
-    return Answer(body=serials.get_serial(table, request.path("id")))
+    return Answer(body=serials.find_serial(table, request.path("id")).serial)
 
 
 @api.route("advanceSerial")
 def advance(request: Request) -> Answer:
     body = request.parse(bodies.AdvanceOne)
-    return Answer(body=serials.advance(table, request.path("id"), body.from_step_index, clock.now()))
+    return Answer(body=moves.advance(table, request.path("id"), body.from_step_index, clock.now()))
 
 
 @api.route("advanceSerialTo")
 def advance_to(request: Request) -> Answer:
     body = request.parse(bodies.AdvanceTo)
-    moved, bypassed = serials.advance_to(table, request.path("id"), body.target_step_index, clock.now())
+    moved, bypassed = moves.advance_to(table, request.path("id"), body.target_step_index, clock.now())
     return Answer(body={"serial": moved, "bypassed": bypassed})
 
 
 @api.route("advanceSerials")
 def advance_batch(request: Request) -> Answer:
     body = request.parse(bodies.AdvanceBatch)
-    results = serials.advance_many(table, body.serial_ids, body.from_step_index, clock.now())
+    results = moves.advance_many(table, body.serial_ids, body.from_step_index, clock.now())
     advanced = sum(result.error is None for result in results)
     return Answer(
         body={
@@ -181,7 +188,7 @@ def advance_batch(request: Request) -> Answer:
     )
 
 
-def _result(result: serials.AdvanceResult) -> dict[str, Any]:
+def _result(result: moves.AdvanceResult) -> dict[str, Any]:
     shown: dict[str, Any] = {"serialId": result.serial_id, "success": result.error is None}
     if result.error is not None:
         return {**shown, "error": result.error}
@@ -192,15 +199,15 @@ def _result(result: serials.AdvanceResult) -> dict[str, Any]:
 def scrap(request: Request) -> Answer:
     serial = request.path("id")
     body = _parse_for_existing(
-        request, bodies.Scrap, lambda: serials.require_scrappable(serials.get_serial(table, serial))
+        request, bodies.Scrap, lambda: moves.require_scrappable(serials.find_serial(table, serial).serial)
     )
-    return Answer(body=serials.scrap(table, serial, body.reason, body.explanation, clock.now()))
+    return Answer(body=moves.scrap(table, serial, body.reason, body.explanation, clock.now()))
 
 
 @api.route("forceCompleteSerial")
 def force_complete(request: Request) -> Answer:
     body = request.parse(bodies.ForceComplete)
-    return Answer(body=serials.force_complete(table, request.path("id"), body.reason, clock.now()))
+    return Answer(body=moves.force_complete(table, request.path("id"), body.reason, clock.now()))
 
 
 @api.route("getSettings")
@@ -211,11 +218,11 @@ def get_settings(_request: Request) -> Answer:
 @api.route("changeSettings")
 def change_settings(request: Request) -> Answer:
     body = request.parse(bodies.SettingsChange)
-    return Answer(body=settings.change_settings(table, body, clock.now()))
+    return Answer(body=settings.change_settings(table, clock.now(), **body.model_dump()))
 
 
-def _parse_for_existing(request: Request, model: Any, look_up: Any) -> Any:
-    """Return the body; of a faulty one, say so only if what it would change exists (contract: 404 first)."""
+def _parse_for_existing(request: Request, model: type[Model], look_up: Callable[[], Any]) -> Model:
+    """Return the body; answer 404 before 400 if the body is invalid and its subject does not exist."""
     _ = request.json  # malformed JSON is refused before anything is looked up
     try:
         return request.parse(model)

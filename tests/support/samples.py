@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jobticket.connections.vault import CONSENTS, Vault
-from jobticket.jobs import bodies, layout, serials
+from jobticket.jobs import layout, serials
 from jobticket.jobs import model as jobs
 from jobticket.store.table import Table
 from jobticket.store.unit_of_work import UnitOfWork
@@ -66,6 +66,5 @@ def _seed_jobs(dynamodb: Any) -> None:
         )
         table.put(layout.path_item(path))
         table.put({"pk": layout.path_pk(path_id), "sk": layout.PATH_SORT, "job_id": order.id})
-    body = bodies.NewSerials(path_id="path_MillingRoute", quantity=20)
     with UnitOfWork(table) as work:
-        serials.create_serials(work, body, serials.Numbers(table, body.quantity), MOMENT)
+        serials.create_serials(work, serials.Numbers(table, 20), MOMENT, path_id="path_MillingRoute")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import unquote
 
 import pytest
 
+from jobticket.jobs.model import ScrapReason
 from tests.support.faults import CRASH, WRITES, Crash, Faults, cancelled, refused
 from tests.support.gateway import Gateway
 from tests.support.interleave import between
@@ -259,7 +260,7 @@ def test_a_scrapped_serial_stays_where_it_was(
         ({"reason": 5}, "reason must be a string"),
         (
             {"reason": "lost"},
-            "Scrap reason must be one of: out_of_tolerance, process_defect, damaged, operator_error, other",
+            f"Scrap reason must be one of: {', '.join(get_args(ScrapReason))}",
         ),
         ({"reason": "other"}, "Explanation is required when scrap reason is other"),
         ({"reason": "other", "explanation": " \n"}, "Explanation is required when scrap reason is other"),

@@ -1,5 +1,8 @@
 """Production jobs: jobs, their paths of process steps, and serial numbers moving through them.
 
-Look into ``model`` for what they are, ``layout`` for how they lie in the table, ``jobs``, ``paths``,
-``serials`` and ``settings`` for what can be done with them, and ``distribution`` for the counts.
+``model`` tells what they are, ``layout`` how they lie in the table, ``distribution`` how they are counted.
+``jobs``, ``paths``, ``serials``, ``moves`` and ``settings`` read and change them.
+
+A function that is given the id of something that does not exist raises ``NotFoundError``. One that adds to a
+unit of work raises it also when the unit commits.
 """

@@ -52,25 +52,26 @@ def _mode(value: Any) -> Any:
     return value.strip()
 
 
-def _some_steps(value: Any) -> Any:
+def _not_empty(value: Any) -> Any:
     if value == []:
         raise fault("is required")
     return value
 
 
 def _printable(value: str) -> str:
-    # A line break is shown as a space. Anything else of this kind has no place in a ticket.
+    # A ticket shows a line break as a space; other control characters do not belong in it.
     if any(unicodedata.category(character) == "Cc" and character not in "\r\n" for character in value):
         raise fault("must not contain control characters")
     return value
 
 
-#: Names stand in tickets.
+#: Names appear in tickets.
 Name = Annotated[RequiredText, AfterValidator(_printable)]
 NewName = Annotated[FilledText, AfterValidator(_printable)]
 OptionalText = Annotated[ShortText, AfterValidator(_blank_is_none)]
+OptionalLongText = Annotated[LongText, AfterValidator(_blank_is_none)]
 Mode = Annotated[AdvancementMode, BeforeValidator(_mode)]
-#: An integer of any size: whether there is such a step is for the path to say.
+#: An integer of any size: the path knows whether it has such a step.
 Index = Annotated[int, BeforeValidator(integer)]
 
 
@@ -88,7 +89,7 @@ class NewJob(Body):
 
 
 class JobChange(Body):
-    """PUT /api/jobs/{id}: what is given changes, the rest stays."""
+    """PUT /api/jobs/{id}: what is missing stays as it is."""
 
     name: NewName | None = None
     goal_quantity: WholeNumber | None = None
@@ -114,7 +115,7 @@ class NewPath(Body):
     job_id: RequiredText
     name: Name
     goal_quantity: WholeNumber
-    steps: Annotated[list[NewStep], ListOf, BeforeValidator(_some_steps)]
+    steps: Annotated[list[NewStep], ListOf, BeforeValidator(_not_empty)]
     advancement_mode: Mode = "strict"
 
 
@@ -124,14 +125,14 @@ class PathChange(Body):
     name: NewName | None = None
     goal_quantity: WholeNumber | None = None
     advancement_mode: Mode | None = None
-    steps: Annotated[list[StepEntry], ListOf, BeforeValidator(_some_steps)] | None = None
+    steps: Annotated[list[StepEntry], ListOf, BeforeValidator(_not_empty)] | None = None
 
 
 class NewSerials(Body):
     """POST /api/serials."""
 
     path_id: RequiredText
-    # An integer comes before a positive one here.
+    # The last check runs first: an integer, then a positive one.
     quantity: Annotated[int, BeforeValidator(whole_number(at_most=1000)), BeforeValidator(integer)]
     job_id: OptionalText | None = None
 
@@ -143,21 +144,15 @@ class AdvanceOne(Body):
 
 
 class AdvanceTo(Body):
-    """POST /api/serials/{id}/advance-to; as many as there are steps means completion."""
+    """POST /api/serials/{id}/advance-to; the number of steps means completion."""
 
     target_step_index: Index
-
-
-def _serial_ids(value: Any) -> Any:
-    if isinstance(value, list) and not value:
-        raise fault("is required")
-    return value
 
 
 class AdvanceBatch(Body):
     """POST /api/serials/advance: a tray or a cart."""
 
-    serial_ids: Annotated[list[RequiredText], ListOf, BeforeValidator(_serial_ids)]
+    serial_ids: Annotated[list[RequiredText], ListOf, BeforeValidator(_not_empty)]
     from_step_index: Index | None = None
 
 
@@ -165,16 +160,12 @@ class Scrap(Body):
     """POST /api/serials/{id}/scrap."""
 
     reason: ScrapReason = Field(default=None, validate_default=True)
-    explanation: Annotated[LongText, AfterValidator(_blank_is_none)] | None = Field(
-        default=None, validate_default=True
-    )
+    explanation: OptionalLongText | None = Field(default=None, validate_default=True)
 
     @field_validator("reason", mode="before")
     @classmethod
     def _known_reason(cls, value: Any) -> Any:
-        if value is None:
-            raise sentence("Scrap reason is required")
-        reason = short_text(value)
+        reason = "" if value is None else short_text(value)
         if not reason:
             raise sentence("Scrap reason is required")
         if reason not in get_args(ScrapReason):
@@ -192,7 +183,7 @@ class Scrap(Body):
 class ForceComplete(Body):
     """POST /api/serials/{id}/force-complete."""
 
-    reason: Annotated[LongText, AfterValidator(_blank_is_none)] | None = None
+    reason: OptionalLongText | None = None
 
 
 def _field_id(value: Any) -> str:
@@ -212,7 +203,7 @@ class FieldMappingsChange(Body):
 
 
 class SettingsChange(Body):
-    """PUT /api/settings: what is given changes; an empty externalId or projectKey clears it."""
+    """PUT /api/settings: what is missing stays; an empty externalId or projectKey clears it."""
 
     enabled: Flag | None = None
     push_enabled: Flag | None = None

@@ -1,19 +1,19 @@
 """Counts: where the serial numbers of a path stand, and how far a job has come. Pure arithmetic.
 
-A path's counts lie in several shards, so that many moves can be counted at once. Each serial number belongs
-to one shard for good, and a move changes the serial number and its shard in one transaction: whatever moment
-each shard is read at, every serial number is in exactly one place of exactly one shard.
+A path's counts are spread over shards, so that many moves can be counted at once. A serial number belongs to
+one shard for good, and a move changes both in one transaction. So each serial number is counted exactly once,
+even if the shards are read at different moments.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from jobticket.jobs.model import Job, JobProgress, Path, PathProgress, StepCount
 
-#: Shards a path's counts are spread over. Counts are summed over whatever shards exist, so that the number
-#: can be raised without touching stored ones.
+#: How many shards hold a path's counts. All shards that exist are summed up, so the number can be raised.
 SHARDS = 8
 
 COMPLETED = "completed"
@@ -32,7 +32,7 @@ def place(step_index: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many serial numbers of a path stand where; scrapped ones stand at no step."""
+    """How many serial numbers of a path stand at each step; scrapped ones stand at no step."""
 
     steps: tuple[int, ...]
     completed: int
@@ -43,18 +43,16 @@ class Counts:
         return sum(self.steps) + self.completed + self.scrapped
 
     @classmethod
-    def of(cls, path: Path, shards: Iterable[Mapping[str, object]]) -> Counts:
+    def of(cls, path: Path, shards: Iterable[Mapping[str, Any]]) -> Counts:
         """Sum up a path's shards."""
-        totals = [0] * (len(path.steps) + 2)
+        stored = list(shards)
         names = [*(place(index) for index in range(len(path.steps))), COMPLETED, SCRAPPED]
-        for shard in shards:
-            for position, name in enumerate(names):
-                totals[position] += int(str(shard.get(name, 0)))
-        return cls(tuple(totals[:-2]), totals[-2], totals[-1])
+        *steps, completed, scrapped = (sum(int(shard.get(name, 0)) for shard in stored) for name in names)
+        return cls(tuple(steps), completed, scrapped)
 
 
 def distribution(path: Path, counts: Counts) -> list[StepCount]:
-    """Return each step with its count; every step that holds the maximum, if above 0, is a bottleneck."""
+    """Return each step with its count; the steps with the highest count above 0 are bottlenecks."""
     highest = max(counts.steps, default=0)
     return [
         StepCount(
@@ -70,7 +68,7 @@ def distribution(path: Path, counts: Counts) -> list[StepCount]:
 
 
 def percent(completed: int, scrapped: int, goal: int) -> float:
-    """Return completed ones in percent of what can still be reached (contract: jobs.md, progress)."""
+    """Return the completed ones in percent of the goal without the scrapped ones."""
     divisor = goal - scrapped
     if divisor > 0:
         return completed / divisor * 100

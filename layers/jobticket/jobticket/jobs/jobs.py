@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
 from jobticket.errors import InvalidError, NotFoundError
+from jobticket.jobs import layout
 from jobticket.jobs.distribution import Counts, job_progress
-from jobticket.jobs.layout import (
-    JOB_LIST,
-    JOB_SORT,
-    JOBS_INDEX,
-    is_id,
-    job_from,
-    job_item,
-    job_pk,
-    new_id,
-    path_from,
-)
 from jobticket.jobs.model import Job, JobDetails, Path
 from jobticket.store.table import Delete, Item, Put, Table, Update
 from jobticket.store.unit_of_work import ABSENT, PRESENT, UnitOfWork, write
-
-if TYPE_CHECKING:
-    from jobticket.jobs.bodies import JobChange, NewJob
 
 _POSITION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z#(?P<job>.+)")
 
@@ -38,77 +24,76 @@ def job_not_found(job_id: str) -> NotFoundError:
     return NotFoundError(f"Job not found: {job_id}")
 
 
-def create_job(work: UnitOfWork, body: NewJob, now: datetime) -> Job:
-    """Add a new job to a unit of work."""
+def _require_id(job_id: str) -> None:
+    """Refuse an id that no job can have."""
+    if not layout.is_id("job", job_id):
+        raise job_not_found(job_id)
+
+
+def create_job(work: UnitOfWork, now: datetime, *, name: str, goal_quantity: int, **ticket: Any) -> Job:
+    """Add a new job to a unit of work.
+
+    Parameters
+    ----------
+    ticket
+        The job's ``jira_…`` fields.
+    """
     moment = clock.iso_milliseconds(now)
-    job = Job(id=new_id("job"), created_at=moment, updated_at=moment, **body.model_dump())
-    work.add(Put(job_item(job), ABSENT))
+    job = Job(
+        id=layout.new_id("job"),
+        name=name,
+        goal_quantity=goal_quantity,
+        created_at=moment,
+        updated_at=moment,
+        **ticket,
+    )
+    work.add(Put(layout.job_item(job), ABSENT))
     return job
 
 
-@dataclass(frozen=True, slots=True)
-class JobPage:
-    """Jobs, newest first; ``position`` is where the next page starts, None on the last."""
-
-    jobs: list[Job]
-    position: str | None
-
-
-def list_jobs(table: Table, limit: int | None, position: str | None) -> JobPage:
-    """Return a page of jobs, or with no limit all of them, newest first."""
-    condition = Key("list_pk").eq(JOB_LIST)
+def list_jobs(table: Table, limit: int | None, position: str | None) -> tuple[list[Job], str | None]:
+    """Return jobs, newest first, and the position at which the list continues."""
+    condition = Key("list_pk").eq(layout.JOB_LIST)
     start = _list_key(position) if position else None
     if limit is None:
-        items = table.query_all(condition, index=JOBS_INDEX, forward=False, start=start)
-        return JobPage([job_from(item) for item in items], None)
-    # One more than asked for tells whether there is a next page.
-    page = table.query(condition, index=JOBS_INDEX, forward=False, limit=limit + 1, start=start)
+        items = table.query_all(condition, index=layout.JOBS_INDEX, forward=False, start=start)
+        return [Job.of(item) for item in items], None
+    # One more than the limit tells whether there is a next page.
+    page = table.query(condition, index=layout.JOBS_INDEX, forward=False, limit=limit + 1, start=start)
     shown = page.items[:limit]
     more = len(page.items) > limit or page.next_key is not None
-    return JobPage([job_from(item) for item in shown], shown[-1]["list_sk"] if shown and more else None)
+    return [Job.of(item) for item in shown], shown[-1]["list_sk"] if shown and more else None
 
 
 def is_list_position(position: object) -> bool:
-    """Tell whether a cursor's content is a place in the list of jobs."""
+    """Tell whether a cursor's content is a position in the list of jobs."""
     match = _POSITION.fullmatch(position) if isinstance(position, str) else None
-    return match is not None and is_id("job", match["job"])
+    return match is not None and layout.is_id("job", match["job"])
 
 
 def _list_key(position: str) -> Item:
-    job_id = position.partition("#")[2]
-    return {"pk": job_pk(job_id), "sk": JOB_SORT, "list_pk": JOB_LIST, "list_sk": position}
+    pk = layout.job_pk(position.partition("#")[2])
+    return {"pk": pk, "sk": layout.JOB_SORT, "list_pk": layout.JOB_LIST, "list_sk": position}
 
 
 def load_job(table: Table, job_id: str) -> tuple[Job, list[tuple[Path, Counts]]]:
-    """Return a job, its paths in the order of their creation, and where their serial numbers stand.
+    """Return a job, its paths in the order of their creation, and their counts.
 
-    One query, whose cost grows with the number of paths and steps and not with that of serial numbers.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such job.
+    This is one query. Its cost grows with the number of paths and steps, not of serial numbers.
     """
-    if not is_id("job", job_id):
-        raise job_not_found(job_id)
-    items = table.query_all(Key("pk").eq(job_pk(job_id)))
-    job, paths = _assemble(items)
-    if job is None:
-        raise job_not_found(job_id)
-    return job, paths
-
-
-def _assemble(items: Iterator[Item]) -> tuple[Job | None, list[tuple[Path, Counts]]]:
+    _require_id(job_id)
     job: Job | None = None
     paths: dict[str, Path] = {}
     shards: dict[str, list[Item]] = {}
-    for item in items:
-        if item["sk"] == JOB_SORT:
-            job = job_from(item)
+    for item in table.query_all(Key("pk").eq(layout.job_pk(job_id))):
+        if item["sk"] == layout.JOB_SORT:
+            job = Job.of(item)
         elif "#COUNT#" in item["sk"]:
             shards.setdefault(item["path_id"], []).append(item)
         else:
-            paths[item["id"]] = path_from(item)
+            paths[item["id"]] = layout.path_from(item)
+    if job is None:
+        raise job_not_found(job_id)
     ordered = sorted(paths.values(), key=lambda path: (path.created_at, path.id))
     return job, [(path, Counts.of(path, shards.get(path.id, ()))) for path in ordered]
 
@@ -119,32 +104,22 @@ def job_details(job: Job, paths: Sequence[tuple[Path, Counts]]) -> JobDetails:
 
 
 def get_job(table: Table, job_id: str) -> Job:
-    """Return a job alone.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such job.
-    """
-    item = table.get(job_pk(job_id), JOB_SORT) if is_id("job", job_id) else None
+    """Return a job alone."""
+    _require_id(job_id)
+    item = table.get(layout.job_pk(job_id), layout.JOB_SORT)
     if item is None:
         raise job_not_found(job_id)
-    return job_from(item)
+    return Job.of(item)
 
 
-def change_job(table: Table, job_id: str, body: JobChange, now: datetime) -> Job:
-    """Change what the body names; the last write wins.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such job.
-    """
-    if not is_id("job", job_id):
-        raise job_not_found(job_id)
-    changes = body.model_dump(exclude_none=True) | {"updated_at": clock.iso_milliseconds(now)}
-    change = Update(job_pk(job_id), JOB_SORT, set=changes, condition=PRESENT)
-    return job_from(write(table, change, otherwise=job_not_found(job_id)) or {})
+def change_job(
+    table: Table, job_id: str, now: datetime, *, name: str | None = None, goal_quantity: int | None = None
+) -> Job:
+    """Change what is given; the last write wins."""
+    _require_id(job_id)
+    changes = {"name": name, "goal_quantity": goal_quantity, "updated_at": clock.iso_milliseconds(now)}
+    change = Update(layout.job_pk(job_id), layout.JOB_SORT, set=layout.given(changes), condition=PRESENT)
+    return Job.of(write(table, change, otherwise=job_not_found(job_id)) or {})
 
 
 def delete_job(table: Table, job_id: str) -> None:
@@ -152,13 +127,10 @@ def delete_job(table: Table, job_id: str) -> None:
 
     Raises
     ------
-    NotFoundError
-        If there is no such job.
     InvalidError
         If it still has paths.
     """
-    if not is_id("job", job_id):
-        raise job_not_found(job_id)
+    _require_id(job_id)
 
     def kept(item: Item | None) -> Exception:
         if item is None:
@@ -167,4 +139,4 @@ def delete_job(table: Table, job_id: str) -> None:
             f"Cannot delete job: it has {item['path_count']} path(s). Remove all paths first."
         )
 
-    write(table, Delete(job_pk(job_id), JOB_SORT, Attr("path_count").eq(0)), otherwise=kept)
+    write(table, Delete(layout.job_pk(job_id), layout.JOB_SORT, Attr("path_count").eq(0)), otherwise=kept)

@@ -11,7 +11,7 @@ PATH#<path>            PATH                         which job the path belongs t
 PATH#<path>            BATCH#<first number>         serial numbers created by one call
 PATH#<path>            SN#<number>                  a serial number that has moved at least once
 BATCHES                <first number>               the same batch, to find a number's path by
-COUNTER#SERIALS        COUNTER                      the last number given out
+COUNTER#SERIALS        COUNTER                      the last number that was reserved
 SETTINGS               SETTINGS                     the application's settings
 IDEMPOTENCY#<digest>   IDEMPOTENCY                  an answer given to a request with an idempotency key
 PUSH_LEASE#<ticket>    PUSH_LEASE                   who is pushing to a ticket
@@ -20,7 +20,7 @@ PUSH_RUNS              <run>                        a run of pushes (``jobticket
 PUSH_SITES             <site>                       what pushes know of a site (``jobticket.push.sites``)
 =====================  ===========================  ==========================================================
 
-A job with its paths and their counts is one partition, read by one query whose cost does not depend on the
+A job with its paths and their counts is one partition. One query reads it, whose cost does not depend on the
 number of serial numbers. A batch stands for its serial numbers until they move: creating a thousand of them
 writes a handful of items in one transaction.
 """
@@ -30,7 +30,8 @@ from __future__ import annotations
 import re
 import secrets
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from jobticket.jobs.model import Job, Path, ProcessStep, Record
 from jobticket.store.table import Item
@@ -58,7 +59,7 @@ def new_id(prefix: str) -> str:
 
 
 def is_id(prefix: str, text: str) -> bool:
-    """Tell whether a text has the form of an id, and so is worth a look-up."""
+    """Tell whether a text has the form of an id; only then is it worth a look-up."""
     match = _ID.fullmatch(text)
     return match is not None and match[1] == prefix
 
@@ -91,7 +92,7 @@ def linked_pk(shard: int) -> str:
 
 
 def linked_attributes(job_id: str) -> Item:
-    """Return what puts a job into the index of linked jobs; without them it is not in there."""
+    """Return the attributes that put a job into the index of linked jobs."""
     shard = zlib.crc32(job_id.encode()) % LINKED_SHARDS
     return dict(zip(LINKED_ATTRIBUTES, (linked_pk(shard), job_id), strict=True))
 
@@ -116,55 +117,42 @@ def serial_sort(number: int) -> str:
     return f"SN#{number:012d}"
 
 
+def given(values: Mapping[str, Any]) -> Item:
+    """Return the values that are there."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def present(record: Record) -> Item:
-    """Return the attributes that hold a record: of fields without a value there are none."""
-    return {name: value for name, value in vars(record).items() if value is not None}
+    """Return the attributes that hold a record; a field without a value has no attribute."""
+    return given(vars(record))
 
 
 def job_item(job: Job) -> Item:
     """Return a new job's item: it has no paths yet."""
-    linked = linked_attributes(job.id) if job.jira_ticket_key else {}
-    return (
-        present(job)
-        | linked
-        | {
-            "pk": job_pk(job.id),
-            "sk": JOB_SORT,
-            "list_pk": JOB_LIST,
-            "list_sk": f"{job.created_at}#{job.id}",
-            "path_count": 0,
-        }
-    )
-
-
-def job_from(item: Item) -> Job:
-    return Job.of(item)
+    return {
+        "pk": job_pk(job.id),
+        "sk": JOB_SORT,
+        "list_pk": JOB_LIST,
+        "list_sk": f"{job.created_at}#{job.id}",
+        "path_count": 0,
+        **present(job),
+        **(linked_attributes(job.id) if job.jira_ticket_key else {}),
+    }
 
 
 def path_item(path: Path) -> Item:
     """Return a new path's item: it has no serial numbers yet."""
-    return present(path) | {
-        "pk": job_pk(path.job_id),
-        "sk": path_sort(path.id),
-        **stored_steps(path.steps),
-    }
+    key = {"pk": job_pk(path.job_id), "sk": path_sort(path.id)}
+    return key | present(path) | stored_steps(path.steps)
 
 
 def stored_steps(steps: Sequence[ProcessStep]) -> Item:
     """Return the attributes that hold a path's steps; a step's order is its place in the list.
 
-    ``step_ids`` says which steps there are, so that a condition can tell a new list from a renamed step.
+    With ``step_ids`` a condition can tell other steps from renamed ones.
     """
-    return {
-        "steps": [_stored(step) for step in steps],
-        "step_ids": [step.id for step in steps],
-    }
-
-
-def _stored(step: ProcessStep) -> Item:
-    stored = present(step)
-    del stored["order"]
-    return stored
+    stored = [{name: value for name, value in present(step).items() if name != "order"} for step in steps]
+    return {"steps": stored, "step_ids": [step.id for step in steps]}
 
 
 def path_from(item: Item) -> Path:

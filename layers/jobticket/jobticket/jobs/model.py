@@ -1,7 +1,8 @@
-"""What the jobs context holds and hands out (contract: jobs.md, Model)."""
+"""Jobs, paths and serial numbers, as they are stored and as the API shows them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from jobticket.shown import Shown
@@ -54,6 +55,16 @@ class ProcessStep(Record):
     order: int
     location: str | None = None
     optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepDraft:
+    """A step as a caller describes it; with an ``id`` it is a step that the path has."""
+
+    name: str
+    location: str | None = None
+    optional: bool = False
+    id: str | None = None
 
 
 class Path(Record):

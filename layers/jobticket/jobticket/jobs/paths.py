@@ -3,114 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
 from jobticket.errors import InvalidError, NotFoundError
+from jobticket.jobs import layout
 from jobticket.jobs.distribution import Counts, distribution
 from jobticket.jobs.jobs import job_not_found
-from jobticket.jobs.layout import (
-    JOB_SORT,
-    PATH_SORT,
-    is_id,
-    job_pk,
-    new_id,
-    path_from,
-    path_item,
-    path_pk,
-    path_sort,
-    stored_steps,
-)
-from jobticket.jobs.model import Path, PathDetails, ProcessStep
+from jobticket.jobs.model import AdvancementMode, Path, PathDetails, ProcessStep, StepDraft
 from jobticket.store.table import Delete, Item, Put, Table, Update
 from jobticket.store.unit_of_work import ABSENT, PRESENT, Otherwise, UnitOfWork, write
-
-if TYPE_CHECKING:
-    from jobticket.jobs.bodies import NewPath, NewStep, PathChange, StepEntry
 
 
 def path_not_found(path_id: str) -> NotFoundError:
     return NotFoundError(f"Path not found: {path_id}")
 
 
-def create_path(work: UnitOfWork, body: NewPath, now: datetime) -> Path:
-    """Add a new path with its steps to a unit of work, and count it at its job.
-
-    The job is missed when the unit of work commits.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such job.
-    """
-    if not is_id("job", body.job_id):
-        raise job_not_found(body.job_id)
+def create_path(
+    work: UnitOfWork,
+    now: datetime,
+    *,
+    job_id: str,
+    name: str,
+    goal_quantity: int,
+    steps: Sequence[StepDraft],
+    advancement_mode: AdvancementMode = "strict",
+) -> Path:
+    """Add a new path with its steps to a unit of work, and count it at its job."""
+    if not layout.is_id("job", job_id):
+        raise job_not_found(job_id)
     moment = clock.iso_milliseconds(now)
     path = Path(
-        id=new_id("path"),
-        job_id=body.job_id,
-        name=body.name,
-        goal_quantity=body.goal_quantity,
-        advancement_mode=body.advancement_mode,
-        steps=[_step(order, entry, new_id("step")) for order, entry in enumerate(body.steps)],
+        id=layout.new_id("path"),
+        job_id=job_id,
+        name=name,
+        goal_quantity=goal_quantity,
+        advancement_mode=advancement_mode,
+        steps=_steps(steps),
         created_at=moment,
         updated_at=moment,
     )
-    pointer = {"pk": path_pk(path.id), "sk": PATH_SORT, "job_id": path.job_id}
-    work.add(Put(path_item(path), ABSENT))
+    pointer = {"pk": layout.path_pk(path.id), "sk": layout.PATH_SORT, "job_id": path.job_id}
+    work.add(Put(layout.path_item(path), ABSENT))
     work.add(Put(pointer))
     work.add(
-        Update(job_pk(path.job_id), JOB_SORT, add={"path_count": 1}, condition=PRESENT),
+        Update(layout.job_pk(path.job_id), layout.JOB_SORT, add={"path_count": 1}, condition=PRESENT),
         otherwise=job_not_found(path.job_id),
     )
     return path
 
 
-def _step(order: int, entry: NewStep, step_id: str) -> ProcessStep:
-    return ProcessStep(
-        id=step_id, name=entry.name, order=order, location=entry.location, optional=entry.optional
-    )
-
-
-def _changed_steps(entries: Sequence[StepEntry], known: frozenset[str]) -> list[ProcessStep]:
-    """Return the new steps; an id that the path does not know is no identity to keep."""
+def _steps(drafts: Sequence[StepDraft], known: frozenset[str] = frozenset()) -> list[ProcessStep]:
+    """Return a path's steps; a draft keeps its id only if the path has such a step."""
+    kept = [draft.id if draft.id in known else None for draft in drafts]
+    for order, step_id in enumerate(kept):
+        if step_id is not None and step_id in kept[:order]:
+            raise InvalidError(f"steps[{order}].id is given twice")
     return [
-        _step(order, entry, entry.id if entry.id in known and entry.id else new_id("step"))
-        for order, entry in enumerate(entries)
+        ProcessStep.of({**asdict(draft), "order": order, "id": step_id or layout.new_id("step")})
+        for order, (draft, step_id) in enumerate(zip(drafts, kept, strict=True))
     ]
 
 
 def job_of_path(table: Table, path_id: str) -> str:
-    """Return the id of the job to which a path belongs.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such path.
-    """
-    pointer = table.get(path_pk(path_id), PATH_SORT) if is_id("path", path_id) else None
+    """Return the id of the job to which a path belongs."""
+    pointer = table.get(layout.path_pk(path_id), layout.PATH_SORT) if layout.is_id("path", path_id) else None
     if pointer is None:
         raise path_not_found(path_id)
     return str(pointer["job_id"])
 
 
 def load_path(table: Table, path_id: str) -> PathDetails:
-    """Return a path and its distribution: two reads, however many serial numbers there are.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such path.
-    """
+    """Return a path and its distribution: two reads, however many serial numbers it has."""
     job_id = job_of_path(table, path_id)
-    condition = Key("pk").eq(job_pk(job_id)) & Key("sk").begins_with(path_sort(path_id))
+    condition = Key("pk").eq(layout.job_pk(job_id)) & Key("sk").begins_with(layout.path_sort(path_id))
     items = list(table.query_all(condition))
-    if not items or items[0]["sk"] != path_sort(path_id):
+    if not items or items[0]["sk"] != layout.path_sort(path_id):
         raise path_not_found(path_id)
-    path = path_from(items[0])
+    path = layout.path_from(items[0])
     counts = Counts.of(path, items[1:])
     return PathDetails(
         **vars(path),
@@ -121,57 +95,41 @@ def load_path(table: Table, path_id: str) -> PathDetails:
 
 
 def read_path(table: Table, path_id: str, job_id: str) -> tuple[Path, Item]:
-    """Return a path and the item it is stored as.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such path.
-    """
-    item = table.get(job_pk(job_id), path_sort(path_id))
+    """Return a path and the item it is stored as."""
+    item = table.get(layout.job_pk(job_id), layout.path_sort(path_id))
     if item is None:
         raise path_not_found(path_id)
-    return path_from(item), item
+    return layout.path_from(item), item
 
 
-def change_path(table: Table, path_id: str, body: PathChange, now: datetime) -> Path:
-    """Change what the body names.
+def change_path(
+    table: Table, path_id: str, now: datetime, *, steps: Sequence[StepDraft] | None = None, **changes: Any
+) -> Path:
+    """Change what is given: steps, name, goal quantity, advancement mode.
 
-    Once serial numbers exist, only names, locations and optional flags of the steps may change.
+    Once the path has serial numbers, only names, locations and optional flags of its steps may change.
 
     Raises
     ------
-    NotFoundError
-        If there is no such path.
     InvalidError
         If the change would move serial numbers.
     """
     job_id = job_of_path(table, path_id)
-    changes: dict[str, Any] = body.model_dump(exclude_none=True, exclude={"steps"})
-    changes["updated_at"] = clock.iso_milliseconds(now)
+    stored = layout.given(changes) | {"updated_at": clock.iso_milliseconds(now)}
     condition: ConditionBase = PRESENT
-    if body.steps is not None:
+    if steps is not None:
         path, _ = read_path(table, path_id, job_id)
-        steps = _changed_steps(body.steps, frozenset(step.id for step in path.steps))
-        _no_step_twice(steps)
-        changes |= stored_steps(steps)
-        # With serial numbers on the path, its steps must be the same ones, in the same order.
-        condition &= Attr("has_serials").not_exists() | Attr("step_ids").eq(changes["step_ids"])
-    update = Update(job_pk(job_id), path_sort(path_id), set=changes, condition=condition)
+        changed = _steps(steps, frozenset(step.id for step in path.steps))
+        stored |= layout.stored_steps(changed)
+        # A path with serial numbers keeps its steps, in their order.
+        condition &= Attr("has_serials").not_exists() | Attr("step_ids").eq(stored["step_ids"])
+    update = Update(layout.job_pk(job_id), layout.path_sort(path_id), set=stored, condition=condition)
     refusal = InvalidError("Cannot change steps: the path has serial numbers")
-    return path_from(write(table, update, otherwise=_missing_or(path_id, refusal)) or {})
+    return layout.path_from(write(table, update, otherwise=_missing_or(path_id, refusal)) or {})
 
 
 def _missing_or(path_id: str, refusal: InvalidError) -> Otherwise:
     return lambda item: path_not_found(path_id) if item is None else refusal
-
-
-def _no_step_twice(steps: Sequence[ProcessStep]) -> None:
-    seen: set[str] = set()
-    for order, step in enumerate(steps):
-        if step.id in seen:
-            raise InvalidError(f"steps[{order}].id is given twice")
-        seen.add(step.id)
 
 
 def delete_path(table: Table, path_id: str) -> None:
@@ -179,17 +137,15 @@ def delete_path(table: Table, path_id: str) -> None:
 
     Raises
     ------
-    NotFoundError
-        If there is no such path.
     InvalidError
         If it has serial numbers.
     """
     job_id = job_of_path(table, path_id)
     work = UnitOfWork(table)
     work.add(
-        Delete(job_pk(job_id), path_sort(path_id), PRESENT & Attr("has_serials").not_exists()),
+        Delete(layout.job_pk(job_id), layout.path_sort(path_id), PRESENT & Attr("has_serials").not_exists()),
         otherwise=_missing_or(path_id, InvalidError("Cannot delete path with serial numbers attached")),
     )
-    work.add(Delete(path_pk(path_id), PATH_SORT))
-    work.add(Update(job_pk(job_id), JOB_SORT, add={"path_count": -1}, condition=PRESENT))
+    work.add(Delete(layout.path_pk(path_id), layout.PATH_SORT))
+    work.add(Update(layout.job_pk(job_id), layout.JOB_SORT, add={"path_count": -1}, condition=PRESENT))
     work.commit()

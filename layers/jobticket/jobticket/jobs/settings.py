@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jobticket import clock
+from jobticket.jobs.layout import given
 from jobticket.jobs.model import FieldMappings, JobSettings
 from jobticket.store.table import Item, Table, Update
-
-if TYPE_CHECKING:
-    from jobticket.jobs.bodies import SettingsChange
 
 _KEY = "SETTINGS"
 #: A mapping is an attribute of its own, so that two people changing different ones both succeed.
@@ -23,7 +22,7 @@ def read_settings(table: Table) -> JobSettings:
 
 
 def pushes_are_wanted(settings: JobSettings) -> bool:
-    """Tell whether runs push anything for now: switched on, and not paused."""
+    """Tell whether scheduled pushes run: they are enabled and not paused."""
     return settings.enabled and settings.push_enabled and not settings.push_paused
 
 
@@ -34,13 +33,12 @@ def _settings_from(item: Item) -> JobSettings:
     return JobSettings.of({**item, "field_mappings": FieldMappings.of(mappings)})
 
 
-def change_settings(table: Table, body: SettingsChange, now: datetime) -> JobSettings:
-    """Change what the body names, and return all settings."""
-    changes: dict[str, Any] = body.model_dump(exclude_none=True, exclude={"field_mappings"})
-    cleared = [name for name, value in changes.items() if value == ""]
-    given = {name: value for name, value in changes.items() if value != ""}
-    if body.field_mappings is not None:
-        mappings = body.field_mappings.model_dump(exclude_none=True)
-        given |= {_MAPPING + name: value for name, value in mappings.items()}
-    given["updated_at"] = clock.iso_milliseconds(now)
-    return _settings_from(table.update(Update(_KEY, _KEY, set=given, remove=cleared)))
+def change_settings(
+    table: Table, now: datetime, *, field_mappings: Mapping[str, str | None] | None = None, **changes: Any
+) -> JobSettings:
+    """Change what is given, and return all settings; an empty text clears its setting."""
+    mappings = {_MAPPING + name: value for name, value in (field_mappings or {}).items()}
+    changed = given(changes | mappings) | {"updated_at": clock.iso_milliseconds(now)}
+    cleared = [name for name, value in changed.items() if value == ""]
+    kept = {name: value for name, value in changed.items() if value != ""}
+    return _settings_from(table.update(Update(_KEY, _KEY, set=kept, remove=cleared)))

@@ -10,7 +10,6 @@ from boto3.dynamodb.conditions import Attr
 
 from jobticket import clock
 from jobticket.errors import InvalidError
-from jobticket.jobs.bodies import NewJob
 from jobticket.jobs.jobs import create_job, get_job, job_not_found
 from jobticket.jobs.layout import JOB_SORT, LINKED_ATTRIBUTES, is_id, job_pk, linked_attributes
 from jobticket.jobs.model import Job
@@ -93,12 +92,8 @@ def create_linked_job(work: UnitOfWork, ticket: JiraTicket, goal_quantity: int |
     goal_quantity
         The job's goal; without it the ticket's, else 1.
     """
-    body = NewJob(
-        name=ticket.summary or ticket.key,
-        goal_quantity=goal_quantity or _goal_of(ticket),
-        **_job_fields(ticket),
-    )
-    return create_job(work, body, now)
+    name, goal = ticket.summary or ticket.key, goal_quantity or _goal_of(ticket)
+    return create_job(work, now, name=name, goal_quantity=goal, **_job_fields(ticket))
 
 
 def _goal_of(ticket: JiraTicket) -> int:

@@ -1,7 +1,7 @@
 """Leases: one holder at a time, across all Lambda instances.
 
-A lease is two attributes of an item, written on a condition. It ends by itself, after the longest time that
-its holder can be at work; only its holder gives it back earlier. The item may hold more than the lease.
+A lease is two attributes of an item, written on a condition. It expires after the longest time that its
+holder can work; only its holder gives it back earlier. The item may have other attributes.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from jobticket.store.table import Delete, Item, Table, Update
 from jobticket.store.unit_of_work import StaleError, discard, write
 
 OWNER, UNTIL = "lease_owner", "lease_until"
-#: What ends a lease when it is removed from its item.
+#: Removing these from its item ends a lease.
 LEASE_ATTRIBUTES = (OWNER, UNTIL)
-#: The first and the longest pause between two looks at a lease that somebody else holds.
+#: The first and the longest pause before another try to take a lease.
 FIRST_PAUSE_SECONDS = 0.04
 LONGEST_PAUSE_SECONDS = 0.4
 
@@ -36,7 +36,7 @@ class HeldError(Exception):
     Attributes
     ----------
     seconds
-        For how long at most.
+        The most that is left of it.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -45,7 +45,7 @@ class HeldError(Exception):
 
 
 class Waits(Protocol):
-    """How waiting is done."""
+    """How to wait: the system's clock and randomness, or a test's."""
 
     @property
     def sleep(self) -> Callable[[float], None]: ...
@@ -61,11 +61,11 @@ class Lease:
     Attributes
     ----------
     owner
-        A random name, made anew each time a lease is taken.
+        A random name, new each time a lease is taken.
     until
-        When it ends by itself.
+        When it expires.
     must_run_out
-        Set by a holder whose effect may still arrive somewhere: the lease is not given back.
+        Set by a holder whose effect may still arrive: the lease then expires instead of being given back.
     """
 
     owner: str
@@ -79,26 +79,26 @@ class Lease:
 
     @classmethod
     def of(cls, item: Item) -> Self | None:
-        """Return the lease that an item holds, ended or not."""
+        """Return the lease that an item has, expired or not."""
         if OWNER not in item:
             return None
         return cls(item[OWNER], datetime.fromtimestamp(item[UNTIL] / 1000, UTC))
 
     def attributes(self) -> dict[str, Any]:
-        """Return what an item with this lease holds."""
+        """Return the attributes of an item that has this lease."""
         return {OWNER: self.owner, UNTIL: clock.epoch_milliseconds(self.until)}
 
     def held(self) -> ConditionBase:
-        """Return the condition that this lease has not passed to somebody else."""
+        """Return the condition that nobody else has taken the lease since."""
         return Attr(OWNER).eq(self.owner)
 
     def left(self, now: datetime) -> float:
-        """Return the seconds until it ends by itself, 0 if it has."""
+        """Return the seconds until it expires, 0 if it has."""
         return max(0.0, (self.until - now).total_seconds())
 
 
 def free(now: datetime) -> ConditionBase:
-    """Return the condition that an item has no lease, or one that has ended."""
+    """Return the condition that an item has no lease, or an expired one."""
     return Attr(OWNER).not_exists() | Attr(UNTIL).lte(clock.epoch_milliseconds(now))
 
 
@@ -112,14 +112,14 @@ def take(
     also: Mapping[str, Any] | None = None,
     condition: ConditionBase | None = None,
 ) -> Item:
-    """Take a lease and return its item as it stands then; a missing item is made.
+    """Take a lease and return its item as it is then; a missing item is created.
 
     Parameters
     ----------
     also
         Further attributes to set.
     condition
-        What must hold besides.
+        A further condition.
 
     Raises
     ------
@@ -140,17 +140,17 @@ def take(
 
 
 def give_back(table: Table, pk: str, sk: str, lease: Lease) -> None:
-    """Delete an item that is nothing but a lease, if it is still ours.
+    """Delete an item that is only a lease, if it is still ours.
 
-    What the holder has done stands whether or not this succeeds: the lease ends by itself.
+    A failure does not undo what the holder has done: the lease then expires.
     """
     try:
         kept = discard(table, Delete(pk, sk, lease.held()))
     except AWS_FAULTS:
-        logger.warning("a lease was not given back and runs out by itself", lease=pk, exc_info=True)
+        logger.warning("a lease was not given back; it will expire", lease=pk, exc_info=True)
         return
     if kept is not None:
-        logger.warning("a lease had run out before it was given back", lease=pk)
+        logger.warning("a lease had expired before it was given back", lease=pk)
 
 
 @contextlib.contextmanager
@@ -164,51 +164,37 @@ def hold(
     patience: Deadline | None = None,
     waits: Waits | None = None,
 ) -> Iterator[Lease]:
-    """Hold a lease that has an item of its own, for a ``with`` block.
+    """Hold a lease that is an item of its own, for a ``with`` block.
 
     Parameters
     ----------
     length
         Longer than any holder works.
     patience
-        Until when to wait for an earlier holder; by default, not at all.
+        How long to wait for another holder, with ``waits``; by default, not at all.
 
     Raises
     ------
     HeldError
-        If somebody else has it for longer than that.
+        If somebody else still has it then.
     """
-    lease = _wait_for(table, pk, sk, length, now, patience, waits)
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        moment = now()
+        lease = Lease.begin(moment, length)
+        try:
+            take(table, pk, sk, lease, moment, also={"expires_at": clock.epoch(lease.until + length)})
+            break
+        except HeldError:
+            if patience is None or waits is None:
+                raise
+            wait = pause * (0.5 + waits.random() / 2)
+            if wait >= patience.left():
+                raise
+        waits.sleep(wait)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
     try:
         yield lease
     finally:
         if not lease.must_run_out:
             give_back(table, pk, sk, lease)
-
-
-def _wait_for(
-    table: Table,
-    pk: str,
-    sk: str,
-    length: timedelta,
-    now: Callable[[], datetime],
-    patience: Deadline | None,
-    waits: Waits | None,
-) -> Lease:
-    pause = FIRST_PAUSE_SECONDS
-    while True:
-        moment = now()
-        lease = Lease.begin(moment, length)
-        expiry = {"expires_at": clock.epoch(lease.until + length)}
-        try:
-            take(table, pk, sk, lease, moment, also=expiry)
-        except HeldError as held:
-            if patience is None or waits is None:
-                raise
-            wait = pause * (0.5 + waits.random() / 2)
-            if wait >= patience.left():
-                raise HeldError(held.seconds) from None
-            waits.sleep(wait)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-        else:
-            return lease

@@ -1,4 +1,4 @@
-"""DynamoDB, as little of it as the product uses: plain items, and writes that commit together.
+"""The part of DynamoDB that the product uses: plain items, and writes that commit together.
 
 Keys are ``pk`` and ``sk`` in every table. Numbers come back as ``int`` or ``float``, never ``Decimal``.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -24,16 +24,13 @@ if TYPE_CHECKING:
 
 type_serializer = TypeSerializer()
 type_deserializer = TypeDeserializer()
-
 Item = dict[str, Any]
 
-#: How long a transaction is tried again that only met other transactions on the same counters.
+#: How long a transaction is retried that met other transactions on the same items.
 CONFLICT_PATIENCE_SECONDS = 15.0
-
-#: Late in a request, too, a quick conflict is tried again: the effect at Jira that it records may be done.
+#: Retry a short conflict even late in a request: the transaction may record an effect that Jira has already.
 LEAST_PATIENCE_SECONDS = 1.0
-
-#: DynamoDB reads so many items at once.
+#: The most items that DynamoDB reads at once.
 LARGEST_BATCH = 100
 
 
@@ -43,9 +40,9 @@ class ConditionFailedError(Exception):
     Attributes
     ----------
     items
-        The items of the failed writes as they stood, None for a missing one, by position in the transaction.
+        The items of the failed writes as they were, by position in the transaction; None for a missing one.
     after_lost_answer
-        Whether an earlier try of the same call had no answer, so that it may have committed.
+        Whether an earlier try of the same call had no answer, and so may have committed.
     """
 
     def __init__(self, items: Mapping[int, Item | None], *, after_lost_answer: bool = False) -> None:
@@ -55,12 +52,12 @@ class ConditionFailedError(Exception):
 
     @property
     def position(self) -> int:
-        """Which write of the transaction failed first, from 0."""
+        """The index of the first write that failed."""
         return min(self.items)
 
     @property
     def item(self) -> Item | None:
-        """The item of that write as it stood, if there was one."""
+        """The item of that write as it was, if there was one."""
         return self.items[self.position]
 
 
@@ -70,7 +67,7 @@ def dynamodb_client() -> DynamoDBClient:
 
 
 class _Patience:
-    """Waits between attempts, with jitter and ever longer, until it has an end."""
+    """Waits between attempts, longer each time and with jitter, until its time is up."""
 
     def __init__(self) -> None:
         seconds = max(LEAST_PATIENCE_SECONDS, time_limit.seconds_for_repeats())
@@ -102,7 +99,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Change attributes of one item (which is made if it is missing, unless the condition forbids)."""
+    """Change attributes of one item; a missing item is created unless the condition forbids it."""
 
     pk: str
     sk: str
@@ -123,7 +120,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Write nothing, but commit only if the condition holds."""
+    """Write nothing, but let the transaction commit only if the condition holds."""
 
     pk: str
     sk: str
@@ -131,6 +128,7 @@ class Check:
 
 
 Write = Put | Update | Delete | Check
+OPERATIONS = {Put: "Put", Update: "Update", Delete: "Delete", Check: "ConditionCheck"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,18 +174,12 @@ class Expression:
         return built.condition_expression
 
     def update(self, write: Update) -> str:
-        clauses = []
-        if write.set:
-            clauses.append(
-                "SET " + ", ".join(f"{self._name(n)} = {self._value(v)}" for n, v in write.set.items())
-            )
-        if write.add:
-            clauses.append(
-                "ADD " + ", ".join(f"{self._name(n)} {self._value(v)}" for n, v in write.add.items())
-            )
-        if write.remove:
-            clauses.append("REMOVE " + ", ".join(self._name(name) for name in write.remove))
-        return " ".join(clauses)
+        clauses = {
+            "SET": [f"{self._name(name)} = {self._value(value)}" for name, value in write.set.items()],
+            "ADD": [f"{self._name(name)} {self._value(value)}" for name, value in write.add.items()],
+            "REMOVE": [self._name(name) for name in write.remove],
+        }
+        return " ".join(f"{clause} {', '.join(terms)}" for clause, terms in clauses.items() if terms)
 
     def projection(self, attributes: Sequence[str]) -> str:
         return ", ".join(self._name(name) for name in attributes)
@@ -258,7 +250,7 @@ class Table:
             wanted = answer.get("UnprocessedKeys")
             if not wanted:
                 return
-            # A batch of more than 16 MB comes in parts. One that makes no progress is throttled.
+            # An answer holds at most 16 MB; one without any item was throttled.
             if not items:
                 patience.wait()
 
@@ -270,17 +262,17 @@ class Table:
         ConditionFailedError
             If the condition does not hold.
         """
-        self._single(self._client.put_item, self._put(Put(item, condition)))
+        self._single(self._client.put_item, Put(item, condition))
 
     def update(self, write: Update) -> Item:
-        """Change one item and return it as it stands afterwards.
+        """Change one item and return it as it is afterwards.
 
         Raises
         ------
         ConditionFailedError
             If the condition does not hold.
         """
-        answer = self._single(self._client.update_item, self._update(write) | {"ReturnValues": "ALL_NEW"})
+        answer = self._single(self._client.update_item, write, ReturnValues="ALL_NEW")
         return _deserialize(answer["Attributes"])
 
     def delete(self, pk: str, sk: str, condition: ConditionBase | None = None) -> Item | None:
@@ -291,8 +283,7 @@ class Table:
         ConditionFailedError
             If the condition does not hold.
         """
-        parameters = self._delete(Delete(pk, sk, condition)) | {"ReturnValues": "ALL_OLD"}
-        answer = self._single(self._client.delete_item, parameters)
+        answer = self._single(self._client.delete_item, Delete(pk, sk, condition), ReturnValues="ALL_OLD")
         return _deserialize(answer["Attributes"]) if answer.get("Attributes") else None
 
     def query(
@@ -306,10 +297,7 @@ class Table:
         consistent: bool = True,
         filter_by: ConditionBase | None = None,
     ) -> Page:
-        """Read one page of items whose keys meet the condition.
-
-        ``consistent`` is not taken for an index: those are eventually consistent.
-        """
+        """Read one page of items whose keys meet the condition; an index is eventually consistent."""
         expression = Expression()
         parameters: dict[str, Any] = {
             "TableName": self.name,
@@ -330,21 +318,19 @@ class Table:
         return Page([_deserialize(item) for item in answer["Items"]], _deserialize(last) if last else None)
 
     def query_all(self, condition: ConditionBase, **options: Any) -> Iterator[Item]:
-        """Read every item whose keys meet the condition, page after page, as they are asked for."""
-        start: Item | None = options.pop("start", None)
+        """Read every item whose keys meet the condition; pages are fetched as they are needed."""
         while True:
-            page = self.query(condition, start=start, **options)
+            page = self.query(condition, **options)
             yield from page.items
             if page.next_key is None:
                 return
-            start = page.next_key
+            options["start"] = page.next_key
 
     def transact(self, writes: Sequence[Write], *, token: str) -> None:
         """Commit all writes together, or none.
 
-        Conflicts with other transactions, throttling and lost answers are tried again with the same token
-        and jitter: DynamoDB commits a token once in ten minutes. A caller whose transaction is not
-        idempotent by its own conditions must recognise its own mark in ``ConditionFailedError.item``.
+        Conflicts with other transactions, throttling and lost answers are retried with the same token and
+        jitter. DynamoDB commits a token once in ten minutes.
 
         Raises
         ------
@@ -354,7 +340,7 @@ class Table:
             If the items stayed contended.
         """
         request: Any = {
-            "TransactItems": [self._transact_item(write) for write in writes],
+            "TransactItems": [{OPERATIONS[type(write)]: self._parameters(write)} for write in writes],
             "ClientRequestToken": token,
         }
         patience = _Patience()
@@ -371,55 +357,30 @@ class Table:
                 return
             patience.wait(failure)
 
-    def _single(self, call: Any, parameters: dict[str, Any]) -> Any:
-        if "ConditionExpression" in parameters:
-            parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    def _single(self, call: Callable[..., Any], write: Put | Update | Delete, **options: str) -> Any:
         try:
-            return call(**parameters)
+            return call(**self._parameters(write), **options)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
             item: Any = error.response.get("Item")
             raise ConditionFailedError({0: _deserialize(item) if item else None}) from error
 
-    def _transact_item(self, write: Write) -> dict[str, Any]:
-        match write:
-            case Put():
-                name, parameters = "Put", self._put(write)
-            case Update():
-                name, parameters = "Update", self._update(write)
-            case Delete():
-                name, parameters = "Delete", self._delete(write)
-            case Check():
-                name, parameters = "ConditionCheck", self._check(write)
-        if "ConditionExpression" in parameters:
-            parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        return {name: parameters}
-
-    def _put(self, write: Put) -> dict[str, Any]:
-        return {"TableName": self.name, "Item": _serialize(write.item)} | _conditional(write.condition)
-
-    def _update(self, write: Update) -> dict[str, Any]:
+    def _parameters(self, write: Write) -> dict[str, Any]:
+        """Return the parameters of a write, by itself or in a transaction."""
+        parameters: dict[str, Any] = {"TableName": self.name}
+        if isinstance(write, Put):
+            parameters["Item"] = _serialize(write.item)
+        else:
+            parameters["Key"] = _key(write.pk, write.sk)
         expression = Expression()
-        parameters: dict[str, Any] = {"TableName": self.name, "Key": _key(write.pk, write.sk)}
-        # The condition first: boto's placeholders are numbered by themselves and must not meet ours.
+        # The condition first: boto3 numbers its placeholders by itself, and ours must not meet them.
         if write.condition is not None:
             parameters["ConditionExpression"] = expression.condition(write.condition)
-        parameters["UpdateExpression"] = expression.update(write)
+            parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        if isinstance(write, Update):
+            parameters["UpdateExpression"] = expression.update(write)
         return parameters | expression.parameters()
-
-    def _delete(self, write: Delete) -> dict[str, Any]:
-        return {"TableName": self.name, "Key": _key(write.pk, write.sk)} | _conditional(write.condition)
-
-    def _check(self, write: Check) -> dict[str, Any]:
-        return {"TableName": self.name, "Key": _key(write.pk, write.sk)} | _conditional(write.condition)
-
-
-def _conditional(condition: ConditionBase | None) -> dict[str, Any]:
-    if condition is None:
-        return {}
-    expression = Expression()
-    return {"ConditionExpression": expression.condition(condition), **expression.parameters()}
 
 
 def _raise_unless_passing(error: ClientError, *, lost: bool) -> None:

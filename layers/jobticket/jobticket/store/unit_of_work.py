@@ -1,23 +1,23 @@
 """Writes that commit together, once.
 
-A unit of work is a value: whoever has something to write adds it, and one caller commits the whole. An answer
-of DynamoDB can be lost after the commit. The call is then sent again and fails on what it wrote itself. So
-each conditional write carries the unit's mark, and a failed condition that meets the mark is a success.
+A unit of work is a value: several functions add writes to it, and one caller commits them. DynamoDB's answer
+can be lost after the commit. The call is then sent again and fails on what it wrote itself. So each
+conditional write carries the unit's mark, and a failed condition that meets the mark is a success.
 
 ::
 
     for work in attempts(table):
-        with work:                                 # commits at its end; starts again if something was stale
+        with work:                                 # commits at its end; if it is stale, the loop goes on
             path = read(...)
             work.add(Put(...), otherwise=ConflictError("..."))
-            work.add(Update(..., condition=...))   # without `otherwise`: stale, read again
+            work.add(Update(..., condition=...))   # without `otherwise`, a failure means stale
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -31,17 +31,15 @@ ABSENT = Attr("pk").not_exists()
 #: The item exists.
 PRESENT = Attr("pk").exists()
 
-#: The attribute that holds the mark of the unit of work that wrote an item last.
+#: The attribute with the mark of the unit of work that last wrote the item.
 MARK = "written_by"
-
-#: How often work starts again because what it had read was changed by others.
+#: How many stale units of work are tried.
 ATTEMPTS = 8
-
-#: What is raised when others keep changing what a unit of work reads.
+#: Raised when others keep changing what a unit of work reads.
 CONTENDED = UnavailableError("This is being changed by others. Please try again.", retry_after=1)
 
-#: What a failed condition means to the caller: an error, or how to make one from the item as it stood. None
-#: means that what was read is stale.
+#: What a failed condition means: an error, or a function that makes one from the item as it was. None means
+#: stale.
 Otherwise = Exception | Callable[[Item | None], Exception | None]
 
 
@@ -50,22 +48,13 @@ class StaleError(Exception):
 
     Attributes
     ----------
-    write
-        The write whose condition failed first.
     item
-        Its item as it stood, None if it did not exist.
+        The item as it was, None if it did not exist.
     """
 
-    def __init__(self, write: Write, item: Item | None) -> None:
+    def __init__(self, item: Item | None) -> None:
         super().__init__("what was read has changed since")
-        self.write = write
         self.item = item
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    write: Write
-    otherwise: Otherwise | None
 
 
 class UnitOfWork:
@@ -76,7 +65,7 @@ class UnitOfWork:
     table
         The table.
     exhausted
-        What a ``with`` block raises at the end of a stale unit; None if another unit follows.
+        What a ``with`` block raises if the unit is stale; None if another unit follows.
     """
 
     def __init__(self, table: Table, *, exhausted: Exception | None = CONTENDED) -> None:
@@ -84,7 +73,7 @@ class UnitOfWork:
         self.committed = False
         self.mark = secrets.token_urlsafe(9)
         self._exhausted = exhausted
-        self._entries: list[_Entry] = []
+        self._entries: list[tuple[Write, Otherwise | None]] = []
 
     def add(self, write: Write, otherwise: Otherwise | None = None) -> None:
         """Add a write.
@@ -94,12 +83,12 @@ class UnitOfWork:
         otherwise
             What to raise if the write's condition does not hold. By default :class:`StaleError`.
         """
-        self._entries.append(_Entry(write, otherwise))
+        self._entries.append((write, otherwise))
 
     def commit(self) -> Item | None:
-        """Write all or nothing; return the item as it stands now if a single update was written.
+        """Write all or nothing; return the item as it is now if it was a single put or update.
 
-        A unit without writes costs no call; one put or update is a plain conditional write.
+        An empty unit makes no call; a single put or update needs no transaction.
 
         Raises
         ------
@@ -107,8 +96,8 @@ class UnitOfWork:
             If a condition does not hold whose write names no other error.
         Exception
             What the failed write names.
-        UnavailableError
-            If the items stayed contended, or DynamoDB does not answer.
+        ConflictTimeoutError
+            If the items stayed contended.
         """
         item = self._send() if self._entries else None
         self.committed = True
@@ -133,7 +122,7 @@ class UnitOfWork:
         raise self._exhausted
 
     def _send(self) -> Item | None:
-        writes = [self._marked(entry.write) for entry in self._entries]
+        writes = [self._marked(write) for write, _ in self._entries]
         try:
             match writes:
                 case [Put() as put]:
@@ -156,34 +145,29 @@ class UnitOfWork:
         return write
 
     def _judge(self, failed: ConditionFailedError) -> Item | None:
-        """Return if the failure is our own commit, whose answer was lost; else raise what it means."""
+        """Return if we had committed and only the answer was lost; else raise what the failure means."""
         for item in failed.items.values():
             if item is not None and item.get(MARK) == self.mark:
                 return item
-        if failed.after_lost_answer and self._only_deleted(failed):
-            return None
-        entry = self._entries[failed.position]
-        error = entry.otherwise(failed.item) if callable(entry.otherwise) else entry.otherwise
-        raise error or StaleError(entry.write, failed.item) from None
-
-    def _only_deleted(self, failed: ConditionFailedError) -> bool:
-        """Tell whether every failed write is a deletion that found nothing left to delete."""
-        return all(
-            item is None and isinstance(self._entries[position].write, Delete)
+        if failed.after_lost_answer and all(
+            item is None and isinstance(self._entries[position][0], Delete)
             for position, item in failed.items.items()
-        )
+        ):
+            return None  # nothing was left to delete: we have deleted it
+        otherwise = self._entries[failed.position][1]
+        error = otherwise(failed.item) if callable(otherwise) else otherwise
+        raise error or StaleError(failed.item) from None
 
 
 def attempts(table: Table, *, most: int = ATTEMPTS, exhausted: Exception = CONTENDED) -> Iterator[UnitOfWork]:
     """Yield units of work until one of them has committed.
 
-    Each is for a ``with`` block, which reads, adds its writes and commits at its end. Only the last one
-    raises if what it has read is stale.
+    Each is for a ``with`` block that reads and adds writes. Only the last one raises if it is stale.
 
     Parameters
     ----------
     exhausted
-        What it raises then; by default 503.
+        What the last one raises; by default 503.
     """
     for left in range(most - 1, -1, -1):
         work = UnitOfWork(table, exhausted=None if left else exhausted)
@@ -200,9 +184,9 @@ def write(table: Table, one: Write, otherwise: Otherwise | None = None) -> Item 
 
 
 def discard(table: Table, one: Delete) -> Item | None:
-    """Delete an item that would end by itself; return the item as it stands if the condition kept it.
+    """Delete an item that would expire anyway; return the item as it is if the condition kept it.
 
-    One plain call: after a lost answer it may report a deletion of its own as a missing item.
+    This is one plain call. After a lost answer it may report its own deletion as a missing item.
     """
     try:
         table.delete(one.pk, one.sk, one.condition)
@@ -212,7 +196,7 @@ def discard(table: Table, one: Delete) -> Item | None:
 
 
 def write_if_current(table: Table, one: Write) -> Item | None:
-    """Commit a single update or put; return the item as it stands now, None if its condition did not hold."""
+    """Commit a single update or put; return the item as it is now, None if its condition did not hold."""
     try:
         return write(table, one)
     except StaleError:

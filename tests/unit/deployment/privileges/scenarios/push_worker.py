@@ -8,7 +8,6 @@ from typing import Any
 
 from jobticket import clock
 from jobticket.connections.vault import Vault
-from jobticket.jobs.bodies import SettingsChange
 from jobticket.jobs.settings import change_settings
 from jobticket.store.table import Table
 from local.atlassian.default_data import PLANT_NORTH
@@ -43,7 +42,7 @@ def _take(push_worker: Driven, message: Mapping[str, Any]) -> None:
 
 def _refresh_tokens(push_worker: Driven, job_id: str) -> None:
     """Push through consents without a good access token; their secrets are of another month and KMS key."""
-    change_settings(Table(client("dynamodb"), "jobs"), SettingsChange(skip_unchanged=False), clock.now())
+    change_settings(Table(client("dynamodb"), "jobs"), clock.now(), skip_unchanged=False)
     table = Table(client("dynamodb"), "connections")
     earlier = clock.now() - timedelta(days=40)
     good = Auth(push_worker.atlassian).tokens()["refresh_token"]
