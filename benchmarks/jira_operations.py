@@ -155,7 +155,7 @@ class Product:
 
     def __init__(self, url: str) -> None:
         # Here and not at the top: the plain client's process shall not pay for these.
-        from jobticket.connections.api_tokens import credential_of
+        from jobticket.connections.credentials import credential_of
         from jobticket.http.addresses import AddressPolicy
         from jobticket.http.session import new_session
         from jobticket.jira.client import Site

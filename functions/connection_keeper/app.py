@@ -1,4 +1,4 @@
-"""Runs by the clock: every day a sweep of idle connections, every 5 minutes what was left unfinished."""
+"""Scheduled: every day a sweep of idle connections, every 5 minutes the unfinished refreshes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket.clock import Deadline
 from jobticket.connections.access import AccessSettings, JiraAccess
-from jobticket.connections.keeping import Keeper
+from jobticket.connections.keeper import Keeper
 from jobticket.observability import logger
 
-#: What writing down the end of a run takes.
+#: Left for storing where a run stops.
 SPARE_SECONDS = 5.0
-#: A sweep makes way for the next run, in 5 minutes: unfinished refreshes cannot wait for a long one to end.
+#: A sweep ends before the next run, 5 minutes later: unfinished refreshes must not wait for it.
 SWEEP_SECONDS = 240.0
 
 config = AccessSettings.from_environment()
@@ -24,7 +24,7 @@ keeper = Keeper(access.store, access.vault, access.tokens)
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Do what a schedule asks for, ``{"task": "sweep"}`` or ``{"task": "finish"}``, or an operator.
+    """Run a schedule's ``{"task": "sweep"}`` or ``{"task": "finish"}``, or an operator's task.
 
     ``{"task": "reseal"}`` seals all secrets with the present data key (docs/security.md).
     """
@@ -32,12 +32,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if event.get("task") == "reseal":
         return asdict(keeper.reseal(deadline))
     sweeping = deadline.sooner(SWEEP_SECONDS)
-    # First, so that a fault in the rest does not cost a day's sweep: the next run goes on with it.
+    # First: if the rest fails, the next run continues with the sweep.
     if event.get("task") == "sweep":
         keeper.start_sweep()
     finished = keeper.finish(deadline)
     finished.report("finish")
-    # Also without being asked: a sweep that ran out of time goes on with the next run.
+    # In every run: a sweep without time left continues in the next one.
     swept = keeper.sweep(sweeping)
     if swept is not None:
         swept.report("sweep")

@@ -1,4 +1,4 @@
-"""Connections for backends (contract: connections.md): everything that takes a key and no user."""
+"""Connections for backends: every route takes a key, none involves a user."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from jobticket import clock
 from jobticket.aws import AWS_FAULTS
 from jobticket.connections import report
 from jobticket.connections.access import AccessSettings, JiraAccess
-from jobticket.connections.api_tokens import TokenConnector
-from jobticket.connections.consent import (
+from jobticket.connections.connect_tokens import (
     CONNECT_TOKEN_SECONDS,
     LONGEST_CONNECT_TOKEN_SECONDS,
-    ConnectSessions,
+    ConnectTokens,
 )
+from jobticket.connections.credentials import TokenConnector
 from jobticket.connections.errors import ConnectionUnavailableError
-from jobticket.connections.model import Connection, ConnectionId, checked_id, is_name
+from jobticket.connections.layout import written
+from jobticket.connections.model import ConnectionId, checked_id, is_name
 from jobticket.connections.origins import ReturnOrigins
 from jobticket.connections.sessions import SessionStore
 from jobticket.connections.tokens import REFRESH_FIELD
@@ -28,6 +29,7 @@ from jobticket.connections.vault import VaultError
 from jobticket.errors import InvalidError
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
+from jobticket.store.unit_of_work import UnitOfWork
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
@@ -53,7 +55,7 @@ ring = KeyRing(
 )
 access = JiraAccess.open(config)
 sessions = SessionStore(access.store.table)
-connect_sessions = ConnectSessions(sessions)
+connect_tokens = ConnectTokens(sessions)
 origins = ReturnOrigins.parse(config.return_origins)
 connector = TokenConnector(
     access.store, access.vault, access.session, allow_http=config.environment == "local"
@@ -68,9 +70,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _named(request: Request, provider: object) -> ConnectionId:
-    """Return the connection that a route under ``/connections/{external_id}`` is about.
+    """Return the connection that a route under ``/connections/{external_id}`` names.
 
-    What a path cannot carry comes as a query parameter, which wins.
+    An external id that a path cannot carry comes as a query parameter, which wins.
     """
     return checked_id(provider, request.query.get("external_id", request.path("external_id")))
 
@@ -79,13 +81,12 @@ def _named(request: Request, provider: object) -> ConnectionId:
 def list_connections(request: Request) -> Answer:
     limit = limit_of(request.query) or PAGE
     cursor = request.query.get("cursor")
-    page = access.store.page(limit, None if cursor is None else _position(cursor))
+    connections, last = access.store.page(limit, None if cursor is None else _position(cursor))
     now = clock.now()
-    last = page.last
     following = None if last is None else encode_cursor([last.provider, last.external_id])
     return Answer(
         body={
-            "connections": [report.summary(connection, now) for connection in page.connections],
+            "connections": [report.summary(connection, now) for connection in connections],
             "next_cursor": following,
         }
     )
@@ -93,7 +94,7 @@ def list_connections(request: Request) -> Answer:
 
 def _position(cursor: str) -> ConnectionId:
     match decode_cursor(cursor):
-        # What is no name would be no key of the table either.
+        # Only a valid name is a valid key of the table.
         case [str(provider), str(external_id)] if is_name(provider) and is_name(external_id):
             return ConnectionId(provider, external_id)
         case _:
@@ -130,7 +131,9 @@ def test_connection(request: Request) -> Answer:
 @api.route("deleteConnection")
 def delete_connection(request: Request) -> Answer:
     name = _named(request, request.query.get("provider", "jira"))
-    access.store.delete(name, alongside=[sessions.ending(name, clock.now())])
+    with UnitOfWork(access.store.table) as work:
+        access.store.add_deletion(work, name)
+        sessions.add_new_generation(work, name, clock.now())
     return Answer(204)
 
 
@@ -142,7 +145,7 @@ def create_connect_session(request: Request) -> Answer:
     body = request.json
     name = checked_id(body.get("provider"), body.get("external_id"))
     return_url = origins.check(body.get("return_url"))
-    token, until = connect_sessions.mint(name, return_url, _seconds(body.get("expires_in")))
+    token, until = connect_tokens.mint(name, return_url, _seconds(body.get("expires_in")))
     return Answer(201, {"connect_token": token, "expires_at": clock.iso_milliseconds(until)}, SECRET)
 
 
@@ -160,7 +163,7 @@ def _seconds(value: object) -> int:
 
 @api.route("checkConnection")
 def check_connection_validity(request: Request) -> Answer:
-    connection = access.store.get(_asked(request))
+    connection = access.store.get(_queried(request))
     if connection is None:
         return Answer(body={"exists": False, "is_expired": False, "is_invalid": False})
     return Answer(
@@ -168,15 +171,15 @@ def check_connection_validity(request: Request) -> Answer:
             "exists": True,
             "is_expired": connection.is_expired(clock.now()),
             "is_invalid": connection.invalid,
-            "expires_at": _expiry(connection),
+            "expires_at": written(connection.expires_at),
         }
     )
 
 
 @api.route("getRefreshToken")
 def get_connection_credentials(request: Request) -> Answer:
-    name = _asked(request)
-    with _faults_told(name):
+    name = _queried(request)
+    with _unavailable_while_unreadable(name):
         connection = access.connection(name.external_id, name.provider)
         if connection.kind != "oauth":
             raise InvalidError("Connection has no OAuth tokens")
@@ -184,7 +187,7 @@ def get_connection_credentials(request: Request) -> Answer:
     return Answer(
         body={
             "refresh_token": refresh_token,
-            "expires_at": _expiry(connection),
+            "expires_at": written(connection.expires_at),
             "is_invalid": connection.invalid,
         },
         headers=SECRET,
@@ -193,8 +196,8 @@ def get_connection_credentials(request: Request) -> Answer:
 
 @api.route("getAccessToken")
 def get_access_token(request: Request) -> Answer:
-    name = _asked(request)
-    with _faults_told(name):
+    name = _queried(request)
+    with _unavailable_while_unreadable(name):
         issued = access.tokens.access_token(name, request.deadline)
     return Answer(
         body={"access_token": issued.text, "expires_at": clock.iso_milliseconds(issued.expires_at)},
@@ -203,8 +206,8 @@ def get_access_token(request: Request) -> Answer:
 
 
 @contextlib.contextmanager
-def _faults_told(name: ConnectionId) -> Iterator[None]:
-    """Answer 503 where a secret cannot be read: that says nothing about the grant."""
+def _unavailable_while_unreadable(name: ConnectionId) -> Iterator[None]:
+    """Answer 503 if a secret cannot be read: the grant may be good all the same."""
     try:
         yield
     except (*AWS_FAULTS, VaultError) as fault:
@@ -212,12 +215,8 @@ def _faults_told(name: ConnectionId) -> Iterator[None]:
         raise ConnectionUnavailableError(name) from fault
 
 
-def _asked(request: Request) -> ConnectionId:
+def _queried(request: Request) -> ConnectionId:
     external_id, provider = request.query.get("external_id"), request.query.get("provider")
     if not external_id or not provider:
         raise InvalidError("Missing external_id or provider")
     return checked_id(provider, external_id)
-
-
-def _expiry(connection: Connection) -> str | None:
-    return None if connection.expires_at is None else clock.iso_milliseconds(connection.expires_at)

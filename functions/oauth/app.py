@@ -1,7 +1,8 @@
-"""The consent flow that users walk through (contract: connections.md, "The OAuth flow")."""
+"""The routes of a consent; ``jobticket.connections.consent`` draws the way through them."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 import time
@@ -11,20 +12,18 @@ from typing import Any, Literal
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket.aws import AWS_FAULTS
-from jobticket.connections import pages
+from jobticket.connections import consent_pages
 from jobticket.connections.access import AccessSettings, JiraAccess
+from jobticket.connections.connect_tokens import ConnectTokens, ConsentRequest
 from jobticket.connections.consent import (
     EXCHANGE_FAILED,
     INVALID_STATE,
     PENDING_LIFETIME,
     Accepted,
-    ConnectSessions,
     Consent,
-    Minted,
     Pending,
-    Permit,
-    Visitor,
 )
+from jobticket.connections.consent_pages import Notice
 from jobticket.connections.model import PROVIDERS, checked_id
 from jobticket.connections.origins import ReturnOrigins, with_parameter
 from jobticket.connections.sessions import SessionStore, digest
@@ -64,11 +63,11 @@ ring = KeyRing(
 )
 access = JiraAccess.open(config)
 data_keys = access.store.table, functools.cache(kms_client), config.encryption_key
-#: This function's role opens consents under way and no connection: it seals those with the other.
+#: The role of this function may open consents under way, and no connection: it only seals those.
 vault = Vault(*data_keys, purpose=CONSENTS)
 sealer = Sealer(*data_keys)
 sessions = SessionStore(access.store.table)
-connect_sessions = ConnectSessions(sessions)
+connect_tokens = ConnectTokens(sessions)
 consent = Consent(
     sessions,
     access.store,
@@ -79,7 +78,7 @@ consent = Consent(
     public_url=config.public_url,
 )
 origins = ReturnOrigins.parse(config.return_origins)
-site = pages.Pages(config.public_url, Path(__file__).parent / "pages")
+pages = consent_pages.ConsentPages(config.public_url, Path(__file__).parent / "pages")
 api = Api(
     routes_of(__name__),
     cross_origin=CrossOrigin(
@@ -91,7 +90,7 @@ UNAVAILABLE = "The sign-in cannot be completed for now. Please try again."
 
 PRIVATE = {"Cache-Control": "no-store"}
 
-#: AWS is in trouble, or a secret cannot be opened. Browsers are told so by a page.
+#: AWS is in trouble, or a secret cannot be opened. A browser gets a page.
 FAULTS = (*AWS_FAULTS, VaultError)
 
 
@@ -106,23 +105,23 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @api.route("beginConsent")
 def initiate(request: Request) -> Answer:
-    # Whoever may not begin learns nothing about the rest of the request.
+    # Permission first: a caller without it learns nothing about the rest of its request.
     has_key = _has_key(request)
     minted = None if has_key else _minted(request)
     name = checked_id(request.json.get("provider"), request.json.get("external_id"))
     return_url = origins.check(request.json.get("return_url"))
-    permit = Permit(may_replace=has_key)
     if minted is not None:
-        permit = minted.permit(name, return_url)
-        return_url = minted.return_url
+        minted.check(name, return_url)
+    wanted = minted or ConsentRequest(name, return_url, may_replace=has_key)
     if not config.public_url:
         raise UnavailableError("The deployment does not know its public URL: set the parameter PublicUrl")
-    back = return_url or config.default_return_url or None
-    return Answer(body={"authorization_uri": consent.begin(name, back, permit)}, headers=PRIVATE)
+    back = wanted.return_url or config.default_return_url or None
+    uri = consent.begin(dataclasses.replace(wanted, return_url=back))
+    return Answer(body={"authorization_uri": uri}, headers=PRIVATE)
 
 
 def _has_key(request: Request) -> bool:
-    """Tell whether the caller brings a key with the scope; a wrong key is refused, none is not."""
+    """Tell whether the caller brings a key with the scope; a wrong key is refused, a missing one is not."""
     authorization = request.headers.get("authorization")
     if authorization is None:
         return False
@@ -130,11 +129,11 @@ def _has_key(request: Request) -> bool:
     return True
 
 
-def _minted(request: Request) -> Minted | None:
-    """Return what the caller's connect token is good for; None where none is needed."""
+def _minted(request: Request) -> ConsentRequest | None:
+    """Return what the caller's connect token permits; None if the deployment needs none."""
     token = request.headers.get("x-connect-token")
     if token:
-        return connect_sessions.find(token)
+        return connect_tokens.find(token)
     if config.connect_mode == "open":
         return None
     raise UnauthenticatedError("A connect token is required")
@@ -155,33 +154,34 @@ def callback(request: Request) -> Answer:
             raise InvalidError("Invalid request")
         accepted = consent.accept(provider, query["state"], query["code"], request.deadline)
     except InvalidError as refusal:
-        return _not_connected(request, refusal.message, _callback_message(refusal.message))
+        return _not_connected(request, refusal.message, _callback_notice(refusal.message))
     except FAULTS:
-        logger.exception("a consent cannot be taken for now")
-        return _not_connected(request, UNAVAILABLE, pages.UNAVAILABLE, status=503)
+        logger.exception("a consent cannot be accepted for now")
+        return _not_connected(request, UNAVAILABLE, consent_pages.UNAVAILABLE, status=503)
     link = f"{config.public_url}/finalize-connection/{provider}/{accepted.code}"
     return Answer(302, headers=PRIVATE | {"Location": link}, cookies=(_set_cookie(accepted),))
 
 
 def _refused(request: Request, provider: str, state: str, error: str) -> Answer:
-    denied = consent.deny(provider, state, error if re.fullmatch(r"[a-z_]{1,40}", error) else "server_error")
-    if denied.return_url is not None:
-        back = with_parameter(denied.return_url, "error", denied.error)
+    reason = error if re.fullmatch(r"[a-z_]{1,40}", error) else "server_error"
+    return_url = consent.decline(provider, state)
+    if return_url is not None:
+        back = with_parameter(return_url, "error", reason)
         return Answer(302, headers=PRIVATE | {"Location": back})
-    page = pages.DENIED if denied.error == "access_denied" else pages.FAILED
-    return _not_connected(request, denied.error, page)
+    notice = consent_pages.DENIED if reason == "access_denied" else consent_pages.FAILED
+    return _not_connected(request, reason, notice)
 
 
-def _not_connected(request: Request, error: str, page: pages.Message, *, status: int = 400) -> Answer:
-    """Say why the way ends here: to a browser by a page, to others in a word."""
+def _not_connected(request: Request, error: str, notice: Notice, *, status: int = 400) -> Answer:
+    """Answer why there is no connection: a browser gets a page."""
     if "text/html" in request.headers.get("accept", ""):
-        return site.message(status, page)
+        return pages.notice(status, notice)
     return Answer(status, {"error": error}, PRIVATE)
 
 
-def _callback_message(text: str) -> pages.Message:
-    known = {INVALID_STATE: pages.EXPIRED_SIGN_IN, EXCHANGE_FAILED: pages.FAILED}
-    return known.get(text, pages.INCOMPLETE)
+def _callback_notice(text: str) -> Notice:
+    known = {INVALID_STATE: consent_pages.EXPIRED_SIGN_IN, EXCHANGE_FAILED: consent_pages.FAILED}
+    return known.get(text, consent_pages.INCOMPLETE)
 
 
 # --- choosing a site ----------------------------------------------------------------------------------------
@@ -193,33 +193,33 @@ def choose(request: Request) -> Answer:
     try:
         pending = _pending(request, code)
     except InvalidError:
-        return site.message(400, pages.EXPIRED_PAGE)
+        return pages.notice(400, consent_pages.EXPIRED_PAGE)
     except ForbiddenError:
-        return site.message(403, pages.OTHER_BROWSER)
+        return pages.notice(403, consent_pages.OTHER_BROWSER)
     except FAULTS:
         logger.exception("a pending consent cannot be read for now")
-        return site.message(503, pages.UNAVAILABLE)
+        return pages.notice(503, consent_pages.UNAVAILABLE)
     try:
         sites = consent.sites(pending, request.deadline)
     except UpstreamError:
-        return site.message(502, pages.FAILED)
-    return site.choice(
+        return pages.notice(502, consent_pages.FAILED)
+    return pages.choice(
         code=code,
-        external_id=pending.name.external_id,
+        external_id=pending.request.name.external_id,
         account=consent.account(pending, sites, request.deadline),
-        return_url=pending.return_url,
+        return_url=pending.request.return_url,
         sites=sites,
     )
 
 
 @api.route("getStyle")
 def style(_request: Request) -> Answer:
-    return site.asset("page.css")
+    return pages.asset("page.css")
 
 
 @api.route("getScript")
 def script(_request: Request) -> Answer:
-    return site.asset("page.js")
+    return pages.asset("page.js")
 
 
 @api.route("listSites")
@@ -239,13 +239,15 @@ def create_connection(request: Request) -> Answer:
         raise InvalidError("Missing connection_code or site_id")
     pending = _pending(request, code)
     consent.finalize(pending, site_id, request.deadline)
-    told = {"success": True} | ({"return_url": pending.return_url} if pending.return_url else {})
+    told = {"success": True} | (
+        {"return_url": pending.request.return_url} if pending.request.return_url else {}
+    )
     return Answer(body=told, headers=PRIVATE, cookies=(_drop_cookie(pending.id),))
 
 
 def _pending(request: Request, code: str) -> Pending:
     cookie = request.cookies.get(_cookie_name(digest("PENDING", code)))
-    return consent.pending(code, Visitor(cookie, lambda: _has_key(request)))
+    return consent.pending(code, cookie, lambda: _has_key(request))
 
 
 # --- the cookie: a link alone is worth nothing --------------------------------------------------------------

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket import clock
 from jobticket.connections.access import AccessSettings, JiraAccess
-from jobticket.connections.api_tokens import TokenConnector
+from jobticket.connections.credentials import TokenConnector
 from jobticket.errors import InvalidError
 from jobticket.jira.client import JiraClient
 from jobticket.observability import logger

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from jobticket.connections.layout import partition
 from jobticket.connections.model import ConnectionId
-from jobticket.connections.store import partition
 from tests.support.consent_flow import DATA_TEAM, PLANT_NORTH, Atlassian, Browser, Walk, over_http
 from tests.support.deployed import Stack
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import requests
 
+from jobticket.connections.layout import partition
 from jobticket.connections.model import ConnectionId
-from jobticket.connections.store import partition
 from local.emulator import ACCOUNT_KEY, REGION
 from tests.support.callers import PROCESSES, THREADS, Callers, running
 from tests.support.consent_flow import Atlassian, Browser, Walk, over_http

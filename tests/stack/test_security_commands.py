@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from jobticket.connections.layout import partition
 from jobticket.connections.model import ConnectionId
-from jobticket.connections.store import partition
 from local.emulator import ACCOUNT_KEY, REGION
 from tests.support.consent_flow import Atlassian, Browser, Walk, over_http
 from tests.support.deployed import Stack, running

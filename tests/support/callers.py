@@ -59,7 +59,7 @@ def _die(external_id: str, settings: Mapping[str, str]) -> None:
     def die(*_: Any) -> bool:
         os._exit(DIES_BEFORE_WRITING)
 
-    RefreshStore.finish = die  # type: ignore[method-assign,assignment]
+    RefreshStore.succeed = die  # type: ignore[method-assign,assignment]
     access = JiraAccess.open(AccessSettings.from_environment())
     access.tokens.access_token(ConnectionId("jira", external_id), Deadline.after(SECONDS))
 

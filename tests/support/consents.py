@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from jobticket import clock
 from jobticket.connections.atlassian import Grant
+from jobticket.connections.connection_store import ConnectionStore
 from jobticket.connections.model import GRANT_LIFETIME, Connection, ConnectionId
-from jobticket.connections.store import ConnectionStore
-from jobticket.connections.tokens import REFRESH_FIELD, cached_token
+from jobticket.connections.tokens import MARGIN, REFRESH_FIELD, cached_token
 from jobticket.connections.vault import Vault
 from jobticket.store.table import Table
 
@@ -55,7 +55,7 @@ def store_consent(
     )
     token = None
     if seconds_left > 0:
-        # 300 s are taken off again, as they are from what Atlassian gives.
-        grant = Grant(access_token, refresh_token, seconds_left + 300)
+        # The margin is taken off again, as it is from what Atlassian gives.
+        grant = Grant(access_token, refresh_token, seconds_left + int(MARGIN.total_seconds()))
         token = cached_token(vault, connection, grant, clock.now() - timedelta(seconds=1))
     return ConnectionStore(table).replace(connection, token)

@@ -19,6 +19,7 @@ from jobticket.connections.atlassian import (
     Grant,
     GrantDeadError,
 )
+from jobticket.connections.connection_store import ConnectionStore
 from jobticket.connections.errors import (
     ConnectionNotFoundError,
     ConnectionUnavailableError,
@@ -26,11 +27,11 @@ from jobticket.connections.errors import (
 )
 from jobticket.connections.model import Connection, ConnectionId
 from jobticket.connections.refreshes import RefreshStore
-from jobticket.connections.store import ConnectionStore
 from jobticket.connections.tokens import LEASE, REFRESH_FIELD, TokenSource
 from jobticket.connections.vault import Vault
 from jobticket.errors import InvalidError
 from jobticket.jira.client import Pace
+from jobticket.store.lease import Lease
 from jobticket.store.table import Table
 from tests.support.consents import store_consent
 from tests.unit.conftest import client
@@ -165,7 +166,7 @@ def test_a_refresh_does_not_move_the_end_of_the_grant(
 def test_gives_no_token_that_is_about_to_end(source: TokenSource, world: World, cold: Connection) -> None:
     world.answers = [gives(2), gives(3)]
     source.access_token(TEAM, world.deadline())
-    world.now += timedelta(seconds=3299)
+    world.now += timedelta(hours=1) - tokens_module.MARGIN - timedelta(seconds=1)
     assert source.access_token(TEAM, world.deadline()).text == "access-2"
     world.now += timedelta(seconds=1)
     assert source.access_token(TEAM, world.deadline()).text == "access-3"
@@ -303,7 +304,7 @@ def test_whoever_waited_takes_the_word_of_whoever_asked(
     def asker_fails() -> None:
         held = stored(waiter._store)
         assert held.lease is not None
-        RefreshStore(waiter._store.table).release(held, held.lease.owner, begun=True, failed_at=world.now)
+        RefreshStore(waiter._store.table).release(held, held.lease, begun=True, failed_at=world.now)
 
     world.answers = [fail, gives(2)]
     with pytest.raises(ConnectionUnavailableError):
@@ -404,7 +405,7 @@ def die_before_writing(
         def die(*_: Any) -> bool:
             raise Killed
 
-        patch.setattr(RefreshStore, "finish", die)
+        patch.setattr(RefreshStore, "succeed", die)
         world.answers = [gives(2)]
         with pytest.raises(Killed):
             source.access_token(TEAM, world.deadline())
@@ -480,7 +481,7 @@ def test_losers_wait_for_the_winner(
 def test_waiting_too_long_is_busy_and_never_reauthorize(
     source: TokenSource, world: World, store: ConnectionStore, table: Table, cold: Connection
 ) -> None:
-    RefreshStore(table).begin(cold, "other", world.now, world.now + timedelta(hours=1))
+    RefreshStore(table).begin(cold, Lease.begin(world.now, timedelta(hours=1)), world.now)
     with pytest.raises(ConnectionUnavailableError):
         source.access_token(TEAM, world.deadline())
     assert world.sent == []
@@ -590,7 +591,8 @@ def test_whoever_lost_the_lease_may_not_judge_while_the_other_is_still_asking(
 
     def answer(_token: str) -> Grant:
         world.now += LEASE + timedelta(seconds=1)
-        held = RefreshStore(table).begin(stored(store), "other", world.now, world.now + timedelta(seconds=1))
+        lease = Lease.begin(world.now, timedelta(seconds=1))
+        held = RefreshStore(table).begin(stored(store), lease, world.now)
         assert held is not None
         raise GrantDeadError("invalid_grant")
 

@@ -1,4 +1,4 @@
-"""How everything else of the product gets at Jira: a client for a connection's name.
+"""How the rest of the product reaches Jira: a client for a connection's name.
 
 ::
 
@@ -6,9 +6,9 @@
     client = access.client_for(external_id, deadline=request.deadline)
     client.get("/rest/api/2/issue/{issue}", issue="PROJ-1")
 
-``client_for`` raises the errors of ``jobticket.connections.errors``, which are refusals with the contract's
-status and text and go through a handler as they are. A caller that must say which connection does not work
-takes their ``explanation``. What the client then raises is in ``jobticket.jira.errors``.
+The errors of ``jobticket.connections.errors`` say that there is no client: most are refusals, with the status
+and text of the answer. A caller that must name the connection uses their ``explanation``. What the client
+itself raises is in ``jobticket.jira.errors``.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from jobticket import clock
 from jobticket.aws import AWS_FAULTS
 from jobticket.clock import Deadline
 from jobticket.config import Settings
-from jobticket.connections.api_tokens import credential_of, secret_field
 from jobticket.connections.atlassian import AppSecret, AtlassianApp
+from jobticket.connections.connection_store import ConnectionStore
+from jobticket.connections.credentials import credential_of, secret_field
 from jobticket.connections.errors import (
     ConnectionNotFoundError,
     ConnectionUnavailableError,
@@ -35,7 +36,6 @@ from jobticket.connections.errors import (
     SecretUnreadableError,
 )
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
-from jobticket.connections.store import ConnectionStore
 from jobticket.connections.tokens import IssuedToken, TokenSource
 from jobticket.connections.vault import Vault, VaultError, kms_client
 from jobticket.http.addresses import AddressPolicy
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 
 class AccessSettings(Settings):
-    """What a function needs in its environment to reach Jira through connections."""
+    """The environment of a function that reaches Jira through connections."""
 
     connections_table: str
     encryption_key: str
@@ -69,18 +69,10 @@ def address_policy(settings: AccessSettings) -> AddressPolicy:
 
 
 class JiraAccess:
-    """Makes Jira clients for connections of every kind. One a container.
+    """Makes Jira clients for connections of every kind; one a container.
 
-    Parameters
-    ----------
-    store, vault
-        Where connections and their secrets are.
-    session
-        The container's HTTP session.
-    app
-        Atlassian, for connections by consent.
-    now, pace
-        Time, and chance.
+    The methods that return a client raise ``ConnectionNotFoundError`` (401), ``ReauthorizationNeededError``
+    (403), ``ConnectionUnavailableError`` (503, no access token for now) and ``SecretUnreadableError``.
     """
 
     def __init__(
@@ -104,13 +96,7 @@ class JiraAccess:
 
     @classmethod
     def open(cls, settings: AccessSettings, dynamodb: DynamoDBClient | None = None) -> Self:
-        """Make the container's access from a function's settings.
-
-        Parameters
-        ----------
-        dynamodb
-            The container's client, where it has one already.
-        """
+        """Make the container's access from a function's settings and, if it has one, its client."""
         table = Table(dynamodb or dynamodb_client(), settings.connections_table)
         vault = Vault(table, functools.cache(kms_client), settings.encryption_key)
         session = new_session(address_policy(settings))
@@ -120,13 +106,7 @@ class JiraAccess:
         return cls(ConnectionStore(table), vault, session, app)
 
     def connection(self, external_id: str, provider: str = "jira") -> Connection:
-        """Return a connection that exists.
-
-        Raises
-        ------
-        ConnectionNotFoundError
-            If there is none of that name.
-        """
+        """Return a connection, or raise ``ConnectionNotFoundError``."""
         name = ConnectionId(provider, external_id)
         connection = self.store.get(name)
         if connection is None:
@@ -134,31 +114,13 @@ class JiraAccess:
         return connection
 
     def client_for(self, external_id: str, provider: str = "jira", *, deadline: Deadline) -> JiraClient:
-        """Return a client for a connection's Jira, in one read of DynamoDB while its token is good.
-
-        Raises
-        ------
-        ConnectionNotFoundError
-            401, if there is no connection of that name.
-        ReauthorizationNeededError
-            403, if it must be authorized again.
-        ConnectionUnavailableError
-            503, if no access token can be had for now.
-        SecretUnreadableError
-            If its secret was changed, or its data key is gone: no refusal.
-        """
+        """Return a client for a connection's Jira, with one read if its token is fresh."""
         return self.connected(external_id, provider, deadline=deadline)[1]
 
     def connected(
         self, external_id: str, provider: str = "jira", *, deadline: Deadline
     ) -> tuple[Connection, JiraClient]:
-        """Return a connection, with its selected project and site, and a client for it, in one read.
-
-        Raises
-        ------
-        RefusalError
-            As ``client_for``.
-        """
+        """Return a connection and a client for it, with one read if its token is fresh."""
         name = ConnectionId(provider, external_id)
         connection, token = self.store.get_with_token(name)
         if connection is None:
@@ -166,18 +128,12 @@ class JiraAccess:
         return connection, self._client(connection, token, deadline)
 
     def client_of(self, connection: Connection, *, deadline: Deadline) -> JiraClient:
-        """Return a client for a connection that was read before.
-
-        Raises
-        ------
-        ReauthorizationNeededError, ConnectionUnavailableError
-            As ``client_for``.
-        """
+        """Return a client for a connection that has been read."""
         token = self.store.get_token(connection.id) if connection.kind == "oauth" else None
         return self._client(connection, token, deadline)
 
     def unchecked_client(self, connection: Connection, *, deadline: Deadline) -> JiraClient:
-        """Return a client even for credentials that were refused before: to see whether they still are."""
+        """Return a client even for credentials that Jira has refused: it may accept them by now."""
         return self.client_of(replace(connection, invalid=False), deadline=deadline)
 
     def _client(self, connection: Connection, token: AccessToken | None, deadline: Deadline) -> JiraClient:
@@ -195,31 +151,31 @@ class JiraAccess:
     def _site(self, connection: Connection) -> Site:
         api_url, quota = connection.api_url, connection.api_url
         if connection.kind == "oauth" and connection.site_id is not None:
-            # Not as the row says: whoever could change it would be sent the access token. One app's consents
-            # share one quota.
+            # Not the stored URL: a changed row must not send the access token elsewhere. All consents of one
+            # app share one quota.
             api_url, quota = self.app.site_api_url(connection.site_id), "oauth"
         return Site(api_url, connection.site_url, connection.deployment, quota)
 
     def _credential(
         self, connection: Connection, token: AccessToken | None, deadline: Deadline
     ) -> Credential:
-        with _faults_told(connection.id):
-            if connection.kind != "oauth":
-                field = secret_field(connection.api_url)
-                return credential_of(self.vault.open(connection.id, field, connection.secret))
-            return self._bearer(connection.id, self.tokens.of_read(connection, token, deadline), deadline)
+        name = connection.id
+        with _naming(name):
+            if connection.kind == "oauth":
+                return self._bearer(name, self.tokens.of_read(name, token, deadline), deadline)
+            return credential_of(self.vault.open(name, secret_field(connection.api_url), connection.secret))
 
     def _bearer(self, name: ConnectionId, issued: IssuedToken, deadline: Deadline) -> Credential:
         def renew() -> Credential:
-            with _faults_told(name):
+            with _naming(name):
                 return self._bearer(name, self.tokens.renewed(name, issued.text, deadline), deadline)
 
         return Credential(f"Bearer {issued.text}", renew, secrets=(issued.text,))
 
 
 @contextlib.contextmanager
-def _faults_told(name: ConnectionId) -> Iterator[None]:
-    """Say of a fault on the way to a secret whose it is, and whether another try may do better."""
+def _naming(name: ConnectionId) -> Iterator[None]:
+    """Name the connection in a fault of its secret, and tell whether the fault passes."""
     try:
         yield
     except VaultError as fault:

@@ -1,10 +1,10 @@
-"""Atlassian's side of a consent: the token endpoint, the sites that were granted, who granted them.
+"""Atlassian's OAuth 2.0 (3LO): the token endpoint, the granted sites, and the account that granted them.
 
 ::
 
     AtlassianError
-    ├── GrantDeadError              the code or refresh token buys nothing any more
-    ├── AppRefusedError             the app itself is not taken, or its secret is none: an operator's fault
+    ├── GrantDeadError              the code or refresh token is not valid any more
+    ├── AppRefusedError             the app is refused, or its secret is invalid: for the operator to mend
     └── AtlassianUnavailableError   no usable answer; ``outcome_unknown`` if the token may be spent
 """
 
@@ -22,29 +22,28 @@ import requests
 
 from jobticket import clock, foreign
 from jobticket.clock import Deadline
-from jobticket.connections.api_tokens import account_of
+from jobticket.connections.credentials import account_of
 from jobticket.http.errors import NoAnswerError
+from jobticket.http.retry_after import retry_after
 from jobticket.http.transport import HttpAnswer, send
-from jobticket.jira import rate_limits
 from jobticket.jira.client import Credential, JiraClient, Site
 from jobticket.jira.errors import JiraError
 
-#: A rotated app secret is in use within this time.
+#: A new app secret is in use within this time.
 SECRET_SECONDS = 300.0
-#: What says that the grant itself is over. Nothing else does.
+#: Only these say that the grant itself is dead.
 DEAD = frozenset({"invalid_grant", "unauthorized_client"})
 MOST_SITES = 500
-#: How long an access token may live, in seconds, and what counts where an answer says anything else.
+#: How long an access token may live, in seconds, and what is taken for any other value.
 SHORTEST_LIFE, LONGEST_LIFE, USUAL_LIFE = 60, 30 * 86_400, 3600
-#: A page does not wait longer to say whose account it is.
+#: The site-choice page waits this long for the account's name.
 ACCOUNT_SECONDS = 5.0
-
 
 _SITE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,127}")
 
 
 class AtlassianError(Exception):
-    """Atlassian did not give what was asked for."""
+    """Atlassian did not do what it was asked."""
 
 
 class GrantDeadError(AtlassianError):
@@ -63,8 +62,8 @@ class AtlassianUnavailableError(AtlassianError):
 
 
 @dataclass(frozen=True, slots=True)
-class App:
-    """The registered app's name and secret at Atlassian."""
+class AppCredentials:
+    """The id and secret of the app that is registered at Atlassian."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -72,7 +71,7 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Tokens as Atlassian hands them out."""
+    """Tokens as Atlassian gives them."""
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
@@ -89,38 +88,22 @@ class GrantedSite:
     avatar_url: str | None
 
     def as_json(self) -> dict[str, str | None]:
-        return {
-            "site_id": self.site_id,
-            "site_name": self.name,
-            "site_url": self.url,
-            "avatar_url": self.avatar_url,
-        }
+        named = {"site_id": self.site_id, "site_name": self.name, "site_url": self.url}
+        return {**named, "avatar_url": self.avatar_url}
 
 
 class AppSecret:
-    """The app's secret, fetched when it is first needed and kept for some minutes.
-
-    Parameters
-    ----------
-    fetch
-        Returns the secret's JSON text, ``{"client_id", "client_secret"}``.
-    """
+    """The app's credentials, kept for some minutes; ``fetch`` gets ``{"client_id", "client_secret"}``."""
 
     def __init__(self, fetch: Callable[[], str], monotonic: Callable[[], float] = time.monotonic) -> None:
         self._fetch = fetch
         self._monotonic = monotonic
-        self._app: App | None = None
+        self._app: AppCredentials | None = None
         self._fetched_at = 0.0
 
-    def __call__(self) -> App:
-        """Return the app.
-
-        Raises
-        ------
-        AppRefusedError
-            If the secret's text is none.
-        """
-        # Another thread may forget it at any moment: what is returned is looked at once.
+    def __call__(self) -> AppCredentials:
+        """Return the credentials, or raise ``AppRefusedError`` if the secret's text is invalid."""
+        # Read once: another thread may forget it at any moment.
         app = self._app
         if app is None or self._monotonic() - self._fetched_at >= SECRET_SECONDS:
             self._app = app = _app_of(self._fetch())
@@ -128,16 +111,16 @@ class AppSecret:
         return app
 
     def forget(self) -> None:
-        """Fetch it anew next time: Atlassian did not take this one."""
+        """Fetch them anew next time: Atlassian has refused these."""
         self._app = None
 
 
-def _app_of(text: str) -> App:
+def _app_of(text: str) -> AppCredentials:
     try:
         secret = json.loads(text)
-        app = App(secret["client_id"], secret["client_secret"])
+        app = AppCredentials(secret["client_id"], secret["client_secret"])
     except (ValueError, LookupError, TypeError):
-        # What is wrong with the text could show some of it.
+        # The cause could quote the text.
         raise AppRefusedError("the app's secret cannot be read") from None
     if not (app.client_id and app.client_secret):
         raise AppRefusedError("the app's secret has not been filled in")
@@ -145,13 +128,7 @@ def _app_of(text: str) -> App:
 
 
 class AtlassianApp:
-    """Calls Atlassian as the registered app.
-
-    Parameters
-    ----------
-    auth_url, api_url
-        https://auth.atlassian.com and https://api.atlassian.com, but for the local stack.
-    """
+    """Calls Atlassian as the registered app. Calls raise ``AtlassianError``."""
 
     def __init__(self, session: requests.Session, auth_url: str, api_url: str, secret: AppSecret) -> None:
         self._session = session
@@ -160,7 +137,7 @@ class AtlassianApp:
         self._secret = secret
 
     def prepare(self) -> None:
-        """Have the app's secret at hand, so that what is sent next can be."""
+        """Fetch the app's secret if need be, so that the next call can be sent."""
         self._secret()
 
     def authorization_uri(self, *, scopes: str, redirect_uri: str, state: str) -> str:
@@ -177,35 +154,16 @@ class AtlassianApp:
         return f"{self._auth_url}/authorize?{urlencode(query, quote_via=quote)}"
 
     def exchange(self, code: str, redirect_uri: str, deadline: Deadline) -> Grant:
-        """Trade an authorization code for tokens.
-
-        Raises
-        ------
-        AtlassianError
-            If there are none.
-        """
-        return self._token(
-            {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}, deadline
-        )
+        """Exchange an authorization code for tokens."""
+        body = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+        return self._token(body, deadline)
 
     def refresh(self, refresh_token: str, deadline: Deadline) -> Grant:
-        """Trade a refresh token for its successor and an access token. It is sent once.
-
-        Raises
-        ------
-        AtlassianError
-            If there are none.
-        """
+        """Exchange a refresh token for its successor and an access token, without a retry."""
         return self._token({"grant_type": "refresh_token", "refresh_token": refresh_token}, deadline)
 
     def sites(self, access_token: str, deadline: Deadline) -> list[GrantedSite]:
-        """Return the Jira sites that the access token reaches.
-
-        Raises
-        ------
-        AtlassianUnavailableError
-            If Atlassian does not say.
-        """
+        """Return the Jira sites that the access token reaches."""
         headers = {"Authorization": f"Bearer {access_token}"}
         url = f"{self._api_url}/oauth/token/accessible-resources"
         try:
@@ -222,7 +180,7 @@ class AtlassianApp:
         return f"{self._api_url}/ex/jira/{quote(site_id, safe='')}"
 
     def account(self, access_token: str, site: GrantedSite, deadline: Deadline) -> str | None:
-        """Return the name of the account behind the token; None if the site does not say."""
+        """Return the name of the token's account; None if the site does not tell."""
         api_url = self.site_api_url(site.site_id)
         client = JiraClient(
             self._session,
@@ -261,33 +219,27 @@ class AtlassianApp:
 
 
 def with_offline_access(scopes: str) -> str:
-    """Return the scopes with the one that gives a refresh token, each once."""
+    """Return the scopes, each once, and the one that gives a refresh token."""
     return " ".join(dict.fromkeys([*scopes.split(), "offline_access"]))
 
 
 def grant_of(answer: HttpAnswer) -> Grant:
-    """Return the tokens of the token endpoint's answer.
-
-    Raises
-    ------
-    AtlassianError
-        The kind that the answer stands for.
-    """
+    """Return the tokens of the token endpoint's answer, or raise what the answer stands for."""
     body = _json(answer.content)
     if answer.status == 200:
         return _grant(body)
     code = body.get("error") if isinstance(body, Mapping) else None
-    # A rate limit says nothing about the grant, whatever its body says.
+    # A rate limit says nothing about the grant, whatever its body holds.
     if 400 <= answer.status < 500 and answer.status != 429 and isinstance(code, str):
         if code in DEAD:
             raise GrantDeadError(code)
-        # invalid_client, access_denied, or a request that Atlassian does not understand: all of them are
-        # mended by whoever runs this, none by the user.
+        # invalid_client, access_denied, or a request that Atlassian does not understand: the operator can
+        # mend these, the user cannot.
         raise AppRefusedError(code[:60] if code.isascii() and code.isprintable() else "unreadable")
     raise AtlassianUnavailableError(
         f"the token endpoint answered {answer.status}",
         outcome_unknown=answer.status >= 500 or answer.status < 400,
-        retry_after=rate_limits.retry_after(answer.headers, clock.now()),
+        retry_after=retry_after(answer.headers, clock.now()),
     )
 
 
@@ -301,7 +253,7 @@ def _grant(body: Any) -> Grant:
 
 
 def jira_sites(resources: list[Any]) -> list[GrantedSite]:
-    """Return the entries that carry a scope of Jira's; other products' sites are listed there too."""
+    """Return the entries with a scope of Jira's; Atlassian lists other products' sites too."""
     sites: dict[str, GrantedSite] = {}
     for entry in resources[:MOST_SITES]:
         match entry:

@@ -1,16 +1,16 @@
-"""Why there is no working connection.
+"""Why a connection does not work.
 
 ::
 
     RefusalError
     ├── ConnectionNotFoundError       401  no connection has that name
     ├── ReauthorizationNeededError    403  its grant or its credentials are dead; needs_reauthorization
-    └── ConnectionUnavailableError    503  Atlassian or AWS, not the grant, is the trouble; try again
+    └── ConnectionUnavailableError    503  Atlassian or AWS is in trouble, the grant is not; try again
     VaultError
-    └── SecretUnreadableError         its secret was changed, or its data key is gone: no refusal but a fault
+    └── SecretUnreadableError         its secret was changed, or its data key is gone: a fault, not a refusal
 
-Their message is the contract's text. ``explanation`` names the connection, for callers whose answer must say
-which one does not work.
+Clients compare the messages: they stay as they are. ``explanation`` names the connection, for callers whose
+answer must say which one does not work.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The form of a Jira host as callers give it: ``https://your-domain.atlassian.net`` and nothing after it."""
+"""The form of a Jira host that callers give: ``https://your-domain.atlassian.net``, without a path."""
 
 from __future__ import annotations
 
@@ -16,19 +16,9 @@ _authority = re.compile(
 
 
 def check_host(text: str, *, allow_http: bool = False) -> str:
-    """Return the host in lower case.
+    """Return the host in lower case; 400 if its form is invalid. The local stack allows http.
 
-    Where it leads is not looked at here: that is checked whenever it is connected to.
-
-    Parameters
-    ----------
-    allow_http
-        For the local stack.
-
-    Raises
-    ------
-    InvalidError
-        Saying what is wrong with its form.
+    Its address is checked later, at every connection (``http.addresses``).
     """
     host = text.lower()
     if not host.startswith("https://") and not (allow_http and host.startswith("http://")):
@@ -36,7 +26,7 @@ def check_host(text: str, *, allow_http: bool = False) -> str:
     if host.endswith("/"):
         raise InvalidError("host must not end with a slash")
     authority = host.partition("://")[2]
-    # A backslash is a slash to some readers of URLs and a name's character to others.
+    # Some readers of URLs take a backslash for a slash, others for a character of the name.
     if len(host) > LONGEST_HOST or "\\" in host:
         raise InvalidError("host is not a valid URL")
     if re.search(r"[/?#]", authority):
@@ -47,7 +37,7 @@ def check_host(text: str, *, allow_http: bool = False) -> str:
 
 
 def _is_authority(text: str) -> bool:
-    """Tell whether this is a name or an address, with a port at most: no user, no space, nothing hidden."""
+    """Tell whether this is a name or an address with at most a port: no user info, no space."""
     match = _authority.fullmatch(text)
     if match is None or not 1 <= int(match["port"] or 443) <= 65535:
         return False

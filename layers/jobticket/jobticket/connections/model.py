@@ -1,4 +1,4 @@
-"""What a connection is: who may use which Jira, under a name that the caller chose."""
+"""What a connection is: access to one Jira, under a name that the caller chose."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Literal
 
 from jobticket.errors import InvalidError
 from jobticket.jira.client import Deployment
+from jobticket.store.lease import Lease
 
 PROVIDERS = frozenset({"jira"})
-#: ``oauth``: a user's consent. ``api_token``: user name and token (Basic). ``personal_access_token``: a Data
-#: Center's own (Bearer).
+#: ``oauth``: a user's consent. ``api_token``: user name and token (Basic). ``personal_access_token``: a token
+#: of a Data Center (Bearer).
 Kind = Literal["oauth", "api_token", "personal_access_token"]
 Status = Literal["valid", "expired", "invalid"]
 
-#: However often it is refreshed, a consent ends a year after it was given.
+#: A consent ends a year after it was given. Refreshes do not prolong it.
 GRANT_LIFETIME = timedelta(days=365)
 
 
@@ -31,13 +32,7 @@ class ConnectionId:
 
 
 def checked_id(provider: object, external_id: object) -> ConnectionId:
-    """Return the name that a request gives.
-
-    Raises
-    ------
-    InvalidError
-        With the contract's sentence.
-    """
+    """Return the name that a request gives; 400 if it is invalid."""
     if not provider or external_id is None or external_id == "":
         raise InvalidError("Missing provider or external_id")
     if not isinstance(provider, str) or provider not in PROVIDERS:
@@ -48,7 +43,7 @@ def checked_id(provider: object, external_id: object) -> ConnectionId:
 
 
 def is_name(text: str) -> bool:
-    """Tell whether this has the length of a name and can be stored: half of a surrogate pair cannot."""
+    """Tell whether a text can be a name: its length, and no half of a surrogate pair, which has no UTF-8."""
     if not 1 <= len(text) <= 255:
         return False
     try:
@@ -59,39 +54,31 @@ def is_name(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """The right of one caller to refresh a connection, for a while."""
-
-    owner: str
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Connection:
-    """One connection, with its secret still sealed.
+    """One connection; its secret is sealed.
 
     Attributes
     ----------
     authorization
-        Names the act that made it. Whatever was begun under an earlier one must not change this one.
+        Identifies the authorization that made it. Work begun under an earlier one must not change this one.
     version
-        Counts the secrets of this authorization: a rotated refresh token has the next number.
+        Counts the secrets of this authorization: each rotated refresh token has the next number.
     secret
         The sealed refresh token or credentials.
     api_url
         Where Jira's ``/rest`` is; without OAuth the same as ``site_url``.
     expires_at
-        When the consent ends, whatever is done; None without OAuth.
+        When the consent ends; None without OAuth.
     invalid
-        Whether Jira has refused it for good: it needs a new authorization.
+        Jira has refused it for good: it needs a new authorization.
     lease
-        Who is refreshing it just now.
+        Held by the caller that is refreshing it.
     unfinished_since
-        When a refresh was begun whose end nobody has written down: its token may be spent.
+        When a refresh began whose result was never written: the refresh token may be spent.
     failed_at
-        When the last refresh failed, not for the grant's sake.
+        When the last refresh failed for a reason other than the grant.
     retry_at
-        Before that, Atlassian does not want to be asked again.
+        Atlassian asks for no call before that.
     """
 
     id: ConnectionId
@@ -122,10 +109,14 @@ class Connection:
         return not self.invalid and not self.is_expired(now)
 
     def status(self, now: datetime) -> Status:
-        """Return the word for its state."""
         if self.invalid:
             return "invalid"
         return "expired" if self.is_expired(now) else "valid"
+
+    def same_site(self, other: Connection) -> bool:
+        if self.site_id is not None and other.site_id is not None:
+            return self.site_id == other.site_id
+        return self.site_url == other.site_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +126,7 @@ class AccessToken:
     Attributes
     ----------
     usable_until
-        Some minutes before its real end, so that whoever gets it can still use it.
-    expires_at
-        Its real end.
+        Some minutes before ``expires_at``: a caller that gets the token has time to use it.
     """
 
     sealed: bytes

@@ -1,4 +1,4 @@
-"""Where a user may be sent back to: pages of configured origins, and nothing that merely looks like them."""
+"""Return URLs: users are sent back to pages of configured origins only, not to look-alikes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote
 from jobticket.errors import InvalidError
 
 LONGEST_URL = 2048
-# What a browser could read otherwise than this (spaces, backslashes, a user's name) is not allowed.
+# Not allowed: what a browser could read differently (spaces, backslashes, user info).
 _url = re.compile(
     r"(?P<origin>https?://[a-z0-9.\-]+(?::[0-9]{1,5})?)(?P<rest>[/?#][!-\[\]-~]*)?", re.IGNORECASE
 )
@@ -29,13 +29,7 @@ class ReturnOrigins:
         return cls(frozenset(_origin(entry.strip()) for entry in text.split(",") if entry.strip()))
 
     def check(self, url: object) -> str | None:
-        """Return the URL if users may be sent there; None if there is none.
-
-        Raises
-        ------
-        InvalidError
-            If they may not.
-        """
+        """Return the URL, None for a missing one; 400 if users may not be sent there."""
         if url is None or url == "":
             return None
         match = _url.fullmatch(url) if isinstance(url, str) and len(url) <= LONGEST_URL else None

@@ -1,14 +1,15 @@
-"""What is told about connections: never a secret."""
+"""What answers tell about connections: never a secret."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from jobticket import clock
+from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
-from jobticket.connections.api_tokens import account_of, explain
+from jobticket.connections.credentials import account_of, explain
 from jobticket.connections.errors import SecretUnreadableError
+from jobticket.connections.layout import written
 from jobticket.connections.model import Connection
 from jobticket.errors import RefusalError
 from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError
@@ -24,17 +25,17 @@ def summary(connection: Connection, now: datetime) -> dict[str, Any]:
         "site_url": connection.site_url,
         "selected_project_id": connection.selected_project_id,
         "status": connection.status(now),
-        "authorized_at": _time(connection.authorized_at),
-        "last_refreshed_at": _time(connection.last_refreshed_at),
-        "expires_at": _time(connection.expires_at),
+        "authorized_at": written(connection.authorized_at),
+        "last_refreshed_at": written(connection.last_refreshed_at),
+        "expires_at": written(connection.expires_at),
     }
 
 
-def test_connection(access: JiraAccess, connection: Connection, deadline: clock.Deadline) -> dict[str, Any]:
-    """Ask Jira who the connection is.
+def test_connection(access: JiraAccess, connection: Connection, deadline: Deadline) -> dict[str, Any]:
+    """Ask Jira for the connection's account.
 
-    Credentials that Jira refuses are marked so, and the mark is taken off once it takes them again. A consent
-    is judged by its refresh alone.
+    Credentials that Jira refuses are marked invalid, and valid once it accepts them again. A consent is
+    judged by its refresh alone.
     """
     by_credentials = connection.kind != "oauth"
     try:
@@ -53,7 +54,3 @@ def test_connection(access: JiraAccess, connection: Connection, deadline: clock.
     if by_credentials and connection.invalid:
         access.store.mark(connection, invalid=False)
     return {"connected": True, "account": account.as_json()}
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else clock.iso_milliseconds(moment)

@@ -1,11 +1,11 @@
-"""What a user has begun and not yet finished: states, pending connections, connect tokens.
+"""Consents under way: connect tokens, states and pending connections.
 
-Each is found by a secret of 256 random bits that somebody holds, and kept under a hash of it and its kind, so
-that reading the table gives nobody a working link, and one kind never passes for another.
+Each record is found by a secret of 256 random bits and stored under a hash of its kind and that secret. So
+reading the table gives no working link, and a secret of one kind never passes for another.
 
-Deleting a connection ends what was begun for its name. These records are found by their secrets alone, so
-they stay: each remembers the **generation** of the name in which it was begun, and a deletion starts
-another one. A name that was not deleted for a day has no generation, and everything is good.
+Deleting a connection also ends the consents under way for its name. Their records cannot be found without
+their secrets, so they stay. Each remembers the **generation** of the name in which it began, and a deletion
+starts a new generation. A name that was not deleted within a day has no generation: all its records count.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from boto3.dynamodb.conditions import Attr
 
 from jobticket import clock
 from jobticket.connections.model import ConnectionId
-from jobticket.store.table import Check, ConditionFailedError, Delete, Item, Put, Table
+from jobticket.store.table import Check, Delete, Item, Put, Table
+from jobticket.store.unit_of_work import ABSENT, PRESENT, UnitOfWork, discard
 
 SessionKind = Literal["STATE", "PENDING", "CONNECT"]
 SORT_KEY = "SESSION"
 
-#: A connect token that ends during a consent still belongs to it.
+#: A connect token may end during a consent that it began: the consent can still spend it.
 KEPT_LONGER = timedelta(days=1)
 GENERATION = "GENERATION"
-#: Longer than what was begun before a deletion can be good: 60 minutes, 10 minutes and 15 minutes.
+#: Longer than anything begun before the deletion can last: 60 minutes, 10 minutes and 15 minutes.
 GENERATION_KEPT = timedelta(days=1)
 
 
@@ -38,35 +39,20 @@ def new_secret() -> str:
 
 
 def digest(kind: str, secret: str) -> str:
-    """Return the name under which a secret's record is kept."""
+    """Return the hash under which a secret's record is stored."""
     return hashlib.sha256(f"{kind}\x00{secret}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class SessionStore:
-    """Keeps records by the hash of their secret.
-
-    Parameters
-    ----------
-    table
-        The connections table.
-    """
+    """Keeps records in the connections table by the hash of their secret."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def put(
-        self, kind: SessionKind, key: str, record: Mapping[str, Any], *, until: datetime, kept: datetime
-    ) -> None:
-        """Keep a record under a digest.
-
-        Parameters
-        ----------
-        until
-            When it stops being good.
-        kept
-            When the table may delete it, which can be later.
-        """
-        # On no condition: where only the answer is lost, the client writes it a second time.
+    def put(self, kind: SessionKind, key: str, record: Mapping[str, Any], until: datetime) -> None:
+        """Store a record under a digest, until it expires."""
+        kept = until + KEPT_LONGER if kind == "CONNECT" else until
+        # Without a condition: botocore sends the write again if its answer is lost.
         self._table.put(
             {
                 **{name: value for name, value in record.items() if value is not None},
@@ -78,54 +64,46 @@ class SessionStore:
         )
 
     def get(self, kind: SessionKind, key: str, now: datetime) -> Item | None:
-        """Return a record that is still good. The table deletes late, so the time is looked at here."""
-        return _if_good(self._table.get(f"{kind}#{key}", SORT_KEY), now)
-
-    def take(self, kind: SessionKind, key: str, now: datetime) -> Item | None:
-        """Return a record that is still good, to one caller and never again."""
-        try:
-            item = self._table.delete(f"{kind}#{key}", SORT_KEY, Attr("pk").exists())
-        except ConditionFailedError:
+        """Return a record that has not expired and whose connection was not deleted since it began."""
+        item = self._table.get(f"{kind}#{key}", SORT_KEY)
+        if item is None or now >= clock.parse_iso(item["valid_until"]):
             return None
-        return _if_good(item, now)
+        present = self.generation(ConnectionId(item["provider"], item["external_id"]))
+        return item if present is None or present == item.get("generation") else None
 
-    def spending(self, kind: SessionKind, key: str) -> Delete:
-        """Return the write that uses a record up, for the transaction that it is good for."""
-        return Delete(f"{kind}#{key}", SORT_KEY, Attr("pk").exists())
+    def spend(self, kind: SessionKind, key: str) -> bool:
+        """Use a record up; False if another caller has done so."""
+        return discard(self._table, Delete(f"{kind}#{key}", SORT_KEY, PRESENT)) is None
+
+    def add_spending(self, work: UnitOfWork, kind: SessionKind, key: str, otherwise: Exception) -> None:
+        """Add the write that uses a record up."""
+        work.add(Delete(f"{kind}#{key}", SORT_KEY, PRESENT), otherwise)
 
     def generation(self, name: ConnectionId) -> str | None:
-        """Return the generation of a connection's name, for what is begun now."""
+        """Return the generation of a connection's name, for a consent that begins now."""
         item = self._table.get(_generations(name), GENERATION)
         return None if item is None else str(item["generation"])
 
-    def was_ended(self, record: Item) -> bool:
-        """Tell whether the connection was deleted since the record's consent was begun."""
-        present = self.generation(ConnectionId(record["provider"], record["external_id"]))
-        return present is not None and present != record.get("generation")
+    def require_generation(
+        self, work: UnitOfWork, name: ConnectionId, generation: str | None, otherwise: Exception
+    ) -> None:
+        """Add the condition that the connection was not deleted since this generation."""
+        current = ABSENT if generation is None else ABSENT | Attr("generation").eq(generation)
+        work.add(Check(_generations(name), GENERATION, current), otherwise)
 
-    def going_on(self, name: ConnectionId, generation: str | None) -> Check:
-        """Return the condition that no deletion has ended what was begun in this generation."""
-        undeleted = Attr("pk").not_exists()
-        goes_on = undeleted if generation is None else undeleted | Attr("generation").eq(generation)
-        return Check(_generations(name), GENERATION, goes_on)
-
-    def ending(self, name: ConnectionId, now: datetime) -> Put:
-        """Return the write that ends everything that was begun for a connection's name."""
-        return Put(
-            {
-                "pk": _generations(name),
-                "sk": GENERATION,
-                "generation": secrets.token_urlsafe(12),
-                "expires_at": clock.epoch(now + GENERATION_KEPT),
-            }
+    def add_new_generation(self, work: UnitOfWork, name: ConnectionId, now: datetime) -> None:
+        """Add the write that ends all consents under way for a connection's name."""
+        work.add(
+            Put(
+                {
+                    "pk": _generations(name),
+                    "sk": GENERATION,
+                    "generation": secrets.token_urlsafe(12),
+                    "expires_at": clock.epoch(now + GENERATION_KEPT),
+                }
+            )
         )
 
 
 def _generations(name: ConnectionId) -> str:
     return f"CONSENTS#{name}"
-
-
-def _if_good(item: Item | None, now: datetime) -> Item | None:
-    if item is None or now >= clock.parse_iso(item["valid_until"]):
-        return None
-    return item

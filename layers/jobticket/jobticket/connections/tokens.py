@@ -1,14 +1,13 @@
-"""Access tokens that are always fresh, however many ask for them at once.
+"""Access tokens that are always fresh, however many callers ask for them at once.
 
-Whoever needs a token and finds none takes the connection's lease and refreshes; everyone else waits for what
-that brings. A refresh can die at any point: the lease runs out, the next caller sends the same refresh token
-again (Atlassian takes it for ten more minutes), and the first result to be written counts.
+A caller that finds no fresh token takes the connection's lease and refreshes; all others wait for its result.
+A refresh can die at any point. Then its lease runs out, and the next caller sends the same refresh token
+again: Atlassian accepts it for ten more minutes. The first result to be written counts.
 """
 
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from jobticket.connections.atlassian import (
     Grant,
     GrantDeadError,
 )
+from jobticket.connections.connection_store import ConnectionStore
 from jobticket.connections.errors import (
     ConnectionNotFoundError,
     ConnectionUnavailableError,
@@ -29,26 +29,26 @@ from jobticket.connections.errors import (
 )
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.refreshes import RefreshStore
-from jobticket.connections.store import ConnectionStore
 from jobticket.connections.vault import DataKeyGoneError, Sealer, Vault
 from jobticket.errors import InvalidError
 from jobticket.jira.client import Pace
 from jobticket.observability import count, logger
+from jobticket.store.lease import Lease
 
 ACCESS_FIELD = "access_token"
 REFRESH_FIELD = "refresh_token"
 
-#: A call to the token endpoint ends well before its lease does, and a lease long before the ten minutes in
-#: which a spent refresh token can be used again.
+#: A call of the token endpoint ends well before its lease does, and a lease long before the ten minutes in
+#: which a spent refresh token still works.
 TOKEN_CALL_SECONDS = 12.0
 LEASE = timedelta(seconds=16)
-#: Long enough to see a dead holder's lease run out and another's refresh succeed, within a request.
+#: Within a request, a waiting caller sees a dead holder's lease run out and the next refresh succeed.
 WAIT_SECONDS = 25.0
 #: A call with less time than this would be cut off half-way.
 LEAST_CALL_SECONDS = 2.0
-#: What callers are told to wait where Atlassian says nothing.
+#: What callers are told to wait if Atlassian names no time.
 RETRY_SECONDS = 2
-#: Nobody is given a token that is about to end.
+#: A token counts as fresh until this long before its end.
 MARGIN = timedelta(seconds=300)
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
@@ -62,17 +62,22 @@ class IssuedToken:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Refresh:
+    """A refresh that this caller has begun, with the connection as it stands under the lease."""
+
+    connection: Connection
+    lease: Lease
+    #: An earlier refresh has no end: then the token may be spent, whatever comes of this one.
+    was_unfinished: bool
+
+
 class TokenSource:
     """Gives access tokens of OAuth connections.
 
-    Parameters
-    ----------
-    store, vault
-        Where connections and their secrets are.
-    app
-        Atlassian's token endpoint.
-    now, pace
-        Time, and chance.
+    The public methods raise ``ConnectionNotFoundError`` (401), ``InvalidError`` (400) for a connection
+    without OAuth, ``ReauthorizationNeededError`` (403) if the grant is dead, and
+    ``ConnectionUnavailableError`` (503) if there is no token for now.
     """
 
     def __init__(
@@ -92,42 +97,17 @@ class TokenSource:
         self._pace = pace or Pace()
 
     def access_token(self, name: ConnectionId, deadline: Deadline) -> IssuedToken:
-        """Return a good access token: one read, as long as there is one.
+        """Return a fresh access token, with one read if one is cached."""
+        return self.of_read(name, self._store.get_token(name), deadline)
 
-        Raises
-        ------
-        ConnectionNotFoundError
-            401, if there is no such connection.
-        InvalidError
-            400, if it has no OAuth tokens.
-        ReauthorizationNeededError
-            403, if its grant is over.
-        ConnectionUnavailableError
-            503, if there is none to be had for now.
-        """
-        token = self._store.get_token(name)
-        return self._open_if_usable(name, token) or self.refreshed(name, deadline)
-
-    def of_read(self, connection: Connection, token: AccessToken | None, deadline: Deadline) -> IssuedToken:
-        """Return a good access token of a connection that was just read together with its cached one.
-
-        Raises
-        ------
-        ReauthorizationNeededError, ConnectionUnavailableError
-            As ``access_token``.
-        """
-        return self._open_if_usable(connection.id, token) or self.refreshed(connection.id, deadline)
+    def of_read(self, name: ConnectionId, token: AccessToken | None, deadline: Deadline) -> IssuedToken:
+        """Return a fresh access token of a connection whose cached token has just been read."""
+        return self._open_if_fresh(name, token) or self.refreshed(name, deadline)
 
     def renewed(self, name: ConnectionId, refused: str, deadline: Deadline) -> IssuedToken:
-        """Return another access token than the one that Jira has refused.
-
-        Raises
-        ------
-        RefusalError
-            As ``access_token``.
-        """
+        """Return another access token than the one that Jira has refused."""
         token = self._store.get_token(name)
-        issued = self._open_if_usable(name, token)
+        issued = self._open_if_fresh(name, token)
         if issued is not None and issued.text != refused:
             return issued
         if token is not None:
@@ -135,18 +115,12 @@ class TokenSource:
         return self.refreshed(name, deadline)
 
     def refreshed(self, name: ConnectionId, deadline: Deadline) -> IssuedToken:
-        """Return the token that a refresh brings, one's own or somebody else's.
-
-        Raises
-        ------
-        RefusalError
-            As ``access_token``.
-        """
+        """Return the token of the next refresh, this caller's or another's."""
         patience, since = deadline.sooner(WAIT_SECONDS), self._now()
         pause = FIRST_PAUSE_SECONDS
         while True:
             connection, token = self._read(name)
-            issued = self._open_if_usable(name, token)
+            issued = self._open_if_fresh(name, token)
             if issued is None:
                 self._respect_failure(connection, since)
                 issued = self._try_to_refresh(connection, deadline)
@@ -159,25 +133,15 @@ class TokenSource:
             pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 
     def finish(self, name: ConnectionId, deadline: Deadline) -> bool:
-        """End a refresh that was begun and never ended; tell whether there was still one to end.
-
-        Raises
-        ------
-        RefusalError
-            As ``access_token``, if it could not be ended.
-        """
+        """Finish a refresh that began and has no end; False if there is none, or another caller does it."""
         connection = self._store.get(name)
         if connection is None or connection.unfinished_since is None:
             return False
-        if not connection.is_usable(self._now()):
-            return self._give_up(connection)
-        return self._try_to_refresh(connection, deadline, even_if_fresh=True) is not None
-
-    def _give_up(self, over: Connection) -> bool:
-        """Leave the refresh of a consent that is over, and tell so once; False if it changed meanwhile."""
-        if not self._refreshes.give_up(over):
+        if connection.is_usable(self._now()):
+            return self._try_to_refresh(connection, deadline, even_if_fresh=True) is not None
+        if not self._refreshes.give_up(connection):
             return False
-        raise self._over(over.id, over.status(self._now()))
+        raise self._died(name, connection.status(self._now()))
 
     def _read(self, name: ConnectionId) -> tuple[Connection, AccessToken | None]:
         connection, token = self._store.get_with_token(name)
@@ -190,90 +154,85 @@ class TokenSource:
         return connection, token
 
     def _respect_failure(self, connection: Connection, since: datetime) -> None:
-        """Take another caller's word for it that there is no token to be had just now.
+        """Refuse if a refresh failed that this caller waited for, or Atlassian asks for no call yet.
 
-        Those who have waited for its refresh do, or each would ask in turn; and everybody does, for as long
-        as Atlassian has said.
+        Otherwise all waiting callers would try in turn.
         """
         wait = 0.0
         if connection.retry_at is not None:
             wait = (connection.retry_at - self._now()).total_seconds()
         if wait > 0 or (connection.failed_at is not None and since < connection.failed_at):
-            raise ConnectionUnavailableError(connection.id, retry_after=max(RETRY_SECONDS, math.ceil(wait)))
+            raise ConnectionUnavailableError(connection.id, retry_after=_seconds(wait))
 
-    def _open_if_usable(self, name: ConnectionId, token: AccessToken | None) -> IssuedToken | None:
+    def _open_if_fresh(self, name: ConnectionId, token: AccessToken | None) -> IssuedToken | None:
         if token is None or self._now() >= token.usable_until:
             return None
         try:
-            text = self._vault.open(name, ACCESS_FIELD, token.sealed)
+            return IssuedToken(self._vault.open(name, ACCESS_FIELD, token.sealed), token.expires_at)
         except DataKeyGoneError:
             return None
-        return IssuedToken(text, token.expires_at)
 
     def _try_to_refresh(
         self, seen: Connection, deadline: Deadline, *, even_if_fresh: bool = False
     ) -> IssuedToken | None:
-        """Refresh if nobody else does; None if somebody does, or has just done."""
+        """Refresh under the lease; None if another caller has it, or its result was written first."""
         now = self._now()
         if seen.lease is not None and now < seen.lease.until:
             return None
         if deadline.left() < LEAST_CALL_SECONDS:
             raise ConnectionUnavailableError(seen.id)
-        owner = secrets.token_urlsafe(12)
-        held = self._refreshes.begin(seen, owner, now, now + LEASE)
-        if held is None:
+        lease = Lease.begin(now, LEASE)
+        connection = self._refreshes.begin(seen, lease, now)
+        if connection is None:
             return None
+        refresh = _Refresh(connection, lease, was_unfinished=seen.unfinished_since is not None)
         if not even_if_fresh:
-            # What was read before the lease may have been read while another refresh was being written.
-            issued = self._open_if_usable(seen.id, self._store.get_token(seen.id))
+            # The token was read before the lease was taken: another refresh may have ended in between.
+            issued = self._open_if_fresh(seen.id, self._store.get_token(seen.id))
             if issued is not None:
-                self._refreshes.release(held, owner, begun=seen.unfinished_since is not None)
+                self._refreshes.release(connection, lease, begun=refresh.was_unfinished)
                 return issued
-        return self._refresh(Held(held, owner, was_unfinished=seen.unfinished_since is not None), deadline)
+        return self._refresh(refresh, deadline)
 
-    def _refresh(self, held: Held, deadline: Deadline) -> IssuedToken | None:
+    def _refresh(self, refresh: _Refresh, deadline: Deadline) -> IssuedToken | None:
+        connection = refresh.connection
         try:
             # A refresh token is spent only when its successor can be sealed; a fault here has sent nothing.
             self._vault.prepare()
             self._app.prepare()
-            refresh_token = self._vault.open(held.name, REFRESH_FIELD, held.connection.secret)
+            sent = self._vault.open(connection.id, REFRESH_FIELD, connection.secret)
         except AppRefusedError as error:
-            raise self._app_refused(held, error) from None
+            raise self._app_refused(refresh, error) from None
         except Exception:
-            self._refreshes.release(held.connection, held.owner, begun=held.was_unfinished)
+            self._refreshes.release(connection, refresh.lease, begun=refresh.was_unfinished)
             raise
         try:
-            grant = self._app.refresh(refresh_token, deadline.sooner(TOKEN_CALL_SECONDS))
+            grant = self._app.refresh(sent, deadline.sooner(TOKEN_CALL_SECONDS))
         except GrantDeadError as error:
-            self._declare_dead(held, error)
-            return None
+            if not self._refreshes.declare_dead(connection, refresh.lease):
+                logger.info("another refresh was written first")
+                return None
+            raise self._died(connection.id, str(error)) from None
         except AppRefusedError as error:
-            raise self._app_refused(held, error) from None
+            raise self._app_refused(refresh, error) from None
         except AtlassianUnavailableError as error:
             logger.warning("access token not refreshed", reason=str(error))
             count("RefreshFailed")
-            raise self._failed(held, error.retry_after, spent=error.outcome_unknown) from None
-        return self._write_down(held, refresh_token, grant)
+            raise self._failed(refresh, error.retry_after, spent=error.outcome_unknown) from None
+        return self._keep(connection, sent, grant)
 
-    def _write_down(self, held: Held, sent: str, grant: Grant) -> IssuedToken | None:
+    def _keep(self, connection: Connection, sent: str, grant: Grant) -> IssuedToken | None:
         now = self._now()
-        name = held.name
-        token = cached_token(self._vault, held.connection, grant, now)
-        # An app without rotating tokens keeps the one that it has.
-        secret = self._vault.seal(name, REFRESH_FIELD, grant.refresh_token or sent)
-        if not self._refreshes.finish(held.connection, secret, token, now):
+        token = cached_token(self._vault, connection, grant, now)
+        # An app without rotating refresh tokens keeps the one it has.
+        secret = self._vault.seal(connection.id, REFRESH_FIELD, grant.refresh_token or sent)
+        if not self._refreshes.succeed(connection, secret, token, now):
             logger.info("another refresh was written first")
             return None
         return IssuedToken(grant.access_token, token.expires_at)
 
-    def _declare_dead(self, held: Held, error: GrantDeadError) -> None:
-        if not self._refreshes.declare_dead(held.connection, held.owner):
-            logger.info("another refresh was written first")
-            return
-        raise self._over(held.name, str(error))
-
-    def _over(self, name: ConnectionId, reason: str) -> ReauthorizationNeededError:
-        """Tell, once, that a connection has ended, and return the error for this caller."""
+    def _died(self, name: ConnectionId, reason: str) -> ReauthorizationNeededError:
+        """Report, once, that a connection has died; return the error for this caller."""
         logger.warning(
             "connection must be authorized again",
             external_id=name.external_id,
@@ -283,45 +242,33 @@ class TokenSource:
         count("ConnectionDied")
         return ReauthorizationNeededError(name)
 
-    def _app_refused(self, held: Held, error: AppRefusedError) -> ConnectionUnavailableError:
+    def _app_refused(self, refresh: _Refresh, error: AppRefusedError) -> ConnectionUnavailableError:
         logger.error("Atlassian refuses the app", reason=str(error))
         count("AppRefused")
-        return self._failed(held, None, spent=False)
+        return self._failed(refresh, None, spent=False)
 
-    def _failed(self, held: Held, wait: float | None, *, spent: bool) -> ConnectionUnavailableError:
-        """Tell everybody who waits that there is no token, and return the error for this caller."""
+    def _failed(self, refresh: _Refresh, wait: float | None, *, spent: bool) -> ConnectionUnavailableError:
+        """Store the failure for the callers that wait; return the error for this one."""
         now = self._now()
-        retry_at = None if wait is None else now + timedelta(seconds=wait)
-        begun = spent or held.was_unfinished
-        self._refreshes.release(held.connection, held.owner, begun=begun, failed_at=now, retry_at=retry_at)
-        return ConnectionUnavailableError(held.name, retry_after=max(RETRY_SECONDS, math.ceil(wait or 0)))
+        self._refreshes.release(
+            refresh.connection,
+            refresh.lease,
+            begun=spent or refresh.was_unfinished,
+            failed_at=now,
+            retry_at=None if wait is None else now + timedelta(seconds=wait),
+        )
+        return ConnectionUnavailableError(refresh.connection.id, retry_after=_seconds(wait or 0))
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A connection whose lease this caller has.
-
-    Attributes
-    ----------
-    was_unfinished
-        Whether an earlier refresh had no end: then the token may be spent, whatever comes of this one.
-    """
-
-    connection: Connection
-    owner: str
-    was_unfinished: bool
-
-    @property
-    def name(self) -> ConnectionId:
-        return self.connection.id
+def _seconds(wait: float) -> int:
+    return max(RETRY_SECONDS, math.ceil(wait))
 
 
 def cached_token(sealer: Sealer, connection: Connection, grant: Grant, now: datetime) -> AccessToken:
-    """Return a grant's access token as it is kept: sealed, and not handed out to its very end."""
+    """Return a grant's access token as it is cached: sealed, and fresh for less than its life."""
     lifetime = timedelta(seconds=grant.expires_in)
-    usable_until = now + lifetime - min(MARGIN, lifetime / 2)
+    fresh_until = now + lifetime - min(MARGIN, lifetime / 2)
     if connection.expires_at is not None:
-        usable_until = min(usable_until, connection.expires_at)
-    return AccessToken(
-        sealer.seal(connection.id, ACCESS_FIELD, grant.access_token), usable_until, now + lifetime
-    )
+        fresh_until = min(fresh_until, connection.expires_at)
+    sealed = sealer.seal(connection.id, ACCESS_FIELD, grant.access_token)
+    return AccessToken(sealed, fresh_until, now + lifetime)

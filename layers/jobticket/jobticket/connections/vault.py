@@ -1,14 +1,14 @@
 """Secrets at rest: sealed by the application, on top of the table's own encryption.
 
-A secret is sealed with AES-256-GCM under a data key, bound to its connection and field, so that a ciphertext
-copied into another row opens nowhere. Data keys serve one rotation period, not one connection; they lie in
-the connections table wrapped by KMS, and unwrapped in the memory of the containers that needed them. The name
-of the data key stands in front of each ciphertext, so that older ones stay readable after a rotation. A data
-key whose row has ``retired_at`` seals nothing new: another one is made.
+A secret is sealed with AES-256-GCM under a data key. It is bound to its connection and field: a ciphertext
+that is copied into another row does not open there. A data key serves one calendar month, not one connection.
+It is stored in the connections table wrapped by KMS; containers keep it unwrapped in memory. Each ciphertext
+begins with its key's name, so older ones stay readable after a rotation. A data key whose row has
+``retired_at`` seals nothing new: another one is made.
 
-Data keys have a purpose, which KMS checks. Consents under way have theirs, so that the public function that
-keeps them cannot open a connection. It writes new connections with a ``Sealer``: under data keys that it has
-just had made, and with no right to have one unwrapped.
+Data keys have a purpose, which KMS checks. Consents under way have their own, so that the public function
+that keeps them cannot open a connection. It seals new connections with a ``Sealer``: under data keys that it
+has made itself, and without the right to unwrap one.
 
 A sealed secret is: version (1 byte), length of the key's name (1), the name, nonce (12), ciphertext and tag.
 """
@@ -25,11 +25,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import boto3
-from boto3.dynamodb.conditions import Attr
 
 from jobticket import clock
 from jobticket.aws import configuration, limited
-from jobticket.store.table import ConditionFailedError, Item, Table
+from jobticket.store.table import Item, Put, Table
+from jobticket.store.unit_of_work import ABSENT, StaleError, write
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -40,44 +40,35 @@ if TYPE_CHECKING:
 FORMAT = 1
 NONCE_BYTES = 12
 SORT_KEY = "DATA_KEY"
-#: Data keys that a ``Sealer`` has made. Its role may write no others: it cannot plant one for everybody.
+#: Data keys that a ``Sealer`` has made. Its role may write no others: it cannot plant one for a ``Vault``.
 SEALERS = "sealer-"
 #: A consent ends a year after it was given, and what a ``Sealer`` has sealed ends with it.
 SEALERS_KEPT = timedelta(days=400)
-#: A data key that was retired is not used for new secrets any more within this time.
+#: A retired data key seals nothing new after this time.
 LOOK_AGAIN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What data keys are for.
-
-    Attributes
-    ----------
-    name
-        The purpose in KMS's encryption context.
-    prefix
-        What their partition keys begin with.
-    kept
-        When the table may delete a data key; None where an operator does.
-    """
+    """The purpose of data keys: its name for KMS, and how they are stored."""
 
     name: str
-    prefix: str
+    key_prefix: str
+    #: When the table may delete a data key; None if an operator deletes it.
     kept: timedelta | None = None
 
 
 CONNECTIONS = Purpose("connections", "DATA_KEY#")
-#: A data key serves a month, and what it seals lives for minutes.
+#: A data key seals for a month, and what it seals lives for minutes.
 CONSENTS = Purpose("consents", "CONSENT_KEY#", kept=timedelta(days=40))
 
 
 class VaultError(Exception):
-    """A ciphertext does not belong where it was found, or was changed."""
+    """A ciphertext was changed, or moved from another row."""
 
 
 class DataKeyGoneError(VaultError):
-    """An operator has thrown away the data key: the secret is lost, and nobody has tampered with it."""
+    """An operator has deleted the data key: the secret is lost."""
 
 
 def kms_client() -> KMSClient:
@@ -86,21 +77,7 @@ def kms_client() -> KMSClient:
 
 
 class Sealer:
-    """Seals secrets under data keys of its own, and opens none.
-
-    Parameters
-    ----------
-    table
-        Where the wrapped data keys lie.
-    kms
-        Gives the KMS client when a data key must be made or unwrapped: most containers never ask.
-    key_arn
-        The KMS key that wraps data keys.
-    now
-        The time: a data key serves one calendar month.
-    purpose
-        What the data keys are for.
-    """
+    """Seals secrets under data keys of its own, and opens none. The KMS key wraps the data keys."""
 
     def __init__(
         self,
@@ -120,7 +97,7 @@ class Sealer:
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
-        """Have the present data key at hand, so that what must be sealed next certainly can be."""
+        """Fetch the present data key if need be, so that the next secret can certainly be sealed."""
         self._sealing_key()
 
     def seal(self, connection: ConnectionId, field: str, secret: str) -> bytes:
@@ -132,7 +109,7 @@ class Sealer:
         return header + nonce + ciphertext
 
     def _sealing_key(self) -> tuple[str, AESGCM]:
-        """Return the data key that new secrets are sealed with, and its name."""
+        """Return the name of the data key for new secrets, and the key."""
         period = self._period()
         with self._lock:
             if self._sealing is not None:
@@ -148,7 +125,7 @@ class Sealer:
         return SEALERS + data_key_name(self._now(), self._key_arn)
 
     def _choose(self, period: str) -> str:
-        """Return the name of this container's data key unless it was retired; make another if need be."""
+        """Return the name of this container's data key, of a new one if it was retired."""
         if self._sealing is not None:
             name, _ = self._sealing
             item = self._row(name)
@@ -167,11 +144,11 @@ class Sealer:
         return made["Plaintext"], made["CiphertextBlob"]
 
     def _row(self, name: str) -> Item | None:
-        return self._table.get(self._purpose.prefix + name, SORT_KEY)
+        return self._table.get(self._purpose.key_prefix + name, SORT_KEY)
 
     def _item(self, name: str, wrapped: bytes, kept: timedelta | None) -> Item:
         item: Item = {
-            "pk": self._purpose.prefix + name,
+            "pk": self._purpose.key_prefix + name,
             "sk": SORT_KEY,
             "wrapped": wrapped,
             "kms_key": self._key_arn,
@@ -184,16 +161,10 @@ class Sealer:
 
 
 class Vault(Sealer):
-    """Seals secrets under data keys that all containers share. Opens these, and what a ``Sealer`` sealed."""
+    """Seals secrets under data keys that all containers share; opens these, and those of a ``Sealer``."""
 
     def open(self, connection: ConnectionId, field: str, sealed: bytes) -> str:
-        """Return the secret that was sealed for this field of this connection.
-
-        Raises
-        ------
-        VaultError
-            If it was sealed for another one, was changed, or its data key is gone.
-        """
+        """Return the secret that was sealed for this field of this connection, or raise ``VaultError``."""
         from cryptography.exceptions import InvalidTag
 
         header, nonce, ciphertext = _split(sealed)
@@ -204,7 +175,7 @@ class Vault(Sealer):
             raise VaultError(f"the {field} of a connection cannot be opened") from None
 
     def is_current(self, sealed: bytes) -> bool:
-        """Tell whether a secret is sealed with the data key that new ones are sealed with."""
+        """Tell whether a secret is sealed with the data key for new secrets."""
         return _split(sealed)[0][2:] == self._sealing_key()[0].encode()
 
     def _data_key(self, name: str) -> AESGCM:
@@ -220,7 +191,7 @@ class Vault(Sealer):
         return data_key_name(self._now(), self._key_arn)
 
     def _choose(self, period: str) -> str:
-        """Return the name of the period's data key that has not been retired; make it if need be."""
+        """Return the name of the period's first data key that is not retired; make it if need be."""
         for number in itertools.count(1):
             name = f"{period}-{number}"
             item = self._row(name)
@@ -235,17 +206,16 @@ class Vault(Sealer):
 
     def _make(self, name: str) -> bytes:
         plaintext, wrapped = self._generate(name)
-        item = self._item(name, wrapped, self._purpose.kept)
         try:
-            self._table.put(item, Attr("pk").not_exists())
-        except ConditionFailedError as failed:
+            write(self._table, Put(self._item(name, wrapped, self._purpose.kept), ABSENT))
+        except StaleError as stale:
             # Another container was quicker. Its key counts, or this one's ciphertexts could not be opened.
-            winner = failed.item or self._row(name) or {}
+            winner = stale.item or self._row(name) or {}
             return self._unwrap(name, winner["wrapped"], winner["kms_key"])
         return plaintext
 
     def _unwrap(self, name: str, wrapped: bytes, key_arn: str) -> bytes:
-        # The row names the KMS key, and the function's role decides which it may be.
+        # The row names the KMS key; the function's role allows the right ones only.
         answer = self._kms().decrypt(
             KeyId=key_arn, CiphertextBlob=wrapped, EncryptionContext=self._context(name)
         )
@@ -253,12 +223,12 @@ class Vault(Sealer):
 
 
 def data_key_name(now: datetime, key_arn: str) -> str:
-    """Return what data keys of a moment are called: another month or another KMS key, another data key."""
+    """Return the name of the data keys of a month and a KMS key."""
     return f"{now:%Y-%m}-{hashlib.sha256(key_arn.encode()).hexdigest()[:8]}"
 
 
 def _cipher(key: bytes) -> AESGCM:
-    # Not at the top: most functions that can reach a connection rarely do, and this import costs their start.
+    # Imported late: it slows the start of functions, and most of their containers never need it.
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     return AESGCM(key)
@@ -272,6 +242,6 @@ def _split(sealed: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _bound_to(connection: ConnectionId, field: str, header: bytes) -> bytes:
-    """Return the associated data: parts with their lengths, so that no two places share one."""
+    """Return the associated data: each part with its length, so that it differs for every field."""
     parts = (header, connection.provider.encode(), connection.external_id.encode(), field.encode())
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from jobticket import clock, foreign
+from jobticket.http.retry_after import retry_after
 from jobticket.http.transport import HttpAnswer
 from jobticket.jira import redaction
 from jobticket.jira.errors import (
@@ -17,7 +18,6 @@ from jobticket.jira.errors import (
     JiraRefusedCredentialsError,
     JiraStatusError,
 )
-from jobticket.jira.rate_limits import retry_after
 
 #: Where a site says whether the login succeeded, and what it says of wrong credentials.
 LOGIN_HEADER = "X-Seraph-LoginReason"

@@ -1,4 +1,4 @@
-"""Jira's rate limits: what an answer says of them, and what a container remembers.
+"""Jira's rate limits, as a container remembers them.
 
 A quota that is spent stays spent for everyone who shares it, so the next call does not ask again before the
 reset: it waits if there is time, and is refused at once if there is none.
@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 #: The first pause of several that grow, where Jira names none.
 BACKOFF_SECONDS = 0.5
@@ -107,29 +105,3 @@ class RateLimits:
     def _forget_past(self) -> None:
         now = self.monotonic()
         self._until = {name: note for name, note in self._until.items() if note[0] > now}
-
-
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds that an answer asks to wait, None if it does not say.
-
-    ``Retry-After`` holds seconds, from some gateways a date; ``X-RateLimit-Reset`` a timestamp.
-    """
-    text = headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(min(int(text[:9]), 86_400))
-    moment = _moment(text) or _moment(headers.get("X-RateLimit-Reset", "").strip())
-    if moment is None:
-        return None
-    return min(max(0.0, (moment - now).total_seconds()), 86_400.0)
-
-
-def _moment(text: str) -> datetime | None:
-    if not text:
-        return None
-    for read in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            moment = read(text)
-        except (ValueError, TypeError, OverflowError):
-            continue
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return None

@@ -17,7 +17,7 @@ from boto3.dynamodb.conditions import Attr
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
-from jobticket.connections.api_tokens import TokenConnector, explain
+from jobticket.connections.credentials import TokenConnector, explain
 from jobticket.connections.errors import (
     ConnectionNotFoundError,
     ConnectionUnavailableError,

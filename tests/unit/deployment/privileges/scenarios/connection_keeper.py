@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from jobticket import clock
-from jobticket.connections import keeping
+from jobticket.connections import keeper as keeper_module
+from jobticket.connections.connection_store import ConnectionStore
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.refreshes import RefreshStore
-from jobticket.connections.store import ConnectionStore
+from jobticket.store.lease import Lease
 from jobticket.store.table import Table
 from tests.support.gateway import LambdaContext
 from tests.unit.conftest import client
@@ -24,7 +25,7 @@ def drive(connection_keeper: Driven) -> None:
     months_later = clock.now() + timedelta(days=60)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keeper, "_now", lambda: months_later)
-        patch.setattr(keeping, "PAGE", 1)  # so that it writes down where it stands
+        patch.setattr(keeper_module, "PAGE", 1)  # so that it writes down where it stands
         for task in ("finish", "sweep"):
             connection_keeper.handle({"task": task}, LambdaContext(remaining_ms=900_000))
 
@@ -34,4 +35,4 @@ def _begin_and_never_end(external_id: str) -> None:
     refreshes, earlier = RefreshStore(table), clock.now() - timedelta(minutes=5)
     connection = ConnectionStore(table).get(ConnectionId("jira", external_id))
     assert connection is not None
-    assert refreshes.begin(connection, "gone", earlier, earlier + timedelta(seconds=15))
+    assert refreshes.begin(connection, Lease.begin(earlier, timedelta(seconds=15)), earlier)

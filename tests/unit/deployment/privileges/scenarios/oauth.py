@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobticket.connections.consent import ConnectSessions
+from jobticket.connections.connect_tokens import ConnectTokens
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.sessions import SessionStore
 from jobticket.connections.vault import LOOK_AGAIN
@@ -27,7 +27,7 @@ def drive(oauth: Driven) -> None:
     oauth.call("POST", INITIATE, {"provider": "jira", "external_id": "by-key"})
     atlassian = Atlassian(oauth.atlassian)
     walk = Walk(Browser(send), atlassian)
-    sessions = ConnectSessions(SessionStore(Table(client("dynamodb"), "connections")))
+    sessions = ConnectTokens(SessionStore(Table(client("dynamodb"), "connections")))
     for _ in range(2):  # the second takes the place of the first
         token, _ = sessions.mint(ConnectionId("jira", "team-1"), None, 900)
         walk.to_choice(headers={"x_connect_token": token})

@@ -89,7 +89,7 @@ def test_a_lost_connection(api: Gateway, jira: WireJira, monkeypatch: pytest.Mon
 
 
 def test_a_network_time_out(api: Gateway, jira: WireJira, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobticket.connections.api_tokens.VERIFY_SECONDS", 0.2)
+    monkeypatch.setattr("jobticket.connections.credentials.VERIFY_SECONDS", 0.2)
     jira.acts = [jira.silent] * 9
     assert "Network timeout" in put(api, jira).json()["error"]
 

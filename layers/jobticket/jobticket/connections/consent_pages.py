@@ -1,6 +1,6 @@
-"""The pages that users see, rendered from the templates in ``functions/oauth/pages``.
+"""The pages of a consent, from the templates in ``functions/oauth/pages``.
 
-Everything that comes from outside is escaped here, once, on its way into a template.
+Everything from outside is escaped here, once, on its way into a template.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Notice:
     """A page that says what happened and what to do."""
 
     title: str
@@ -50,69 +50,61 @@ class Message:
     advice: str
 
 
-EXPIRED_SIGN_IN = Message(
+EXPIRED_SIGN_IN = Notice(
     "This sign-in has expired",
     "The link from Atlassian was used already, or is older than 10 minutes. Nothing has been changed.",
     "Go back to the application that you came from and start connecting Jira again.",
 )
-INCOMPLETE = Message(
+INCOMPLETE = Notice(
     "This link is not complete",
     "It lacks what Atlassian sends along after a sign-in. Nothing has been changed.",
     "Go back to the application that you came from and start connecting Jira again.",
 )
-EXPIRED_PAGE = Message(
+EXPIRED_PAGE = Notice(
     "This page has expired",
     "The site was chosen already, or more than 15 minutes have passed since you signed in.",
     "If Jira is not connected yet, go back to the application that you came from and start again.",
 )
-OTHER_BROWSER = Message(
+OTHER_BROWSER = Notice(
     "This link belongs to another browser",
     "A site can be chosen only in the browser that signed in at Atlassian.",
     "Open the page there, or go back to the application that you came from and start again.",
 )
-DENIED = Message(
+DENIED = Notice(
     "Access was not granted",
     "You did not allow access to Jira at Atlassian. Nothing has been changed.",
     "You can close this page, or go back to the application that you came from and start again.",
 )
-FAILED = Message(
+FAILED = Notice(
     "Connecting Jira failed",
     "Atlassian did not complete the sign-in. Nothing has been changed.",
     "Go back to the application that you came from and try again in a few minutes.",
 )
-UNAVAILABLE = Message(
+UNAVAILABLE = Notice(
     "Connecting Jira is not possible for now",
     "A fault on this side keeps the sign-in from going on. Nothing has been changed.",
     "Load this page again in a moment, or go back to the application that you came from and start again.",
 )
 
 CLOSE = "<p>You can close this page.</p>"
-NO_SITES = Message(
+NO_SITES = Notice(
     "No Jira site was granted",
     "Your Atlassian account has not allowed access to any Jira site. Nothing has been changed.",
     "Go back to the application that you came from, start again and choose a site at Atlassian.",
 )
 
 
-class Pages:
-    """Renders pages.
-
-    Parameters
-    ----------
-    public_url
-        The base of the product's own links: the pages' script and style are found there.
-    folder
-        Where the templates, the script and the style are.
-    """
+class ConsentPages:
+    """Renders the pages; the folder holds their templates, script and style."""
 
     def __init__(self, public_url: str, folder: Path) -> None:
         self._files = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
         self._assets = f"{public_url}/finalize-connection/assets"
         self._endpoint = f"{public_url}/api/frontend/finalize-connection/jira/create-connection"
 
-    def message(self, status: int, message: Message, cookies: tuple[str, ...] = ()) -> Answer:
-        """Return a page that says what happened."""
-        words = {"title": message.title, "happened": message.happened, "advice": message.advice}
+    def notice(self, status: int, notice: Notice, cookies: tuple[str, ...] = ()) -> Answer:
+        """Return a page with a notice."""
+        words = {"title": notice.title, "happened": notice.happened, "advice": notice.advice}
         return self._page(status, "message.html", words, {}, cookies)
 
     def choice(
@@ -126,7 +118,7 @@ class Pages:
     ) -> Answer:
         """Return the page on which the site is chosen."""
         if not sites:
-            return self.message(200, NO_SITES)
+            return self.notice(200, NO_SITES)
         host = urlsplit(return_url).netloc if return_url else ""
         words = {
             "code": code,
@@ -143,7 +135,7 @@ class Pages:
 
     def asset(self, name: str) -> Answer:
         """Return the pages' script or style."""
-        # They carry no version in their name: a browser asks whether they have changed.
+        # Their names hold no version: a browser asks whether they have changed.
         headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
         return Answer(200, self._files[name], headers, ASSETS[name])
 

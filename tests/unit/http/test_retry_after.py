@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobticket.jira.rate_limits import retry_after
+from jobticket.http.retry_after import retry_after
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 

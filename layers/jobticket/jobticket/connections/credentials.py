@@ -1,4 +1,4 @@
-"""Connections without OAuth: an email with an API token, or a Data Center's personal access token."""
+"""Connections without OAuth: an email with an API token, or a personal access token of a Data Center."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import requests
 
 from jobticket import foreign
 from jobticket.clock import Deadline
+from jobticket.connections.connection_store import ConnectionStore, new_authorization
 from jobticket.connections.hosts import check_host
 from jobticket.connections.model import Connection, ConnectionId, Kind
-from jobticket.connections.store import ConnectionStore, new_authorization
 from jobticket.connections.vault import Vault
 from jobticket.errors import InvalidError
 from jobticket.jira.client import Credential, Deployment, JiraClient, Site
@@ -26,13 +26,13 @@ from jobticket.jira.errors import (
 )
 
 LONGEST_CREDENTIALS = 4096
-#: Enough for two tries with a slow site, and well inside a request.
+#: Enough for two tries with a slow site, and well within a request.
 VERIFY_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom Jira takes the credentials for."""
+    """The account that Jira knows by the credentials."""
 
     display_name: str
     account_id: str | None
@@ -40,7 +40,7 @@ class Account:
 
     @property
     def deployment(self) -> Deployment:
-        """Cloud knows people by account ids, a Data Center by user names."""
+        """Cloud has account ids, a Data Center has user names."""
         return "data_center" if self.account_id is None else "cloud"
 
     def as_json(self) -> dict[str, str]:
@@ -49,17 +49,17 @@ class Account:
 
 
 def secret_field(host: str) -> str:
-    """Return the field as which credentials are sealed: they open for nobody but the host they are for."""
+    """Return the field that credentials are sealed for: it names the host, so they open for no other."""
     return f"credentials for {host}"
 
 
 def kind_of(credentials: str) -> Kind:
-    """Return what the credentials are: with a colon they are a user name and a token or password."""
+    """Return the kind of the credentials: a colon separates a user name from a token or password."""
     return "api_token" if ":" in credentials else "personal_access_token"
 
 
 def credential_of(credentials: str) -> Credential:
-    """Return what Jira is shown for these credentials."""
+    """Return the header value for these credentials, and the parts of it that no log may show."""
     if kind_of(credentials) == "personal_access_token":
         return Credential(f"Bearer {credentials}", secrets=(credentials,))
     encoded = base64.b64encode(credentials.encode()).decode()
@@ -67,26 +67,19 @@ def credential_of(credentials: str) -> Credential:
 
 
 def check_credentials(credentials: object) -> str:
-    """Return the credentials if they can stand in a header.
-
-    Raises
-    ------
-    InvalidError
-        If they cannot.
-    """
+    """Return the credentials without surrounding blanks, if they can stand in a header; else 400."""
     if not isinstance(credentials, str) or not credentials.strip():
         raise InvalidError("credentials is required")
     text = credentials.strip()
     user, colon, secret = text.partition(":")
-    if len(text) > LONGEST_CREDENTIALS or not text.isprintable() or (colon and not (user and secret)):
-        raise InvalidError("credentials must be email:api_token or a personal access token")
-    if not colon and not (text.isascii() and " " not in text):
+    well_formed = (user and secret) if colon else (text.isascii() and " " not in text)
+    if len(text) > LONGEST_CREDENTIALS or not text.isprintable() or not well_formed:
         raise InvalidError("credentials must be email:api_token or a personal access token")
     return text
 
 
 def account_of(body: Any) -> Account | None:
-    """Return the account of an answer of ``/myself``, None if it is none."""
+    """Return the account that ``/myself`` returned; None if the answer holds no account."""
     if not isinstance(body, dict):
         return None
     account_id, name = foreign.text(body.get("accountId")), foreign.text(body.get("name"))
@@ -97,7 +90,7 @@ def account_of(body: Any) -> Account | None:
 
 
 def explain(error: JiraError) -> str:
-    """Say what a person can do about credentials that do not work."""
+    """Return what the caller can do about credentials that do not work."""
     if isinstance(error, JiraRefusedCredentialsError):
         return "Incorrect credentials: check the email and the token, and that the token has not expired"
     if isinstance(error, JiraForbiddenError):
@@ -110,13 +103,7 @@ def explain(error: JiraError) -> str:
 
 
 class TokenConnector:
-    """Verifies and stores credentials.
-
-    Parameters
-    ----------
-    allow_http
-        For the local stack.
-    """
+    """Verifies and stores credentials; allows http hosts on the local stack only."""
 
     def __init__(
         self, store: ConnectionStore, vault: Vault, session: requests.Session, *, allow_http: bool
@@ -127,12 +114,12 @@ class TokenConnector:
         self._allow_http = allow_http
 
     def verify(self, host: object, credentials: object, deadline: Deadline) -> tuple[str, str, Account]:
-        """Return host and credentials in their stored form, and whom Jira takes them for.
+        """Return host and credentials in their stored form, and their account.
 
         Raises
         ------
         InvalidError
-            With a sentence of its own for each thing that can be wrong.
+            With its own text for each thing that can be wrong.
         """
         if not isinstance(host, str) or not host:
             raise InvalidError("host is required")
@@ -153,13 +140,7 @@ class TokenConnector:
     def connect(
         self, name: ConnectionId, host: object, credentials: object, *, now: datetime, deadline: Deadline
     ) -> tuple[Connection, Account]:
-        """Verify the credentials and store them as this connection, over any earlier one.
-
-        Raises
-        ------
-        InvalidError
-            If they do not work; nothing has changed then.
-        """
+        """Verify the credentials and store them as this connection, in place of any earlier one."""
         checked, text, account = self.verify(host, credentials, deadline)
         connection = Connection(
             id=name,

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from jobticket.connections import atlassian, pages
+from jobticket.connections import atlassian, consent_pages
 from jobticket.connections.atlassian import GrantedSite
-from jobticket.connections.pages import Pages
+from jobticket.connections.consent_pages import ConsentPages
 from tests.support.consent_flow import DATA_TEAM, PLANT_NORTH
 from tests.unit.conftest import gateway
 from tests.unit.connections.conftest import Product
@@ -41,11 +41,11 @@ class Document(HTMLParser):
 
 
 @pytest.fixture
-def site() -> Pages:
-    return Pages("https://jobticket.example/live", FOLDER)
+def site() -> ConsentPages:
+    return ConsentPages("https://jobticket.example/live", FOLDER)
 
 
-def choice(site: Pages, **changes: Any) -> str:
+def choice(site: ConsentPages, **changes: Any) -> str:
     given: dict[str, Any] = {
         "code": "code",
         "external_id": "team-1",
@@ -56,7 +56,7 @@ def choice(site: Pages, **changes: Any) -> str:
     return str(site.choice(**given | changes).body)
 
 
-def test_everything_from_outside_is_text(site: Pages) -> None:
+def test_everything_from_outside_is_text(site: ConsentPages) -> None:
     body = choice(
         site,
         code=HOSTILE,
@@ -76,9 +76,9 @@ def test_everything_from_outside_is_text(site: Pages) -> None:
     assert "alert" not in {tag for tag, _ in document.elements}
 
 
-def test_no_page_has_anything_inline(site: Pages) -> None:
-    messages = [value for value in vars(pages).values() if isinstance(value, pages.Message)]
-    bodies = [choice(site), *(str(site.message(400, message).body) for message in messages)]
+def test_no_page_has_anything_inline(site: ConsentPages) -> None:
+    notices = [value for value in vars(consent_pages).values() if isinstance(value, consent_pages.Notice)]
+    bodies = [choice(site), *(str(site.notice(400, notice).body) for notice in notices)]
     assert len(bodies) == 9
     for body in bodies:
         document = Document(body)
@@ -96,16 +96,16 @@ def test_the_files_name_no_other_host() -> None:
         assert not re.search(r"https?://|//[a-z]", path.read_text()), path.name
 
 
-def test_the_only_site_is_chosen_already(site: Pages) -> None:
+def test_the_only_site_is_chosen_already(site: ConsentPages) -> None:
     (radio,) = Document(choice(site)).all("input")
     assert "checked" in radio
     two = [GrantedSite(str(n), "Plant", "https://x.example", None) for n in range(2)]
     assert not [radio for radio in Document(choice(site, sites=two)).all("input") if "checked" in radio]
 
 
-def test_without_sites_there_is_nothing_to_choose(site: Pages) -> None:
+def test_without_sites_there_is_nothing_to_choose(site: ConsentPages) -> None:
     body = choice(site, sites=[])
-    assert pages.NO_SITES.title in body
+    assert consent_pages.NO_SITES.title in body
     assert Document(body).all("input") == []
     assert Document(body).all("button") == []
 

@@ -1,0 +1,95 @@
+"""Connect tokens: a backend's permission that one user may make or renew one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from jobticket import clock
+from jobticket.connections.model import ConnectionId
+from jobticket.connections.sessions import SessionStore, digest, new_secret
+from jobticket.errors import ForbiddenError, UnauthenticatedError
+from jobticket.store.table import Item
+
+CONNECT_TOKEN_SECONDS = 900
+LONGEST_CONNECT_TOKEN_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRequest:
+    """Which connection a consent is for, and what it may do. Every record of the consent carries it.
+
+    Attributes
+    ----------
+    may_replace
+        Whether it may replace a connection that still works.
+    connect
+        The digest of the connect token, which is spent at the end; None if it began without one.
+    generation
+        The generation of the connection's name (``sessions``) when it began.
+    """
+
+    name: ConnectionId
+    return_url: str | None
+    may_replace: bool
+    connect: str | None = None
+    generation: str | None = None
+
+    @classmethod
+    def of(cls, record: Item) -> Self:
+        """Return the request that a record carries."""
+        return cls(
+            ConnectionId(record["provider"], record["external_id"]),
+            record.get("return_url"),
+            record["may_replace"],
+            record.get("connect"),
+            record.get("generation"),
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Return what a record of the consent carries."""
+        return {
+            "provider": self.name.provider,
+            "external_id": self.name.external_id,
+            "return_url": self.return_url,
+            "may_replace": self.may_replace,
+            "connect": self.connect,
+            "generation": self.generation,
+        }
+
+    def check(self, name: ConnectionId, return_url: str | None) -> None:
+        """Refuse with 403 if a connect token was minted for something else; a return URL may be left out."""
+        if self.name != name or (return_url is not None and return_url != self.return_url):
+            raise ForbiddenError("The connect token is for another connection or return_url")
+
+
+class ConnectTokens:
+    """Mints connect tokens and finds them again."""
+
+    def __init__(self, sessions: SessionStore, now: Callable[[], datetime] = clock.now) -> None:
+        self._sessions = sessions
+        self._now = now
+
+    def mint(self, name: ConnectionId, return_url: str | None, seconds: int) -> tuple[str, datetime]:
+        """Return a connect token for one connection and return URL, and when it expires."""
+        token = new_secret()
+        key = digest("CONNECT", token)
+        until = self._now() + timedelta(seconds=seconds)
+        request = ConsentRequest(
+            name, return_url, may_replace=True, generation=self._sessions.generation(name)
+        )
+        self._sessions.put("CONNECT", key, request.record(), until)
+        return token, until
+
+    def find(self, token: str) -> ConsentRequest:
+        """Return what a connect token permits; 401 if it is invalid or expired.
+
+        A user may have to begin twice, so it stays valid until a connection comes of it.
+        """
+        key = digest("CONNECT", token)
+        record = self._sessions.get("CONNECT", key, self._now())
+        if record is None:
+            raise UnauthenticatedError("Invalid or expired connect token")
+        return ConsentRequest.of({**record, "may_replace": True, "connect": key})

@@ -1,0 +1,191 @@
+"""Keeps idle grants alive, and finishes refreshes that were interrupted.
+
+A grant dies after 90 days without a refresh. A daily sweep goes through all connections and refreshes those
+that have been idle for about a month. Each has up to a week more, by its name: so those that were made on one
+day are not refreshed on one day. A sweep stores its position, and the next run continues from there if a run
+crashes or has no time left.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from jobticket import clock
+from jobticket.clock import Deadline
+from jobticket.connections.connection_store import ConnectionStore
+from jobticket.connections.credentials import secret_field
+from jobticket.connections.errors import ReauthorizationNeededError
+from jobticket.connections.model import Connection, ConnectionId
+from jobticket.connections.refreshes import RefreshStore
+from jobticket.connections.tokens import LEASE, REFRESH_FIELD, TokenSource
+from jobticket.connections.vault import Vault, VaultError
+from jobticket.errors import RefusalError
+from jobticket.observability import count, logger
+from jobticket.store.table import Item, Put
+from jobticket.store.unit_of_work import ABSENT, write_if_current
+
+IDLE = timedelta(days=30)
+SPREAD = timedelta(days=7)
+#: A consent that ends this soon is logged, so that a person can renew it.
+SOON = timedelta(days=14)
+PAGE = 50
+#: A refresh may have to wait for a lease: a run with less time than this stops.
+LEAST_SECONDS = 30.0
+PARTITION = "SWEEP"
+SORT_KEY = "CONNECTIONS"
+
+
+@dataclass(slots=True)
+class KeeperRun:
+    """What a run has done."""
+
+    refreshed: int = 0
+    failed: int = 0
+    dead: int = 0
+    needs_person: int = 0
+
+    def report(self, task: str) -> None:
+        """Log the run and write its metrics."""
+        logger.info("connections kept", task=task, **asdict(self))
+        count("ConnectionsRefreshed", self.refreshed)
+        count("ConnectionRefreshesFailed", self.failed)
+        count("ConnectionsFoundDead", self.dead)
+
+
+@dataclass(slots=True)
+class ResealRun:
+    """What a run of resealing has done; when complete, no connection needs an earlier data key any more."""
+
+    resealed: int = 0
+    failed: int = 0
+    complete: bool = False
+
+
+def idle_allowed(name: ConnectionId) -> timedelta:
+    """Return how long a connection may be idle before it is refreshed."""
+    share = int.from_bytes(hashlib.sha256(str(name).encode()).digest()[:4], "big") / 2**32
+    return IDLE + SPREAD * share
+
+
+class Keeper:
+    """Refreshes connections that no caller refreshes."""
+
+    def __init__(
+        self,
+        store: ConnectionStore,
+        vault: Vault,
+        tokens: TokenSource,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._refreshes = RefreshStore(store.table)
+        self._tokens = tokens
+        self._now = now
+
+    def finish(self, deadline: Deadline) -> KeeperRun:
+        """Finish the refreshes that have begun and have no end."""
+        run = KeeperRun()
+        # A refresh that began later may still be running under its lease.
+        for name in self._refreshes.unfinished(self._now() - LEASE):
+            if deadline.left() < LEAST_SECONDS:
+                break
+            self._attempt(name, run, functools.partial(self._tokens.finish, name, deadline))
+        return run
+
+    def start_sweep(self) -> None:
+        """Start a sweep, unless one is still under way."""
+        state: Item = {"pk": PARTITION, "sk": SORT_KEY, "started_at": clock.iso_milliseconds(self._now())}
+        write_if_current(self._store.table, Put(state, ABSENT))
+
+    def sweep(self, deadline: Deadline) -> KeeperRun | None:
+        """Continue the sweep that is under way, as far as the time allows; None if there is none."""
+        state = self._store.table.get(PARTITION, SORT_KEY)
+        if state is None:
+            return None
+        run = KeeperRun()
+        after = ConnectionId(state["provider"], state["external_id"]) if "external_id" in state else None
+        while True:
+            connections, last = self._store.page(PAGE, after)
+            for connection in connections:
+                if deadline.left() < LEAST_SECONDS:
+                    self._remember(state, after)
+                    return run
+                self._keep(connection, run, deadline)
+                after = connection.id
+            if last is None:
+                self._store.table.delete(PARTITION, SORT_KEY)
+                return run
+            self._remember(state, after)
+
+    def _remember(self, state: Item, after: ConnectionId | None) -> None:
+        """Store where the next run continues."""
+        if after is not None:
+            self._store.table.put(state | {"provider": after.provider, "external_id": after.external_id})
+
+    def reseal(self, deadline: Deadline) -> ResealRun:
+        """Reseal every secret that an earlier data key has sealed, so that the key can be deleted.
+
+        A run without time left is repeated: it skips what is resealed.
+        """
+        run, after = ResealRun(), None
+        while True:
+            connections, after = self._store.page(PAGE, after)
+            for listed in connections:
+                if deadline.left() < LEAST_SECONDS:
+                    return run
+                self._reseal(listed.id, run)
+            if after is None:
+                run.complete = run.failed == 0
+                return run
+
+    def _reseal(self, name: ConnectionId, run: ResealRun) -> None:
+        connection = self._store.get(name)
+        if connection is None:
+            return
+        field = REFRESH_FIELD if connection.kind == "oauth" else secret_field(connection.api_url)
+        try:
+            if self._vault.is_current(connection.secret):
+                return
+            secret = self._vault.open(name, field, connection.secret)
+        except VaultError:
+            run.failed += 1
+            logger.exception("secret not resealed", external_id=name.external_id)
+            return
+        # A caller that changes the secret meanwhile seals it with the present data key, too.
+        if self._store.reseal(connection, self._vault.seal(name, field, secret)):
+            run.resealed += 1
+
+    def _keep(self, connection: Connection, run: KeeperRun, deadline: Deadline) -> None:
+        now = self._now()
+        if not connection.is_usable(now) or connection.is_expired(now + SOON):
+            run.needs_person += 1
+            logger.warning(
+                "connection needs a person",
+                external_id=connection.id.external_id,
+                status=connection.status(now),
+                expires_at=None if connection.expires_at is None else connection.expires_at.isoformat(),
+            )
+        idle_since = connection.last_refreshed_at or connection.authorized_at
+        if connection.kind != "oauth" or not connection.is_usable(now):
+            return
+        if now - idle_since >= idle_allowed(connection.id):
+            refresh = functools.partial(self._tokens.refreshed, connection.id, deadline)
+            self._attempt(connection.id, run, refresh)
+
+    def _attempt(self, name: ConnectionId, run: KeeperRun, refresh: Callable[[], object]) -> None:
+        try:
+            run.refreshed += bool(refresh())
+        except ReauthorizationNeededError:
+            run.dead += 1
+        except RefusalError as refusal:
+            run.failed += 1
+            logger.info("connection not refreshed", external_id=name.external_id, reason=refusal.message)
+        except Exception:
+            # One unreadable row must not stop the run.
+            run.failed += 1
+            logger.exception("connection not refreshed", external_id=name.external_id)

@@ -1,0 +1,149 @@
+"""What the connections table holds.
+
+======================  ==============  ===========================================================
+pk                      sk              what
+======================  ==============  ===========================================================
+``CONNECTION#p#id``     ``CONNECTION``  a connection, its secret sealed, and its lease (``refreshes``)
+``CONNECTION#p#id``     ``ACCESS``      its cached access token, sealed
+``STATE#hash`` …        ``SESSION``     a consent that is under way (``sessions``)
+``CONSENTS#p#id``       ``GENERATION``  the mark of a deletion (``sessions``)
+``DATA_KEY#name``       ``DATA_KEY``    a wrapped data key (``vault``)
+``CONSENT_KEY#name``    ``DATA_KEY``    a wrapped data key for consents under way
+``SWEEP``               ``CONNECTIONS`` where the keeper's sweep stands (``keeper``)
+======================  ==============  ===========================================================
+
+The index ``connections_by_id`` lists connections by external id and holds no secret. ``expires_at`` is the
+table's TTL attribute. A connection keeps its end in ``expires_on``: it can be asked about after that.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from boto3.dynamodb.conditions import Attr, ConditionBase
+
+from jobticket import clock
+from jobticket.connections.model import AccessToken, Connection, ConnectionId
+from jobticket.store.lease import Lease
+from jobticket.store.table import Item, Put
+
+LIST_KEY = "CONNECTIONS"
+#: The attributes of a connection that ``oauth`` may read: no secret.
+OUTLINE = (
+    "provider",
+    "external_id",
+    "kind",
+    "authorization",
+    "site_id",
+    "site_name",
+    "site_url",
+    "authorized_at",
+    "expires_on",
+    "status",
+    "selected_project_id",
+)
+
+
+def partition(name: ConnectionId) -> str:
+    """Return the partition key of a connection."""
+    return f"CONNECTION#{name}"
+
+
+def list_keys(name: ConnectionId) -> Item:
+    """Return the keys of a connection in its partition and in the index."""
+    # A sort key holds 1,024 bytes: 255 characters of 4 bytes, and no provider besides.
+    return {"pk": partition(name), "list_pk": LIST_KEY, "list_sk": name.external_id}
+
+
+def same(attribute: str, value: str | None) -> ConditionBase:
+    """Return the condition that an attribute has a value; for None, that it is missing."""
+    return Attr(attribute).not_exists() if value is None else Attr(attribute).eq(value)
+
+
+def item_of(connection: Connection) -> Item:
+    """Return a connection's item."""
+    item = {
+        **list_keys(connection.id),
+        "sk": "CONNECTION",
+        "provider": connection.id.provider,
+        "external_id": connection.id.external_id,
+        "kind": connection.kind,
+        "authorization": connection.authorization,
+        "version": connection.version,
+        "secret": connection.secret,
+        "site_id": connection.site_id,
+        "site_name": connection.site_name,
+        "site_url": connection.site_url,
+        "api_url": connection.api_url,
+        "deployment": connection.deployment,
+        "account": connection.account,
+        "authorized_at": written(connection.authorized_at),
+        "last_refreshed_at": written(connection.last_refreshed_at),
+        "expires_on": written(connection.expires_at),
+        "status": stored_status(connection.invalid),
+        "selected_project_id": connection.selected_project_id,
+    }
+    return {name: value for name, value in item.items() if value is not None}
+
+
+def connection_of(item: Item) -> Connection:
+    """Return an item's connection; attributes that an index leaves out get a default."""
+    return Connection(
+        id=ConnectionId(item["provider"], item["external_id"]),
+        kind=item["kind"],
+        authorization=item.get("authorization", ""),
+        version=item.get("version", 0),
+        secret=item.get("secret", b""),
+        site_id=item.get("site_id"),
+        site_name=item["site_name"],
+        site_url=item["site_url"],
+        api_url=item.get("api_url", ""),
+        deployment=item.get("deployment", "cloud"),
+        account=item.get("account"),
+        authorized_at=clock.parse_iso(item["authorized_at"]),
+        last_refreshed_at=_moment(item, "last_refreshed_at"),
+        expires_at=_moment(item, "expires_on"),
+        invalid=item["status"] == "invalid",
+        selected_project_id=item.get("selected_project_id"),
+        lease=Lease.of(item),
+        unfinished_since=_moment(item, "unfinished_since"),
+        failed_at=_moment(item, "failed_at"),
+        retry_at=_moment(item, "retry_at"),
+    )
+
+
+def stored_status(invalid: bool) -> str:
+    """Return the stored status. It is never ``expired``: that follows from the time of reading."""
+    return "invalid" if invalid else "valid"
+
+
+def token_put(name: ConnectionId, token: AccessToken) -> Put:
+    """Return the write that caches a connection's access token."""
+    return Put(
+        {
+            "pk": partition(name),
+            "sk": "ACCESS",
+            "token": token.sealed,
+            "usable_until": written(token.usable_until),
+            "token_expires_at": written(token.expires_at),
+            "expires_at": clock.epoch(token.usable_until),
+        }
+    )
+
+
+def token_of(item: Item) -> AccessToken:
+    """Return an item's access token."""
+    return AccessToken(
+        sealed=item["token"],
+        usable_until=clock.parse_iso(item["usable_until"]),
+        expires_at=clock.parse_iso(item["token_expires_at"]),
+    )
+
+
+def written(moment: datetime | None) -> str | None:
+    """Return a moment as items and answers have it."""
+    return None if moment is None else clock.iso_milliseconds(moment)
+
+
+def _moment(item: Item, attribute: str) -> datetime | None:
+    return clock.parse_iso(item[attribute]) if attribute in item else None
