@@ -86,7 +86,7 @@ def list_connections(request: Request) -> Answer:
     following = None if last is None else encode_cursor([last.provider, last.external_id])
     return Answer(
         body={
-            "connections": [report.summary(connection, now) for connection in connections],
+            "connections": [report.listed(connection, now) for connection in connections],
             "next_cursor": following,
         }
     )

@@ -15,7 +15,7 @@ from jobticket.errors import RefusalError
 from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError
 
 
-def summary(connection: Connection, now: datetime) -> dict[str, Any]:
+def listed(connection: Connection, now: datetime) -> dict[str, Any]:
     """Return a connection as the list shows it."""
     return {
         "external_id": connection.id.external_id,

@@ -162,7 +162,7 @@ class TokenSource:
         if connection.retry_at is not None:
             wait = (connection.retry_at - self._now()).total_seconds()
         if wait > 0 or (connection.failed_at is not None and since < connection.failed_at):
-            raise ConnectionUnavailableError(connection.id, retry_after=_seconds(wait))
+            raise ConnectionUnavailableError(connection.id, retry_after=_whole_seconds(wait))
 
     def _open_if_fresh(self, name: ConnectionId, token: AccessToken | None) -> IssuedToken | None:
         if token is None or self._now() >= token.usable_until:
@@ -257,10 +257,10 @@ class TokenSource:
             failed_at=now,
             retry_at=None if wait is None else now + timedelta(seconds=wait),
         )
-        return ConnectionUnavailableError(refresh.connection.id, retry_after=_seconds(wait or 0))
+        return ConnectionUnavailableError(refresh.connection.id, retry_after=_whole_seconds(wait or 0))
 
 
-def _seconds(wait: float) -> int:
+def _whole_seconds(wait: float) -> int:
     return max(RETRY_SECONDS, math.ceil(wait))
 
 
