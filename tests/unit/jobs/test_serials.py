@@ -1,4 +1,4 @@
-"""Serial numbers over HTTP (contract: jobs.md, Serials): their moves, their counts, and what faults do to both."""
+"""Serial numbers over HTTP: their moves, their counts, and the effect of faults on both."""
 
 from __future__ import annotations
 

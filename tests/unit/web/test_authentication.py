@@ -1,4 +1,4 @@
-"""Who is calling (contract: connections.md, Authentication of callers)."""
+"""Who is calling."""
 
 from __future__ import annotations
 
