@@ -33,7 +33,7 @@ from jobticket.web.api import Answer, Request, to_json
 
 #: How long the first answer is kept.
 KEPT = timedelta(hours=24)
-#: Longer than any function runs.
+#: Longer than a request can take.
 LEASE = timedelta(seconds=60)
 
 SORT_KEY = "IDEMPOTENCY"
