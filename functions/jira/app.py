@@ -19,9 +19,10 @@ from jobticket.jira.parallel import thread_pool
 from jobticket.jira.refusals import Texts, refusing
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
+from jobticket.store.unit_of_work import UnitOfWork
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
-from jobticket.web.idempotency import OutsideEffect, claimed, keep
+from jobticket.web.idempotency import claimed
 from jobticket.web.paging import Part
 from jobticket.web.routes import error_envelope, routes_of
 
@@ -210,15 +211,15 @@ def create_ticket(request: Request) -> Answer:
         if claim.answer is not None:
             return claim.answer
         client, project = _for_project(request, ticket.external_id, ticket.project)
-        memory = OutsideEffect(table, claim)
         try:
-            made = create_issue(client, ticket, project, memory, now=clock.now, sleep=time.sleep)
+            made = create_issue(client, ticket, project, claim, now=clock.now, sleep=time.sleep)
             answer = Answer(201, {"ticket": made})
         except OutcomeUnknownError as unknown:
             # Kept like a success: a repeat must not create a second ticket, and hears the same.
             refusal = unknown.refusal
             answer = Answer(refusal.status, error_envelope(refusal.status, refusal.message, refusal.details))
-        keep(table, claim, answer)
+        with UnitOfWork(table) as work:
+            claim.keep(work, answer)
     return answer
 
 

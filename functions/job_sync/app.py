@@ -41,7 +41,7 @@ from jobticket.store.table import Table, dynamodb_client
 from jobticket.store.unit_of_work import UnitOfWork, attempts
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
-from jobticket.web.idempotency import Claim, OutsideEffect, claimed, keep
+from jobticket.web.idempotency import Claim, claimed
 from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of
 from jobticket.web.routes import routes_of
 
@@ -84,7 +84,7 @@ def push(request: Request) -> Answer:
             _record(Ref(job_id, "", request.caller.name), result.ticket_key, result)
         if result.is_open:
             # Whoever repeats the request looks what stands at Jira before anything is sent again.
-            OutsideEffect(table, claim).begin(clock.now() + REPEATED_WITHIN)
+            claim.begin(clock.now() + REPEATED_WITHIN)
         return result
 
     return _send(request, push_one)
@@ -138,15 +138,14 @@ def pushes(request: Request) -> Answer:
 @api.route("commentOnJob")
 def comment(request: Request) -> Answer:
     def comment_once(claim: Claim, job_id: str, settings: JobSettings) -> PushResult:
-        memory = OutsideEffect(table, claim)
         earlier = Before.of(claim.memo) if claim.memo else None
 
         def remember(before: Before) -> None:
-            memory.begin(clock.now() + REPEATED_WITHIN, before.as_memo())
+            claim.begin(clock.now() + REPEATED_WITHIN, before.as_memo())
 
         result = pusher.comment(job_id, settings, request.deadline, earlier=earlier, remember=remember)
         if not (result.success or result.is_open or earlier):
-            memory.undone()
+            claim.undone()
         return result
 
     return _send(request, comment_once)
@@ -163,7 +162,8 @@ def _send(request: Request, effect: Callable[[Claim, str, JobSettings], PushResu
         result = effect(claim, job_id, settings)
         answer = Answer(body=result.as_json())
         if result.success:
-            keep(table, claim, answer)
+            with UnitOfWork(table) as work:
+                claim.keep(work, answer)
     return answer
 
 

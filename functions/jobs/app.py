@@ -52,7 +52,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _created(
     request: Request, make: Callable[[UnitOfWork, datetime], Any], exhausted: Exception = CONTENDED
 ) -> Answer:
-    """Answer 201 with what ``make`` adds to a unit of work, once for each idempotency key."""
+    """Create something in a unit of work and answer 201, once for each idempotency key."""
     now = clock.now()
     with claimed(request, table, now) as claim:
         if claim.answer is not None:
@@ -223,7 +223,7 @@ def change_settings(request: Request) -> Answer:
 
 def _parse_for_existing(request: Request, model: type[Model], look_up: Callable[[], Any]) -> Model:
     """Return the body; answer 404 before 400 if the body is invalid and its subject does not exist."""
-    _ = request.json  # malformed JSON is refused before anything is looked up
+    _ = request.json  # malformed JSON is refused before any look-up
     try:
         return request.parse(model)
     except InvalidError:

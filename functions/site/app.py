@@ -1,4 +1,4 @@
-"""What a deployment says of itself: its health, and its API as a document and as a page. Public."""
+"""A deployment's health, and its API as a document and as a page. All of it is public."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from jobticket.store.table import dynamodb_client
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.routes import routes_of
 
-#: How long one look at the tables and secrets is good for, in seconds.
+#: How long the result of a check is kept, in seconds.
 HEALTH_SECONDS = 10.0
 
 
@@ -48,7 +48,7 @@ api = Api(routes_of(__name__))
 
 
 def _style_source(page: str) -> str:
-    """Return the Content-Security-Policy source of the page's own style, and of no other."""
+    """Return the source for Content-Security-Policy that allows only the page's own style."""
     style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
     digest = hashlib.sha256(style.group(1).encode() if style else b"").digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
@@ -63,12 +63,12 @@ PAGE_HEADERS = {
 
 
 class Health:
-    """Looks at what the product needs, at most every ten seconds.
+    """Checks what the product depends on, at most every ten seconds.
 
     Parameters
     ----------
     checks
-        By name, a call that raises if the thing cannot be reached.
+        For each dependency, a call that raises if it cannot be reached.
     monotonic
         Seconds on a clock that never goes back.
     """
@@ -79,7 +79,7 @@ class Health:
         self._seen: tuple[float, dict[str, str]] | None = None
 
     def look(self) -> dict[str, str]:
-        """Return what is reachable and what is not."""
+        """Return each dependency's state."""
         if self._seen is None or self._monotonic() - self._seen[0] >= HEALTH_SECONDS:
             with ThreadPoolExecutor(max_workers=len(self._checks)) as pool:
                 states = dict(zip(self._checks, pool.map(_state, self._checks.items()), strict=True))

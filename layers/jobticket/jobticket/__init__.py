@@ -2,6 +2,6 @@
 
 import gc
 
-# A start makes some 70,000 objects that all stay: with the usual thresholds the collector looks a hundred
-# times on the way, and finds nothing. A function's calls leave little behind: it need not look often later.
+# A start makes some 70,000 objects, and all of them stay. With the default thresholds the collector runs a
+# hundred times meanwhile and finds nothing. Calls leave little garbage, so it can run rarely later too.
 gc.set_threshold(100_000, 20, 50)

@@ -1,4 +1,4 @@
-"""AWS: how long its clients try, and which of its faults pass by themselves."""
+"""AWS: how long its clients try, and which of its faults are transient."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from jobticket.clock import Deadline
 CONNECT_SECONDS = 1
 ANSWER_SECONDS = 4
 ATTEMPTS = 3
-#: A call is repeated only while so much of a request is left: one more attempt must fit into it.
+#: A call is retried only while this much of a request is left: one more attempt must fit into it.
 SECONDS_FOR_A_REPEAT = 6.0
 
-#: A refusal of these says nothing about the request: the same one may succeed a moment later. So does any
-#: answer with a status of 5xx or 429.
+#: With these codes the same request may succeed a moment later. So it may after any 5xx or 429.
 PASSING_CODES = frozenset(
     {
         "DependencyTimeoutException",
@@ -50,12 +49,12 @@ PASSING_CODES = frozenset(
         "TransactionInProgressException",
     }
 )
-#: The same, of one write of a cancelled transaction; "None" stands for the writes that were not the reason.
+#: The same, of one write of a cancelled transaction; "None" marks the writes that were not the reason.
 PASSING_REASONS = frozenset(
     {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None", ""}
 )
 
-#: What a caller is told whom this has kept from what it wanted.
+#: The message to a caller whose request such a fault has prevented.
 UNAVAILABLE = "Temporarily unavailable. Please try again."
 
 _ATTEMPT = re.compile(r"attempt=(\d+)")
@@ -64,23 +63,23 @@ Client = TypeVar("Client", bound=BaseClient)
 
 
 class NoTimeLeftError(BotoCoreError):
-    """A call failed so late in a request that it was not repeated."""
+    """A call failed so late in a request that it was not retried."""
 
-    fmt = "no time is left to repeat a call that failed"
+    fmt = "no time is left to retry a call that failed"
 
 
 class ConflictTimeoutError(Exception):
-    """A table was contended or throttled for as long as this caller was willing to wait."""
+    """A table stayed contended or throttled for as long as the caller could wait."""
 
 
-#: Whatever a call of AWS can fail with. What works without the call catches this.
+#: Everything that a call of AWS can raise, for callers that work without its answer.
 AWS_FAULTS = (BotoCoreError, ClientError, ConflictTimeoutError)
-#: The request may have arrived and its answer be lost, or it may never have got there.
+#: Whether the request has arrived is unknown: its answer may be lost.
 LOST = (HTTPClientError, NoConnectionError, ResponseParserError, NoTimeLeftError)
 
 
 def is_passing(fault: BaseException) -> bool:
-    """Tell whether AWS is in trouble or busy, so that the same call may succeed a moment later."""
+    """Tell whether a fault is transient: AWS is failing or busy, and the same call may succeed later."""
     if isinstance(fault, (ConflictTimeoutError, *LOST)):
         return True
     if not isinstance(fault, ClientError):
@@ -94,14 +93,14 @@ def is_passing(fault: BaseException) -> bool:
 
 
 def reason(fault: BaseException) -> str:
-    """Return a word for a fault that may be logged: AWS's code, or the kind of exception."""
+    """Return a word for a fault that is safe to log: AWS's code, or the exception's class."""
     if isinstance(fault, ClientError):
         return str(fault.response.get("Error", {}).get("Code"))
     return type(fault).__name__
 
 
 def configuration(*, attempts: int = ATTEMPTS, **options: Any) -> Config:
-    """Return a client's configuration: short timeouts, so that a repeat fits into a request."""
+    """Return a client's configuration: short timeouts, so that a retry fits into a request."""
     return Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=ANSWER_SECONDS,
@@ -111,9 +110,9 @@ def configuration(*, attempts: int = ATTEMPTS, **options: Any) -> Config:
 
 
 class TimeLimit:
-    """The end of the request that is being answered, for calls deep inside.
+    """When the current request must end, for calls deep inside; without a request there is no limit.
 
-    One for a process: Lambda gives a container one request at a time. Without a request there is no limit.
+    One per process is enough: Lambda gives a container one request at a time.
     """
 
     def __init__(self) -> None:
@@ -121,7 +120,7 @@ class TimeLimit:
 
     @contextlib.contextmanager
     def until(self, deadline: Deadline) -> Iterator[None]:
-        """Limit calls for the length of a request."""
+        """Limit the calls of a request."""
         self._deadline = deadline
         try:
             yield
@@ -129,13 +128,13 @@ class TimeLimit:
             self._deadline = None
 
     def seconds_for_repeats(self) -> float:
-        """Return for how long calls that fail may still be repeated."""
+        """Return for how many seconds failed calls may still be retried."""
         if self._deadline is None:
             return float("inf")
         return max(0.0, self._deadline.left() - SECONDS_FOR_A_REPEAT)
 
     def refuse_late_repeats(self, request: Any, **_: Any) -> None:
-        """Stop a client that repeats a call too late (botocore's event ``before-send``)."""
+        """Stop a client that retries too late (a handler of botocore's event ``before-send``)."""
         header = request.headers.get("amz-sdk-request", b"")
         text = header.decode() if isinstance(header, bytes) else str(header)
         attempt = _ATTEMPT.search(text)
@@ -147,6 +146,6 @@ time_limit = TimeLimit()
 
 
 def limited(client: Client) -> Client:
-    """Return the client, made to keep to the time limit of the request."""
+    """Make a client observe the request's time limit, and return it."""
     client.meta.events.register_first("before-send", time_limit.refuse_late_repeats)
     return client

@@ -1,4 +1,4 @@
-"""The time, and how the product writes it."""
+"""The time, its formats, and deadlines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def now() -> datetime:
 
 
 def iso_milliseconds(moment: datetime) -> str:
-    """Write a moment as every answer does: ISO 8601, UTC, milliseconds, ``Z``.
+    """Write a moment as ISO 8601 in UTC with milliseconds and ``Z``: the format of every answer.
 
     Examples
     --------
@@ -25,13 +25,7 @@ def iso_milliseconds(moment: datetime) -> str:
 
 
 def parse_iso(text: str) -> datetime:
-    """Read an ISO 8601 timestamp with any offset; one without an offset is UTC.
-
-    Raises
-    ------
-    ValueError
-        If the text is no timestamp.
-    """
+    """Read an ISO 8601 timestamp with any offset; without one it is UTC. Other text is a ``ValueError``."""
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
@@ -42,32 +36,26 @@ def epoch(moment: datetime) -> int:
 
 
 def epoch_milliseconds(moment: datetime) -> int:
-    """Return whole milliseconds since 1970, in which short waits are compared."""
+    """Return whole milliseconds since 1970, the unit of leases."""
     return int(moment.timestamp() * 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The moment by which a piece of work must have ended, however many steps it takes.
-
-    Attributes
-    ----------
-    ends_at
-        On the ``monotonic`` clock.
-    """
+    """The moment, on a monotonic clock, by which a piece of work must end, with all its steps."""
 
     ends_at: float
     monotonic: Callable[[], float] = time.monotonic
 
     @classmethod
     def after(cls, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> Deadline:
-        """Return the deadline that is ``seconds`` from now."""
+        """Return the deadline ``seconds`` from now."""
         return cls(monotonic() + seconds, monotonic)
 
     def left(self) -> float:
-        """Return the seconds that are left, 0 at the least."""
+        """Return the seconds that are left, at least 0."""
         return max(0.0, self.ends_at - self.monotonic())
 
     def sooner(self, seconds: float) -> Deadline:
-        """Return the deadline of a part of the work: at most ``seconds`` from now, never later than this."""
+        """Return the deadline of a part of the work: ``seconds`` from now, but not later than this one."""
         return Deadline(min(self.ends_at, self.monotonic() + seconds), self.monotonic)

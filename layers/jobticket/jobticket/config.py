@@ -1,7 +1,7 @@
-"""A function's environment, read once into one validated model.
+"""A function's environment, read and checked once, at its start.
 
-Each function declares the settings it uses by subclassing :class:`Settings`; a missing or malformed
-variable stops the function at its start, with the variable's name.
+Each function declares its variables in a subclass of :class:`Settings`. A missing or malformed variable stops
+the start with an error that names it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,7 @@ class SettingsError(Exception):
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class _Declared:
-    """Makes a dataclass of every subclass, so that a function only lists its variables.
-
-    Not pydantic, which checks everything else: its import would be a third of a worker's whole start.
-    """
+    """Makes a dataclass of every subclass. Importing pydantic for it takes a third of a worker's start."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -29,22 +26,13 @@ class _Declared:
 
 
 class Settings(_Declared):
-    """Settings that every function has.
-
-    A field is read from the environment variable of its name in upper case.
-    """
+    """Settings of every function. A field's variable is its name in upper case."""
 
     environment: Literal["local", "dev", "staging", "prod"]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read the model's fields from the process environment.
-
-        Raises
-        ------
-        SettingsError
-            If a variable is missing or malformed.
-        """
+        """Read the settings; raise ``SettingsError`` if a variable is missing or malformed."""
         hints = get_type_hints(cls)
         return cls(
             **{

@@ -1,21 +1,21 @@
-"""What the product answers when it does not do what it was asked.
+"""Refusals: what the product answers when it does not do what a request asks.
 
 ::
 
-    RefusalError                the request is refused; nothing was changed
+    RefusalError                the request is refused; nothing has changed
     ├── InvalidError            400  the request itself is wrong
-    ├── UnauthenticatedError    401  nobody, or nobody known, is asking
+    ├── UnauthenticatedError    401  the caller is not known
     ├── ForbiddenError          403  the caller may not do this
     ├── NotFoundError           404  what it names does not exist
-    ├── ConflictError           409  it does not fit the present state
-    ├── TooLargeError           413  the answer would not fit
+    ├── ConflictError           409  it does not fit the current state
+    ├── TooLargeError           413  the answer is too large
     ├── UnprocessableError      422  it contradicts an earlier request
-    ├── LimitedError            429  a rate limit of Jira's lasts longer than the call can wait
-    ├── UpstreamError           502  Jira refused or could not be reached
-    ├── UnavailableError        503  for the moment; try again
+    ├── LimitedError            429  Jira's rate limit lasts longer than the call can wait
+    ├── UpstreamError           502  Jira refused, or could not be reached
+    ├── UnavailableError        503  not now; try again
     └── TimedOutError           504  Jira did not answer in time
 
-The message is what the caller reads: it never holds a secret.
+The caller reads the message: it never contains a secret.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class RefusalError(Exception):
     Parameters
     ----------
     message
-        The text for the caller, as the contract words it.
+        The text for the caller.
     details
         Further members of the error body.
     retry_after
-        Seconds after which another try makes sense; sent as ``Retry-After``.
+        Seconds after which another try may succeed; sent as ``Retry-After``.
     """
 
     status: ClassVar[int] = 500

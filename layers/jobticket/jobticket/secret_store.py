@@ -1,4 +1,4 @@
-"""Secrets Manager, as little of it as the product uses."""
+"""The part of Secrets Manager that the product uses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def secrets_client() -> SecretsManagerClient:
 
 
 def fetch_secret(client: SecretsManagerClient, secret_id: str) -> str:
-    """Read a secret's current text; an empty object until an operator has put in a value."""
+    """Read a secret's current text; an empty object until an operator has set a value."""
     try:
         return client.get_secret_value(SecretId=secret_id)["SecretString"]
     except client.exceptions.ResourceNotFoundException:

@@ -1,7 +1,7 @@
 """What the API shows: dataclasses that know their JSON.
 
-Not pydantic models, which check what comes in (``jobticket.web.validation``): what goes out was made here or
-read from our own tables, and a worker that checks no bodies starts a quarter faster without pydantic.
+They are not pydantic models (``jobticket.web.validation``), because what goes out needs no check. A worker
+that checks no bodies starts a quarter faster without pydantic.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any, ClassVar, Self, dataclass_transform
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Shown:
-    """Something the API shows. Each subclass becomes a frozen dataclass by itself."""
+    """Something the API shows. Each subclass becomes a frozen dataclass."""
 
-    #: Whether what is None is shown as null. Where it is not, a field whose default is None is left out.
+    #: Whether None is shown as null. If not, an optional field without a value is left out.
     shows_null: ClassVar[bool] = True
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
-    #: Each field's name, its name in JSON, and whether it is left out where there is nothing in it.
+    #: Each field's name, its name in JSON, and whether it is left out without a value.
     _members: ClassVar[list[tuple[str, str, bool]]]
 
     def __init_subclass__(cls) -> None:
@@ -31,16 +31,16 @@ class Shown:
 
     @classmethod
     def shown_name(cls, name: str) -> str:
-        """Return how a field is called in JSON."""
+        """Return a field's name in JSON."""
         return name
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Return one with the fields that a stored item has; what else is in the item plays no part."""
+        """Return one from a stored item, whose other attributes are ignored."""
         return cls(**{name: values[name] for name in cls.__dataclass_fields__ if name in values})
 
     def as_json(self) -> dict[str, Any]:
-        """Return the members of the JSON object."""
+        """Return it as a JSON object."""
         shown = {}
         for name, member, is_optional in self._members:
             value = getattr(self, name)

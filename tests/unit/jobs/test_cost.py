@@ -1,4 +1,4 @@
-"""Reading a distribution costs the same however many serial numbers there are (contract: jobs.md, Distribution)."""
+"""Reading a distribution costs the same however many serial numbers there are."""
 
 from __future__ import annotations
 

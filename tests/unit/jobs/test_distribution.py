@@ -1,4 +1,4 @@
-"""Counts, percentages and bottlenecks, as arithmetic (contract: jobs.md, Distribution and progress)."""
+"""Counts, percentages and bottlenecks, as arithmetic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repeated POSTs (contract: jobs.md, Common, ``Idempotency-Key``)."""
+"""Repeated POSTs with an ``Idempotency-Key``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs over HTTP (contract: jobs.md, Jobs; seeds 001 and 002)."""
+"""Jobs over HTTP."""
 
 from __future__ import annotations
 

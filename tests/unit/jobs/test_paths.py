@@ -1,4 +1,4 @@
-"""Paths and their steps over HTTP (contract: jobs.md, Paths and steps)."""
+"""Paths and their steps over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serial numbers over HTTP (contract: jobs.md, Serials): their moves, their counts, and what faults do to both."""
+"""Serial numbers over HTTP: their moves, their counts, and the effect of faults on both."""
 
 from __future__ import annotations
 
@@ -259,7 +259,7 @@ def test_a_scrapped_serial_stays_where_it_was(
         ({"reason": "  "}, "Scrap reason is required"),
         ({"reason": 5}, "reason must be a string"),
         (
-            {"reason": "lost"},
+            {"reason": "bad_mood"},
             f"Scrap reason must be one of: {', '.join(get_args(ScrapReason))}",
         ),
         ({"reason": "other"}, "Explanation is required when scrap reason is other"),

@@ -1,4 +1,4 @@
-"""Settings over HTTP (contract: jobs.md, Settings)."""
+"""Settings over HTTP."""
 
 from __future__ import annotations
 

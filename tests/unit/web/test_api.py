@@ -1,4 +1,4 @@
-"""Routes, bodies, envelopes and faults, whatever the function (contract: jobs.md, Common)."""
+"""Routes, bodies, envelopes and faults, whatever the function."""
 
 from __future__ import annotations
 

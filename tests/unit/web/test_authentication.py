@@ -1,4 +1,4 @@
-"""Who is calling (contract: connections.md, Authentication of callers)."""
+"""Who is calling."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_a_malformed_ring_lets_nobody_in_and_is_not_told(
     store.text = text
     with pytest.raises(UnavailableError):
         store.ring().authenticate("Bearer good")
-    assert "the ring of keys cannot be read" in written.getvalue()
+    assert "the key ring cannot be read" in written.getvalue()
     assert "hush" not in written.getvalue()
 
 

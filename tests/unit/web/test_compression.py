@@ -1,4 +1,4 @@
-"""Answers above 1 KB are compressed for callers that accept it (contract: jira.md, Limits)."""
+"""Answers above 1 KB are compressed for callers that accept it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sentences that say what is wrong with a body (contract: jobs.md, Common)."""
+"""The sentences that tell what is wrong with a body."""
 
 from __future__ import annotations
 

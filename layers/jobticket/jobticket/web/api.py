@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     # Not at the start: only functions with such bodies need pydantic.
     from jobticket.web.validation import Body
 
-#: Lambda's limit for an answer is 6 MB; what API Gateway wraps around the body needs some of it.
+#: Lambda's limit for an answer is 6 MB, of which the rest of the answer needs a little.
 LARGEST_ANSWER = 6 * 1024 * 1024 - 64 * 1024
-#: API Gateway gives up after 29 s. What is not done by then must have been answered before.
+#: API Gateway gives up after 29 s.
 LONGEST_WORK_SECONDS = 27.0
-#: What an answer takes to be written down, at the end of a function's time.
+#: Left at the end of a function's time to send the answer.
 ANSWER_SECONDS = 0.5
 #: A body shorter than this is not worth compressing.
 COMPRESS_FROM = 1024
-#: When a caller may try again whom AWS's trouble has kept from what it wanted.
+#: When a caller may try again after a fault of AWS.
 RETRY_SECONDS = 5
-#: How long a browser that has seen the product over https will use nothing else.
+#: How long a browser that has used https once must use nothing else.
 STRICT_TRANSPORT = "max-age=31536000"
 
 _MALFORMED_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -52,17 +52,12 @@ Model = TypeVar("Model", bound="Body")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a route answers.
+    """A route's answer.
 
     Parameters
     ----------
-    status
-        The HTTP status.
     body
-        A model, a mapping or a list, sent as JSON; text and bytes are sent as they are (with
-        ``content_type``); None sends nothing.
-    headers
-        Further headers.
+        A model, a mapping or a list is sent as JSON; text and bytes are sent as they are; None sends nothing.
     cookies
         Whole ``Set-Cookie`` values.
     """
@@ -80,8 +75,8 @@ class Request:
     Parameters
     ----------
     event
-        The event that API Gateway sends for a REST API's proxy integration. It holds the path's parameters
-        as they were sent, percent-encoded, and those of the query decoded.
+        API Gateway's event for a proxy integration. Path parameters are still percent-encoded, query
+        parameters are decoded.
     caller
         Who is calling; None on a public route.
     deadline
@@ -118,7 +113,7 @@ class Request:
 
     @cached_property
     def cookies(self) -> dict[str, str]:
-        """Cookies by name; of a repeated one, the first, which has the longest path."""
+        """Cookies by name; of repeated ones the first, which has the longest path."""
         found: dict[str, str] = {}
         for pair in self.headers.get("cookie", "").split(";"):
             name, _, value = pair.strip().partition("=")
@@ -127,8 +122,8 @@ class Request:
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """Query parameters; of a repeated one, the last value."""
-        # The local stack's API Gateway has the first one in the other member.
+        """Query parameters; of repeated ones the last."""
+        # The local stack's API Gateway gives the first one in ``queryStringParameters``.
         every = self._event.get("multiValueQueryStringParameters")
         if every is None:
             return dict(self._event.get("queryStringParameters") or {})
@@ -136,24 +131,12 @@ class Request:
 
     @cached_property
     def path_parameters(self) -> dict[str, str]:
-        """The path's parameters, decoded.
-
-        Raises
-        ------
-        InvalidError
-            If one is not UTF-8, percent-encoded.
-        """
+        """The path's parameters, decoded; one that is not percent-encoded UTF-8 is invalid."""
         given: Mapping[str, str] = self._event.get("pathParameters") or {}
         return {name: _decoded(value) for name, value in given.items()}
 
     def require_text(self) -> None:
-        """Refuse a path, query or header that no UTF-8 text can hold, before anything is stored or sent on.
-
-        Raises
-        ------
-        InvalidError
-            400.
-        """
+        """Refuse a path, query or header that is not UTF-8, before anything is stored or sent on."""
         _ = self.path_parameters
         for what, pairs in (("query", self.query), ("headers", self.headers)):
             try:
@@ -180,33 +163,25 @@ class Request:
         Raises
         ------
         InvalidError
-            If the body is no JSON object.
+            If the body is not a JSON object.
         """
         try:
-            # JSON on a network is UTF-8; of bytes, json.loads would take UTF-16 and UTF-32 as well.
+            # JSON on a network is UTF-8; json.loads would take UTF-16 and UTF-32 as well.
             text = self.raw_body.decode("utf-8-sig")
             if not text.strip():
                 return {}
             body = json.loads(text)
-            # A lone surrogate is legal in JSON's grammar and illegal in every text that is stored or sent on.
+            # JSON's grammar allows a lone surrogate, but it can be neither stored nor sent on.
             if "\\u" in text:
                 json.dumps(body, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             raise InvalidError("Invalid JSON body") from None
-        if body is None:
-            return {}
-        if not isinstance(body, dict):
+        if not isinstance(body, dict | None):
             raise InvalidError("Invalid JSON body")
-        return body
+        return body or {}
 
     def parse(self, model: type[Model]) -> Model:
-        """Return the body as a model.
-
-        Raises
-        ------
-        InvalidError
-            If it is no JSON object or does not fit the model.
-        """
+        """Return the body as a model; raise ``InvalidError`` if it does not fit."""
         return model.parse(self.json)
 
 
@@ -345,26 +320,34 @@ def _encode(answer: Answer) -> bytes:
         return body
     if isinstance(body, str) and answer.content_type != "application/json":
         return body.encode()
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=_jsonable).encode(
-        "utf-8", "replace"
-    )
+    return to_json(body)
 
 
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, Shown):
-        return value.as_json()
-    raise TypeError(f"{type(value).__name__} cannot be sent as JSON")
+def to_json(body: Any) -> bytes:
+    """Return a body as JSON; what the API shows may be part of it."""
+
+    def shown(value: Any) -> Any:
+        if isinstance(value, Shown):
+            return value.as_json()
+        raise TypeError(f"{type(value).__name__} cannot be sent as JSON")
+
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=shown)
+    return text.encode("utf-8", "replace")
 
 
 def _proxy_answer(answer: Answer, event: Mapping[str, Any], further: Mapping[str, str]) -> ProxyAnswer:
     """Return the answer in the form that API Gateway takes."""
+    asked = Request(event, None).headers
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", **answer.headers, **further}
+    if asked.get("x-forwarded-proto") == "https":
+        headers["Strict-Transport-Security"] = STRICT_TRANSPORT
     body = _encode(answer)
-    headers = {**_safe_headers(event), **answer.headers, **further}
     if body:
         headers["Content-Type"] = answer.content_type
-    if len(body) >= COMPRESS_FROM:
+    is_long = len(body) >= COMPRESS_FROM
+    if is_long:
         headers["Vary"] = ", ".join(filter(None, (further.get("Vary"), "Accept-Encoding")))
-    compressed = len(body) >= COMPRESS_FROM and _accepts_gzip(event)
+    compressed = is_long and _accepts_gzip(asked.get("accept-encoding", ""))
     if compressed:
         headers["Content-Encoding"] = "gzip"
         payload = base64.b64encode(gzip.compress(body, 6, mtime=0)).decode()
@@ -372,26 +355,17 @@ def _proxy_answer(answer: Answer, event: Mapping[str, Any], further: Mapping[str
         payload = body.decode()
     if len(payload.encode()) + payload.count('"') + payload.count("\\") > LARGEST_ANSWER:
         raise TooLargeError("The answer is too large: ask for it in pages, with limit and cursor")
+    many = {name: [value] for name, value in headers.items()}
     return {
         "statusCode": answer.status,
-        "body": payload,  # never null: the emulator of API Gateway takes that for a fault
+        "body": payload,  # never null: the emulator of API Gateway treats null as a fault
         "isBase64Encoded": compressed,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()}
-        | ({"Set-Cookie": list(answer.cookies)} if answer.cookies else {}),
+        "multiValueHeaders": many | ({"Set-Cookie": list(answer.cookies)} if answer.cookies else {}),
     }
 
 
-def _safe_headers(event: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers of every answer: nothing is guessed, kept or, once over https, sent in clear."""
-    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-    if Request(event, None).headers.get("x-forwarded-proto") == "https":
-        headers["Strict-Transport-Security"] = STRICT_TRANSPORT
-    return headers
-
-
-def _accepts_gzip(event: Mapping[str, Any]) -> bool:
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    quality = dict(_coding(entry) for entry in headers.get("accept-encoding", "").split(","))
+def _accepts_gzip(accepted: str) -> bool:
+    quality = dict(_coding(entry) for entry in accepted.split(","))
     return quality.get("gzip", quality.get("*", 0.0)) > 0
 
 

@@ -1,8 +1,7 @@
 """Who is calling: a ring of named keys with scopes.
 
-The ring lives in Secrets Manager as SHA-256 hashes, ``{"keys": [{"name", "sha256", "scopes"}]}``, so that
-reading the secret gives nobody a key, keys can be rotated one by one, and a shop-floor tablet's key opens
-only what a tablet needs.
+The ring is a secret, ``{"keys": [{"name", "sha256", "scopes"}]}``. It holds hashes, so reading it gives no
+key away. Keys are rotated one by one, and a shop-floor tablet's key opens only what a tablet needs.
 """
 
 from __future__ import annotations
@@ -23,16 +22,13 @@ SCOPES = frozenset({"jobs", "jira", "tokens", "ticketing", "admin"})
 _WORDS = [*sorted(SCOPES), "*"]
 _DIGEST = re.compile("[0-9a-f]{64}")
 
-#: A key taken off the ring dies within this time.
+#: A key that is removed from the ring is refused within this time.
 RING_SECONDS = 300.0
-#: An unknown key makes a container look at the ring again, but no more often than this.
+#: An unknown key makes a container fetch the ring again, but not more often than this.
 REFETCH_SECONDS = 30.0
-
-#: Without a ring that is young enough nobody is let in. An ailing secret store is left alone so long between
-#: an answer and the next question.
+#: The pause after a failed fetch. Until one succeeds, an expired ring lets nobody in.
 RETRY_SECONDS = 5
-
-#: The local stack's default key, which the README prints: worth nothing anywhere else.
+#: The local stack's default key, which the README prints: valid nowhere else.
 LOCAL_KEY_SHA256 = hashlib.sha256(b"local-key").hexdigest()
 
 
@@ -56,16 +52,16 @@ class Caller:
 
 
 class KeyRing:
-    """Knows callers by their keys.
+    """Identifies callers by their keys.
 
     Parameters
     ----------
     fetch
-        Returns the ring's JSON text; called when the cached ring is too old or does not know a key.
+        Returns the ring's JSON text; called when the cached ring is too old or lacks a key.
     monotonic
         Seconds on a clock that never goes back.
     local
-        Whether this is the local stack, where alone the published default key is good.
+        Whether this is the local stack; only there the published default key is valid.
     """
 
     def __init__(self, fetch: Callable[[], str], monotonic: Callable[[], float], *, local: bool) -> None:
@@ -86,7 +82,7 @@ class KeyRing:
         UnauthenticatedError
             If the header is missing or malformed or the key is not on the ring.
         UnavailableError
-            503, if there is no ring that is young enough, nor one to be had for now.
+            503, if the ring is too old and cannot be fetched.
         """
         digest = hashlib.sha256(_bearer(authorization).encode("utf-8", "surrogatepass")).hexdigest()
         if not self._local and hmac.compare_digest(digest, LOCAL_KEY_SHA256):
@@ -111,22 +107,22 @@ class KeyRing:
         return float("inf") if moment is None else self._monotonic() - moment
 
     def _load(self) -> None:
-        """Fetch the ring anew; where that fails, the one that is there stays, for as long as it may."""
-        # The age counts from before the request: a key taken off while it was under way is on the answer. And
-        # a request that fails counts as one, or unknown keys would ask an ailing secret store without end.
+        """Fetch the ring; after a failure the cached one stays until it is too old."""
+        # The age counts from before the request: a key removed during it may still be in the answer. A failed
+        # request counts too, or unknown keys would call a failing secret store without end.
         self._asked_at = self._monotonic()
         try:
             entries = _entries(json.loads(self._fetch()))
         except Exception as fault:
-            # Its text alone could hold some of the secret, where that is malformed.
-            logger.error("the ring of keys cannot be read", reason=type(fault).__name__)
+            # The text of the fault could contain a part of a malformed secret.
+            logger.error("the key ring cannot be read", reason=type(fault).__name__)
             count("KeyRingFault")
             self._failed_at = self._monotonic()
             return
         self._entries, self._fetched_at = entries, self._asked_at
 
     def _find(self, digest: str) -> Caller | None:
-        # Every entry is compared, so that the time taken tells nothing of which one matched.
+        # Every entry is compared, so that the time does not tell which one matched.
         found = None
         for sha256, caller in self._entries:
             if hmac.compare_digest(sha256, digest):
@@ -135,13 +131,7 @@ class KeyRing:
 
 
 def _entries(ring: Any) -> list[tuple[str, Caller]]:
-    """Return the keys of a ring; a malformed entry is left out, so that it harms no other key.
-
-    Raises
-    ------
-    ValueError
-        If this is no ring, or no entry of it is good.
-    """
+    """Return the keys of a ring without its malformed entries; raise ``ValueError`` if all are malformed."""
     match ring:
         case {"keys": [*given]}:
             known = [_entry(entry) for entry in given]
@@ -152,9 +142,9 @@ def _entries(ring: Any) -> list[tuple[str, Caller]]:
     malformed = [position for position, entry in enumerate(known, start=1) if entry is None]
     if malformed:
         if len(malformed) == len(known):
-            raise ValueError("no entry of the ring is good")
-        # Not what stands in them: a key could have been put in place of its hash.
-        logger.error("malformed entries of the key ring are left out", positions=malformed)
+            raise ValueError("every entry of the ring is malformed")
+        # Never their content: it could be a key in place of its hash.
+        logger.error("malformed entries of the key ring are ignored", positions=malformed)
         count("KeyRingFault")
     return [entry for entry in known if entry is not None]
 

@@ -10,16 +10,13 @@ PREFLIGHT_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class CrossOrigin:
-    """The origins that a deployment trusts, and the headers that their pages may send.
-
-    Cookies are not among what they may send: the pages that need one are the product's own.
-    """
+    """The origins that a deployment trusts, and the headers that their pages may send; never cookies."""
 
     origins: frozenset[str]
     allowed_headers: tuple[str, ...]
 
     def headers(self, origin: str | None, method: str) -> Mapping[str, str]:
-        """Return the headers that tell a browser; none for an origin that is not trusted."""
+        """Return the CORS headers, none for an origin that is not trusted."""
         if origin is None or origin not in self.origins:
             return {}
         granted = {"Access-Control-Allow-Origin": origin}

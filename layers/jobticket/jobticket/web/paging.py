@@ -14,12 +14,12 @@ LARGEST_LIMIT = 500
 
 
 def limit_of(query: Mapping[str, str], *, largest: int = LARGEST_LIMIT) -> int | None:
-    """Return the ``limit`` asked for, None if there is none.
+    """Return the query's ``limit``, None without one.
 
     Raises
     ------
     InvalidError
-        If it is no whole number from 1 to ``largest``.
+        If it is not a whole number from 1 to ``largest``.
     """
     text = query.get("limit")
     if text is None:
@@ -36,17 +36,17 @@ def encode_cursor(position: Any) -> str:
 
 
 def decode_cursor(cursor: str) -> Any:
-    """Read a cursor back; its caller checks that the position has the right form.
+    """Read a cursor; the caller checks the form of the position.
 
     Raises
     ------
     InvalidError
-        If it is none of ours.
+        If it cannot be a cursor of ours.
     """
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         position = json.loads(raw)
-        # Half of a surrogate pair can be escaped in JSON, and cannot be a key of a table.
+        # JSON can escape half of a surrogate pair, which cannot be a key of a table.
         json.dumps(position, ensure_ascii=False).encode()
     except (ValueError, binascii.Error, RecursionError):
         raise InvalidError("Invalid cursor") from None
@@ -54,21 +54,21 @@ def decode_cursor(cursor: str) -> Any:
 
 
 class Part:
-    """The part of a list that a request asks for; all of it unless it says otherwise.
+    """The part of a list that a request asks for; by default all of it.
 
     A cursor is bound to the list that it came from.
 
     Attributes
     ----------
     limit
-        The most entries to give, None for all.
+        The most entries to return, None for all.
     is_continued
         Whether the request has a cursor.
 
     Raises
     ------
     InvalidError
-        If the query's ``limit`` or ``cursor`` is none.
+        If ``limit`` or ``cursor`` is invalid.
     """
 
     def __init__(self, query: Mapping[str, str]) -> None:

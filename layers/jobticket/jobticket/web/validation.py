@@ -1,7 +1,7 @@
-"""Models at the edge, and the sentences that say what is wrong with a body.
+"""Models of request bodies, and the sentences that tell what is wrong with a body.
 
-A body's model declares its fields in the order in which they are checked; the first fault becomes the
-message, as the contract words it: ``name is required``, ``steps[2].name must be a string``.
+A model's fields are checked in the order of their declaration. The first fault becomes the message:
+``name is required``, ``steps[2].name must be a string``.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from jobticket.errors import InvalidError
 SHORT_TEXT = 255
 LONG_TEXT = 2000
 LIST_LENGTH = 100
-#: Far above any real quantity, far below where a number loses digits on its way.
+#: Far above any real quantity, and exact in every JSON parser.
 LARGEST_QUANTITY = 1_000_000_000
 
 
 class Body(BaseModel):
     """A request body: unknown members are ignored, null counts as missing, names are camel case."""
 
-    # Built by the first request that has it: a start would build all bodies, of which most calls need none.
+    # Built by the first request that needs it: a start with all of them would be slower.
     model_config = ConfigDict(
         extra="ignore", alias_generator=to_camel, populate_by_name=True, defer_build=True
     )
@@ -40,18 +40,12 @@ class Body(BaseModel):
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
-        """Return the body.
-
-        Raises
-        ------
-        InvalidError
-            With the first fault.
-        """
+        """Return the body; raise ``InvalidError`` with its first fault."""
         try:
-            # Only the documented names: a model's own ones are for code.
+            # Only the documented names: the fields' own names are for code.
             return cls.model_validate(data, by_alias=True, by_name=False)
         except ValidationError as error:
-            raise InvalidError(first_fault(error)) from None
+            raise InvalidError(_sentence(error.errors(include_url=False, include_input=False)[0])) from None
 
 
 def fault(text: str) -> PydanticCustomError:
@@ -60,7 +54,7 @@ def fault(text: str) -> PydanticCustomError:
 
 
 def sentence(text: str) -> PydanticCustomError:
-    """Return the error that says just this, without the field's name before it."""
+    """Return the error that says this text alone."""
     return PydanticCustomError("sentence", "{text}", {"text": text})
 
 
@@ -76,20 +70,16 @@ def _text(limit: int) -> Callable[[Any], str]:
     return check
 
 
-#: The check of a short text by itself.
 short_text = _text(SHORT_TEXT)
 
 
-def _not_empty(value: str) -> str:
-    if not value:
-        raise fault("is required")
-    return value
+def _filled(otherwise: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not value:
+            raise fault(otherwise)
+        return value
 
-
-def _never_empty(value: str) -> str:
-    if not value:
-        raise fault("cannot be empty")
-    return value
+    return AfterValidator(check)
 
 
 def _flag(value: Any) -> bool:
@@ -99,9 +89,8 @@ def _flag(value: Any) -> bool:
 
 
 def _number(value: Any) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise fault("must be a number")
-    if isinstance(value, float) and not math.isfinite(value):
+    infinite = isinstance(value, float) and not math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or infinite:
         raise fault("must be a number")
     return value
 
@@ -115,7 +104,7 @@ def integer(value: Any) -> int:
 
 
 def whole_number(*, at_most: int = LARGEST_QUANTITY) -> Callable[[Any], int]:
-    """Return a check for a quantity, in the contract's order: a number, large enough, an integer."""
+    """Return a check for a quantity. Its order is part of the API: a number, above 0, an integer."""
 
     def check(value: Any) -> int:
         if _number(value) <= 0:
@@ -128,30 +117,25 @@ def whole_number(*, at_most: int = LARGEST_QUANTITY) -> Callable[[Any], int]:
     return check
 
 
-def _list_length(limit: int) -> Callable[[Any], list[Any]]:
-    """Return a check for a list of at most ``limit`` entries."""
-
-    def check(value: Any) -> list[Any]:
-        if not isinstance(value, list):
-            raise fault("must be an array")
-        if len(value) > limit:
-            raise fault(f"must have at most {limit} entries")
-        return value
-
-    return check
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise fault("must be an array")
+    if len(value) > LIST_LENGTH:
+        raise fault(f"must have at most {LIST_LENGTH} entries")
+    return value
 
 
 #: Trimmed text of at most 255 characters, possibly empty.
 ShortText = Annotated[str, BeforeValidator(short_text)]
-#: The same, not empty: an empty one counts as missing.
-RequiredText = Annotated[str, BeforeValidator(short_text), AfterValidator(_not_empty)]
-#: The same for what may be left out, but is not empty if it is given.
-FilledText = Annotated[ShortText, AfterValidator(_never_empty)]
+#: The same; an empty text counts as missing.
+RequiredText = Annotated[str, BeforeValidator(short_text), _filled("is required")]
+#: The same, for an optional field that cannot be empty.
+FilledText = Annotated[ShortText, _filled("cannot be empty")]
 #: Explanations and reasons.
 LongText = Annotated[str, BeforeValidator(_text(LONG_TEXT))]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 WholeNumber = Annotated[int, BeforeValidator(whole_number())]
-ListOf = BeforeValidator(_list_length(LIST_LENGTH))
+ListOf = BeforeValidator(_list)
 
 
 def _place(location: tuple[int | str, ...]) -> str:
@@ -159,11 +143,6 @@ def _place(location: tuple[int | str, ...]) -> str:
     for part in location:
         place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else part
     return place
-
-
-def first_fault(error: ValidationError) -> str:
-    """Return the sentence for the first fault of a body."""
-    return _sentence(error.errors(include_url=False, include_input=False)[0])
 
 
 def _sentence(details: ErrorDetails) -> str:
