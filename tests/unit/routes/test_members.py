@@ -70,4 +70,4 @@ def test_a_new_member_is_found() -> None:
     document = openapi.build()
     job = document["components"]["schemas"]["Job"]
     job["properties"]["brandNew"] = {"type": "string"}
-    assert untested(document, texts_of_tests()) == ["Job: brandNew"]
+    assert "Job: brandNew" in untested(document, texts_of_tests())
