@@ -2,32 +2,32 @@
 SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
-# With hashes: a file that is not the one that was tested is refused.
+# With hashes: pip refuses a file that differs from the tested one.
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 REQUIREMENTS := $(wildcard requirements/*.txt layers/*/requirements.txt)
 LOCAL := $(VENV)/.local-installed
 DEV := $(VENV)/.dev-installed
 PACKAGER := .build/packager
 
-# The suite of the deployed stack runs with the roles of the functions enforced, as AWS does; AUTH=false leaves that out.
+# The tests of the deployed stack run with each function's role enforced, as on AWS. AUTH=false turns that off.
 AUTH ?= true
 
 .PHONY: help run demo test layers chromium check format openapi lock bench fuzz soak sam-local package clean
 
 help:
-	@echo "make run     the whole product on this machine: http://127.0.0.1:8000, data kept in .local"
-	@echo "make demo    the demonstration alone, on free ports and data of its own"
-	@echo "make test    every check and every test"
-	@echo "make check   format, lint, types, template"
-	@echo "make format  bring the code into shape"
-	@echo "make openapi write the API's document anew"
-	@echo "make lock    requirements with hashes, from requirements/*.in (UPGRADE=--upgrade for newer versions)"
-	@echo "make bench   measure"
-	@echo "make fuzz    two minutes of requests that nobody has thought of (SECONDS_OF_FUZZING=…)"
-	@echo "make soak    ten minutes of mixed load with faults put in (MINUTES=…)"
-	@echo "make sam-local  lets 'sam local' run functions in Docker against the running local stack (docs/sam-local.md)"
-	@echo "make package .build/deploy, which 'sam deploy' deploys; takes Python 3.13, as Lambda runs it"
-	@echo "make clean   forget what was built and installed; the data in .local stay"
+	@echo "make run        the whole product on this machine: http://127.0.0.1:8000, data kept in .local"
+	@echo "make demo       only the demonstration, on free ports and with its own data"
+	@echo "make test       every check and every test"
+	@echo "make check      format, lint, types, template, generated files"
+	@echo "make format     format the code"
+	@echo "make openapi    generate the OpenAPI document, its page and the sample events from the routes"
+	@echo "make lock       lock requirements with hashes, from requirements/*.in (UPGRADE=--upgrade: newer versions)"
+	@echo "make bench      measure starts, requests and pushes"
+	@echo "make fuzz       two minutes of random requests (SECONDS_OF_FUZZING=…)"
+	@echo "make soak       ten minutes of mixed load with injected faults (MINUTES=…)"
+	@echo "make sam-local  let 'sam local' run functions in Docker against the running local stack (docs/sam-local.md)"
+	@echo "make package    build .build/deploy, which 'sam deploy' deploys; needs Python 3.13, as Lambda runs it"
+	@echo "make clean      remove what was built and installed; the data in .local stay"
 
 run: $(LOCAL)
 	@exec $(PY) -m local run
@@ -35,7 +35,7 @@ run: $(LOCAL)
 demo: $(LOCAL)
 	@exec $(PY) -m local demo
 
-# What takes long and hardly the processor goes side by side: downloads, and tests that wait.
+# What mostly waits runs in parallel: downloads, and tests of the stack.
 test:
 	@$(MAKE) --no-print-directory -j 3 -O check layers chromium
 	$(PY) -m pytest tests --ignore=tests/stack --ignore=tests/browser -n 2 --dist worksteal
@@ -94,22 +94,22 @@ $(DEV): $(REQUIREMENTS) | $(PY)
 	@$(PY) $(INSTALL) requirements/dev.txt
 	@touch $(LOCAL) $@
 
-# Compiled code is for one version of Python: Lambda's, whatever runs the rest here.
+# Compiled code fits one version of Python, so packages are built with Lambda's.
 $(PACKAGER): requirements/package.txt
-	@python3.13 -c '' 2>/dev/null || { echo "Packages are made with Python 3.13, which is not on the PATH." >&2; exit 1; }
+	@python3.13 -c '' 2>/dev/null || { echo "Packages need Python 3.13, which is not on the PATH." >&2; exit 1; }
 	rm -rf $@
 	python3.13 -m venv $@
 	$@/bin/python $(INSTALL) requirements/package.txt || { rm -rf $@; exit 1; }
 	@touch $@
 
-# The first Python that is new enough; one that merely has the right name (a shim without a version behind it) does not count.
+# The first Python that is new enough. It must run: a shim may have the right name and no version behind it.
 $(PY):
 	@for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
 	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then found=$$python; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-	  echo "Jobticket needs Python 3.11 or newer, and none is on the PATH. Install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; \
+	  echo "Jobticket needs Python 3.11 or newer, which is not on the PATH. Install it, or name it: make PYTHON=/path/to/python" >&2; exit 1; \
 	fi; \
 	echo "Making $(VENV) with $$($$found --version) ..."; \
 	"$$found" -m venv $(VENV) || { rm -rf $(VENV); \
-	  echo "That Python cannot make virtual environments; install its venv package (python3-venv on Debian and Ubuntu)." >&2; exit 1; }
+	  echo "This Python cannot make virtual environments. Install its venv package (python3-venv on Debian and Ubuntu)." >&2; exit 1; }

@@ -122,5 +122,5 @@ def test_the_local_stack_is_refused_in_an_account(account: Account, monkeypatch:
     monkeypatch.setattr("local.aws.ACCOUNT_KEY", "123456789012")
     monkeypatch.setattr("local.packages.BUCKET", "code-of-another-account")
     real = Account(account.aws.endpoint_url)
-    with pytest.raises(ClientError, match="Environment=local is for the local stack alone"):
+    with pytest.raises(ClientError, match="Environment=local is for the local stack only"):
         real.create("jobticket-local", Environment="local")

@@ -282,6 +282,8 @@ class TestDeployment:
             assert f"${{{queue}.QueueName}}" in shown
         for table in resources_of_type(TEMPLATE, "AWS::DynamoDB::Table"):
             assert f"${{{table}}}" in shown
+        for function in FUNCTIONS:
+            assert shown.count(f"${{{function}}}") >= 3  # errors, duration, throttles
 
 
 def test_every_public_route_has_a_throttle_of_its_own() -> None:
