@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,7 +39,7 @@ from jobticket.errors import (
 )
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
-from jobticket.web.api import Answer, Api, Request
+from jobticket.web.api import RETRY_SECONDS, Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.cross_origin import CrossOrigin
 from jobticket.web.routes import routes_of
@@ -158,7 +159,7 @@ def callback(request: Request) -> Answer:
         return _not_connected(request, refusal.message, _callback_message(refusal.message))
     except FAULTS:
         logger.exception("a consent cannot be taken for now")
-        return _not_connected(request, UNAVAILABLE, pages.UNAVAILABLE, status=503)
+        return _later(_not_connected(request, UNAVAILABLE, pages.UNAVAILABLE, status=503))
     link = f"{config.public_url}/finalize-connection/{provider}/{accepted.code}"
     return Answer(302, headers=PRIVATE | {"Location": link}, cookies=(_set_cookie(accepted),))
 
@@ -177,6 +178,10 @@ def _not_connected(request: Request, error: str, page: pages.Message, *, status:
     if "text/html" in request.headers.get("accept", ""):
         return site.message(status, page)
     return Answer(status, {"error": error}, PRIVATE)
+
+
+def _later(answer: Answer) -> Answer:
+    return replace(answer, headers={**answer.headers, "Retry-After": str(RETRY_SECONDS)})
 
 
 def _callback_message(text: str) -> pages.Message:
@@ -198,7 +203,7 @@ def choose(request: Request) -> Answer:
         return site.message(403, pages.OTHER_BROWSER)
     except FAULTS:
         logger.exception("a pending consent cannot be read for now")
-        return site.message(503, pages.UNAVAILABLE)
+        return _later(site.message(503, pages.UNAVAILABLE))
     try:
         sites = consent.sites(pending, request.deadline)
     except UpstreamError:
