@@ -105,8 +105,17 @@ def _keys(client: SecretsManagerClient, secret: str) -> list[Entry]:
     except client.exceptions.ResourceNotFoundException:
         client.describe_secret(SecretId=secret)  # raises if it is the secret itself that is missing
         return []  # nobody has put in a key yet
-    keys: list[Entry] = json.loads(text)["keys"]
-    return keys
+    try:
+        ring = json.loads(text)
+    except ValueError:
+        ring = None
+    match ring:
+        case {"keys": [*keys]}:
+            return keys
+        case {} if not ring:  # as the functions take it
+            return []
+        case _:  # not what stands in it: that may be a secret
+            raise KeyRingError('The secret is no key ring. Put in {"keys": []} and add the keys anew')
 
 
 def main(given: Sequence[str] | None = None) -> None:

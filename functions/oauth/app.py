@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,7 +38,7 @@ from jobticket.errors import (
 )
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
-from jobticket.web.api import Answer, Api, Request
+from jobticket.web.api import RETRY_SECONDS, Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.cross_origin import CrossOrigin
 from jobticket.web.routes import routes_of
@@ -157,7 +158,7 @@ def callback(request: Request) -> Answer:
         return _not_connected(request, refusal.message, _callback_notice(refusal.message))
     except FAULTS:
         logger.exception("a consent cannot be accepted for now")
-        return _not_connected(request, UNAVAILABLE, consent_pages.UNAVAILABLE, status=503)
+        return _later(_not_connected(request, UNAVAILABLE, consent_pages.UNAVAILABLE, status=503))
     link = f"{config.public_url}/finalize-connection/{provider}/{accepted.code}"
     return Answer(302, headers=PRIVATE | {"Location": link}, cookies=(_set_cookie(accepted),))
 
@@ -179,6 +180,10 @@ def _not_connected(request: Request, error: str, notice: Notice, *, status: int 
     return Answer(status, {"error": error}, PRIVATE)
 
 
+def _later(answer: Answer) -> Answer:
+    return replace(answer, headers={**answer.headers, "Retry-After": str(RETRY_SECONDS)})
+
+
 def _callback_notice(text: str) -> Notice:
     known = {INVALID_STATE: consent_pages.EXPIRED_SIGN_IN, EXCHANGE_FAILED: consent_pages.FAILED}
     return known.get(text, consent_pages.INCOMPLETE)
@@ -198,7 +203,7 @@ def choose(request: Request) -> Answer:
         return pages.notice(403, consent_pages.OTHER_BROWSER)
     except FAULTS:
         logger.exception("a pending consent cannot be read for now")
-        return pages.notice(503, consent_pages.UNAVAILABLE)
+        return _later(pages.notice(503, consent_pages.UNAVAILABLE))
     try:
         sites = consent.sites(pending, request.deadline)
     except UpstreamError:

@@ -120,7 +120,7 @@ def get_health(_request: Request) -> Answer:
     checks = health.look()
     well = all(state == "reachable" for state in checks.values())
     body = {"status": "ok" if well else "degraded", "version": VERSION, "checks": checks}
-    return Answer(200 if well else 503, body)
+    return Answer(200, body) if well else Answer(503, body, {"Retry-After": str(int(HEALTH_SECONDS))})
 
 
 @api.route("getOpenapi")

@@ -501,12 +501,14 @@ def test_trouble_at_aws_uses_up_no_state(product: Product, monkeypatch: pytest.M
         patch.setattr(product.oauth.vault, "_kms", _out_of_order)
         page = walk.come_back(sent, Accept="text/html")
         assert (page.status, page.headers["cache-control"]) == (503, "no-store")
+        assert page.headers["retry-after"] == "5"
         assert "<h1>Connecting Jira is not possible for now</h1>" in page.text
         answered = walk.come_back(sent)
         assert (answered.status, answered.json()) == (
             503,
             {"error": "The sign-in cannot be completed for now. Please try again."},
         )
+        assert answered.headers["retry-after"] == "5"
     assert walk.come_back(sent).status == 302
     vault = product.oauth.vault
     with monkeypatch.context() as patch:
@@ -514,6 +516,7 @@ def test_trouble_at_aws_uses_up_no_state(product: Product, monkeypatch: pytest.M
         patch.setattr(vault, "_data_keys", {})
         page = walk.page()
         assert (page.status, "not possible for now" in page.text) == (503, True)
+        assert page.headers["retry-after"] == "5"
     assert walk.page().status == 200
 
 
@@ -841,6 +844,7 @@ def test_refusals_can_be_read_by_configured_origins(product: Product) -> None:
     answered = gateway(product.oauth, None).post(INITIATE, {}, headers={"Origin": "http://localhost:3000"})
     assert answered.status == 400
     assert answered.headers["access-control-allow-origin"] == "http://localhost:3000"
+    assert answered.headers["access-control-expose-headers"] == "Retry-After"
 
 
 # --- nothing secret in clear --------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from jobticket.observability import PRODUCT
+from jobticket.web.api import STRICT_TRANSPORT
 from local.template import resources_of_type
 from tools.translated import DEPLOYMENTS, findings, translated
 
@@ -169,6 +170,19 @@ class TestAnswersOfTheGateway:
         parameters = self.responses()[name]["responseParameters"]
         assert parameters["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
         assert "gatewayresponse.header.Access-Control-Allow-Credentials" not in parameters
+
+    @pytest.mark.parametrize("name", STATUSES)
+    def test_each_is_as_safe_as_those_of_functions(self, name: str) -> None:
+        parameters = self.responses()[name]["responseParameters"]
+        given = {key.removeprefix("gatewayresponse.header."): value for key, value in parameters.items()}
+        assert (
+            given.items()
+            >= {
+                "Cache-Control": "'no-store'",
+                "Strict-Transport-Security": f"'{STRICT_TRANSPORT}'",
+                "X-Content-Type-Options": "'nosniff'",
+            }.items()
+        )
 
     def test_a_page_learns_when_to_come_again(self) -> None:
         parameters = self.responses()["THROTTLED"]["responseParameters"]

@@ -44,7 +44,7 @@ def test_an_unreachable_table_makes_it_degraded_without_telling_why(
 
     monkeypatch.setattr(site.dynamodb, "describe_table", refused)
     answer = visitor.get("/health")
-    assert answer.status == 503
+    assert (answer.status, answer.headers["retry-after"]) == (503, "10")
     assert answer.json()["status"] == "degraded"
     assert answer.json()["checks"]["jobs table"] == "unreachable"
     assert "arn" not in answer.text

@@ -37,6 +37,25 @@ def test_a_secret_that_is_not_there_is_not_an_empty_ring(aws: None) -> None:
         main(["--secret", "mistyped", "add", "tablets", "--scopes", "jobs"])
 
 
+@pytest.mark.parametrize("command", [["list"], ["add", "new", "--scopes", "jobs"], ["remove", "new"]])
+@pytest.mark.parametrize("text", ["{hush", '"hush"', '["hush"]', '{"kys": ["hush"]}', '{"keys": "hush"}'])
+def test_a_secret_that_is_no_ring_is_told_of_not_shown_and_not_replaced(
+    aws: None, text: str, command: list[str]
+) -> None:
+    secrets = client("secretsmanager")
+    secrets.put_secret_value(SecretId="key-ring", SecretString=text)
+    with pytest.raises(KeyRingError, match="no key ring") as told:
+        main(["--secret", "key-ring", *command])
+    assert "hush" not in str(told.value)
+    assert secrets.get_secret_value(SecretId="key-ring")["SecretString"] == text
+
+
+def test_an_empty_object_is_an_empty_ring(aws: None, capsys: pytest.CaptureFixture[str]) -> None:
+    client("secretsmanager").put_secret_value(SecretId="key-ring", SecretString="{}")
+    main(["--secret", "key-ring", "add", "tablets", "--scopes", "jobs"])
+    assert ring().authenticate(f"Bearer {capsys.readouterr().out.strip()}").name == "tablets"
+
+
 def test_a_key_that_was_added_is_known_and_one_that_was_removed_is_not(
     aws: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,7 +19,7 @@ class CrossOrigin:
         """Return the CORS headers, none for an origin that is not trusted."""
         if origin is None or origin not in self.origins:
             return {}
-        granted = {"Access-Control-Allow-Origin": origin}
+        granted = {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": "Retry-After"}
         if method == "OPTIONS":
             granted |= {
                 "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
