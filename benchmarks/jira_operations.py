@@ -193,11 +193,10 @@ class Product:
         return _compressed([sprint for board in found for sprint in board.sprints])
 
     def edit(self, issue: str, summary: str) -> list[Any]:
-        from jobticket.jira.bodies import Edit
         from jobticket.jira.issues import edit_issue
+        from jobticket.jira.model import IssueEdit
 
-        edit = Edit.read({"external_id": "x", "issue_id_or_key": issue, "summary": summary})
-        return _compressed([edit_issue(self._client(), edit)])
+        return _compressed([edit_issue(self._client(), IssueEdit(issue, summary=summary))])
 
 
 def _compressed(rows: list[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Jira operations over any connection (contract: jira.md)."""
+"""Jira operations over any connection (docs/jira.md)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _connected(request: Request, external_id: str) -> tuple[Connection, JiraClie
 
 
 def _for_project(request: Request, external_id: str, given: Any) -> tuple[JiraClient, str]:
-    """Return the client and the project that a request is about: the one it names, or the selected one."""
+    """Return the client and the project: the one that the request names, or the selected one."""
     named = bodies.project_of(given)
     connection, client = _connected(request, external_id)
     project = named or connection.selected_project_id
@@ -89,9 +89,9 @@ def get_projects(request: Request) -> Answer:
 
 @api.route("selectProject")
 def select_project(request: Request) -> Answer:
-    selection = bodies.Selection.read(request.json)
-    name = ConnectionId(PROVIDER, selection.external_id)
-    if not access.store.select_project(name, selection.project):
+    external_id, project = bodies.read_selection(request.json)
+    name = ConnectionId(PROVIDER, external_id)
+    if not access.store.select_project(name, project):
         raise ConnectionNotFoundError(name)
     return Answer(body={"success": True})
 
@@ -190,8 +190,8 @@ def get_issue_details(request: Request) -> Answer:
 
 @api.route("editIssue")
 def edit_issue(request: Request) -> Answer:
-    edit = bodies.Edit.read(request.json)
-    _, client = _connected(request, edit.external_id)
+    external_id, edit = bodies.read_edit(request.json)
+    _, client = _connected(request, external_id)
     texts = Texts(
         "Failed to update Jira issue",
         invalid=bodies.INVALID_EDIT,
@@ -205,17 +205,17 @@ def edit_issue(request: Request) -> Answer:
 
 @api.route("createTicket")
 def create_ticket(request: Request) -> Answer:
-    ticket = bodies.NewTicket.read(request.json)
+    external_id, named, issue = bodies.read_new_issue(request.json)
     table = access.store.table
     with claimed(request, table, clock.now(), route="create-ticket") as claim:
         if claim.answer is not None:
             return claim.answer
-        client, project = _for_project(request, ticket.external_id, ticket.project)
+        client, project = _for_project(request, external_id, named)
         try:
-            made = create_issue(client, ticket, project, claim, now=clock.now, sleep=time.sleep)
+            made = create_issue(client, issue, project, claim, now=clock.now, sleep=time.sleep)
             answer = Answer(201, {"ticket": made})
         except OutcomeUnknownError as unknown:
-            # Kept like a success: a repeat must not create a second ticket, and hears the same.
+            # Kept like a success: a repeat gets the same answer and creates no second ticket.
             refusal = unknown.refusal
             answer = Answer(refusal.status, error_envelope(refusal.status, refusal.message, refusal.details))
         with UnitOfWork(table) as work:
@@ -225,8 +225,8 @@ def create_ticket(request: Request) -> Answer:
 
 @api.route("deleteIssue")
 def delete_issue(request: Request) -> Answer:
-    deletion = bodies.Deletion.read(request.json, request.query)
-    _, client = _connected(request, deletion.external_id)
+    external_id, issue, with_subtasks = bodies.read_deletion(request.json, request.query)
+    _, client = _connected(request, external_id)
     texts = Texts(
         "Failed to delete Jira issue",
         invalid="The issue cannot be deleted: it may have subtasks (delete_subtasks)",
@@ -234,5 +234,5 @@ def delete_issue(request: Request) -> Answer:
         missing="Issue not found",
     )
     with refusing(texts, write=True):
-        issues.delete_issue(client, deletion)
+        issues.delete_issue(client, issue, with_subtasks=with_subtasks)
     return Answer(204)

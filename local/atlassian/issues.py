@@ -90,7 +90,7 @@ def edit_issue(call: Call) -> Answer:
         issue.properties = {**issue.properties, **properties}
         call.world.changed()
     _add_comments(call, issue, comments)
-    if call.flag("returnIssue"):
+    if call.flag("returnIssue") and not call.data_center:
         return Answer(show_issue(call, issue, ("*all",), call.texts("expand")))
     return Answer(status=204)
 

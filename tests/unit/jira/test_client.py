@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from jobticket.jira import shapes
 from jobticket.jira.client import Credential, fill
 from jobticket.jira.errors import (
     JiraError,
@@ -61,11 +62,40 @@ def test_cookies_of_one_connection_never_travel_with_another(make_client: MakeCl
 
 @pytest.mark.parametrize(
     "value",
-    ["", ".", "..", "../serverInfo", "A-1/..", "A-1%2f..", "A-1?x", "A-1#x", "A-1 OR 1=1", 'A-1"', "A-1\n"],
+    [
+        "",
+        ".",
+        "..",
+        "../serverInfo",
+        "A-1/..",
+        "A-1%2f..",
+        "A-1?x",
+        "A-1#x",
+        "A-1 OR 1=1",
+        'A-1"',
+        "A-1\n",
+        "-1",
+        "-A-1",
+        "_A-1",
+        "A-01",
+        "A.B-1",
+        "\u00c4-1",
+        "A-\u0661",
+        "B7-214-",
+        "2013PROJECT--1",
+        "2013-1",
+        "1e5-1",
+    ],
 )
 def test_refuses_what_is_no_issue(value: str) -> None:
     with pytest.raises(MalformedKeyError):
         fill(ISSUE, {"issue": value})
+
+
+@pytest.mark.parametrize("key", ["A-1", "proj-12", "A_B-3", "B7-214-68901", "2013PROJECT-1", "10000"])
+def test_takes_every_key_of_a_cloud_and_a_data_center(key: str) -> None:
+    assert fill(ISSUE, {"issue": key}) == f"/rest/api/2/issue/{key}"
+    assert key.isdigit() or shapes.issue_key(key) == key
 
 
 @pytest.mark.parametrize(
@@ -465,6 +495,40 @@ def test_links_for_people(make_client: MakeClient) -> None:
 # --- credentials that do not fit --------------------------------------------------------------------------
 
 FAILED_LOGIN = {"X-Seraph-Loginreason": "AUTHENTICATED_FAILED"}
+DENIED_LOGIN = {"X-Seraph-Loginreason": "AUTHENTICATION_DENIED"}
+
+
+@pytest.mark.parametrize(
+    ("login", "status"),
+    [
+        ({"X-Seraph-LoginReason": "AUTHENTICATED_FAILED, AUTHENTICATED_FAILED"}, 200),
+        ({"X-Seraph-LoginReason": "OUT,AUTHENTICATED_FAILED"}, 404),
+        ({"X-Seraph-LoginReason": "AUTHENTICATED_FAILED\r\nX-Seraph-LoginReason: OK"}, 200),
+        ({"X-Seraph-LoginReason": "OUT\r\nx-seraph-loginreason: AUTHENTICATED_FAILED"}, 403),
+        (DENIED_LOGIN, 200),
+        (DENIED_LOGIN, 404),
+    ],
+)
+def test_one_failed_login_of_several_is_enough(
+    make_client: MakeClient, jira: WireJira, login: dict[str, str], status: int
+) -> None:
+    jira.acts = [answer(status, {"values": [], "total": 0}, login)]
+    with pytest.raises(JiraRefusedCredentialsError):
+        make_client().get(ISSUE, issue="A-1")
+
+
+def test_a_login_that_is_denied_for_its_failures_is_told_as_jira_tells_it(
+    make_client: MakeClient, jira: WireJira
+) -> None:
+    jira.acts = [answer(403, {"errorMessages": ["CAPTCHA"]}, DENIED_LOGIN)]
+    with pytest.raises(JiraForbiddenError) as caught:
+        make_client().get(ISSUE, issue="A-1")
+    assert caught.value.messages == ("CAPTCHA",)
+
+
+def test_a_login_that_succeeded_is_no_failure(make_client: MakeClient, jira: WireJira) -> None:
+    jira.acts = [answer(200, {"total": 0}, {"X-Seraph-LoginReason": "OK, OK"})]
+    assert make_client().get(ISSUE, issue="A-1") == {"total": 0}
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,15 @@ class TestInjection:
             answer = jira.send("POST", "select-project", jira_project_id=evil)
             assert (answer.status, answer.json()) == (400, {"error": "Invalid jira_project_id"}), evil
 
-    @pytest.mark.parametrize("word", ["AND", "OR", "NOT", "EMPTY", "ORDER", "null"])
+    @pytest.mark.parametrize("key", ["B7-214-68901", "2013PROJECT-1"])
+    def test_keys_of_a_data_center_are_asked_for(self, server: Jira, atlassian: Atlassian, key: str) -> None:
+        answer = call(server, "get-issue-details", issue_id_or_key=key)
+        assert (answer.status, answer.json()["error"]) == (404, "Issue not found")
+        call(server, "get-tickets-for-project", jira_project_id=key.rpartition("-")[0])
+        asked = [each["path"] for each in atlassian.asked()]
+        assert asked == [f"/rest/api/2/issue/{key}", "/rest/api/2/search"]
+
+    @pytest.mark.parametrize("word", ["AND", "OR", "NOT", "EMPTY", "ORDER", "null", "2013P", "B7-214"])
     def test_keys_that_are_words_of_jql_stay_keys(self, jira: Jira, atlassian: Atlassian, word: str) -> None:
         atlassian.control(record_bodies=True)
         call(jira, "get-tickets-for-project", jira_project_id=word)

@@ -68,9 +68,28 @@ class TestEdit:
         assert (answer.status, answer.json()) == (409, {"error": "Issue has been modified since last read"})
         assert atlassian.count("PUT", ISSUE) == 0
 
-    def test_written_but_not_read_back(self, jira: Jira, atlassian: Atlassian) -> None:
-        atlassian.fault({"method": "GET", "path": "issue/PI-42", "status": 403, "times": None, "body": {}})
-        answer = edit(jira, summary="New")
+    def test_is_one_call_on_cloud(self, jira: Jira, atlassian: Atlassian) -> None:
+        assert edit(jira, summary="New").json()["issue"]["summary"] == "New"
+        assert [call["method"] for call in atlassian.asked()] == ["PUT"]
+
+    def test_is_read_back_on_a_data_center(self, server: Jira, atlassian: Atlassian) -> None:
+        assert edit(server, summary="New").json()["issue"]["summary"] == "New"
+        assert [call["method"] for call in atlassian.asked()] == ["PUT", "GET"]
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"method": "GET", "path": "issue/PI-42", "status": 403, "times": None, "body": {}},
+            {"method": "GET", "path": "issue/PI-42", "status": 200, "times": None, "body": {"key": "PI-42"}},
+            {"method": "PUT", "path": "issue/PI-42", "status": 200, "body": []},
+            {"method": "PUT", "path": "issue/PI-42", "status": 200, "body": {"id": "1", "key": "../PI-42"}},
+        ],
+    )
+    def test_written_but_not_read_back(
+        self, either: Jira, atlassian: Atlassian, fault: dict[str, Any]
+    ) -> None:
+        atlassian.fault(fault, {"method": "PUT", "path": "issue/PI-42", "status": 204})
+        answer = edit(either, summary="New")
         assert answer.status == 200
         assert answer.json()["success"] is True
         issue = answer.json()["issue"]

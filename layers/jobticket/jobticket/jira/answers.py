@@ -19,9 +19,12 @@ from jobticket.jira.errors import (
     JiraStatusError,
 )
 
-#: Where a site says whether the login succeeded, and what it says of wrong credentials.
+#: Where a site says whether the login succeeded: a list if several filters have tried.
 LOGIN_HEADER = "X-Seraph-LoginReason"
+#: Wrong credentials.
 LOGIN_FAILED = "AUTHENTICATED_FAILED"
+#: Refused before the credentials were looked at, after too many failures. Its own 403 says more.
+LOGIN_DENIED = "AUTHENTICATION_DENIED"
 
 _KINDS: dict[int, type[JiraStatusError]] = {
     401: JiraRefusedCredentialsError,
@@ -64,9 +67,11 @@ def _is_anonymous(answer: HttpAnswer, *, reads: bool) -> bool:
 
     A write that succeeded has succeeded, with whatever rights.
     """
-    if answer.headers.get(LOGIN_HEADER) != LOGIN_FAILED:
+    reasons = {reason.strip() for reason in answer.headers.get(LOGIN_HEADER, "").split(",")}
+    if not reasons & {LOGIN_FAILED, LOGIN_DENIED}:
         return False
-    refused = 400 <= answer.status < 500 and answer.status != 429
+    telling = {429} if LOGIN_FAILED in reasons else {403, 429}
+    refused = 400 <= answer.status < 500 and answer.status not in telling
     return refused or (reads and 200 <= answer.status < 300)
 
 

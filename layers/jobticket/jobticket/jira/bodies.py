@@ -1,4 +1,4 @@
-"""What callers send, checked, with the contract's sentences."""
+"""What callers send, checked."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from jobticket import clock
 from jobticket.errors import InvalidError
 from jobticket.jira import keys
+from jobticket.jira.model import IssueEdit, NewIssue
 
 INVALID_ISSUE = "Invalid issue id or key"
 INVALID_PROJECT = "Invalid jira_project_id"
@@ -18,7 +19,7 @@ INVALID_TICKET = "Invalid field values or missing required fields for Jira issue
 MISSING_IN_TICKET = "Missing required fields: external_id, summary, or issue_type_id"
 MISSING_IN_DELETION = "Missing required fields: external_id or issue_id_or_key"
 
-#: Jira's word for nobody, where a caller cannot send a null.
+#: How a caller who cannot send a null removes an assignee.
 NOBODY = "null"
 
 
@@ -28,7 +29,7 @@ def external_id_of(given: Mapping[str, Any], missing: str = "Missing external_id
     Raises
     ------
     InvalidError
-        If there is none, or it cannot be one.
+        If it is missing or invalid.
     """
     external_id = given.get("external_id")
     if external_id is None or external_id == "":
@@ -39,7 +40,7 @@ def external_id_of(given: Mapping[str, Any], missing: str = "Missing external_id
 
 
 def _text(value: Any) -> str:
-    """Return an id as text: callers send numbers, too."""
+    """Return an id as text: callers send numbers, too; empty for anything else."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) else ""
@@ -55,7 +56,7 @@ def issue_of(value: Any, missing: str = "Missing issue_id_or_key") -> str:
     Raises
     ------
     InvalidError
-        If there is none, or it has the form of neither.
+        If it is missing or malformed.
     """
     if _is_missing(value):
         raise InvalidError(missing)
@@ -65,12 +66,12 @@ def issue_of(value: Any, missing: str = "Missing issue_id_or_key") -> str:
 
 
 def project_of(value: Any) -> str | None:
-    """Return a project's id or key, None if there is none.
+    """Return a project's id or key, None if it is missing.
 
     Raises
     ------
     InvalidError
-        If it has the form of neither.
+        If it is malformed.
     """
     if _is_missing(value):
         return None
@@ -85,7 +86,7 @@ def sprint_of(value: Any) -> str:
     Raises
     ------
     InvalidError
-        If there is none, or it is no number.
+        If it is missing or malformed.
     """
     if _is_missing(value):
         raise InvalidError("Missing sprint_id")
@@ -94,26 +95,70 @@ def sprint_of(value: Any) -> str:
     return _text(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The choice of a project, or of none."""
+def read_selection(body: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Return a connection's name and the project to select; null selects no project."""
+    missing = "Missing external_id or jira_project_id"
+    external_id = external_id_of(body, missing)
+    if body.get("jira_project_id", "") == "":
+        raise InvalidError(missing)
+    return external_id, project_of(body["jira_project_id"])
 
-    external_id: str
-    project: str | None
 
-    @classmethod
-    def read(cls, body: Mapping[str, Any]) -> Selection:
-        """Read a body; null takes the choice back, an absent project does not."""
-        missing = "Missing external_id or jira_project_id"
-        external_id = external_id_of(body, missing)
-        if body.get("jira_project_id", "") == "":
-            raise InvalidError(missing)
-        return cls(external_id, project_of(body["jira_project_id"]))
+def read_edit(body: Mapping[str, Any]) -> tuple[str, IssueEdit]:
+    """Return a connection's name and the change of an issue."""
+    external_id = external_id_of(body)
+    issue = issue_of(body.get("issue_id_or_key"))
+    fields = _Fields(body)
+    assignee = fields.person("assignee_account_id")
+    edit = IssueEdit(
+        issue,
+        fields.text("summary"),
+        fields.text("description"),
+        fields.number("priority_id"),
+        fields.number("issue_type_id"),
+        None if assignee == NOBODY else assignee,
+        assignee == NOBODY or ("assignee_account_id" in body and body["assignee_account_id"] is None),
+        fields.moment("expected_updated"),
+    )
+    fields.check(INVALID_EDIT)
+    if not edit.changes_something:
+        raise InvalidError("At least one field must be provided for update")
+    return external_id, edit
+
+
+def read_new_issue(body: Mapping[str, Any]) -> tuple[str, str | None, NewIssue]:
+    """Return a connection's name, the project if one is named, and the issue to create."""
+    external_id = external_id_of(body, MISSING_IN_TICKET)
+    if _is_missing(body.get("summary")) or _is_missing(body.get("issue_type_id")):
+        raise InvalidError(MISSING_IN_TICKET)
+    project = project_of(body.get("jira_project_id"))
+    fields = _Fields(body)
+    assignee = fields.person("assignee_account_id")
+    issue = NewIssue(
+        fields.text("summary") or "",
+        fields.number("issue_type_id") or "",
+        fields.text("description"),
+        fields.number("priority_id"),
+        None if assignee == NOBODY else assignee,
+    )
+    fields.check(INVALID_TICKET)
+    return external_id, project, issue
+
+
+def read_deletion(body: Mapping[str, Any], query: Mapping[str, str]) -> tuple[str, str, bool]:
+    """Return a connection's name, the issue to delete, and whether its subtasks go with it.
+
+    Some clients cannot send a body with a DELETE: then the query counts.
+    """
+    given = body or query
+    external_id = external_id_of(given, MISSING_IN_DELETION)
+    issue = issue_of(given.get("issue_id_or_key"), MISSING_IN_DELETION)
+    return external_id, issue, flag_of(given, "delete_subtasks")
 
 
 @dataclass(slots=True)
 class _Fields:
-    """Reads the fields of a ticket and collects what is wrong with them."""
+    """Reads the fields of a ticket and collects their faults."""
 
     body: Mapping[str, Any]
     errors: dict[str, str] = field(default_factory=dict)
@@ -125,7 +170,7 @@ class _Fields:
         return value if isinstance(value, str) else None
 
     def person(self, name: str) -> str | None:
-        """Return whom to assign. Nobody has no name: a Data Center would take an empty one for nobody."""
+        """Return whom to assign. A Data Center would take an empty name for nobody."""
         value = self.text(name)
         if value == "":
             self.errors[name] = "must not be empty"
@@ -150,117 +195,13 @@ class _Fields:
             return None
 
     def check(self, sentence: str) -> None:
-        """Raise if anything was wrong."""
+        """Raise if there was a fault."""
         if self.errors:
             raise InvalidError(sentence, details={"details": {"errors": self.errors}})
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """A change of an issue; None leaves a field as it is.
-
-    Attributes
-    ----------
-    unassigns
-        Whether nobody shall be assigned.
-    expected_updated
-        When the caller last saw the issue change.
-    """
-
-    external_id: str
-    issue: str
-    summary: str | None
-    description: str | None
-    priority: str | None
-    issue_type: str | None
-    assignee: str | None
-    unassigns: bool
-    expected_updated: datetime | None
-
-    @classmethod
-    def read(cls, body: Mapping[str, Any]) -> Edit:
-        """Read a body."""
-        external_id = external_id_of(body)
-        issue = issue_of(body.get("issue_id_or_key"))
-        fields = _Fields(body)
-        assignee = fields.person("assignee_account_id")
-        edit = cls(
-            external_id,
-            issue,
-            fields.text("summary"),
-            fields.text("description"),
-            fields.number("priority_id"),
-            fields.number("issue_type_id"),
-            None if assignee == NOBODY else assignee,
-            assignee == NOBODY or ("assignee_account_id" in body and body["assignee_account_id"] is None),
-            fields.moment("expected_updated"),
-        )
-        fields.check(INVALID_EDIT)
-        if not edit.changes_something():
-            raise InvalidError("At least one field must be provided for update")
-        return edit
-
-    def changes_something(self) -> bool:
-        given = (self.summary, self.description, self.priority, self.issue_type, self.assignee)
-        return self.unassigns or any(value is not None for value in given)
-
-
-@dataclass(frozen=True, slots=True)
-class NewTicket:
-    """A ticket to create."""
-
-    external_id: str
-    project: str | None
-    summary: str
-    issue_type: str
-    description: str | None
-    priority: str | None
-    assignee: str | None
-
-    @classmethod
-    def read(cls, body: Mapping[str, Any]) -> NewTicket:
-        """Read a body."""
-        external_id = external_id_of(body, MISSING_IN_TICKET)
-        summary, issue_type = body.get("summary"), body.get("issue_type_id")
-        if _is_missing(summary) or _is_missing(issue_type):
-            raise InvalidError(MISSING_IN_TICKET)
-        project = project_of(body.get("jira_project_id"))
-        fields = _Fields(body)
-        assignee = fields.person("assignee_account_id")
-        ticket = cls(
-            external_id,
-            project,
-            fields.text("summary") or "",
-            fields.number("issue_type_id") or "",
-            fields.text("description"),
-            fields.number("priority_id"),
-            None if assignee == NOBODY else assignee,
-        )
-        fields.check(INVALID_TICKET)
-        return ticket
-
-
-@dataclass(frozen=True, slots=True)
-class Deletion:
-    """An issue to delete."""
-
-    external_id: str
-    issue: str
-    with_subtasks: bool
-
-    @classmethod
-    def read(cls, body: Mapping[str, Any], query: Mapping[str, str]) -> Deletion:
-        """Read a body, or the query of a client that cannot send one with a DELETE."""
-        given = body or query
-        return cls(
-            external_id_of(given, MISSING_IN_DELETION),
-            issue_of(given.get("issue_id_or_key"), MISSING_IN_DELETION),
-            flag_of(given, "delete_subtasks"),
-        )
-
-
 def flag_of(given: Mapping[str, Any], name: str) -> bool:
-    """Return a flag of a body or a query; without one it is not set.
+    """Return a flag of a body or a query; false if it is missing.
 
     Raises
     ------

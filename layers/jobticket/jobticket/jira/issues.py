@@ -1,4 +1,4 @@
-"""One issue: its details, its fields written, its end."""
+"""One issue: read, edited, deleted."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Any
 from jobticket import clock, foreign
 from jobticket.errors import ConflictError, RefusalError
 from jobticket.jira import shapes
-from jobticket.jira.bodies import Deletion, Edit
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraMalformedAnswerError, JiraNotFoundError
 from jobticket.jira.listing import Row
+from jobticket.jira.model import IssueEdit
+from jobticket.observability import logger
 
 ISSUE = "/rest/api/2/issue/{issue}"
 CHANGED = "Issue has been modified since last read"
 
-#: Everything, for the custom fields, but for what is long and not shown.
+#: All fields, for the custom ones among them, except what is long and not shown.
 DETAILS = "*all,-comment,-worklog,-attachment,-issuelinks,-subtasks"
 EDITED = ("summary", "description", "priority", "issuetype", "assignee", "updated")
 
@@ -26,8 +27,8 @@ def get_issue(client: JiraClient, issue: str) -> Row:
     return _shown(client.get(ISSUE, issue=issue, params={"fields": DETAILS}), show_issue)
 
 
-def edit_issue(client: JiraClient, edit: Edit) -> Row:
-    """Write an issue's fields and return what it holds then.
+def edit_issue(client: JiraClient, edit: IssueEdit) -> Row:
+    """Write an issue's fields and return what it holds then: one call on Cloud, two on a Data Center.
 
     Raises
     ------
@@ -36,34 +37,36 @@ def edit_issue(client: JiraClient, edit: Edit) -> Row:
     """
     if edit.expected_updated is not None:
         _require_unchanged(client, edit)
-    client.put(ISSUE, issue=edit.issue, json={"fields": fields_of(client, edit)})
+    fields = {"fields": fields_of(client, edit)}
+    answer = client.put(ISSUE, issue=edit.issue, json=fields, params={"returnIssue": "true"})
     try:
-        answer = client.get(ISSUE, issue=edit.issue, params={"fields": ",".join(EDITED)})
+        if answer is None:  # a Data Center returns no issue
+            answer = client.get(ISSUE, issue=edit.issue, params={"fields": ",".join(EDITED)})
         return _shown(answer, show_edited)
-    except (JiraError, RefusalError):
+    except (JiraError, RefusalError) as error:
         # The fields are written. That they cannot be read back is no reason to say otherwise.
+        logger.warning("an edited issue could not be read", reason=type(error).__name__)
         return known_of(edit)
 
 
-def _require_unchanged(client: JiraClient, edit: Edit) -> None:
+def _require_unchanged(client: JiraClient, edit: IssueEdit) -> None:
     answer = client.get(ISSUE, issue=edit.issue, params={"fields": "updated"})
     updated = shapes.date(_fields(answer).get("updated"))
     if updated is None or clock.parse_iso(updated) != edit.expected_updated:
         raise ConflictError(CHANGED)
 
 
-def delete_issue(client: JiraClient, deletion: Deletion) -> None:
+def delete_issue(client: JiraClient, issue: str, *, with_subtasks: bool) -> None:
     """Delete an issue for good."""
-    parameters = {"deleteSubtasks": "true"} if deletion.with_subtasks else None
     try:
-        client.delete(ISSUE, issue=deletion.issue, params=parameters)
+        client.delete(ISSUE, issue=issue, params={"deleteSubtasks": "true"} if with_subtasks else None)
     except JiraNotFoundError as error:
-        # The first try's answer was lost, and the second finds nothing: the first one worked.
+        # After a lost answer, a 404 means that the first try has deleted it.
         if not error.after_lost_answer:
             raise
 
 
-def fields_of(client: JiraClient, edit: Edit) -> Row:
+def fields_of(client: JiraClient, edit: IssueEdit) -> Row:
     """Return the fields to write, as Jira takes them."""
     fields: Row = {}
     if edit.summary is not None:
@@ -86,8 +89,8 @@ def named_assignee(client: JiraClient, assignee: str) -> Row:
     return {"accountId" if client.is_cloud else "name": assignee}
 
 
-def known_of(edit: Edit) -> Row:
-    """Return what is known of an issue that was written and could not be read."""
+def known_of(edit: IssueEdit) -> Row:
+    """Return what is known of an issue that was edited and could not be read."""
     is_key = not edit.issue.isdigit()
     return {
         "id": None if is_key else edit.issue,
@@ -105,7 +108,7 @@ def _shown(answer: Any, show: Any) -> Row:
     try:
         shown: Row = show(answer)
     except (KeyError, TypeError, AttributeError):
-        raise JiraMalformedAnswerError("Jira's answer is no issue") from None
+        raise JiraMalformedAnswerError("Jira's answer is not an issue") from None
     return shown
 
 
@@ -175,7 +178,7 @@ def _time_tracking(times: Any) -> Row | None:
 
 
 def _custom_fields(fields: Mapping[str, Any]) -> Row:
-    """Return the custom fields that hold something: a site has hundreds that do not."""
+    """Return the custom fields that are set: a site has hundreds that are not."""
     return {
         name: value for name, value in fields.items() if name.startswith("customfield_") and value is not None
     }

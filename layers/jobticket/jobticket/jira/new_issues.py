@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from jobticket.errors import RefusalError, UnavailableError
-from jobticket.jira.bodies import INVALID_TICKET, NewTicket
+from jobticket.jira.bodies import INVALID_TICKET
 from jobticket.jira.client import JiraClient
 from jobticket.jira.create_once import Created, CreateOnce, Memory, UnsettledError, UntraceableError
 from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.issue_lists import TICKET_FIELDS, show_ticket
 from jobticket.jira.issues import ISSUE, named_assignee
 from jobticket.jira.listing import Row
+from jobticket.jira.model import NewIssue
 from jobticket.jira.refusals import Texts, refusal_of
 
 CREATE_TEXTS = Texts(
@@ -41,7 +42,7 @@ class OutcomeUnknownError(Exception):
 
 def create_issue(
     client: JiraClient,
-    ticket: NewTicket,
+    issue: NewIssue,
     project: str,
     memory: Memory,
     *,
@@ -62,7 +63,7 @@ def create_issue(
     OutcomeUnknownError
         If it will not be known, and a repeat could be recognised.
     """
-    creation = CreateOnce(client, fields_of(client, ticket, project), memory, now, sleep)
+    creation = CreateOnce(client, fields_of(client, issue, project), memory, now, sleep)
     try:
         created = creation.run()
     except UnsettledError as unsettled:
@@ -74,36 +75,36 @@ def create_issue(
         raise refusal if memory.mark is None else OutcomeUnknownError(refusal) from lost
     except JiraError as error:
         raise refusal_of(_meant(error), CREATE_TEXTS, write=error.outcome_unknown) from error
-    return _read_back(client, created, ticket)
+    return _read_back(client, created, issue)
 
 
 def _unsettled(unsettled: UnsettledError) -> RefusalError:
     return UnavailableError(UNSETTLED, details={"outcome_unknown": True}, retry_after=unsettled.seconds)
 
 
-def _read_back(client: JiraClient, created: Created, ticket: NewTicket) -> Row:
+def _read_back(client: JiraClient, created: Created, issue: NewIssue) -> Row:
     try:
         fields = ",".join(TICKET_FIELDS)
         return show_ticket(client.get(ISSUE, issue=created.id, params={"fields": fields}))
     except (JiraError, RefusalError, ValueError, KeyError, AttributeError):
         # It is created. That it cannot be read is no reason to say otherwise.
         unknown: dict[str, Any] = dict.fromkeys(("status", "assignee", "priority", "created", "updated"))
-        return {"id": created.id, "key": created.key, "summary": ticket.summary, **unknown}
+        return {"id": created.id, "key": created.key, "summary": issue.summary, **unknown}
 
 
-def fields_of(client: JiraClient, ticket: NewTicket, project: str) -> Row:
+def fields_of(client: JiraClient, issue: NewIssue, project: str) -> Row:
     """Return a new ticket's fields, as Jira takes them."""
     fields: Row = {
         "project": {"id" if project.isdigit() else "key": project},
-        "summary": ticket.summary,
-        "issuetype": {"id": ticket.issue_type},
+        "summary": issue.summary,
+        "issuetype": {"id": issue.issue_type},
     }
-    if ticket.description is not None:
-        fields["description"] = ticket.description
-    if ticket.priority is not None:
-        fields["priority"] = {"id": ticket.priority}
-    if ticket.assignee is not None:
-        fields["assignee"] = named_assignee(client, ticket.assignee)
+    if issue.description is not None:
+        fields["description"] = issue.description
+    if issue.priority is not None:
+        fields["priority"] = {"id": issue.priority}
+    if issue.assignee is not None:
+        fields["assignee"] = named_assignee(client, issue.assignee)
     return fields
 
 

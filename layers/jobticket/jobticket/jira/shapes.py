@@ -1,6 +1,6 @@
-"""How the product shows what Jira shows: people, dates, names. Absent values are null.
+"""Parts of Jira's answers as the product shows them: people, dates, names. Absent values are null.
 
-What comes in is anything (``jobticket.foreign``). An id or a key that is not one makes the answer malformed.
+Jira may send anything (``jobticket.foreign``). An invalid id or key makes the answer malformed.
 """
 
 from __future__ import annotations
@@ -36,39 +36,25 @@ def id_of(value: Any) -> Any:
     JiraMalformedAnswerError
         If it is neither.
     """
-    if isinstance(value, str) and keys.is_number(value):
+    if (isinstance(value, str) and keys.is_number(value)) or foreign.integer(value, 1) is not None:
         return value
-    if foreign.integer(value, 1) is not None:
-        return value
-    raise JiraMalformedAnswerError("Jira's answer has an id that is not one")
+    raise JiraMalformedAnswerError("Jira returned an invalid id")
 
 
 def issue_key(value: Any) -> str:
-    """Return an issue's key.
-
-    Raises
-    ------
-    JiraMalformedAnswerError
-        If it is not one.
-    """
-    return _formed(value, keys.is_issue_key_of_jira)
+    """Return an issue's key; raise ``JiraMalformedAnswerError`` if it is invalid."""
+    return _formed(value, keys.is_issue_key)
 
 
 def project_key(value: Any) -> str:
-    """Return a project's key.
-
-    Raises
-    ------
-    JiraMalformedAnswerError
-        If it is not one.
-    """
-    return _formed(value, keys.is_project_key_of_jira)
+    """Return a project's key; raise ``JiraMalformedAnswerError`` if it is invalid."""
+    return _formed(value, keys.is_project_key)
 
 
 def _formed(value: Any, form: Callable[[str], bool]) -> str:
     if isinstance(value, str) and form(value):
         return value
-    raise JiraMalformedAnswerError("Jira's answer has a key that is not one")
+    raise JiraMalformedAnswerError("Jira returned an invalid key")
 
 
 def created_ticket(answer: Any) -> dict[str, Any]:
@@ -77,7 +63,7 @@ def created_ticket(answer: Any) -> dict[str, Any]:
     Raises
     ------
     JiraMalformedAnswerError
-        If it has none: there may be a ticket, and nobody knows which.
+        If they are missing or invalid: a ticket may exist, and it is not known which.
     """
     said = answer if isinstance(answer, Mapping) else {}
     try:
@@ -87,7 +73,7 @@ def created_ticket(answer: Any) -> dict[str, Any]:
 
 
 def part(value: Any, *members: str) -> dict[str, Any] | None:
-    """Return these members of an object, texts and numbers; None where there is no object."""
+    """Return these members of an object, texts and numbers; None if the value is not an object."""
     return {name: _simple(value.get(name)) for name in members} if isinstance(value, Mapping) else None
 
 
@@ -107,5 +93,5 @@ def names(values: Any) -> list[str]:
 
 
 def account_id(person: Mapping[str, Any]) -> str | None:
-    """Return what a person is assigned by: the account id on Cloud, the user's name on Data Center."""
+    """Return the name by which a person is assigned: account id on Cloud, user name on a Data Center."""
     return foreign.text(person.get("accountId")) or foreign.text(person.get("name"))

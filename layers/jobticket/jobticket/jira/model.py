@@ -1,0 +1,48 @@
+"""What callers want of an issue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IssueEdit:
+    """A change of an issue; None leaves a field as it is.
+
+    Attributes
+    ----------
+    issue
+        The issue's id or key.
+    priority, issue_type
+        By id.
+    unassigns
+        Whether the assignee is removed.
+    expected_updated
+        When the issue had last changed, as far as the caller knows.
+    """
+
+    issue: str
+    summary: str | None = None
+    description: str | None = None
+    priority: str | None = None
+    issue_type: str | None = None
+    assignee: str | None = None
+    unassigns: bool = False
+    expected_updated: datetime | None = None
+
+    @property
+    def changes_something(self) -> bool:
+        given = (self.summary, self.description, self.priority, self.issue_type, self.assignee)
+        return self.unassigns or any(value is not None for value in given)
+
+
+@dataclass(frozen=True, slots=True)
+class NewIssue:
+    """An issue to create; priority and type by id."""
+
+    summary: str
+    issue_type: str
+    description: str | None = None
+    priority: str | None = None
+    assignee: str | None = None
