@@ -1,4 +1,4 @@
-"""Tells tickets what happened to their anomalies: the worker of the FIFO queue, and the sweep behind it."""
+"""Tells tickets what happened to their anomalies: the relay behind the FIFO queue, and its sweep."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from jobticket.clock import Deadline
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.observability import logger, metrics
 from jobticket.store.table import Table, dynamodb_client
-from jobticket.ticketing.delivery import Deliveries, Outcome
 from jobticket.ticketing.layout import Issue
+from jobticket.ticketing.relay import Relay, Relayed
 from jobticket.ticketing.sweep import sweep
 from jobticket.ticketing.text import Wording
 from jobticket.ticketing.wakeups import Wakeups, read_wakeup, sqs_client
@@ -39,17 +39,17 @@ table = Table(dynamodb, config.ticketing_table)
 access = JiraAccess.open(config, dynamodb)
 wording = Wording(config.ticketing_name, config.anomaly_base_url.rstrip("/"))
 wakeups = Wakeups(sqs_client(), config.ticket_events_queue)
-deliveries = Deliveries(table, access, wording, chance=random.random)
+relay = Relay(table, access, wording, chance=random.random)
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Take a batch of wake-ups, or sweep when the schedule asks for it."""
+    """Handle a batch of wake-ups, or sweep if the schedule asks for it."""
     if "Records" not in event:
         return {"woken": _sweep()}
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS)
-    return {"batchItemFailures": list(_take(event["Records"], deadline))}
+    return {"batchItemFailures": list(_relay(event["Records"], deadline))}
 
 
 def _sweep() -> int:
@@ -59,22 +59,22 @@ def _sweep() -> int:
     return woken
 
 
-def _take(records: Iterable[Mapping[str, Any]], deadline: Deadline) -> Iterable[dict[str, str]]:
-    """Deliver for each issue of a batch once; yield the messages that shall come again.
+def _relay(records: Iterable[Mapping[str, Any]], deadline: Deadline) -> Iterable[dict[str, str]]:
+    """Tell each issue of a batch once; yield the messages that the queue must repeat.
 
-    Messages only wake: the order of what is told is the table's, so one that fails stops its issue alone.
+    Messages only wake. The table keeps the order, so a failed message holds up its own issue alone.
     """
-    outcomes: dict[Issue, Outcome] = {}
+    outcomes: dict[Issue, Relayed] = {}
     for record in records:
         try:
             issue = read_wakeup(record["body"])
         except ValueError:
-            # None of ours. It goes to the dead letters, where an alarm leads to it.
+            # Not from us. It goes to the dead letters, and an alarm tells of it.
             logger.exception("not a wake-up", message_id=record["messageId"])
             yield {"itemIdentifier": record["messageId"]}
             continue
         if issue not in outcomes:
-            outcomes[issue] = _deliver(issue, deadline, _tries(record))
+            outcomes[issue] = _tell(issue, deadline, _tries(record))
         pause = outcomes[issue].retry_after
         if pause is not None:
             wakeups.postpone(record["receiptHandle"], pause)
@@ -85,14 +85,14 @@ def _tries(record: Mapping[str, Any]) -> int:
     return int(record["attributes"]["ApproximateReceiveCount"])
 
 
-def _deliver(issue: Issue, deadline: Deadline, tries: int) -> Outcome:
+def _tell(issue: Issue, deadline: Deadline, tries: int) -> Relayed:
     try:
-        outcome = deliveries.deliver(issue, deadline, tries=tries)
+        outcome = relay.tell(issue, deadline, tries=tries)
     except Exception:
-        # A fault of ours or of the database must not hold up the other issues of the batch.
+        # A fault of the code or the database must not hold up the other issues of the batch.
         logger.exception("unhandled fault", ticket=issue.ticket_id)
         metrics.add_metric("DeliveryFaults", MetricUnit.Count, 1)
-        return Outcome(retry_after=5.0)
+        return Relayed(retry_after=5.0)
     logger.info(
         "delivered",
         ticket=issue.ticket_id,

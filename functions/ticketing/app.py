@@ -1,9 +1,10 @@
-"""Anomalies, their tickets, and the integration that they get them from (contract: ticketing.md)."""
+"""Anomalies, their tickets, and the ticketing integration (docs/ticketing.md)."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -16,21 +17,35 @@ from jobticket.jira.client import JiraClient
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.shown import Shown
-from jobticket.store.table import Table, Write, dynamodb_client
-from jobticket.ticketing import anomalies, bodies, links, pages, tickets
+from jobticket.store.table import Table, dynamodb_client
+from jobticket.store.unit_of_work import UnitOfWork
+from jobticket.ticketing import anomalies, bodies, linked_tickets, links
 from jobticket.ticketing.anomalies import Filters
-from jobticket.ticketing.changes import anomaly_not_found, load
-from jobticket.ticketing.creation import Creation
+from jobticket.ticketing.explanations import translated
 from jobticket.ticketing.form import form_specification
-from jobticket.ticketing.integrations import Integrations, StoredIntegration
-from jobticket.ticketing.model import ARCHIVED, STATUSES, TYPES, Ticket
+from jobticket.ticketing.integration import Integrations, StoredIntegration
+from jobticket.ticketing.model import (
+    ARCHIVED,
+    STATUSES,
+    TYPES,
+    AnomalyReport,
+    Container,
+    Datastore,
+    FailedCheck,
+    IntegrationSettings,
+    LinkedTicket,
+    TicketDraft,
+)
+from jobticket.ticketing.new_ticket import TicketCreation
 from jobticket.ticketing.outbox import Event
-from jobticket.ticketing.refusals import translated
+from jobticket.ticketing.recent import RecentChoices
+from jobticket.ticketing.revisions import anomaly_not_found, load, revising
 from jobticket.ticketing.text import Wording
 from jobticket.ticketing.wakeups import Wakeups, sqs_client
+from jobticket.web import numbered_pages
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
-from jobticket.web.idempotency import Claim, once
+from jobticket.web.idempotency import claimed
 from jobticket.web.routes import routes_of
 
 
@@ -57,7 +72,8 @@ access = JiraAccess.open(config, dynamodb)
 connector = TokenConnector(
     access.store, access.vault, access.session, allow_http=config.environment == "local"
 )
-integrations = Integrations(table, access, connector)
+recent = RecentChoices(time.monotonic)
+integrations = Integrations(table, access, connector, recent)
 wakeups = Wakeups(sqs_client(), config.ticket_events_queue)
 wording = Wording(config.ticketing_name, config.anomaly_base_url.rstrip("/"))
 api = Api(routes_of(__name__), ring)
@@ -74,7 +90,7 @@ def _shown(status: int, made: Shown) -> Answer:
 
 
 def _number(request: Request, name: str, refusal: Callable[[object], Exception]) -> int:
-    """Return an integer id of the path; what is none cannot exist."""
+    """Return an integer id of the path. Nothing has an id that is not an integer."""
     text = request.path(name)
     if not (text.isascii() and text.isdigit() and len(text) < 17):
         raise refusal(text)
@@ -86,22 +102,35 @@ def _anomaly_id(request: Request) -> int:
 
 
 def _once(
-    request: Request, work: Callable[[Callable[[Shown], Sequence[Write]]], tuple[Shown, list[Event]]]
+    request: Request, add: Callable[[UnitOfWork, datetime], tuple[Shown, Sequence[Event], int]]
 ) -> Answer:
-    """Answer 201 with what ``work`` makes, once for each idempotency key, and wake the worker for its events.
+    """Answer with what ``add`` adds to a unit of work, once for each idempotency key; wake the relay.
 
-    ``work`` takes what returns the writes that keep the answer, and commits them with its effect.
+    Parameters
+    ----------
+    add
+        Returns what is shown, the events for tickets, and the status.
     """
-    made: list[Event] = []
-
-    def claimed(claim: Claim) -> Answer:
-        created, events = work(lambda shown: claim.record(_shown(201, shown)))
-        made.extend(events)
-        return _shown(201, created)
-
-    answer = once(request, table, clock.now(), claimed)
-    wakeups.send(made)
+    now = clock.now()
+    with claimed(request, table, now) as claim:
+        if claim.answer is not None:
+            return claim.answer
+        for work in revising(table):
+            with work:
+                shown, events, status = add(work, now)
+                answer = _shown(status, shown)
+                claim.keep(work, answer)
+    wakeups.send(events)
     return answer
+
+
+def _changed(add: Callable[[UnitOfWork, datetime], Sequence[Event]]) -> None:
+    """Commit what ``add`` adds to a unit of work, and wake the relay for its events."""
+    now = clock.now()
+    for work in revising(table):
+        with work:
+            events = add(work, now)
+    wakeups.send(events)
 
 
 # ------------------------------------------------------------------------------------------------ integration
@@ -114,16 +143,25 @@ def get_integration(_request: Request) -> Answer:
 
 @api.route("createIntegration")
 def create_integration(request: Request) -> Answer:
-    body = request.parse(bodies.NewIntegration)
-    return _once(
-        request, lambda record: (integrations.create(body, clock.now(), request.deadline, record), [])
-    )
+    settings = _settings(request.parse(bodies.NewIntegration))
+    now, work = clock.now(), UnitOfWork(table)
+    with claimed(request, table, now) as claim:
+        if claim.answer is not None:
+            return claim.answer
+        with integrations.created(work, settings, now, request.deadline) as made, work:
+            answer = _shown(201, made)
+            claim.keep(work, answer)
+    return answer
 
 
 @api.route("changeIntegration")
 def change_integration(request: Request) -> Answer:
-    body = request.parse(bodies.IntegrationChange)
-    return _shown(200, integrations.change(body, clock.now(), request.deadline))
+    settings = _settings(request.parse(bodies.IntegrationPatch))
+    return _shown(200, integrations.change(settings, clock.now(), request.deadline))
+
+
+def _settings(body: bodies.IntegrationPatch) -> IntegrationSettings:
+    return IntegrationSettings(**body.model_dump(exclude={"type"}))
 
 
 @api.route("deleteIntegration")
@@ -155,28 +193,37 @@ def _client(stored: StoredIntegration, request: Request) -> JiraClient:
 @api.route("reportAnomaly")
 def report_anomaly(request: Request) -> Answer:
     body = request.parse(bodies.NewAnomaly)
-    now = clock.now()
+    container = body.container
+    report = AnomalyReport(
+        type=body.type,
+        datastore=Datastore(id=body.datastore.id, name=body.datastore.name),
+        container=Container(id=container.id, name=container.name) if container else None,
+        failed_checks=[FailedCheck(**check.model_dump()) for check in body.failed_checks],
+        weight=body.weight,
+        fingerprint=body.fingerprint,
+        description=body.description,
+        detected=body.detected,
+    )
 
-    def work(claim: Claim) -> Answer:
-        def alongside(anomaly: Shown, new: bool) -> Sequence[Write]:
-            return claim.record(_shown(201 if new else 200, anomaly))
+    def add(work: UnitOfWork, now: datetime) -> tuple[Shown, Sequence[Event], int]:
+        anomaly, new = anomalies.report_anomaly(work, report, now)
+        return anomaly, (), 201 if new else 200
 
-        anomaly, new = anomalies.report_anomaly(table, body, now, alongside)
-        return _shown(201 if new else 200, anomaly)
-
-    return once(request, table, now, work)
+    return _once(request, add)
 
 
 @api.route("listAnomalies")
 def list_anomalies(request: Request) -> Answer:
-    page, size = pages.page_and_size(request.query)
+    page, size = numbered_pages.page_and_size(request.query)
     found, total = anomalies.list_anomalies(table, _filters(request), page, size)
-    return Answer(body=pages.envelope(found, total, page, size))
+    return Answer(body=numbered_pages.envelope(found, total, page, size))
 
 
 def _filters(request: Request) -> Filters:
     query = request.query
-    datastore = pages.number(query, "datastore", default=1, largest=10**15) if "datastore" in query else None
+    datastore = (
+        numbered_pages.number(query, "datastore", default=1, largest=10**15) if "datastore" in query else None
+    )
     return Filters(
         status=_word(request, "status", STATUSES),
         type=_word(request, "type", TYPES),
@@ -206,39 +253,39 @@ def get_anomaly(request: Request) -> Answer:
 
 @api.route("changeAnomaly")
 def change_anomaly(request: Request) -> Answer:
-    body = request.parse(bodies.AnomalyChange)
-    changed, events = anomalies.change_anomaly(table, _anomaly_id(request), body, clock.now())
-    wakeups.send(events)
-    return _shown(200, changed)
+    body = request.parse(bodies.AnomalyPatch)
+    number = _anomaly_id(request)
+    _changed(lambda work, now: anomalies.change_anomaly(work, number, body.status, body.description, now))
+    return _shown(200, anomalies.get_anomaly(table, number))
 
 
 @api.route("removeAnomaly")
 def remove_anomaly(request: Request) -> Answer:
-    anomaly_id = _anomaly_id(request)
+    number = _anomaly_id(request)
     if _flag(request, "archive") is False:
-        anomalies.delete_anomaly(table, anomaly_id)
+        for work in revising(table):
+            with work:
+                anomalies.delete_anomaly(work, number)
+        anomalies.forget_comments(table, number)
         return Answer(204)
     status = _word(request, "status", ARCHIVED) or "Resolved"
     body = bodies.Archiving.parse(request.json | request.query)
-    wakeups.send(anomalies.archive_anomaly(table, anomaly_id, status, body.comment, clock.now()))
+    _changed(lambda work, now: anomalies.archive_anomaly(work, number, status, body.comment, now))
     return Answer(204)
 
 
 @api.route("listComments")
 def list_comments(request: Request) -> Answer:
-    page, size = pages.page_and_size(request.query)
+    page, size = numbered_pages.page_and_size(request.query)
     found, total = anomalies.list_comments(table, _anomaly_id(request), page, size)
-    return Answer(body=pages.envelope(found, total, page, size))
+    return Answer(body=numbered_pages.envelope(found, total, page, size))
 
 
 @api.route("addComment")
 def add_comment(request: Request) -> Answer:
     body = request.parse(bodies.NewComment)
-    anomaly_id, now = _anomaly_id(request), clock.now()
-    return _once(
-        request,
-        lambda record: anomalies.add_comment(table, anomaly_id, body.message, now, record),
-    )
+    number = _anomaly_id(request)
+    return _once(request, lambda work, now: (*anomalies.add_comment(work, number, body.message, now), 201))
 
 
 # ---------------------------------------------------------------------------------------------------- tickets
@@ -246,38 +293,41 @@ def add_comment(request: Request) -> Answer:
 
 @api.route("searchTickets")
 def search_tickets(request: Request) -> Answer:
-    page, size = pages.page_and_size(request.query)
+    page, size = numbered_pages.page_and_size(request.query)
     stored = integrations.get()
+    query = request.query.get("query", "")
     with translated():
-        found = tickets.search(
-            _client(stored, request),
-            request.query.get("query", ""),
-            page,
-            size,
-            stored.integration.project_key,
+        found, total = linked_tickets.search(
+            _client(stored, request), query, page, size, stored.integration.project_key
         )
-    return Answer(body=pages.envelope(found.tickets, found.total, page, size))
+    return Answer(body=numbered_pages.envelope(found, total, page, size))
 
 
 @api.route("getTicket")
 def get_ticket(request: Request) -> Answer:
     stored = integrations.get()
     with translated():
-        return _shown(200, tickets.read_ticket(_client(stored, request), request.path("ticket_id")))
+        return _shown(200, linked_tickets.read_ticket(_client(stored, request), request.path("ticket_id")))
 
 
 @api.route("createAnomalyTicket")
 def create_ticket(request: Request) -> Answer:
-    body = request.parse(bodies.NewTicket)
+    draft = TicketDraft(**request.parse(bodies.NewAnomalyTicket).model_dump())
     anomaly_id = _anomaly_id(request)
-
-    def work(record: Any) -> tuple[Shown, list[Event]]:
+    with claimed(request, table, clock.now()) as claim:
+        if claim.answer is not None:
+            return claim.answer
         stored = integrations.get()
         with translated():
-            creation = Creation(table, stored, _client(stored, request), wording, clock.now)
-            return creation.create(anomaly_id, body, record)
-
-    return _once(request, work)
+            creation = TicketCreation(table, stored, _client(stored, request), recent, wording, clock.now)
+            with creation.created(anomaly_id, draft) as made:
+                for work in revising(table):
+                    with work:
+                        shown, events = creation.link(work, made)
+                        answer = _shown(201, shown)
+                        claim.keep(work, answer)
+    wakeups.send(events)
+    return answer
 
 
 # ------------------------------------------------------------------------------------------------------ links
@@ -285,48 +335,54 @@ def create_ticket(request: Request) -> Answer:
 
 @api.route("listLinks")
 def list_links(request: Request) -> Answer:
-    page, size = pages.page_and_size(request.query)
+    page, size = numbered_pages.page_and_size(request.query)
     found = load(table, _anomaly_id(request)).links
     first = (page - 1) * size
-    return Answer(body=pages.envelope(found[first : first + size], len(found), page, size))
+    return Answer(body=numbered_pages.envelope(found[first : first + size], len(found), page, size))
 
 
 @api.route("addLink")
 def add_link(request: Request) -> Answer:
     body = request.parse(bodies.NewLink)
-    anomaly_id = _anomaly_id(request)
+    number = _anomaly_id(request)
+    ticket: list[tuple[StoredIntegration, LinkedTicket]] = []
 
-    def work(record: Any) -> tuple[Shown, list[Event]]:
-        links.require_room(load(table, anomaly_id))
-        stored = integrations.get()
-        with translated():
-            ticket = tickets.read_ticket(_client(stored, request), body.ticket_id)
-        return links.add_link(table, anomaly_id, stored, ticket, "linked", clock.now(), record)
+    def add(work: UnitOfWork, now: datetime) -> tuple[Shown, Sequence[Event], int]:
+        if not ticket:
+            links.require_room(load(table, number))
+            stored = integrations.get()
+            with translated():
+                ticket.append((stored, linked_tickets.read_ticket(_client(stored, request), body.ticket_id)))
+        return *links.add_link(work, number, *ticket[0], "linked", now), 201
 
-    return _once(request, work)
+    return _once(request, add)
 
 
 @api.route("removeLink")
 def remove_link(request: Request) -> Answer:
-    anomaly_id = _anomaly_id(request)
-    links.unlink(table, anomaly_id, _number(request, "link_id", links.link_not_found), clock.now())
+    anomaly_id, now = _anomaly_id(request), clock.now()
+    link_id = _number(request, "link_id", links.link_not_found)
+    for work in revising(table):
+        with work:
+            link = links.unlink(work, anomaly_id, link_id, now)
+    links.drop_events(table, link)
     return Answer(204)
 
 
 @api.route("refreshLink")
 def refresh_link(request: Request) -> Answer:
-    """Read the ticket's status again, and let what could not be delivered to it be tried again."""
+    """Read the ticket again, and retry what could not be delivered to it."""
     anomaly_id, now = _anomaly_id(request), clock.now()
     loaded, link = links.find_link(table, anomaly_id, _number(request, "link_id", links.link_not_found))
     stored = integrations.get()
     links.require_live(loaded, link)
 
-    def read() -> Ticket:
+    def read() -> LinkedTicket:
         with translated():
-            return tickets.read_ticket(_client(stored, request), link.ticket_id)
+            return linked_tickets.read_ticket(_client(stored, request), link.ticket_id)
 
     try:
         return _shown(200, links.refresh(table, link, read, now))
     finally:
-        # Afterwards, so that what goes wrong in the retry is what the link shows in the end.
+        # Afterwards, so that in the end the link shows what goes wrong in the retry.
         wakeups.send(links.retry(table, link, now), suffix=f"-retry-{int(now.timestamp())}")

@@ -16,6 +16,7 @@ import requests
 
 from local.emulator import ACCOUNT_KEY, REGION
 from tests.support.deployed import ROOT, Stack
+from tests.support.documents import read
 
 EMAIL, TOKEN = "demo@example.com", "local-api-token"
 INTEGRATION = "/api/integrations/ticketing"
@@ -47,9 +48,9 @@ class Product:
         return answer.json() if answer.content else None
 
     def comments(self, key: str) -> list[str]:
-        url = f"{self._stack.atlassian_url}/rest/api/2/issue/{key}/comment"
+        url = f"{self._stack.atlassian_url}/rest/api/3/issue/{key}/comment"
         found = requests.get(url, auth=(EMAIL, TOKEN), timeout=60).json()
-        return [comment["body"] for comment in found["comments"]]
+        return [read(comment["body"]) for comment in found["comments"]]
 
     def control(self, **controls: Any) -> None:
         answer = requests.put(f"{self._stack.atlassian_url}/_control", json=controls, timeout=60)
@@ -88,7 +89,7 @@ def test_a_ticket_is_told_what_happens_to_its_anomaly(product: Product) -> None:
         lambda: [comment.partition("] ")[2] or comment for comment in product.comments(key)],
         [
             "Qualytics Anomaly Status: Acknowledged",
-            "Comment from Qualytics: looking \\*at\\* it",
+            "Comment from Qualytics: looking *at* it",
             "Qualytics Anomaly Status: Resolved",
         ],
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobticket import foreign
-from jobticket.ticketing.tickets import plain
+from jobticket.ticketing.linked_tickets import plain
 
 
 @pytest.mark.parametrize(

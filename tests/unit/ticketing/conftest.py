@@ -16,10 +16,11 @@ import requests
 from jobticket.jira.client import JiraClient, Pace
 from jobticket.jira.errors import JiraTimeoutError
 from jobticket.store.table import Table
-from jobticket.ticketing.delivery import Deliveries
+from jobticket.ticketing.relay import Relay
 from jobticket.ticketing.text import Wording
 from jobticket.ticketing.wakeups import Wakeups
 from local.atlassian.testing import running
+from tests.support.documents import read
 from tests.support.gateway import Gateway, HttpAnswer, LambdaContext
 from tests.unit.conftest import client, gateway, load_function
 
@@ -42,6 +43,11 @@ class Atlassian:
 
     url: str
     session: requests.Session = field(default_factory=requests.Session)
+    is_data_center: bool = False
+
+    @property
+    def _version(self) -> int:
+        return 2 if self.is_data_center else 3
 
     def control(self, **controls: Any) -> None:
         self._control("PUT", "", controls)
@@ -66,19 +72,25 @@ class Atlassian:
     def create(self, **what: Any) -> Any:
         return self._control("POST", "/issues", what).json()
 
-    def get(self, path: str, **params: Any) -> Any:
+    def get(self, path: str, version: int = 2, **params: Any) -> Any:
         """Read as a user would, past the faults that are meant for the product."""
-        answer = self.session.get(f"{self.url}/rest/api/2/{path}", params=params, auth=(EMAIL, TOKEN))
+        url = f"{self.url}/rest/api/{version}/{path}"
+        login = ("demo", "local-password") if self.is_data_center else (EMAIL, TOKEN)
+        answer = self.session.get(url, params=params, auth=login)
         assert answer.ok, answer.text
         return answer.json()
 
     def issue(self, key: str) -> Any:
         return self.get(f"issue/{key}")
 
+    def description(self, key: str) -> str:
+        """The description of an issue as people read it; a Data Center's is markup."""
+        return read(self.get(f"issue/{key}", self._version)["fields"]["description"])
+
     def posted(self, key: str) -> list[Posted]:
-        """The comments of an issue, oldest first."""
-        comments = self.get(f"issue/{key}/comment", expand="properties")["comments"]
-        return [(comment["body"], _mark(comment)) for comment in comments]
+        """The comments of an issue as people read them, oldest first; a Data Center's are markup."""
+        comments = self.get(f"issue/{key}/comment", self._version, expand="properties")["comments"]
+        return [(read(comment["body"]), _mark(comment)) for comment in comments]
 
     def comments(self, key: str) -> list[str]:
         return [text for text, _ in self.posted(key)]
@@ -163,7 +175,7 @@ def function(aws: None, queue: str, clock: Time) -> Any:
 def worker_function(aws: None, queue: str, clock: Time) -> Any:
     """The queue's worker, in a warm container."""
     module = refreshed(load_function("ticket_sync"))
-    module.deliveries = Deliveries(module.table, module.access, WORDING, now=clock.now, chance=lambda: 0.5)
+    module.relay = Relay(module.table, module.access, WORDING, now=clock.now, chance=lambda: 0.5)
     module.wakeups = Wakeups(client("sqs"), queue)
     module.metrics.clear_metrics()
     return module
@@ -201,8 +213,8 @@ class Worker:
         self.module.wakeups.postpone = noted
 
     @property
-    def deliveries(self) -> Deliveries:
-        found: Deliveries = self.module.deliveries
+    def relay(self) -> Relay:
+        found: Relay = self.module.relay
         return found
 
     def records(self) -> list[dict[str, Any]]:
@@ -309,6 +321,13 @@ class Shop:
         }
         answer = self.api.post(INTEGRATION, body)
         assert answer.status == 201, answer.text
+        self.atlassian.forget()
+
+    def be_data_center(self) -> None:
+        """Let the site be a Data Center, and connect to it anew."""
+        self.atlassian.control(data_center=True)
+        self.atlassian.is_data_center = True
+        assert self.api.put(INTEGRATION, {"api_access_token": "demo:local-password"}).status == 200
         self.atlassian.forget()
 
     def anomaly(self, **more: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobticket.ticketing import changes
+from jobticket.ticketing import revisions
 from jobticket.ticketing.model import STATUSES
 from tests.support.gateway import Gateway
 from tests.unit.conftest import client, gateway

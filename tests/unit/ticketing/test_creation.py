@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,7 +21,7 @@ class Killed(BaseException):
 
 
 def calls(shop: Shop) -> list[str]:
-    return [f"{method} {path.removeprefix('/rest/api/2/')}" for method, path in shop.atlassian.asked()]
+    return [f"{method} {re.sub('^/rest/api/[23]/', '', path)}" for method, path in shop.atlassian.asked()]
 
 
 def labels(shop: Shop, key: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobticket.ticketing import creation, delivery
+from jobticket.ticketing import new_ticket, relay
 from local.template import load_template
 
 RESOURCES: dict[str, Any] = load_template()["Resources"]
@@ -17,7 +17,7 @@ def properties(name: str) -> dict[str, Any]:
 
 def test_the_queue_gives_up_when_the_worker_does() -> None:
     redrive = properties("TicketEventsQueue")["RedrivePolicy"]
-    assert redrive["maxReceiveCount"] == delivery.MOST_TRIES
+    assert redrive["maxReceiveCount"] == relay.MOST_TRIES
     assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["TicketEventsDeadLetters", "Arn"]}
 
 
@@ -30,8 +30,8 @@ def test_messages_keep_their_order_within_an_issue() -> None:
 
 
 def test_a_lease_outlasts_its_holder() -> None:
-    assert delivery.LEASE_TIME.total_seconds() > properties("TicketSyncFunction")["Timeout"]
-    assert creation.LEASE.total_seconds() > properties("TicketingFunction")["Timeout"]
+    assert relay.LEASE_TIME.total_seconds() > properties("TicketSyncFunction")["Timeout"]
+    assert new_ticket.LEASE.total_seconds() > properties("TicketingFunction")["Timeout"]
 
 
 def test_a_message_stays_hidden_while_the_worker_is_at_it() -> None:

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from jobticket.ticketing.tickets import plain, search_jql
+from jobticket.jira.lookup import text_jql
+from jobticket.ticketing.linked_tickets import plain
 from tests.support.gateway import Gateway
 from tests.unit.conftest import client
 from tests.unit.ticketing.conftest import CREDENTIALS, INTEGRATION, Atlassian, Shop, connections
@@ -203,16 +204,9 @@ class TestForm:
         assert len(shop.atlassian.asked()) == 3
 
     def test_on_a_data_center(self, shop: Shop) -> None:
-        _data_center(shop)
+        shop.be_data_center()
         form = shop.api.get(f"{INTEGRATION}/form-specification").json()
         assert all(entry["values"] for entry in form["properties"] if entry["type"] == "enum")
-
-
-def _data_center(shop: Shop) -> None:
-    """Let the site be a Data Center, and connect to it anew."""
-    shop.atlassian.control(data_center=True)
-    assert shop.api.put(INTEGRATION, {"api_access_token": "demo:local-password"}).status == 200
-    shop.atlassian.forget()
 
 
 class TestSearch:
@@ -260,13 +254,13 @@ class TestSearch:
         assert deep.status == 400
 
     def test_on_a_data_center(self, shop: Shop) -> None:
-        _data_center(shop)
+        shop.be_data_center()
         answer = shop.api.get(f"{INTEGRATION}/tickets/search?query=order&size=10&page=2").json()
         assert (len(answer["items"]), answer["page"]) == (10, 2)
         assert len(shop.atlassian.asked()) == 1
 
     def test_words_cannot_be_operators(self) -> None:
-        assert search_jql("a AND b", None) == 'summary ~ "a and b*" ORDER BY updated DESC'
+        assert text_jql("a AND b", None) == 'summary ~ "a and b*" ORDER BY updated DESC'
         assert plain(r"a\_b &#58; \[x\] C:\new") == r"a_b : [x] C:\new"
 
 

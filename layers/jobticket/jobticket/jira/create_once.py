@@ -8,7 +8,7 @@ nothing is created, and the caller is told to come back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -105,7 +105,10 @@ class CreateOnce:
     Attributes
     ----------
     fields
-        As Jira takes them. The label is added to the labels among them.
+        As Jira takes them; a description may be a document (ADF). The label is added to the labels among
+        them.
+    looks
+        Pauses between searches within the call that lost the answer; without any, the caller repeats it.
     """
 
     client: JiraClient
@@ -113,6 +116,7 @@ class CreateOnce:
     memory: Memory
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
+    looks: Sequence[float] = LOOKS
 
     def run(self) -> Created:
         """Return the issue, newly created or found to exist.
@@ -175,7 +179,9 @@ class CreateOnce:
         fields = dict(self.fields)
         if label is not None:
             fields["labels"] = [*fields.get("labels", ()), label]
-        return _created(shapes.created_ticket(self.client.post("/rest/api/2/issue", json={"fields": fields})))
+        version = 3 if isinstance(fields.get("description"), Mapping) else 2
+        answer = self.client.post(f"/rest/api/{version}/issue", json={"fields": fields})
+        return _created(shapes.created_ticket(answer))
 
     def _settle(self, error: JiraError, label: str | None) -> Created:
         """Find out what became of a call whose answer was lost."""
@@ -188,7 +194,7 @@ class CreateOnce:
         return found
 
     def _look_for(self, label: str) -> Created | None:
-        for pause in LOOKS:
+        for pause in self.looks:
             if pause >= self.client.deadline.left():
                 return None
             self.sleep(pause)

@@ -1,23 +1,24 @@
-"""Reporting, listing, changing, archiving and deleting anomalies, and commenting on them."""
+"""Reporting, listing, changing, archiving and deleting anomalies, and commenting on them.
+
+What changes something takes a unit of work and adds its writes; the caller commits them.
+"""
 
 from __future__ import annotations
 
 import heapq
 import json
-import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.conditions import Attr, Key
+from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
-from jobticket.errors import ConflictError, InvalidError, UnavailableError
-from jobticket.store.table import ConditionFailedError, Delete, Item, Put, Table, Update, Write
+from jobticket.errors import ConflictError, InvalidError
+from jobticket.store.table import Delete, Item, Put, Table, Update, Write
+from jobticket.store.unit_of_work import ABSENT, UnitOfWork
 from jobticket.ticketing import counts
-from jobticket.ticketing.changes import Change, Loaded, anomaly_not_found, commit, load
 from jobticket.ticketing.layout import (
     ANOMALY,
     BY_DATASTORE,
@@ -40,147 +41,96 @@ from jobticket.ticketing.model import (
     STATUSES,
     TYPES,
     Anomaly,
-    Comment,
-    Container,
-    Datastore,
-    FailedCheck,
+    AnomalyComment,
+    AnomalyReport,
 )
-from jobticket.ticketing.outbox import Event, Message
+from jobticket.ticketing.outbox import Event, Notice
+from jobticket.ticketing.revisions import Revision, anomaly_not_found, load, revise
 
-if TYPE_CHECKING:
-    from jobticket.ticketing.bodies import AnomalyChange, NewAnomaly
-
-#: DynamoDB takes 400 KB an item, keys and all.
+#: DynamoDB takes 400 KB an item, keys included.
 LARGEST_BYTES = 300 * 1024
-MOST_TRIES = 20
 ACKNOWLEDGED = "Acknowledged"
 
-#: Returns the writes that must commit together with what was made; see ``jobticket.web.idempotency``.
-Alongside = Callable[[Any], Sequence[Write]]
 
-
-def report_anomaly(
-    table: Table, body: NewAnomaly, now: datetime, alongside: Callable[[Anomaly, bool], Sequence[Write]]
-) -> tuple[Anomaly, bool]:
+def report_anomaly(work: UnitOfWork, report: AnomalyReport, now: datetime) -> tuple[Anomaly, bool]:
     """Store a new anomaly, or count another detection of an open one with the same fingerprint.
-
-    Parameters
-    ----------
-    alongside
-        Given the anomaly and whether it is new, returns the writes that commit with it.
 
     Returns
     -------
     tuple
         The anomaly, and whether it is new.
     """
-    _refuse_too_large(body.model_dump_json())
-    for _ in range(MOST_TRIES):
-        known = _find_open(table, body.fingerprint)
-        done = (
-            _detect_again(table, known, now, alongside)
-            if known is not None
-            else _create(table, body, now, alongside)
-        )
-        if done is not None:
-            return done, known is None
-    raise ConflictError("The anomaly is being changed by others. Please try again.", retry_after=1)
+    _refuse_too_large(_new_anomaly(0, report, now))
+    known = _find_open(work.table, report.fingerprint)
+    if known is not None:
+        return _detect_again(work, known, now), False
+    anomaly = _new_anomaly(next_number(work.table, "ANOMALY"), report, now)
+    work.add(Put(anomaly_item(anomaly, clock.epoch_milliseconds(now)), ABSENT))
+    for write in _claim_fingerprint(anomaly):
+        work.add(write)
+    _count(work, anomaly, {(anomaly.status, anomaly.type): 1})
+    return anomaly, True
 
 
-def _refuse_too_large(anomaly: str) -> None:
-    if len(anomaly.encode()) > LARGEST_BYTES:
-        raise InvalidError(f"The anomaly is too large: at most {LARGEST_BYTES} bytes")
+def _find_open(table: Table, fingerprint: str | int | None) -> Item | None:
+    """Return the open anomaly with a fingerprint."""
+    claim = None if fingerprint is None else table.get(fingerprint_pk(fingerprint), FINGERPRINT)
+    item = None if claim is None else table.get(anomaly_pk(claim["anomaly_id"]), ANOMALY)
+    return item if item is not None and item["status"] in OPEN else None
 
 
-def _find_open(table: Table, fingerprint: str | int | None) -> int | None:
-    if fingerprint is None:
-        return None
-    item = table.get(fingerprint_pk(fingerprint), FINGERPRINT)
-    return None if item is None else int(item["anomaly_id"])
-
-
-def _create(
-    table: Table, body: NewAnomaly, now: datetime, alongside: Callable[[Anomaly, bool], Sequence[Write]]
-) -> Anomaly | None:
-    """Store a new anomaly; None if somebody else has just reported its fingerprint."""
-    anomaly = _new_anomaly(next_number(table, "ANOMALY"), body, now)
-    stamp = clock.epoch_milliseconds(now)
-    writes: list[Write] = [
-        Put(anomaly_item(anomaly, stamp), Attr("pk").not_exists()),
-        *_claim_fingerprint(anomaly),
-        *counts.count(anomaly.id, anomaly.datastore.id, {(anomaly.status, anomaly.type): 1}),
-        *alongside(anomaly, True),
-    ]
-    try:
-        table.transact(writes, token=secrets.token_urlsafe(24))
-    except ConditionFailedError as failed:
-        if failed.position == 0:
-            return anomaly  # its number is nobody else's: it was this transaction, whose answer was lost
-        if failed.item and failed.item["sk"] == FINGERPRINT:
-            return None
-        raise
-    return anomaly
-
-
-def _new_anomaly(number: int, body: NewAnomaly, now: datetime) -> Anomaly:
+def _new_anomaly(number: int, report: AnomalyReport, now: datetime) -> Anomaly:
     moment = clock.iso_milliseconds(now)
-    container = body.container
     return Anomaly(
         id=number,
-        type=body.type,
+        type=report.type,
         status="Active",
         archived=False,
-        datastore=Datastore(id=body.datastore.id, name=body.datastore.name),
-        container=Container(id=container.id, name=container.name) if container else None,
-        failed_checks=[FailedCheck(**check.model_dump()) for check in body.failed_checks],
-        weight=body.weight,
-        fingerprint=body.fingerprint,
-        description=body.description,
-        detected=body.detected or moment,
+        datastore=report.datastore,
+        container=report.container,
+        failed_checks=report.failed_checks,
+        weight=report.weight,
+        fingerprint=report.fingerprint,
+        description=report.description,
+        detected=report.detected or moment,
         detected_count=1,
         created=moment,
         updated=moment,
     )
 
 
+def _refuse_too_large(anomaly: Anomaly, **changes: str) -> None:
+    shown = json.dumps(anomaly.as_json() | changes, ensure_ascii=False)
+    if len(shown.encode("utf-8", "surrogatepass")) > LARGEST_BYTES:
+        raise InvalidError(f"The anomaly is too large: at most {LARGEST_BYTES} bytes")
+
+
+def _mine(anomaly: Anomaly) -> ConditionBase:
+    return ABSENT | Attr("anomaly_id").eq(anomaly.id)
+
+
 def _claim_fingerprint(anomaly: Anomaly) -> Iterator[Put]:
-    """Return the write that makes this the open anomaly of its fingerprint."""
+    """Yield the write that makes this the open anomaly of its fingerprint."""
     if anomaly.fingerprint is not None:
         item = {"pk": fingerprint_pk(anomaly.fingerprint), "sk": FINGERPRINT, "anomaly_id": anomaly.id}
-        yield Put(item, Attr("pk").not_exists() | Attr("anomaly_id").eq(anomaly.id))
+        yield Put(item, _mine(anomaly))
 
 
 def _free_fingerprint(anomaly: Anomaly) -> Iterator[Delete]:
     if anomaly.fingerprint is not None:
-        mine = Attr("pk").not_exists() | Attr("anomaly_id").eq(anomaly.id)
-        yield Delete(fingerprint_pk(anomaly.fingerprint), FINGERPRINT, mine)
+        yield Delete(fingerprint_pk(anomaly.fingerprint), FINGERPRINT, _mine(anomaly))
 
 
-def _detect_again(
-    table: Table, anomaly_id: int, now: datetime, alongside: Callable[[Anomaly, bool], Sequence[Write]]
-) -> Anomaly | None:
-    """Count another detection; None if the anomaly is no longer open."""
-    item = table.get(anomaly_pk(anomaly_id), ANOMALY)
-    if item is None or item["status"] not in OPEN:
-        return None
-    raised = item | {
-        "detected_count": item["detected_count"] + 1,
-        "updated": clock.iso_milliseconds(now),
-    }
-    anomaly = anomaly_from(raised)
-    update = Update(
-        anomaly_pk(anomaly_id),
-        ANOMALY,
-        set={"detected_count": anomaly.detected_count, "updated": anomaly.updated},
-        condition=Attr("detected_count").eq(item["detected_count"]) & Attr("status").is_in(list(OPEN)),
-    )
-    try:
-        table.transact([update, *alongside(anomaly, False)], token=secrets.token_urlsafe(24))
-    except ConditionFailedError as failed:
-        if failed.position > 0:
-            raise
-        return None
-    return anomaly
+def _count(work: UnitOfWork, anomaly: Anomaly, changes: dict[counts.Cell, int]) -> None:
+    for write in counts.count(anomaly.id, anomaly.datastore.id, changes):
+        work.add(write)
+
+
+def _detect_again(work: UnitOfWork, item: Item, now: datetime) -> Anomaly:
+    raised = {"detected_count": item["detected_count"] + 1, "updated": clock.iso_milliseconds(now)}
+    same = Attr("detected_count").eq(item["detected_count"]) & Attr("status").is_in(list(OPEN))
+    work.add(Update(item["pk"], ANOMALY, set=raised, condition=same))
+    return anomaly_from(item | raised)
 
 
 def get_anomaly(table: Table, anomaly_id: int) -> Anomaly:
@@ -189,7 +139,7 @@ def get_anomaly(table: Table, anomaly_id: int) -> Anomaly:
     Raises
     ------
     NotFoundError
-        If there is no such anomaly.
+        If it does not exist.
     """
     item = table.get(anomaly_pk(anomaly_id), ANOMALY)
     if item is None:
@@ -218,10 +168,10 @@ class Filters:
 
 
 def list_anomalies(table: Table, filters: Filters, page: int, size: int) -> tuple[list[Anomaly], int]:
-    """Return a page of anomalies, newest first, and how many there are in all.
+    """Return a page of anomalies, newest first, and the total.
 
-    The total comes from the counts. The page is merged from the index's partitions that are not empty: it
-    costs what it lies behind, not what the table holds.
+    The total comes from the counts. The page is merged from the index partitions that are not empty. It costs
+    as much as lies before it, not as much as the table holds.
     """
     counted = counts.totals(table, filters.datastore)
     cells = [cell for cell in filters.cells() if counted[cell] > 0]
@@ -249,161 +199,138 @@ def _read(table: Table, numbers: Sequence[int]) -> list[Anomaly]:
 
 
 def change_anomaly(
-    table: Table, anomaly_id: int, body: AnomalyChange, now: datetime
-) -> tuple[Anomaly, list[Event]]:
-    """Change what the body names. An archived anomaly that is given a status is restored, as Acknowledged.
+    work: UnitOfWork, anomaly_id: int, status: str | None, description: str | None, now: datetime
+) -> list[Event]:
+    """Change what is given. An archived anomaly that gets a status is restored, as Acknowledged.
+
+    Parameters
+    ----------
+    description
+        Empty to remove it.
+
+    Returns
+    -------
+    list
+        The events that tell its tickets.
 
     Raises
     ------
     NotFoundError
-        If there is no such anomaly.
+        If the anomaly does not exist.
     ConflictError
         If another open anomaly has the fingerprint of the one to restore.
     """
-
-    def decide(loaded: Loaded) -> Change | None:
-        change = Change()
-        if body.description is not None and body.description != (loaded.anomaly.description or ""):
-            _describe(change, loaded.anomaly, body.description)
-        if body.status is not None:
-            status = ACKNOWLEDGED if loaded.anomaly.archived else body.status
-            _set_status(change, loaded.anomaly, status)
-        return change if change.set or change.remove else None
-
-    events = _commit_status(table, anomaly_id, now, decide)
-    return get_anomaly(table, anomaly_id), events
+    loaded = load(work.table, anomaly_id)
+    revision = Revision()
+    if description is not None and description != (loaded.anomaly.description or ""):
+        _describe(revision, loaded.anomaly, description)
+    if status is not None:
+        status = ACKNOWLEDGED if loaded.anomaly.archived else status
+        revision.notices = _set_status(work, revision, loaded.anomaly, status)
+    return revise(work, loaded, revision, now) if revision.set or revision.remove else []
 
 
-def _describe(change: Change, anomaly: Anomaly, description: str) -> None:
-    described = anomaly.as_json() | {"description": description}
-    _refuse_too_large(json.dumps(described, ensure_ascii=False))
+def _describe(revision: Revision, anomaly: Anomaly, description: str) -> None:
+    _refuse_too_large(anomaly, description=description)
     if description:
-        change.set["description"] = description
+        revision.set["description"] = description
     else:
-        change.remove.append("description")
+        revision.remove.append("description")
 
 
-def _set_status(change: Change, anomaly: Anomaly, status: str) -> None:
-    """Put a status into a change, with its event; the same status again is no change."""
+def _set_status(work: UnitOfWork, revision: Revision, anomaly: Anomaly, status: str) -> list[Notice]:
+    """Put a status into a revision and return its notice; the same status again changes nothing."""
     if status == anomaly.status:
-        return
-    change.set |= {"status": status, **place(status, anomaly.type, anomaly.datastore.id)}
-    change.writes += counts.moved(anomaly.id, anomaly.datastore.id, anomaly.type, anomaly.status, status)
+        return []
+    revision.set |= {"status": status, **place(status, anomaly.type, anomaly.datastore.id)}
+    _count(work, anomaly, {(anomaly.status, anomaly.type): -1, (status, anomaly.type): 1})
     if anomaly.archived and status in OPEN:
-        change.writes += _claim_fingerprint(anomaly)
+        for claim in _claim_fingerprint(anomaly):
+            work.add(claim, otherwise=_same_fingerprint)
     elif not anomaly.archived and status in ARCHIVED:
-        change.writes += _free_fingerprint(anomaly)
-    change.messages.append(Message("status", status=status))
+        for free in _free_fingerprint(anomaly):
+            work.add(free)
+    return [Notice("status", status=status)]
 
 
-def _commit_status(
-    table: Table, anomaly_id: int, now: datetime, decide: Callable[[Loaded], Change | None]
-) -> list[Event]:
-    try:
-        return commit(table, anomaly_id, now, decide)
-    except ConditionFailedError as failed:
-        if failed.item is None or failed.item["sk"] != FINGERPRINT:
-            raise
-        other = failed.item["anomaly_id"]
-        raise ConflictError(f"Another open anomaly has the same fingerprint: {other}") from None
+def _same_fingerprint(claim: Item | None) -> Exception | None:
+    if claim is None:
+        return None
+    return ConflictError(f"Another open anomaly has the same fingerprint: {claim['anomaly_id']}")
 
 
 def archive_anomaly(
-    table: Table, anomaly_id: int, status: str, comment: str | None, now: datetime
+    work: UnitOfWork, anomaly_id: int, status: str, comment: str | None, now: datetime
 ) -> list[Event]:
     """Archive an anomaly with one of the archived statuses, and a comment if there is one.
 
+    Returns
+    -------
+    list
+        The events that tell its tickets.
+
     Raises
     ------
     NotFoundError
-        If there is no such anomaly.
+        If the anomaly does not exist.
     """
     if comment:
         _refuse_too_long(comment, "comment")
-    number = next_number(table, "COMMENT") if comment else 0
-
-    def decide(loaded: Loaded) -> Change | None:
-        change = Change()
-        _set_status(change, loaded.anomaly, status)
-        if comment:
-            _comment(change, _new_comment(number, anomaly_id, comment, now))
-        return change if change.messages else None
-
-    return _commit_status(table, anomaly_id, now, decide)
+    loaded = load(work.table, anomaly_id)
+    revision = Revision()
+    notices = _set_status(work, revision, loaded.anomaly, status)
+    if comment:
+        made = _new_comment(work.table, anomaly_id, comment, now)
+        notices.append(_comment(work, revision, made))
+    revision.notices = notices
+    return revise(work, loaded, revision, now) if notices else []
 
 
-def delete_anomaly(table: Table, anomaly_id: int) -> None:
-    """Delete an anomaly with its comments and links; its tickets stay, and are told nothing more.
+def delete_anomaly(work: UnitOfWork, anomaly_id: int) -> None:
+    """Delete an anomaly with its links; its tickets stay and are told nothing more.
+
+    Its comments are left behind, where nobody can reach them; ``forget_comments`` deletes them.
 
     Raises
     ------
     NotFoundError
-        If there is no such anomaly.
-    UnavailableError
-        If others change it all the time.
+        If the anomaly does not exist.
     """
-    for _ in range(MOST_TRIES):
-        loaded = load(table, anomaly_id)
-        try:
-            table.transact(_deletion(loaded), token=secrets.token_urlsafe(24))
-        except ConditionFailedError as failed:
-            if failed.position == 0 and failed.item is None:
-                break  # gone: by this transaction, whose answer was lost, or by somebody else's
-            continue
-        break
-    else:
-        raise UnavailableError("The anomaly is being changed by others. Please try again.", retry_after=1)
-    # What is left is out of sight already; an interruption here leaves comments that nobody can reach.
+    loaded = load(work.table, anomaly_id)
+    anomaly, pk = loaded.anomaly, anomaly_pk(anomaly_id)
+    # The links go in the same transaction: without its link no event is delivered.
+    writes: list[Write] = [
+        Delete(pk, ANOMALY, Attr("stamp").eq(loaded.stamp)),
+        *(Delete(pk, link_sort(link.integration_id, link.ticket_id)) for link in loaded.links),
+        *(() if anomaly.archived else _free_fingerprint(anomaly)),
+    ]
+    for write in writes:
+        work.add(write)
+    _count(work, anomaly, {(anomaly.status, anomaly.type): -1})
+
+
+def forget_comments(table: Table, anomaly_id: int) -> None:
+    """Delete what a deleted anomaly has left behind."""
     for item in table.query_all(Key("pk").eq(anomaly_pk(anomaly_id))):
         table.delete(item["pk"], item["sk"])
 
 
-def _deletion(loaded: Loaded) -> list[Write]:
-    anomaly = loaded.anomaly
-    pk = anomaly_pk(anomaly.id)
-    # The links go in the same transaction: without its link no event is delivered.
-    return [
-        Delete(pk, ANOMALY, Attr("stamp").eq(loaded.stamp)),
-        *(Delete(pk, link_sort(link.integration_id, link.ticket_id)) for link in loaded.links),
-        *(() if anomaly.archived else _free_fingerprint(anomaly)),
-        *counts.count(anomaly.id, anomaly.datastore.id, {(anomaly.status, anomaly.type): -1}),
-    ]
-
-
-def _new_comment(number: int, anomaly_id: int, message: str, now: datetime) -> Comment:
-    return Comment(id=number, anomaly_id=anomaly_id, message=message, created=clock.iso_milliseconds(now))
-
-
-def _comment(change: Change, comment: Comment) -> None:
-    item: Item = {
-        **vars(comment),
-        "pk": anomaly_pk(comment.anomaly_id),
-        "sk": comment_sort(comment.id),
-    }
-    change.writes.append(Put(item, Attr("pk").not_exists()))
-    change.add["comment_count"] = 1
-    change.messages.append(Message("comment", comment_id=comment.id))
-
-
 def add_comment(
-    table: Table, anomaly_id: int, message: str, now: datetime, alongside: Alongside
-) -> tuple[Comment, list[Event]]:
+    work: UnitOfWork, anomaly_id: int, message: str, now: datetime
+) -> tuple[AnomalyComment, list[Event]]:
     """Add a comment to an anomaly; its tickets get it too.
 
     Raises
     ------
     NotFoundError
-        If there is no such anomaly.
+        If the anomaly does not exist.
     """
     _refuse_too_long(message, "message")
-    comment = _new_comment(next_number(table, "COMMENT"), anomaly_id, message, now)
-
-    def decide(_loaded: Loaded) -> Change:
-        change = Change()
-        _comment(change, comment)
-        return change
-
-    return comment, commit(table, anomaly_id, now, decide, alongside(comment))
+    loaded = load(work.table, anomaly_id)
+    comment = _new_comment(work.table, anomaly_id, message, now)
+    revision = Revision()
+    revision.notices = [_comment(work, revision, comment)]
+    return comment, revise(work, loaded, revision, now)
 
 
 def _refuse_too_long(text: str, name: str) -> None:
@@ -411,13 +338,33 @@ def _refuse_too_long(text: str, name: str) -> None:
         raise InvalidError(f"{name} must be at most {LARGEST_BYTES} bytes")
 
 
-def list_comments(table: Table, anomaly_id: int, page: int, size: int) -> tuple[list[Comment], int]:
-    """Return a page of an anomaly's comments, oldest first, and how many there are.
+def _new_comment(table: Table, anomaly_id: int, message: str, now: datetime) -> AnomalyComment:
+    return AnomalyComment(
+        id=next_number(table, "COMMENT"),
+        anomaly_id=anomaly_id,
+        message=message,
+        created=clock.iso_milliseconds(now),
+    )
+
+
+def _comment(work: UnitOfWork, revision: Revision, comment: AnomalyComment) -> Notice:
+    item: Item = {
+        **vars(comment),
+        "pk": anomaly_pk(comment.anomaly_id),
+        "sk": comment_sort(comment.id),
+    }
+    work.add(Put(item, ABSENT))
+    revision.add["comment_count"] = 1
+    return Notice("comment", comment_id=comment.id)
+
+
+def list_comments(table: Table, anomaly_id: int, page: int, size: int) -> tuple[list[AnomalyComment], int]:
+    """Return a page of an anomaly's comments, oldest first, and the total.
 
     Raises
     ------
     NotFoundError
-        If there is no such anomaly.
+        If the anomaly does not exist.
     """
     item = table.get(anomaly_pk(anomaly_id), ANOMALY, attributes=["comment_count"])
     if item is None:

@@ -1,4 +1,4 @@
-"""Request bodies of the ticketing routes. The order of the fields is the order of the checks."""
+"""Request bodies of the ticketing routes. Fields are checked in this order."""
 
 from __future__ import annotations
 
@@ -144,8 +144,8 @@ class NewAnomaly(TicketingBody):
     detected: Annotated[str, BeforeValidator(exact_time)] | None = None
 
 
-class AnomalyChange(TicketingBody):
-    """PUT /api/anomalies/{id}: what is given changes; an empty description clears it."""
+class AnomalyPatch(TicketingBody):
+    """PUT /api/anomalies/{id}: changes what is given; an empty description is removed."""
 
     status: Annotated[AnomalyStatus, BeforeValidator(one_of(OPEN))] | None = None
     description: Text | None = None
@@ -158,7 +158,7 @@ class NewComment(TicketingBody):
 
 
 class Archiving(TicketingBody):
-    """DELETE /api/anomalies/{id}: a comment that is too long for the query may come as the body."""
+    """DELETE /api/anomalies/{id}: a comment may come in the body, if it is too long for the query."""
 
     comment: OptionalLongText | None = None
 
@@ -180,7 +180,7 @@ def _project_key(value: Any) -> str:
 ProjectKey = Annotated[str, BeforeValidator(_project_key)]
 
 
-class NewTicket(TicketingBody):
+class NewAnomalyTicket(TicketingBody):
     """POST /api/integrations/ticketing/anomalies/{anomaly_id}/tickets."""
 
     title: RequiredLongText
@@ -190,19 +190,8 @@ class NewTicket(TicketingBody):
     issue_type: OptionalText | None = None
 
 
-class NewIntegration(TicketingBody):
-    """POST /api/integrations/ticketing: credentials of its own, or the name of a connection."""
-
-    type: Annotated[str, BeforeValidator(one_of(["jira"]))]
-    api_url: OptionalText | None = None
-    api_access_token: OptionalLongText | None = None
-    external_id: OptionalText | None = None
-    project_key: ProjectKey | None = None
-    issue_type: ShortText | None = None
-
-
-class IntegrationChange(TicketingBody):
-    """PUT /api/integrations/ticketing: what is given changes; an empty default is cleared."""
+class IntegrationPatch(TicketingBody):
+    """PUT /api/integrations/ticketing: changes what is given; an empty default is removed."""
 
     type: Annotated[str, BeforeValidator(one_of(["jira"]))] | None = None
     api_url: OptionalText | None = None
@@ -210,3 +199,9 @@ class IntegrationChange(TicketingBody):
     external_id: OptionalText | None = None
     project_key: ProjectKey | None = None
     issue_type: ShortText | None = None
+
+
+class NewIntegration(IntegrationPatch):
+    """POST /api/integrations/ticketing: its own credentials, or the name of a connection."""
+
+    type: Annotated[str, BeforeValidator(one_of(["jira"]))]

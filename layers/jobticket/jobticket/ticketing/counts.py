@@ -1,14 +1,14 @@
 """How many anomalies there are of each status and type, counted as they change.
 
-A list shows a total with every page; it must not count the table for it. Each change adds to a shard of two
-counts, of all anomalies and of its datastore's, in the transaction that makes it: the counts are exact. The
-shards keep anomalies that change at the same time out of each other's way.
+A list shows a total with every page and must not count the table for it. Each change adds to one shard of two
+counts, of all anomalies and of its datastore, in its own transaction. So the counts are exact. Shards keep
+apart anomalies that change at the same time.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from boto3.dynamodb.conditions import Key
 
@@ -34,20 +34,10 @@ def count(anomaly_id: int, datastore_id: int, changes: dict[Cell, int]) -> Itera
         yield Update(scope, str(anomaly_id % SHARDS), add=added)
 
 
-def moved(anomaly_id: int, datastore_id: int, kind: str, before: str, after: str) -> Iterator[Update]:
-    """Return the writes that count an anomaly under another status; none if it is the same."""
-    if before != after:
-        yield from count(anomaly_id, datastore_id, {(before, kind): -1, (after, kind): 1})
-
-
 def totals(table: Table, datastore_id: int | None) -> Counter[Cell]:
-    """Return the counts of all anomalies or of a datastore's, in one small query."""
-    return _sum(table.query_all(Key("pk").eq(_scope(datastore_id))))
-
-
-def _sum(shards: Iterable[dict[str, int]]) -> Counter[Cell]:
+    """Return the counts of all anomalies, or of one datastore, in one small query."""
     found: Counter[Cell] = Counter()
-    for shard in shards:
+    for shard in table.query_all(Key("pk").eq(_scope(datastore_id))):
         for name, cell in _ATTRIBUTES.items():
             found[cell] += shard.get(name, 0)
     return found

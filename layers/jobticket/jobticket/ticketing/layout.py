@@ -7,21 +7,21 @@ COUNTER#<kind>              COUNTER                          the last number giv
 ANOMALY#<id>                ANOMALY                          the anomaly; in both indexes of anomalies
 ANOMALY#<id>                ANOMALY#LINK#<integr>#<ticket>   a link: its key allows each pair once
 ANOMALY#<id>                COMMENT#<id>                     a comment
-ANOMALY#<id>                TICKET_ATTEMPT                   a ticket whose creation has begun and not ended
+ANOMALY#<id>                TICKET_ATTEMPT                   a creation of a ticket that has not ended
 FINGERPRINT#<digest>        FINGERPRINT                      the open anomaly of this fingerprint
 COUNTS#<all | datastore>    <shard>                          how many anomalies of each status and type
-ISSUE#<integr>#<ticket>     EVENT#<stamp>#<anomaly>          what is still to be told to the ticket
-ISSUE#<integr>#<ticket>     LEASE                            who is telling it
+ISSUE#<integr>#<ticket>     EVENT#<stamp>#<anomaly>          an event that the ticket has not been told
+ISSUE#<integr>#<ticket>     LEASE                            the lease of the worker that tells it
 INTEGRATION                 INTEGRATION                      the ticketing integration
 IDEMPOTENCY#<digest>        IDEMPOTENCY                      an answer given to a request with that header
 ==========================  ===============================  =================================================
 
 Indexes: ``anomalies_by_state`` (status and type) and ``anomalies_by_datastore`` (the same within a
-datastore), keys only, newest last; ``undelivered``, which holds nothing but the events that wait, by when the
-sweep shall look after them.
+datastore), keys only, newest last; ``undelivered``, which holds only waiting events, by the time at which the
+sweep looks after them.
 
-An anomaly's ``stamp`` rises with every change of it or of its links: it is the condition on which changes
-commit, and the order in which its tickets are told. It is the time in milliseconds, or one more than the last
+An anomaly's ``stamp`` rises with every change of the anomaly or its links. Changes commit only on the stamp
+that they read, and tickets are told in its order. It is the time in milliseconds, or one more than the last
 stamp where clocks disagree.
 """
 
@@ -36,12 +36,12 @@ from jobticket.store.table import Item, Table, Update
 from jobticket.ticketing.model import (
     ARCHIVED,
     Anomaly,
-    Comment,
+    AnomalyComment,
     Container,
     Datastore,
     FailedCheck,
     Integration,
-    Link,
+    TicketLink,
 )
 
 ANOMALY = "ANOMALY"
@@ -61,7 +61,7 @@ UNDELIVERED = "UNDELIVERED"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Issue:
-    """A Jira issue as the outbox names it: by number, so that it is found wherever it was moved to."""
+    """A Jira issue as the outbox names it: by number, which stays when the issue moves."""
 
     integration_id: int
     ticket_id: str
@@ -77,7 +77,7 @@ class Issue:
 
 
 def next_number(table: Table, kind: str) -> int:
-    """Return the next number of a kind. It is never given again, even if nothing comes of it."""
+    """Return the next number of a kind. It is never given again, even if it stays unused."""
     return int(table.update(Update(f"COUNTER#{kind}", "COUNTER", add={"last": 1}))["last"])
 
 
@@ -140,12 +140,12 @@ def anomaly_from(item: Item) -> Anomaly:
     return Anomaly.of({**item, **parts})
 
 
-def comment_from(item: Item) -> Comment:
-    return Comment.of(item)
+def comment_from(item: Item) -> AnomalyComment:
+    return AnomalyComment.of(item)
 
 
-def link_from(item: Item) -> Link:
-    return Link.of(item)
+def link_from(item: Item) -> TicketLink:
+    return TicketLink.of(item)
 
 
 def integration_from(item: Item) -> Integration:

@@ -1,10 +1,11 @@
-"""What the ticketing context holds and hands out (contract: ticketing.md, seed 004).
+"""What ticketing holds and shows.
 
-Unlike the jobs family, absent values are shown as null: the seed's bodies have every key.
+Absent values are shown as null: the bodies of ticketing always have every key.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from jobticket.shown import Shown
@@ -46,9 +47,9 @@ class Anomaly(Shown):
     archived
         Follows from the status: Active and Acknowledged are open, the others archived.
     fingerprint
-        Of two reports with the same one, while the first is open, the second raises ``detected_count``.
+        While an anomaly is open, a report with its fingerprint raises its ``detected_count``.
     detected
-        When it was found first.
+        When it was first found.
     """
 
     id: int
@@ -67,11 +68,44 @@ class Anomaly(Shown):
     updated: str
 
 
-class Comment(Shown):
+@dataclass(frozen=True, slots=True)
+class AnomalyReport:
+    """What somebody reports of an anomaly; the attributes are the anomaly's."""
+
+    type: AnomalyType
+    datastore: Datastore
+    failed_checks: list[FailedCheck]
+    container: Container | None = None
+    weight: int | float | None = None
+    fingerprint: str | int | None = None
+    description: str | None = None
+    detected: str | None = None
+
+
+class AnomalyComment(Shown):
     id: int
     anomaly_id: int
     message: str
     created: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationSettings:
+    """What somebody sets of the integration; None where nothing is said.
+
+    Attributes
+    ----------
+    external_id
+        The name of a connection, instead of ``api_url`` and ``api_access_token``.
+    project_key, issue_type
+        Defaults of new tickets; empty for no default.
+    """
+
+    api_url: str | None = None
+    api_access_token: str | None = None
+    external_id: str | None = None
+    project_key: str | None = None
+    issue_type: str | None = None
 
 
 class Integration(Shown):
@@ -88,7 +122,7 @@ class Integration(Shown):
     updated: str
 
 
-class Link(Shown):
+class TicketLink(Shown):
     """An anomaly's link to a ticket.
 
     Attributes
@@ -117,6 +151,17 @@ class Link(Shown):
     last_sync_error: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TicketDraft:
+    """A ticket that somebody wants; None for the integration's defaults."""
+
+    title: str
+    description: str | None = None
+    priority: str | None = None
+    project_key: str | None = None
+    issue_type: str | None = None
+
+
 class TicketSummary(Shown):
     """A ticket as the search shows it."""
 
@@ -137,8 +182,8 @@ class TicketMetadata(Shown):
     issue_type: str | None = None
 
 
-class Ticket(Shown):
-    """A ticket with every key of the seed's sample; Jira has no counterpart for the ones that are null."""
+class LinkedTicket(Shown):
+    """A ticket as it is shown. Where Jira has no counterpart, a value is always null."""
 
     ticket_id: str
     ticket_number: str
@@ -165,7 +210,7 @@ class Ticket(Shown):
 class TicketAnswer(Shown):
     """What creating a ticket answers."""
 
-    ticket: Ticket
+    ticket: LinkedTicket
     anomaly_id: int
     integration_id: int
     message: str

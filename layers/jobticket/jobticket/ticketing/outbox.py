@@ -1,7 +1,7 @@
-"""What tickets are still to be told: events that commit together with the change they tell of.
+"""The outbox: events for tickets, which commit together with the change that they tell of.
 
-An event stays in the table until it is delivered, so that nothing which was accepted can be lost. The queue
-carries no more than wake-ups: a lost one is sent again by the sweep, one too many finds nothing to do.
+An event stays in the table until the relay has delivered it, so nothing that was accepted can be lost. The
+queue carries only wake-ups. The sweep repeats a lost wake-up; a superfluous one finds nothing to deliver.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from typing import Literal, Self
 from boto3.dynamodb.conditions import Key
 
 from jobticket import clock
-from jobticket.store.table import Item, Put, Table
+from jobticket.store.table import Item, Table
 from jobticket.ticketing.layout import EVENT_PREFIX, UNDELIVERED, Issue, event_sort, link_sort
-from jobticket.ticketing.model import Integration, Link
+from jobticket.ticketing.model import TicketLink
 
 #: ``details``: the anomaly's block, as a comment. ``backlink``: the remote link to the anomaly.
 Kind = Literal["details", "backlink", "status", "comment"]
 
-#: After so long without a delivery, the sweep sends another wake-up.
+#: After this time without a delivery, the sweep sends another wake-up.
 GRACE = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """What a change wants its tickets to be told.
+class Notice:
+    """What a change tells each ticket of its anomaly.
 
     Attributes
     ----------
     status
-        The status as it was set.
+        The new status, for a notice of the kind ``status``.
     comment_id
-        The comment, which never changes.
+        The comment, for the kind ``comment``. A comment never changes.
     """
 
     kind: Kind
@@ -51,32 +51,32 @@ class LiveLink:
     site: str
 
     @classmethod
-    def of(cls, link: Link, site: str) -> Self:
+    def of(cls, link: TicketLink, site: str) -> Self:
         return cls(link.id, Issue(link.integration_id, link.ticket_id), site)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing to tell one ticket.
+    """One notice for one ticket.
 
     Attributes
     ----------
     stamp
-        The anomaly's, which orders the events of a ticket.
+        The anomaly's stamp, which orders the events of a ticket.
     at
-        When it happened.
+        When the change happened.
     site
-        The site that the ticket is on; never sent to another one.
+        The ticket's site. The event is never sent to another one.
     tried_at
-        When a delivery was first begun whose outcome is not known to be nothing.
+        When the first delivery began that Jira may have carried out.
     settles_at
-        Until when Jira may still be at work on the last try.
+        Until when Jira may still carry out the last try.
     attempts
         How often it was tried.
     failed
-        Whether trying again is left to a person.
+        Whether only a person can have it tried again.
     due_at
-        When the sweep shall look after it; None once that is left to a wake-up, or to a person.
+        When the sweep looks after it; None if it waits for a wake-up or a person.
     """
 
     issue: Issue
@@ -96,7 +96,7 @@ class Event:
 
     @property
     def id(self) -> str:
-        """The mark by which the comment is recognised in Jira."""
+        """The name by which the comment is recognised in Jira."""
         return f"{self.anomaly_id}-{self.stamp}-{self.issue.group}"
 
     @property
@@ -130,7 +130,7 @@ class Event:
 
 
 def due(moment: datetime) -> str:
-    """Write when the sweep shall look after an event; the text sorts by time."""
+    """Write when the sweep looks after an event; the texts sort by time."""
     return clock.iso_milliseconds(moment)
 
 
@@ -157,40 +157,32 @@ def event_from(item: Item) -> Event:
     )
 
 
-def live_links(
-    links: Iterable[tuple[Link, str]], integration: Integration | None, site: str | None
-) -> list[LiveLink]:
-    """Return the links whose tickets can still be told: those of the present integration and its site."""
-    if integration is None:
-        return []
+def live_links(links: Iterable[tuple[TicketLink, str]], integration_id: int, site: str) -> list[LiveLink]:
+    """Return the links of the present integration and its site: only their tickets can be told."""
     return [
         LiveLink.of(link, link_site)
         for link, link_site in links
-        if link.integration_id == integration.id and link_site == site
+        if link.integration_id == integration_id and link_site == site
     ]
 
 
 def events_for(
-    links: Iterable[LiveLink], anomaly_id: int, messages: Sequence[Message], first_stamp: int, at: datetime
+    links: Iterable[LiveLink], anomaly_id: int, notices: Sequence[Notice], first_stamp: int, at: datetime
 ) -> Iterator[Event]:
-    """Return one event for each message and link, in the order of the messages."""
+    """Return one event for each notice and link, in the order of the notices."""
     for link in links:
-        for offset, message in enumerate(messages):
+        for offset, notice in enumerate(notices):
             yield Event(
                 link.issue,
                 anomaly_id,
                 link.link_id,
                 first_stamp + offset,
-                message.kind,
+                notice.kind,
                 at,
                 link.site,
-                message.status,
-                message.comment_id,
+                notice.status,
+                notice.comment_id,
             )
-
-
-def puts(events: Iterable[Event]) -> list[Put]:
-    return [Put(event.item()) for event in events]
 
 
 def pending(table: Table, issue: Issue) -> list[Event]:
@@ -200,7 +192,7 @@ def pending(table: Table, issue: Issue) -> list[Event]:
 
 
 def undelivered(table: Table, before: datetime, index: str) -> Iterator[Issue]:
-    """Return the issues that have events which the sweep must look after, each once."""
+    """Yield the issues with events that the sweep must look after, each once."""
     condition = Key("due_pk").eq(UNDELIVERED) & Key("due_at").lte(due(before))
     seen: set[Issue] = set()
     for item in table.query_all(condition, index=index):

@@ -1,4 +1,4 @@
-"""The sweep: wakes the worker for events whose wake-up was lost."""
+"""The sweep: wakes the relay for events whose wake-up was lost."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from itertools import islice
 
 from boto3.dynamodb.conditions import Attr
 
-from jobticket.store.table import ConditionFailedError, Table, Update
+from jobticket.store.table import Table, Update
+from jobticket.store.unit_of_work import write_if_current
 from jobticket.ticketing import outbox
 from jobticket.ticketing.layout import UNDELIVERED_INDEX, Issue
 from jobticket.ticketing.outbox import Event
@@ -18,19 +19,19 @@ MOST_ISSUES = 500
 
 
 def sweep(table: Table, wakeups: Wakeups, now: datetime) -> int:
-    """Send another wake-up for each issue with an event that has waited for too long; tell how many."""
+    """Send a wake-up for each issue whose events wait without one; return how many were sent."""
     due = list(islice(outbox.undelivered(table, now, UNDELIVERED_INDEX), MOST_ISSUES))
     left_alone = [issue for issue in due if _is_left_alone(table, issue, now)]
-    # The time makes it another message than the first wake-up, which the queue may remember.
+    # The time makes this another message: the queue drops repetitions of one that it remembers.
     wakeups.send_for({issue: f"{issue.group}-sweep-{int(now.timestamp())}" for issue in left_alone})
     return len(left_alone)
 
 
 def _is_left_alone(table: Table, issue: Issue, now: datetime) -> bool:
-    """Tell whether no message brings the worker back to an issue, and let its events rest for a while.
+    """Tell whether no message will wake the relay for an issue, and let its events rest for a while.
 
-    The oldest speaks for all of them, for the others wait behind it: if the queue will repeat it, they need
-    no wake-up of their own, and if it was given up, they rest with it.
+    The oldest event decides for all, because the others wait behind it. If the queue repeats it, they need no
+    wake-up; if it was given up, they rest with it.
     """
     events = [event for event in outbox.pending(table, issue) if not event.failed]
     if not events:
@@ -50,7 +51,4 @@ def _let_rest(table: Table, event: Event, until: datetime | None) -> None:
         later = outbox.due(until)
         condition = waits & Attr("due_at").lt(later)
         rest = Update(event.issue.pk, event.sk, set={"due_at": later}, condition=condition)
-    try:
-        table.update(rest)
-    except ConditionFailedError:
-        return  # delivered, given up, or in good hands
+    write_if_current(table, rest)  # otherwise it was delivered, given up, or postponed meanwhile

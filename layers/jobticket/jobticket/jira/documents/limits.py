@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from jobticket.jira.documents.adf import to_adf
 from jobticket.jira.documents.model import (
     Block,
     BulletList,
@@ -53,6 +55,28 @@ def cut(document: Document, limit: int = LONGEST_TEXT, *, tail: Document = ()) -
     return (*_kept(document, room), CUT, *tail)
 
 
+def fitted(make: Callable[[int], Document], *, is_cloud: bool) -> Document:
+    """Return a document that Jira surely takes, made for the largest limit with which it does.
+
+    Atlassian does not publish how Cloud counts a document. Its JSON is the longest form that may be counted.
+
+    Parameters
+    ----------
+    make
+        Makes the document for a limit of its markup.
+    """
+    limit = LONGEST_TEXT
+    document = make(limit)
+    while is_cloud and (size := length(_json(document))) > LONGEST_TEXT:
+        limit = limit * LONGEST_TEXT // size - 1
+        document = make(limit)
+    return document
+
+
+def _json(document: Document) -> str:
+    return json.dumps(to_adf(document), ensure_ascii=False, separators=(",", ":"))
+
+
 def _kept(document: Document, room: int) -> Iterator[Block]:
     """Yield the first blocks, the last of them cut, each with the line ends before it."""
     for block in document:
@@ -86,7 +110,7 @@ def _beginning(block: Block, room: int) -> Iterator[Block]:
 
 def _fitting(content: tuple[Inline, ...], room: int) -> tuple[Inline, ...]:
     """Return as much of a line as fits."""
-    total = sum(len(_text(inline)) for inline in content)
+    total = min(sum(len(_text(inline)) for inline in content), max(0, room))
     sizes = range(1, total + 1)
     return _characters(
         content, bisect_right(sizes, room, key=lambda count: _size(_characters(content, count)))

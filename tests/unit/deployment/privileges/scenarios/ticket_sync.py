@@ -6,10 +6,10 @@ from typing import Any
 
 from jobticket import clock
 from jobticket.store.table import Table, Update
+from jobticket.store.unit_of_work import UnitOfWork
 from jobticket.ticketing import anomalies, layout, links
-from jobticket.ticketing.bodies import CheckEntry, NamedEntry, NewAnomaly
-from jobticket.ticketing.integrations import find
-from jobticket.ticketing.model import Ticket, TicketMetadata
+from jobticket.ticketing.integration import find
+from jobticket.ticketing.model import AnomalyReport, Datastore, FailedCheck, LinkedTicket, TicketMetadata
 from jobticket.ticketing.outbox import pending
 from tests.unit.conftest import client
 from tests.unit.deployment.privileges.driving import Driven
@@ -26,7 +26,7 @@ def drive(ticket_sync: Driven) -> None:
         ticket_sync.connect_by_consent(external_id, alive=external_id == "good")
         _integrate(table, ticket_sync.atlassian, external_id)
         ticket_sync.handle(_wake_up(issue))
-        anomalies.add_comment(table, 1, external_id, clock.now(), lambda _comment: [])
+        _comment(table, external_id)
     ticket_sync.connect("team-1")
     _integrate(table, ticket_sync.atlassian, "team-1")
     # A status, a look for a lost comment, a refusal; then what a lost wake-up left behind.
@@ -34,11 +34,12 @@ def drive(ticket_sync: Driven) -> None:
     ticket_sync.handle(_wake_up(issue))
     ticket_sync.handle(_wake_up(issue))
     ticket_sync.control(faults=[])
-    anomalies.add_comment(table, 1, "late", clock.now(), lambda _comment: [])
+    _comment(table, "late")
     for event in pending(table, issue):
         table.update(_overdue(event))
     assert ticket_sync.handle({"sweep": True}) == {"woken": 1}
-    links.unlink(table, 1, 1, clock.now())
+    with UnitOfWork(table) as work:
+        links.unlink(work, 1, 1, clock.now())
     ticket_sync.handle(_wake_up(issue))
     _by_consent(ticket_sync, table)
 
@@ -66,23 +67,30 @@ def _integrate(table: Table, url: str, external_id: str) -> None:
 
 
 def _link(table: Table) -> layout.Issue:
-    body = NewAnomaly(
+    report = AnomalyReport(
         type="shape",
-        datastore=NamedEntry(id=1, name="CRM"),
-        failed_checks=[CheckEntry(message="is empty")],
+        datastore=Datastore(id=1, name="CRM"),
+        failed_checks=[FailedCheck(message="is empty")],
     )
-    anomaly, _ = anomalies.report_anomaly(table, body, clock.now(), lambda _anomaly, _new: [])
+    with UnitOfWork(table) as work:
+        anomaly, _ = anomalies.report_anomaly(work, report, clock.now())
     stored = find(table)
     assert stored is not None
-    ticket = Ticket(
+    ticket = LinkedTicket(
         ticket_id="10001",
         ticket_number="PI-1",
         title="Work order",
         url="https://jira.example/browse/PI-1",
         metadata=TicketMetadata(project_key="PI"),
     )
-    made, _ = links.add_link(table, anomaly.id, stored, ticket, "linked", clock.now(), lambda _link: [])
+    with UnitOfWork(table) as work:
+        made, _ = links.add_link(work, anomaly.id, stored, ticket, "linked", clock.now())
     return layout.Issue(made.integration_id, made.ticket_id)
+
+
+def _comment(table: Table, message: str) -> None:
+    with UnitOfWork(table) as work:
+        anomalies.add_comment(work, 1, message, clock.now())
 
 
 def _wake_up(issue: layout.Issue) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What callers are told when Jira does not do what they asked for (seed 004, Troubleshooting)."""
+"""What callers and links are told when Jira does not do what was asked."""
 
 from __future__ import annotations
 
@@ -11,17 +11,10 @@ from jobticket.connections.errors import (
     ConnectionUnavailableError,
     ReauthorizationNeededError,
 )
-from jobticket.errors import (
-    NotFoundError,
-    RefusalError,
-    TimedOutError,
-    UnavailableError,
-    UpstreamError,
-)
+from jobticket.errors import RefusalError, TimedOutError, UnavailableError, UpstreamError
 from jobticket.jira.errors import (
     JiraError,
     JiraForbiddenError,
-    JiraNotFoundError,
     JiraRateLimitedError,
     JiraRefusedCredentialsError,
     JiraStatusError,
@@ -31,23 +24,23 @@ from jobticket.jira.errors import (
 
 
 def sentence(error: JiraError) -> str:
-    """Say what went wrong, and what Jira said about it."""
+    """Say what went wrong, with Jira's own words."""
     if isinstance(error, JiraRefusedCredentialsError):
         return f"{error}: the credentials are not correct, or the token has expired"
-    if isinstance(error, JiraForbiddenError):
-        return _with_words(f"{error}: the account lacks a permission", error)
     if isinstance(error, JiraTimeoutError):
         return f"Network timeout: {error}"
     if isinstance(error, JiraUnreachableError):
         return f"Connection failed: {error}"
-    return _with_words(str(error), error)
+    text = f"{error}: the account lacks a permission" if isinstance(error, JiraForbiddenError) else str(error)
+    said = words_of(error)
+    return f"{text} ({said})" if said else text
 
 
-def _with_words(text: str, error: JiraError) -> str:
+def words_of(error: JiraError) -> str:
+    """Return what Jira said, empty if it said nothing."""
     if not isinstance(error, JiraStatusError):
-        return text
-    said = [*error.messages, *(f"{name}: {message}" for name, message in error.field_errors.items())]
-    return f"{text} ({' '.join(said)})" if said else text
+        return ""
+    return " ".join([*error.messages, *(f"{name}: {text}" for name, text in error.field_errors.items())])
 
 
 def refused_by_jira(error: JiraError) -> RefusalError:
@@ -61,23 +54,13 @@ def refused_by_jira(error: JiraError) -> RefusalError:
 
 
 @contextmanager
-def translated(*, missing: str | None = None) -> Iterator[None]:
-    """Turn errors of Jira and of connections into refusals.
-
-    Parameters
-    ----------
-    missing
-        What a 404 of Jira means here.
-    """
+def translated() -> Iterator[None]:
+    """Turn errors of Jira and of connections into refusals."""
     try:
         yield
-    except JiraNotFoundError as error:
-        if missing is None:
-            raise refused_by_jira(error) from None
-        raise NotFoundError(missing) from None
     except JiraError as error:
         raise refused_by_jira(error) from None
-    # A connection's own 401 and 403 speak of its grant. Here they would seem to speak of the caller's key.
+    # A connection's own 401 and 403 are about its grant. A caller would take them for the API key's.
     except ConnectionUnavailableError as error:
         raise UnavailableError(error.explanation, retry_after=error.retry_after) from None
     except (ConnectionNotFoundError, ReauthorizationNeededError) as error:

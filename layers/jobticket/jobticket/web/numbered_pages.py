@@ -19,7 +19,7 @@ def number(query: Mapping[str, str], name: str, *, default: int, largest: int) -
     Raises
     ------
     InvalidError
-        If it is none.
+        If it is not such a number.
     """
     text = query.get(name)
     if text is None:
@@ -35,7 +35,7 @@ def page_and_size(query: Mapping[str, str]) -> tuple[int, int]:
     Raises
     ------
     InvalidError
-        If the query's ``page`` or ``size`` is no such number.
+        If ``page`` or ``size`` is invalid.
     """
     page = number(query, "page", default=1, largest=LARGEST_PAGE)
     return page, number(query, "size", default=DEFAULT_SIZE, largest=LARGEST_SIZE)

@@ -1,0 +1,386 @@
+"""The ticketing integration: one Jira, and the account that is used there. There is one at a time.
+
+Its own credentials are kept as a connection of the provider ``ticketing``, sealed like all others. Callers
+cannot choose the names of that provider.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from boto3.dynamodb.conditions import Attr, ConditionBase
+
+from jobticket import clock
+from jobticket.clock import Deadline
+from jobticket.connections.access import JiraAccess
+from jobticket.connections.credentials import TokenConnector, explain
+from jobticket.connections.errors import (
+    ConnectionNotFoundError,
+    ConnectionUnavailableError,
+    ReauthorizationNeededError,
+)
+from jobticket.connections.model import ConnectionId
+from jobticket.errors import ConflictError, InvalidError, NotFoundError, UpstreamError
+from jobticket.jira.client import JiraClient
+from jobticket.jira.errors import JiraError, JiraNotFoundError
+from jobticket.store.table import Delete, Item, Put, Table, Update
+from jobticket.store.unit_of_work import ABSENT, UnitOfWork, attempts, write, write_if_current
+from jobticket.ticketing.layout import INTEGRATION, integration_from, next_number
+from jobticket.ticketing.model import Integration, IntegrationSettings
+from jobticket.ticketing.recent import RecentChoices
+from jobticket.ticketing.recent import find as find_choice
+
+#: The providers of the integration's own credentials and of everybody's connections.
+PROVIDER = "ticketing"
+JIRA = "jira"
+
+NOT_CONFIGURED = "No ticketing integration is configured"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A connection that works, and the site that it leads to."""
+
+    provider: str
+    connection: str
+    site: str
+
+    @property
+    def name(self) -> ConnectionId:
+        return ConnectionId(self.provider, self.connection)
+
+    def values(self) -> dict[str, str | None]:
+        """Return what the integration's item holds of it."""
+        shown = {"api_url": self.site, "external_id": self.connection if self.provider == JIRA else None}
+        return {"provider": self.provider, "connection": self.connection, "site": self.site, **shown}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredIntegration:
+    """The integration, and the connection that it uses.
+
+    Attributes
+    ----------
+    source
+        Its site is where people see the tickets: this makes two sites the same.
+    """
+
+    integration: Integration
+    source: Source
+
+    @property
+    def site(self) -> str:
+        return self.source.site
+
+    def unchanged(self) -> ConditionBase:
+        """Return the condition that it is the same integration, over the same connection."""
+        same = Attr("provider").eq(self.source.provider) & Attr("connection").eq(self.source.connection)
+        return Attr("id").eq(self.integration.id) & same
+
+
+def find(table: Table) -> StoredIntegration | None:
+    """Return the integration, if there is one."""
+    item = table.get(INTEGRATION, INTEGRATION)
+    return None if item is None else _stored_from(item)
+
+
+def _stored_from(item: Item) -> StoredIntegration:
+    source = Source(item["provider"], item["connection"], item["site"])
+    return StoredIntegration(integration_from(item), source)
+
+
+class OtherSiteError(UpstreamError):
+    """The integration's connection was authorized again, for another site.
+
+    The numbers of issues mean other issues there. So nothing is read or written until the integration is
+    saved again.
+    """
+
+    def __init__(self, stored: StoredIntegration) -> None:
+        super().__init__(
+            f"The connection no longer leads to {stored.site}. To use the other site, save again"
+        )
+
+
+def client_of(access: JiraAccess, stored: StoredIntegration, deadline: Deadline) -> JiraClient:
+    """Return a client for an integration's Jira.
+
+    Raises
+    ------
+    OtherSiteError
+        If the connection leads to another site now.
+    RefusalError
+        As ``JiraAccess.client_for``.
+    """
+    client = access.client_for(stored.source.connection, stored.source.provider, deadline=deadline)
+    if client.site.browse_url != stored.site:
+        raise OtherSiteError(stored)
+    return client
+
+
+@dataclass(frozen=True, slots=True)
+class _Defaults:
+    """The project and issue type of new tickets for which none is named."""
+
+    project: str | None
+    issue_type: str | None
+
+    def values(self) -> dict[str, str | None]:
+        return {"project_key": self.project, "issue_type": self.issue_type}
+
+
+class Integrations:
+    """Sets up, checks and removes the integration.
+
+    Parameters
+    ----------
+    table
+        The ticketing table.
+    access, connector
+        The connections.
+    recent
+        What Jira has said of its issue types.
+    """
+
+    def __init__(
+        self, table: Table, access: JiraAccess, connector: TokenConnector, recent: RecentChoices
+    ) -> None:
+        self._table = table
+        self._access = access
+        self._connector = connector
+        self._recent = recent
+
+    def get(self) -> StoredIntegration:
+        """Return the integration.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none.
+        """
+        stored = find(self._table)
+        if stored is None:
+            raise NotFoundError(NOT_CONFIGURED)
+        return stored
+
+    def client(self, stored: StoredIntegration, deadline: Deadline) -> JiraClient:
+        """Return a client for the integration's Jira; see ``client_of`` for its errors."""
+        return client_of(self._access, stored, deadline)
+
+    @contextlib.contextmanager
+    def created(
+        self, work: UnitOfWork, settings: IntegrationSettings, now: datetime, deadline: Deadline
+    ) -> Iterator[Integration]:
+        """Check all settings and add the integration to a unit of work, for a ``with`` block that commits it.
+
+        If anything fails, the block's commit too, new credentials are removed again.
+
+        Raises
+        ------
+        ConflictError
+            If there is an integration already.
+        InvalidError
+            With a sentence of its own for each fault; then nothing is stored.
+        """
+        if find(self._table) is not None:
+            raise _second()
+        number = next_number(self._table, "INTEGRATION")
+        source = self._source(number, settings, now, deadline)
+        defaults = _Defaults(settings.project_key or None, settings.issue_type or None)
+        try:
+            self._check_defaults(source, defaults, deadline)
+            yield self._add(work, number, source, defaults, now)
+        except Exception:
+            self.forget(source)
+            raise
+
+    def _add(
+        self, work: UnitOfWork, number: int, source: Source, defaults: _Defaults, now: datetime
+    ) -> Integration:
+        moment = clock.iso_milliseconds(now)
+        fixed = {"id": number, "type": JIRA, "status": "Connected", "created": moment, "updated": moment}
+        item = _present({**source.values(), **defaults.values()}) | fixed
+        put = Put({**item, "pk": INTEGRATION, "sk": INTEGRATION}, ABSENT)
+        work.add(put, otherwise=_second())
+        return integration_from(item)
+
+    def change(self, settings: IntegrationSettings, now: datetime, deadline: Deadline) -> Integration:
+        """Change what is given, after checking the whole again.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no integration.
+        InvalidError
+            As ``create``.
+        """
+        stored = self.get()
+        source = self._changed_source(stored, settings, now, deadline)
+        old = stored.integration
+        defaults = _Defaults(
+            old.project_key if settings.project_key is None else settings.project_key or None,
+            old.issue_type if settings.issue_type is None else settings.issue_type or None,
+        )
+        try:
+            self._check_defaults(source, defaults, deadline)
+            changed = self._write_change(stored, source, defaults, now)
+        except Exception:
+            if source.name != stored.source.name:
+                self.forget(source)
+            raise
+        if source.name != stored.source.name:
+            self.forget(stored.source)
+        return changed
+
+    def _write_change(
+        self, stored: StoredIntegration, source: Source, defaults: _Defaults, now: datetime
+    ) -> Integration:
+        values = {**source.values(), **defaults.values()}
+        update = Update(
+            INTEGRATION,
+            INTEGRATION,
+            set=_present(values) | {"status": "Connected", "updated": clock.iso_milliseconds(now)},
+            remove=[name for name, value in values.items() if value is None],
+            condition=stored.unchanged(),
+        )
+
+        def overtaken(item: Item | None) -> Exception:
+            if item is None or item["id"] != stored.integration.id:
+                return NotFoundError(NOT_CONFIGURED)
+            return ConflictError("The integration is being changed by others. Please try again.")
+
+        return integration_from(write(self._table, update, otherwise=overtaken) or {})
+
+    def delete(self) -> None:
+        """Remove the integration and its own credentials. Links stay, and nothing is sent any more.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none.
+        """
+        # The integration first: an interruption leaves sealed credentials that nothing refers to, not an
+        # integration that cannot work.
+        for work in attempts(self._table):
+            with work:
+                stored = self.get()
+                work.add(Delete(INTEGRATION, INTEGRATION, stored.unchanged()))
+        self.forget(stored.source)
+
+    def test(self, now: datetime, deadline: Deadline) -> tuple[Literal["Connected", "Error"], str | None]:
+        """Ask Jira for the account; store and return the outcome."""
+        stored = self.get()
+        status: Literal["Connected", "Error"] = "Connected"
+        reason = None
+        try:
+            source = self._ask(stored.source.provider, stored.source.connection, deadline)
+            if source.site != stored.site:
+                raise OtherSiteError(stored)
+        except (InvalidError, OtherSiteError) as error:
+            status, reason = "Error", error.message
+        if status != stored.integration.status:
+            change = {"status": status, "updated": clock.iso_milliseconds(now)}
+            same = Attr("id").eq(stored.integration.id)
+            write_if_current(self._table, Update(INTEGRATION, INTEGRATION, set=change, condition=same))
+        return status, reason
+
+    def forget(self, source: Source) -> None:
+        """Remove the integration's own credentials. Other connections are not removed."""
+        if source.provider == PROVIDER:
+            self._access.store.delete(source.name)
+
+    def _source(
+        self, number: int, settings: IntegrationSettings, now: datetime, deadline: Deadline
+    ) -> Source:
+        if settings.external_id is not None:
+            if settings.api_url is not None or settings.api_access_token is not None:
+                raise InvalidError(
+                    "Either external_id or api_url and api_access_token must be given, not both"
+                )
+            return self._ask(JIRA, settings.external_id, deadline)
+        if settings.api_url is None:
+            raise InvalidError("api_url is required")
+        if settings.api_access_token is None:
+            raise InvalidError("api_access_token is required")
+        return self._connect(number, settings.api_url, settings.api_access_token, now, deadline)
+
+    def _changed_source(
+        self, stored: StoredIntegration, settings: IntegrationSettings, now: datetime, deadline: Deadline
+    ) -> Source:
+        if settings.external_id is None and settings.api_url is None:
+            if settings.api_access_token is None:
+                return self._ask(stored.source.provider, stored.source.connection, deadline)
+            if stored.source.provider == PROVIDER:
+                # A new token for the same host. A stored token must not be sent to a new host.
+                settings = replace(settings, api_url=stored.integration.api_url)
+        return self._source(stored.integration.id, settings, now, deadline)
+
+    def _connect(self, number: int, api_url: str, token: str, now: datetime, deadline: Deadline) -> Source:
+        # A new name each time: a refusal later on leaves the credentials in use as they are.
+        name = ConnectionId(PROVIDER, f"integration-{number}-{secrets.token_hex(4)}")
+        try:
+            connection, _ = self._connector.connect(name, api_url, token, now=now, deadline=deadline)
+        except InvalidError as error:
+            raise InvalidError(_in_our_words(error.message)) from None
+        return Source(PROVIDER, name.external_id, connection.site_url)
+
+    def _ask(self, provider: str, connection: str, deadline: Deadline) -> Source:
+        """Return the connection if Jira accepts it.
+
+        Raises
+        ------
+        InvalidError
+            Saying what is wrong with it.
+        """
+        try:
+            client = self._access.client_for(connection, provider, deadline=deadline)
+            client.get("/rest/api/2/myself")
+        except (ConnectionNotFoundError, ReauthorizationNeededError, ConnectionUnavailableError) as error:
+            raise InvalidError(error.explanation) from None
+        except JiraError as error:
+            raise InvalidError(_in_our_words(explain(error))) from None
+        return Source(provider, connection, client.site.browse_url)
+
+    def _check_defaults(self, source: Source, defaults: _Defaults, deadline: Deadline) -> None:
+        """Refuse a default project or issue type that does not exist."""
+        if defaults == _Defaults(None, None):
+            return
+        client = self._access.client_for(source.connection, source.provider, deadline=deadline)
+        try:
+            known = self._recent.read_types(client, defaults.project)
+        except JiraNotFoundError:
+            raise InvalidError(project_not_found(str(defaults.project))) from None
+        except JiraError as error:
+            raise InvalidError(_in_our_words(explain(error))) from None
+        if defaults.issue_type is not None and find_choice(known, defaults.issue_type) is None:
+            raise InvalidError(issue_type_not_found(defaults.issue_type, defaults.project))
+
+
+def _present(values: dict[str, str | None]) -> Item:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def project_not_found(project: str) -> str:
+    return f"Project not found: {project}. Check the key, and that the account has access to the project"
+
+
+def issue_type_not_found(issue_type: str, project: str | None) -> str:
+    place = "at this site" if project is None else f"in the project {project}"
+    return f"Issue type not found: {issue_type} does not exist {place}"
+
+
+def _second() -> ConflictError:
+    return ConflictError("There is a ticketing integration already. Delete it first.")
+
+
+def _in_our_words(sentence: str) -> str:
+    """Name the integration's fields in a sentence that names those of a connection."""
+    for theirs, ours in (("host ", "api_url "), ("credentials is ", "api_access_token is ")):
+        if sentence.startswith(theirs):
+            return ours + sentence.removeprefix(theirs)
+    return sentence.replace("credentials must be", "api_access_token must be")

@@ -1,0 +1,382 @@
+"""Creating a ticket for an anomaly, once, whatever fails on the way.
+
+``jira.create_once`` creates the issue. Here is what it needs to remember: an attempt, stored with the anomaly
+before Jira is called. An attempt that did not end, or whose outcome is unknown, is settled before anything
+else is created for the anomaly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Self
+
+from boto3.dynamodb.conditions import Attr
+
+from jobticket import clock
+from jobticket.errors import InvalidError, RefusalError, UnavailableError, UpstreamError
+from jobticket.jira.client import JiraClient
+from jobticket.jira.create_once import (
+    COME_BACK_SECONDS,
+    UNLABELLED,
+    Created,
+    CreateOnce,
+    UnsettledError,
+    UntraceableError,
+)
+from jobticket.jira.documents.adf import to_adf
+from jobticket.jira.documents.limits import cut_line, fitted
+from jobticket.jira.documents.model import Document
+from jobticket.jira.documents.wiki import to_wiki
+from jobticket.jira.errors import JiraError, JiraNotFoundError, JiraStatusError
+from jobticket.jira.listing import Row
+from jobticket.observability import logger
+from jobticket.store import lease
+from jobticket.store.lease import HeldError, Lease
+from jobticket.store.table import Delete, Item, Put, Table, Update
+from jobticket.store.unit_of_work import ABSENT, StaleError, UnitOfWork, discard, write, write_if_current
+from jobticket.ticketing import links
+from jobticket.ticketing.explanations import refused_by_jira, sentence, words_of
+from jobticket.ticketing.integration import StoredIntegration, issue_type_not_found, project_not_found
+from jobticket.ticketing.layout import ATTEMPT, anomaly_pk
+from jobticket.ticketing.linked_tickets import plain, read_ticket
+from jobticket.ticketing.model import Anomaly, LinkedTicket, TicketAnswer, TicketDraft, TicketMetadata
+from jobticket.ticketing.outbox import Event
+from jobticket.ticketing.recent import USUAL_TYPE, RecentChoices, default_type, find
+from jobticket.ticketing.revisions import load
+from jobticket.ticketing.text import Wording
+
+#: Longer than any request lives: an attempt this old has no living maker.
+LEASE = timedelta(seconds=30)
+
+UNKNOWN = "It is not known yet whether Jira created the ticket. Please try again."
+UNRECOVERABLE = (
+    "It is not known whether Jira created the ticket, and the project's screen has no labels by which it "
+    "could be found. Please look in Jira before you try again."
+)
+
+
+def _being_created(seconds: float = COME_BACK_SECONDS) -> UnavailableError:
+    return UnavailableError(
+        "A ticket for this anomaly is being created. Please try again.",
+        retry_after=max(1, min(COME_BACK_SECONDS, math.ceil(seconds))),
+    )
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A creation that has begun: what ``CreateOnce`` remembers.
+
+    Attributes
+    ----------
+    mark
+        Names the attempt; the issue's label is made from it.
+    request
+        A digest of what was asked for.
+    lease
+        Held while its maker is at work.
+    settles_at
+        Until when an issue of this attempt may still be found.
+    labelled
+        Whether the issue has the label. The screens of some projects have no labels.
+    """
+
+    table: Table
+    anomaly_id: int
+    mark: str
+    request: str
+    site: str
+    lease: Lease
+    settles_at: datetime | None = None
+    labelled: bool = True
+
+    @classmethod
+    def new(cls, table: Table, anomaly_id: int, request: str, site: str, now: datetime) -> Self:
+        return cls(table, anomaly_id, secrets.token_hex(8), request, site, Lease.begin(now, LEASE))
+
+    @classmethod
+    def take(cls, table: Table, anomaly_id: int, now: datetime) -> Self | None:
+        """Take over the anomaly's earlier attempt, if there is one.
+
+        Raises
+        ------
+        UnavailableError
+            While its maker is at work.
+        """
+        item = table.get(anomaly_pk(anomaly_id), ATTEMPT)
+        if item is None:
+            return None
+        taken = Lease.begin(now, LEASE)
+        same = Attr("mark").eq(item["mark"])
+        try:
+            lease.take(table, anomaly_pk(anomaly_id), ATTEMPT, taken, now, condition=same)
+        except HeldError as held:
+            raise _being_created(held.seconds) from None
+        except StaleError:
+            raise _being_created() from None
+        settles_at = clock.parse_iso(item["settles_at"])
+        labelled = item.get("memo") != UNLABELLED
+        return cls(
+            table, anomaly_id, item["mark"], item["request"], item["site"], taken, settles_at, labelled
+        )
+
+    def begin(self, settles_at: datetime, memo: dict[str, Any] | None = None) -> None:
+        """Store that an issue may exist.
+
+        Raises
+        ------
+        UnavailableError
+            If somebody else is creating a ticket for the anomaly.
+        """
+        item: Item = {
+            "pk": anomaly_pk(self.anomaly_id),
+            "sk": ATTEMPT,
+            "mark": self.mark,
+            "request": self.request,
+            "site": self.site,
+            "settles_at": settles_at.isoformat(),
+            **({"memo": memo} if memo else {}),
+            **self.lease.attributes(),
+        }
+        write(self.table, Put(item, ABSENT | self.lease.held()), otherwise=_being_created())
+
+    def undone(self) -> None:
+        """Forget the attempt: there is no issue, or nobody will find it."""
+        discard(self.table, self.deletion())
+
+    def deletion(self) -> Delete:
+        """Return the write that ends the attempt."""
+        return Delete(anomaly_pk(self.anomaly_id), ATTEMPT, self.lease.held())
+
+    def hand_on(self, now: datetime) -> None:
+        """End the lease, so that the next request settles the attempt at once."""
+        ended = Lease(self.lease.owner, now).attributes()
+        write_if_current(
+            self.table,
+            Update(anomaly_pk(self.anomaly_id), ATTEMPT, set=ended, condition=self.lease.held()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedTicket:
+    """A ticket that exists in Jira and is still to be linked."""
+
+    ticket: LinkedTicket
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class _NewIssue:
+    project: str
+    type: Row
+    priority: str | None
+    title: str
+    description: Document
+
+
+class TicketCreation:
+    """Creates tickets at the integration's Jira.
+
+    Parameters
+    ----------
+    table
+        The ticketing table.
+    stored
+        The integration.
+    client
+        Its Jira.
+    recent
+        What Jira has said of issue types and priorities.
+    wording
+        How the deployment names itself.
+    now
+        The time.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        stored: StoredIntegration,
+        client: JiraClient,
+        recent: RecentChoices,
+        wording: Wording,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._table = table
+        self._stored = stored
+        self._client = client
+        self._recent = recent
+        self._wording = wording
+        self._now = now
+
+    @contextlib.contextmanager
+    def created(self, anomaly_id: int, draft: TicketDraft) -> Iterator[CreatedTicket]:
+        """Create a ticket, or find the one of an earlier attempt, for a ``with`` block that links it.
+
+        Raises
+        ------
+        NotFoundError
+            If the anomaly does not exist.
+        InvalidError
+            If Jira refuses a field.
+        UnavailableError
+            503, while the outcome of an earlier attempt, or of this one, is unknown.
+        RefusalError
+            If anything else fails at Jira; then nothing was created.
+        """
+        made = self._create(anomaly_id, draft)
+        try:
+            yield made
+        except Exception:
+            made.attempt.hand_on(self._now())
+            raise
+
+    def link(self, work: UnitOfWork, made: CreatedTicket) -> tuple[TicketAnswer, list[Event]]:
+        """Link a created ticket, and end its attempt, in one unit of work."""
+        anomaly_id, ticket = made.attempt.anomaly_id, made.ticket
+        number = self._stored.integration.id
+        work.add(made.attempt.deletion(), otherwise=_being_created())
+        answer = TicketAnswer(
+            ticket=ticket,
+            anomaly_id=anomaly_id,
+            integration_id=number,
+            message=f"Ticket {ticket.ticket_number} created and linked to anomaly {anomaly_id}",
+        )
+        if links.find_pair(load(self._table, anomaly_id), number, ticket.ticket_id) is not None:
+            return answer, []  # somebody has linked it by hand
+        _, events = links.add_link(work, anomaly_id, self._stored, ticket, "created", self._now())
+        return answer, events
+
+    def _create(self, anomaly_id: int, draft: TicketDraft) -> CreatedTicket:
+        loaded = load(self._table, anomaly_id)
+        links.require_room(loaded)
+        request = hashlib.sha256(json.dumps(asdict(draft), sort_keys=True).encode()).hexdigest()
+        earlier = self._settle(anomaly_id)
+        if earlier is not None:
+            if earlier.attempt.request == request:
+                return earlier
+            # Another ticket was asked for. It gets its link, and then this one is created.
+            work = UnitOfWork(self._table)
+            self.link(work, earlier)
+            work.commit()
+        issue = self._issue(loaded.anomaly, draft)
+        attempt = Attempt.new(self._table, anomaly_id, request, self._stored.site, self._now())
+        return CreatedTicket(self._read(self._make(attempt, issue), issue), attempt)
+
+    def _settle(self, anomaly_id: int) -> CreatedTicket | None:
+        """Return the ticket of an earlier attempt, None if there is certainly none."""
+        attempt = Attempt.take(self._table, anomaly_id, self._now())
+        if attempt is None:
+            return None
+        if attempt.site != self._stored.site:
+            attempt.undone()
+            return None
+        if not attempt.labelled:
+            attempt.undone()
+            raise UpstreamError(f"An earlier request for a ticket was cut short. {UNRECOVERABLE}")
+        try:
+            found = self._once(attempt, {}).earlier()
+            ticket = None if found is None else read_ticket(self._client, found.id)
+        except UnsettledError as unsettled:
+            attempt.hand_on(self._now())
+            raise UnavailableError(UNKNOWN, retry_after=unsettled.seconds) from None
+        except Exception:
+            attempt.hand_on(self._now())
+            raise
+        if ticket is None:
+            attempt.undone()
+            return None
+        return CreatedTicket(ticket, attempt)
+
+    def _once(self, attempt: Attempt, fields: dict[str, Any]) -> CreateOnce:
+        # Without looks: what is unknown is settled by the next request.
+        return CreateOnce(self._client, fields, attempt, self._now, time.sleep, looks=())
+
+    def _make(self, attempt: Attempt, issue: _NewIssue) -> Created:
+        try:
+            return self._once(attempt, self._fields(issue)).run()
+        except UnsettledError as unsettled:
+            attempt.hand_on(self._now())
+            text = f"{sentence(unsettled.cause)}. {UNKNOWN}" if unsettled.cause else UNKNOWN
+            raise UnavailableError(text, retry_after=unsettled.seconds) from None
+        except UntraceableError as lost:
+            attempt.undone()
+            raise UpstreamError(f"{sentence(lost.cause)}. {UNRECOVERABLE}") from None
+        except JiraError as error:
+            raise self._refused(error, issue.project) from None
+
+    def _issue(self, anomaly: Anomaly, draft: TicketDraft) -> _NewIssue:
+        project = draft.project_key or self._stored.integration.project_key
+        if project is None:
+            raise InvalidError("project_key is required")
+        title = cut_line(draft.title)
+        if not title:
+            raise InvalidError("title is required")
+        return _NewIssue(
+            project,
+            self._issue_type(project, draft.issue_type or self._stored.integration.issue_type),
+            draft.priority,
+            title,
+            fitted(
+                partial(self._wording.description, draft.description, anomaly, self._now()),
+                is_cloud=self._client.is_cloud,
+            ),
+        )
+
+    def _fields(self, issue: _NewIssue) -> dict[str, Any]:
+        written = to_adf(issue.description) if self._client.is_cloud else to_wiki(issue.description)
+        fields: dict[str, Any] = {
+            "project": {"key": issue.project},
+            "issuetype": {"id": issue.type["id"]},
+            "summary": issue.title,
+            "description": written,
+        }
+        if issue.priority is not None:
+            known = find(self._recent.priorities(self._client), issue.priority)
+            fields["priority"] = {"id": known["id"]} if known else {"name": issue.priority}
+        return fields
+
+    def _issue_type(self, project: str, wanted: str | None) -> Row:
+        try:
+            known = self._recent.issue_types(self._client, project)
+        except JiraNotFoundError:
+            raise InvalidError(project_not_found(project)) from None
+        found = default_type(known) if wanted is None else find(known, wanted)
+        if found is None:
+            raise InvalidError(issue_type_not_found(wanted or USUAL_TYPE, project))
+        return found
+
+    def _read(self, created: Created, issue: _NewIssue) -> LinkedTicket:
+        """Read the new ticket; if that fails, return what is known of it, for it exists."""
+        try:
+            return read_ticket(self._client, created.id)
+        except (JiraError, RefusalError) as error:
+            logger.warning("a new ticket could not be read", reason=type(error).__name__)
+        return LinkedTicket(
+            ticket_id=created.id,
+            ticket_number=created.key,
+            title=issue.title,
+            description=plain(to_wiki(issue.description)),
+            priority=issue.priority,
+            category=issue.type["name"],
+            url=self._client.browse_url(created.key),
+            metadata=TicketMetadata(project_key=issue.project, issue_type=issue.type["name"]),
+        )
+
+    def _refused(self, error: JiraError, project: str) -> RefusalError:
+        """Say which field Jira refuses."""
+        if not isinstance(error, JiraStatusError) or error.status != 400:
+            return refused_by_jira(error)
+        self._recent.forget()  # a type or priority may be gone
+        if "project" in error.field_errors:
+            return InvalidError(project_not_found(project))
+        said = words_of(error)
+        return InvalidError(f"Jira refused the ticket: {said}" if said else sentence(error))

@@ -1,0 +1,126 @@
+"""The one way to change an anomaly: read it with its links, decide, and add the change to a unit of work.
+
+A revision commits only if the anomaly's ``stamp`` is still the one that was read. So the revisions of an
+anomaly stand in one order, and its tickets learn of them in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from boto3.dynamodb.conditions import Attr, Key
+
+from jobticket import clock
+from jobticket.errors import NotFoundError, UnavailableError
+from jobticket.store.table import Put, Table, Update
+from jobticket.store.unit_of_work import UnitOfWork, attempts
+from jobticket.ticketing import integration, outbox
+from jobticket.ticketing.layout import ANOMALY, anomaly_from, anomaly_pk, link_from
+from jobticket.ticketing.model import Anomaly, TicketLink
+from jobticket.ticketing.outbox import Event, LiveLink, Notice
+
+#: Enough for many people at once on one anomaly: each attempt lets at least one of them through.
+MOST_TRIES = 20
+CONTENDED = UnavailableError("The anomaly is being changed by others. Please try again.", retry_after=1)
+
+
+def anomaly_not_found(anomaly_id: object) -> NotFoundError:
+    return NotFoundError(f"Anomaly not found: {anomaly_id}")
+
+
+def revising(table: Table) -> Iterator[UnitOfWork]:
+    """Yield units of work until one has committed a change of an anomaly."""
+    return attempts(table, most=MOST_TRIES, exhausted=CONTENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An anomaly as it stands, with its links.
+
+    Attributes
+    ----------
+    live
+        The links whose tickets are told of changes.
+    """
+
+    anomaly: Anomaly
+    stamp: int
+    links: list[TicketLink]
+    live: list[LiveLink]
+
+
+@dataclass(slots=True)
+class Revision:
+    """A change of an anomaly.
+
+    Attributes
+    ----------
+    set, add, remove
+        Attributes of the anomaly.
+    notices
+        What its tickets are told, in this order.
+    links
+        The links that are told; None for all live ones.
+    """
+
+    set: dict[str, Any] = field(default_factory=dict)
+    add: dict[str, int] = field(default_factory=dict)
+    remove: list[str] = field(default_factory=list)
+    notices: Sequence[Notice] = ()
+    links: list[LiveLink] | None = None
+
+
+def load(table: Table, anomaly_id: int) -> Loaded:
+    """Read an anomaly and its links in one query.
+
+    Raises
+    ------
+    NotFoundError
+        If the anomaly does not exist.
+    """
+    found = list(table.query_all(Key("pk").eq(anomaly_pk(anomaly_id)) & Key("sk").begins_with(ANOMALY)))
+    anomaly = next((item for item in found if item["sk"] == ANOMALY), None)
+    if anomaly is None:
+        raise anomaly_not_found(anomaly_id)
+    pairs = sorted(
+        ((link_from(item), str(item["site"])) for item in found if item is not anomaly),
+        key=lambda pair: pair[0].id,
+    )
+    stored = integration.find(table) if pairs else None
+    live = [] if stored is None else outbox.live_links(pairs, stored.integration.id, stored.site)
+    return Loaded(anomaly_from(anomaly), anomaly["stamp"], [link for link, _ in pairs], live)
+
+
+def stamp_after(stamp: int, now: datetime) -> int:
+    """Return an anomaly's next stamp: the time, but always above the last stamp."""
+    return max(clock.epoch_milliseconds(now), stamp + 1)
+
+
+def revise(work: UnitOfWork, loaded: Loaded, revision: Revision, now: datetime) -> list[Event]:
+    """Add a revision to a unit of work, with the events that tell its tickets.
+
+    Returns
+    -------
+    list
+        The events. Wake the relay for them after the commit.
+    """
+    first = stamp_after(loaded.stamp, now)
+    last = first + max(0, len(revision.notices) - 1)
+    work.add(
+        Update(
+            anomaly_pk(loaded.anomaly.id),
+            ANOMALY,
+            set={**revision.set, "stamp": last, "updated": clock.iso_milliseconds(now)},
+            add=revision.add,
+            remove=revision.remove,
+            condition=Attr("stamp").eq(loaded.stamp),
+        )
+    )
+    links = loaded.live if revision.links is None else revision.links
+    events = list(outbox.events_for(links, loaded.anomaly.id, revision.notices, first, now))
+    for event in events:
+        work.add(Put(event.item()))
+    return events
