@@ -312,7 +312,7 @@ def test_an_anomaly_that_others_change_all_the_time_is_deleted_whole_or_not_at_a
     report(api, fingerprint="f")
 
     def load_and_be_overtaken(*arguments: Any) -> Any:
-        loaded = changes.load(*arguments)
+        loaded = revisions.load(*arguments)
         api.post("/api/anomalies/1/comments", {"message": "quicker"})
         return loaded
 
