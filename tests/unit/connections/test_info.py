@@ -9,7 +9,7 @@ from typing import Any
 import botocore.client
 import pytest
 
-from jobticket.connections.tokens import LEASE
+from jobticket.connections.tokens import LEASE, MARGIN
 from jobticket.store import table as dynamo
 from tests.support.faults import LOST, refused
 from tests.unit.conftest import client, gateway, load_function
@@ -102,7 +102,7 @@ def test_the_token_works_at_jira(product: Product) -> None:
 def test_a_token_is_refreshed_when_it_must_be_and_not_before(product: Product) -> None:
     product.walk().to_connection()
     first = product.access_token().json()["access_token"]
-    product.elapsed += timedelta(minutes=54)
+    product.elapsed += timedelta(hours=1) - MARGIN - timedelta(minutes=1)
     assert product.access_token().json()["access_token"] == first
     assert product.atlassian.token_calls() == 0
     product.elapsed += timedelta(minutes=2)
