@@ -24,7 +24,7 @@ from jobticket.connections.consent import (
     Consent,
     Pending,
 )
-from jobticket.connections.consent_pages import Notice
+from jobticket.connections.consent_pages import PageNotice
 from jobticket.connections.model import PROVIDERS, checked_id
 from jobticket.connections.origins import ReturnOrigins, with_parameter
 from jobticket.connections.sessions import SessionStore, digest
@@ -173,7 +173,7 @@ def _refused(request: Request, provider: str, state: str, error: str) -> Answer:
     return _not_connected(request, reason, notice)
 
 
-def _not_connected(request: Request, error: str, notice: Notice, *, status: int = 400) -> Answer:
+def _not_connected(request: Request, error: str, notice: PageNotice, *, status: int = 400) -> Answer:
     """Answer why there is no connection: a browser gets a page."""
     if "text/html" in request.headers.get("accept", ""):
         return pages.notice(status, notice)
@@ -184,7 +184,7 @@ def _later(answer: Answer) -> Answer:
     return replace(answer, headers={**answer.headers, "Retry-After": str(RETRY_SECONDS)})
 
 
-def _callback_notice(text: str) -> Notice:
+def _callback_notice(text: str) -> PageNotice:
     known = {INVALID_STATE: consent_pages.EXPIRED_SIGN_IN, EXCHANGE_FAILED: consent_pages.FAILED}
     return known.get(text, consent_pages.INCOMPLETE)
 

@@ -77,7 +77,7 @@ def test_everything_from_outside_is_text(site: ConsentPages) -> None:
 
 
 def test_no_page_has_anything_inline(site: ConsentPages) -> None:
-    notices = [value for value in vars(consent_pages).values() if isinstance(value, consent_pages.Notice)]
+    notices = [value for value in vars(consent_pages).values() if isinstance(value, consent_pages.PageNotice)]
     bodies = [choice(site), *(str(site.notice(400, notice).body) for notice in notices)]
     assert len(bodies) == 9
     for body in bodies:

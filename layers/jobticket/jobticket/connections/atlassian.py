@@ -170,7 +170,7 @@ class AtlassianApp:
             answer = send(self._session, "GET", url, to="Atlassian", deadline=deadline, headers=headers)
         except NoAnswerError as error:
             raise AtlassianUnavailableError(str(error), outcome_unknown=False) from None
-        resources = _json(answer.content)
+        resources = _body_of(answer.content)
         if answer.status != 200 or not isinstance(resources, list):
             raise AtlassianUnavailableError(f"status {answer.status}", outcome_unknown=False)
         return jira_sites(resources)
@@ -225,7 +225,7 @@ def with_offline_access(scopes: str) -> str:
 
 def grant_of(answer: HttpAnswer) -> Grant:
     """Return the tokens of the token endpoint's answer, or raise what the answer stands for."""
-    body = _json(answer.content)
+    body = _body_of(answer.content)
     if answer.status == 200:
         return _grant(body)
     code = body.get("error") if isinstance(body, Mapping) else None
@@ -269,7 +269,7 @@ def jira_sites(resources: list[Any]) -> list[GrantedSite]:
     return list(sites.values())
 
 
-def _json(content: bytes) -> Any:
+def _body_of(content: bytes) -> Any:
     try:
         return foreign.decoded(content)
     except ValueError:

@@ -42,7 +42,7 @@ HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class PageNotice:
     """A page that says what happened and what to do."""
 
     title: str
@@ -50,44 +50,44 @@ class Notice:
     advice: str
 
 
-EXPIRED_SIGN_IN = Notice(
+EXPIRED_SIGN_IN = PageNotice(
     "This sign-in has expired",
     "The link from Atlassian was used already, or is older than 10 minutes. Nothing has been changed.",
     "Go back to the application that you came from and start connecting Jira again.",
 )
-INCOMPLETE = Notice(
+INCOMPLETE = PageNotice(
     "This link is not complete",
     "It lacks what Atlassian sends along after a sign-in. Nothing has been changed.",
     "Go back to the application that you came from and start connecting Jira again.",
 )
-EXPIRED_PAGE = Notice(
+EXPIRED_PAGE = PageNotice(
     "This page has expired",
     "The site was chosen already, or more than 15 minutes have passed since you signed in.",
     "If Jira is not connected yet, go back to the application that you came from and start again.",
 )
-OTHER_BROWSER = Notice(
+OTHER_BROWSER = PageNotice(
     "This link belongs to another browser",
     "A site can be chosen only in the browser that signed in at Atlassian.",
     "Open the page there, or go back to the application that you came from and start again.",
 )
-DENIED = Notice(
+DENIED = PageNotice(
     "Access was not granted",
     "You did not allow access to Jira at Atlassian. Nothing has been changed.",
     "You can close this page, or go back to the application that you came from and start again.",
 )
-FAILED = Notice(
+FAILED = PageNotice(
     "Connecting Jira failed",
     "Atlassian did not complete the sign-in. Nothing has been changed.",
     "Go back to the application that you came from and try again in a few minutes.",
 )
-UNAVAILABLE = Notice(
+UNAVAILABLE = PageNotice(
     "Connecting Jira is not possible for now",
     "A fault on this side keeps the sign-in from going on. Nothing has been changed.",
     "Load this page again in a moment, or go back to the application that you came from and start again.",
 )
 
 CLOSE = "<p>You can close this page.</p>"
-NO_SITES = Notice(
+NO_SITES = PageNotice(
     "No Jira site was granted",
     "Your Atlassian account has not allowed access to any Jira site. Nothing has been changed.",
     "Go back to the application that you came from, start again and choose a site at Atlassian.",
@@ -102,7 +102,7 @@ class ConsentPages:
         self._assets = f"{public_url}/finalize-connection/assets"
         self._endpoint = f"{public_url}/api/frontend/finalize-connection/jira/create-connection"
 
-    def notice(self, status: int, notice: Notice, cookies: tuple[str, ...] = ()) -> Answer:
+    def notice(self, status: int, notice: PageNotice, cookies: tuple[str, ...] = ()) -> Answer:
         """Return a page with a notice."""
         words = {"title": notice.title, "happened": notice.happened, "advice": notice.advice}
         return self._page(status, "message.html", words, {}, cookies)

@@ -89,7 +89,7 @@ def account_of(body: Any) -> Account | None:
     return Account(foreign.text(body.get("displayName")) or known_as, account_id, name)
 
 
-def explain(error: JiraError) -> str:
+def advice_on(error: JiraError) -> str:
     """Return what the caller can do about credentials that do not work."""
     if isinstance(error, JiraRefusedCredentialsError):
         return "Incorrect credentials: check the email and the token, and that the token has not expired"
@@ -132,7 +132,7 @@ class TokenConnector:
         try:
             account = account_of(client.get("/rest/api/2/myself"))
         except JiraError as error:
-            raise InvalidError(explain(error)) from None
+            raise InvalidError(advice_on(error)) from None
         if account is None:
             raise InvalidError("Connection failed: check the host (it does not answer like Jira)")
         return checked, text, account

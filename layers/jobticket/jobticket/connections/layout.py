@@ -101,14 +101,14 @@ def connection_of(item: Item) -> Connection:
         deployment=item.get("deployment", "cloud"),
         account=item.get("account"),
         authorized_at=clock.parse_iso(item["authorized_at"]),
-        last_refreshed_at=_moment(item, "last_refreshed_at"),
-        expires_at=_moment(item, "expires_on"),
+        last_refreshed_at=_read_moment(item, "last_refreshed_at"),
+        expires_at=_read_moment(item, "expires_on"),
         invalid=item["status"] == "invalid",
         selected_project_id=item.get("selected_project_id"),
         lease=Lease.of(item),
-        unfinished_since=_moment(item, "unfinished_since"),
-        failed_at=_moment(item, "failed_at"),
-        retry_at=_moment(item, "retry_at"),
+        unfinished_since=_read_moment(item, "unfinished_since"),
+        failed_at=_read_moment(item, "failed_at"),
+        retry_at=_read_moment(item, "retry_at"),
     )
 
 
@@ -145,5 +145,5 @@ def written(moment: datetime | None) -> str | None:
     return None if moment is None else clock.iso_milliseconds(moment)
 
 
-def _moment(item: Item, attribute: str) -> datetime | None:
+def _read_moment(item: Item, attribute: str) -> datetime | None:
     return clock.parse_iso(item[attribute]) if attribute in item else None

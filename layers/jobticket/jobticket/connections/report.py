@@ -7,7 +7,7 @@ from typing import Any
 
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
-from jobticket.connections.credentials import account_of, explain
+from jobticket.connections.credentials import account_of, advice_on
 from jobticket.connections.errors import SecretUnreadableError
 from jobticket.connections.layout import written
 from jobticket.connections.model import Connection
@@ -44,7 +44,7 @@ def test_connection(access: JiraAccess, connection: Connection, deadline: Deadli
     except JiraError as error:
         if by_credentials and isinstance(error, JiraRefusedCredentialsError):
             access.store.mark(connection, invalid=True)
-        return {"connected": False, "error": explain(error)}
+        return {"connected": False, "error": advice_on(error)}
     except RefusalError as refusal:
         return {"connected": False, "error": refusal.message}
     except SecretUnreadableError as fault:

@@ -18,7 +18,7 @@ from boto3.dynamodb.conditions import Attr, ConditionBase
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
-from jobticket.connections.credentials import TokenConnector, explain
+from jobticket.connections.credentials import TokenConnector, advice_on
 from jobticket.connections.errors import (
     ConnectionNotFoundError,
     ConnectionUnavailableError,
@@ -343,7 +343,7 @@ class Integrations:
         except (ConnectionNotFoundError, ReauthorizationNeededError, ConnectionUnavailableError) as error:
             raise InvalidError(error.explanation) from None
         except JiraError as error:
-            raise InvalidError(_in_our_words(explain(error))) from None
+            raise InvalidError(_in_our_words(advice_on(error))) from None
         return Source(provider, connection, client.site.browse_url)
 
     def _check_defaults(self, source: Source, defaults: _Defaults, deadline: Deadline) -> None:
@@ -356,7 +356,7 @@ class Integrations:
         except JiraNotFoundError:
             raise InvalidError(project_not_found(str(defaults.project))) from None
         except JiraError as error:
-            raise InvalidError(_in_our_words(explain(error))) from None
+            raise InvalidError(_in_our_words(advice_on(error))) from None
         if defaults.issue_type is not None and find_choice(known, defaults.issue_type) is None:
             raise InvalidError(issue_type_not_found(defaults.issue_type, defaults.project))
 
