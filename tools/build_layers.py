@@ -189,7 +189,7 @@ def _thin_out(python: Path) -> None:
 def write_aws_data(folder: Path) -> None:
     """Write botocore's descriptions of the services that the product uses, without their documentation.
 
-    botocore finds them by AWS_DATA_PATH, before its own. To make a client, it mostly reads its own descriptions:
+    botocore finds them by AWS_DATA_PATH, before its own. Most of making a client is reading those:
     their documentation, and the endpoints of 400 services.
     """
     data = Path(botocore.__file__).parent / "data"

@@ -130,6 +130,9 @@ class Document:
 
     def schemas(self) -> dict[str, Any]:
         """Return the schemas of every model that a route names."""
+        names = [model.__name__ for model in {model for model, _ in self._models}]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"Two models have one name, which the document cannot tell apart: {twice}")
         found = schemas_of(self._models)
         return {name: found[name] for name in sorted(found)} | ERROR_SCHEMAS
 
