@@ -27,7 +27,7 @@ from local.stack import LocalStack, running_stack
 def main() -> None:
     arguments = _arguments()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    # A profile or an endpoint of a real account has no say here.
+    # A profile or an endpoint of a real account must have no effect here.
     for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
         del os.environ[name]
     try:
@@ -50,7 +50,7 @@ def _arguments() -> argparse.Namespace:
 
 
 async def _until_signal(work: Awaitable[None]) -> None:
-    """Do the work until it is done or the program is asked to stop; what it started stops in order."""
+    """Work until done or asked to stop; then stop what was started, in order."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -84,7 +84,7 @@ async def _demonstrate_on_empty_data(stack: LocalStack) -> None:
 
 
 async def _demo(settings: Settings) -> None:
-    """Ports and data of its own: it must neither meet nor change a stack that is running."""
+    """Its own ports and data: it must not meet or change a running stack."""
     with tempfile.TemporaryDirectory(prefix="jobticket-demo-") as folder:
         own = dataclasses.replace(
             settings, port=free_port(), atlassian_port=free_port(), data_dir=Path(folder)

@@ -1,4 +1,4 @@
-"""What API Gateway takes for a function's answer: the emulator takes anything."""
+"""What API Gateway accepts as a function's answer. The emulator accepts anything."""
 
 from __future__ import annotations
 

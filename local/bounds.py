@@ -1,4 +1,4 @@
-"""What the emulator would let grow without end: unpacked layers, logs, events of the stack."""
+"""Bounds for what would grow without end in the emulator: unpacked layers, logs, events of the stack."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _unpacking = threading.Lock()
 
 
 class SharedZip(zipfile.ZipFile):
-    """A zip that is unpacked once; every further folder of the same content is made of links.
+    """A zip that is unpacked once; every further folder of the same content consists of links.
 
-    A worker process has a folder of its own with its function's code and layers, more than 20 MB each.
+    Each worker process has its own folder with its function's code and layers, more than 20 MB.
     """
 
     def extractall(self, path: Any = None, *_arguments: Any) -> None:
-        """Link the content into a folder, and give back the room that the zip itself takes."""
+        """Link the content into a folder, and free the space of the zip."""
         assert isinstance(self.filename, str)
         source = Path(self.filename)
         with source.open("rb") as file:
@@ -44,14 +44,14 @@ def share_unpacked_code() -> None:
     """Let workers share what they unpack."""
     from ministack.core import lambda_runtime
 
-    # It catches an error by a name that zipfile does not have, and so hides every other one.
+    # It catches an error whose name zipfile does not have, and so hides every other one.
     more = {"ZipFile": SharedZip, "LargeFileError": zipfile.LargeZipFile}
     shared: Any = SimpleNamespace(**vars(zipfile) | more)
     lambda_runtime.zipfile = shared
 
 
 def trim_histories() -> None:
-    """Forget the oldest of what only people read."""
+    """Drop the oldest lines and events, which only people read."""
     from ministack.services import cloudformation, cloudwatch_logs
 
     with cloudwatch_logs._log_events_lock:

@@ -1,6 +1,6 @@
-"""The demonstration: a job up to the table in its Jira ticket, and an anomaly with a ticket of its own.
+"""The demonstration: a job and the table in its Jira ticket, an anomaly and its ticket.
 
-Each step comes with the line that does it, which a shell takes as long as the stack runs.
+Each step is printed with its command, which works in a shell while the stack runs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class DemonstrationError(Exception):
 
 
 def has_jobs(settings: Settings) -> bool:
-    """Whether there are any data that a demonstration would only clutter."""
+    """Tell whether there are data that a demonstration would only clutter."""
     return bool(_answer_of(_ask(settings, "GET", "/api/jobs?limit=1")))
 
 
@@ -87,7 +87,7 @@ class Demonstration:
         )
 
     def _work_on_main_route(self, job: Json) -> None:
-        self._say("Give it a path. It is strict: a part goes from step to step and passes over none.")
+        self._say("Give it a path. It is strict: a part goes from step to step and cannot skip one.")
         path = self._send(
             "POST",
             "/api/paths",
@@ -160,7 +160,7 @@ class Demonstration:
         ticket = {"title": "Customers without a name", "description": "Found by the nightly scan."}
         made = self._send("POST", f"{integration}/anomalies/{anomaly}/tickets", ticket)["ticket"]
         self._say(
-            "Acknowledge it, comment on it, resolve it. Nobody waits for Jira: a queue tells the ticket."
+            "Acknowledge it, comment on it, resolve it. No request waits for Jira: a queue tells the ticket."
         )
         self._send("PUT", f"/api/anomalies/{anomaly}", {"status": "Acknowledged"})
         self._send("POST", f"/api/anomalies/{anomaly}/comments", {"message": "The import dropped a column."})
@@ -201,7 +201,7 @@ def _comments(url: str, *, expected: int) -> list[str]:
 
 
 def _curl(settings: Settings, method: str, path: str, body: Json) -> str:
-    """The line that sends a request, in a form that a shell takes."""
+    """Return the shell command that sends a request."""
     lines = [f"curl -X {method} {shlex.quote(settings.url + path)}"]
     lines.append(f"-H {shlex.quote(f'Authorization: Bearer {settings.api_key}')}")
     if body is not None:
@@ -227,8 +227,8 @@ def _answer_of(response: requests.Response) -> Json:
 
 def _session() -> requests.Session:
     session = requests.Session()
-    session.trust_env = False  # no proxy of the environment between this and the loopback address
-    session.headers["Accept-Encoding"] = "identity"  # as the printed lines have it
+    session.trust_env = False  # no proxy from the environment for the loopback address
+    session.headers["Accept-Encoding"] = "identity"  # as in the printed commands
     return session
 
 

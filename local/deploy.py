@@ -1,4 +1,4 @@
-"""Deploy template.yaml to the emulator, as CloudFormation does it in an account."""
+"""Deploy template.yaml to the emulator, as CloudFormation does in an account."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Deployed:
 
 
 def deploy(aws: Aws, settings: Settings) -> Deployed:
-    """Create the stack, or bring it up to date; code and template that are unchanged cost nothing."""
+    """Create or update the stack. Unchanged code and an unchanged template cost nothing."""
     template = load_template()
     parameters = _parameters(template, settings)
     upload_code(aws, template)
@@ -53,7 +53,7 @@ def deploy(aws: Aws, settings: Settings) -> Deployed:
 
 
 def _parameters(template: dict[str, Any], settings: Settings) -> list[dict[str, str]]:
-    """What the local stack sets of the template's parameters."""
+    """Return the template's parameters that the local stack sets."""
     wanted = {
         "Environment": "local",
         "PublicUrl": settings.url,
@@ -91,7 +91,7 @@ def release_of(template: dict[str, Any], parameters: list[dict[str, str]]) -> st
 def _create_or_update(cloudformation: Any, url: str, parameters: list[dict[str, str]]) -> None:
     status = _status(cloudformation)
     if status in ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED"):
-        # A stack that has never worked can only be deleted.
+        # A stack whose creation failed can only be deleted.
         cloudformation.delete_stack(StackName=STACK)
         _wait(cloudformation)
         status = None

@@ -13,7 +13,7 @@ from local.settings import HOST
 REGION = "eu-west-1"
 ACCOUNT_KEY = "test"  # id and secret of the emulated account's root, which deploys
 
-# Beyond this many workers the emulator refuses calls instead of queueing them. The proxy stays below it.
+# With more workers, the emulator refuses calls instead of queueing them. The proxy stays below.
 CONCURRENT_CALLS = 20
 TEMPORARY = "tmp"  # in the data folder
 
@@ -29,7 +29,7 @@ class Emulator:
 async def start_emulator(data_dir: Path, lock: int, *, enforce_roles: bool) -> Emulator:
     """Start the emulator on the data that an earlier one left behind."""
     port = _port(data_dir)
-    remove_temporary_files(data_dir)  # workers that were killed leave their code here
+    remove_temporary_files(data_dir)  # killed workers leave their code here
     process = await start_process(
         "The AWS emulator",
         "local.ministack",
@@ -48,12 +48,12 @@ async def start_emulator(data_dir: Path, lock: int, *, enforce_roles: bool) -> E
 
 
 def remove_temporary_files(data_dir: Path) -> None:
-    """Remove what workers have unpacked."""
+    """Remove what workers unpacked."""
     shutil.rmtree(data_dir / TEMPORARY, ignore_errors=True)
 
 
 def _port(data_dir: Path) -> int:
-    """The same inner port at every start: addresses of queues contain it, and they are kept."""
+    """Use the same inner port at every start: stored addresses of queues contain it."""
     remembered = data_dir / "emulator-port"
     if remembered.exists() and is_free(port := int(remembered.read_text())):
         return port
@@ -63,7 +63,7 @@ def _port(data_dir: Path) -> int:
 
 
 def _environment(data_dir: Path, port: int, *, enforce_roles: bool) -> dict[str, str]:
-    """Exactly this environment and nothing of this shell's: handlers inherit whatever the emulator has."""
+    """Return exactly this environment, and nothing of the shell's: handlers inherit it from the emulator."""
     temporary = data_dir / TEMPORARY
     temporary.mkdir(parents=True)
     environment = {

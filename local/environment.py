@@ -1,6 +1,6 @@
 """A function's environment as template.yaml words it, with every reference given a value.
 
-For running functions outside of a deployment: under Lambda's runtime interface client, or in `sam local`.
+It serves functions that run without a deployment: under Lambda's runtime interface client, or in `sam local`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can go wrong with the local stack, said so that the person in front of it can act."""
+"""Errors of the local stack, worded so that its user can act."""
 
 from __future__ import annotations
 

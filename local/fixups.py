@@ -1,4 +1,4 @@
-"""Set what the emulator's CloudFormation reads over: expiry and recovery of tables."""
+"""Set what the emulator's CloudFormation ignores: expiry and recovery of tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from local.template import resources_of_type
 
 
 def apply_what_deployment_leaves_out(aws: Aws, template: dict[str, Any], stack: str) -> None:
-    """Bring tables to what the template says of them."""
+    """Configure tables as the template says."""
     physical_ids = _physical_ids(aws, stack)
     dynamodb = aws.client("dynamodb")
     for name, properties in resources_of_type(template, "AWS::DynamoDB::Table").items():

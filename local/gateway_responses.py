@@ -1,4 +1,4 @@
-"""What API Gateway says by itself, in the words of template.yaml's gateway responses.
+"""API Gateway's own answers, in the words of template.yaml's gateway responses.
 
 The emulator does not import them, so the proxy in front of it gives them.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from local.template import load_template
 
-#: The statuses of the types that have no line in the template, as API Gateway sets them.
+#: API Gateway's statuses for the types that the template leaves out.
 _STATUS = {
     "MISSING_AUTHENTICATION_TOKEN": 403,
     "REQUEST_TOO_LARGE": 413,
@@ -41,7 +41,7 @@ def gateway_response(type_: str) -> GatewayResponse:
     headers = own.get("ResponseParameters", {}).get("Headers", {})
     return GatewayResponse(
         int(own.get("StatusCode", _STATUS[type_])),
-        # Constants stand in quotes; what is taken from a request is not modelled.
+        # Constants are quoted; values from the request are not modelled.
         {name: value[1:-1] for name, value in headers.items() if isinstance(value, str) and value[:1] == "'"},
         own["ResponseTemplates"]["application/json"],
     )

@@ -1,4 +1,4 @@
-"""Delete the code of former deployments, which nothing else ever would: SAM retains versions of functions."""
+"""Delete the code of former deployments. Nothing else does: SAM retains versions of functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from local.template import resources_of_type
 
 
 def delete_code_of_former_deployments(aws: Aws, template: dict[str, Any], template_url: str) -> None:
-    """Leave what the deployed template uses.
+    """Delete all code except what the deployed template uses.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Make 127.0.0.1 inside a container lead to this machine's 127.0.0.1, for a few ports.
 
-The local stack listens on 127.0.0.1 alone, and hands out addresses there: of Jira sites, of queues. They must
-work unchanged in the containers of `sam local`. This file is both ends of the way there. `serve_machine` runs
-on the machine, at an address that containers reach. `main` runs in the container, as
+The local stack listens only on 127.0.0.1, and stores addresses there: of Jira sites, of queues. They must
+work unchanged in the containers of `sam local`. This file is both ends of the connection. `serve_machine`
+runs on the machine, at an address that containers reach. `main` runs in the container, as
 AWS_LAMBDA_EXEC_WRAPPER: it listens on the container's 127.0.0.1, then becomes the runtime. Each connection
 begins with a secret and a port, because the emulator obeys every caller.
 
@@ -32,7 +32,7 @@ CHUNK = 64 * 1024
 async def serve_machine(
     listening: Sequence[socket.socket], secret: str, targets: Mapping[int, tuple[str, int]]
 ) -> list[asyncio.Server]:
-    """Connect those who know the secret.
+    """Connects callers that know the secret.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 
 def main() -> None:
-    """Serve the container in a process of its own, and become the runtime in this one."""
+    """Serve the container in a separate process, and become the runtime in this one."""
     settings = json.loads(os.environ[SETTINGS])
     listening = [
         socket.create_server((HOST, port)) for port in settings["ports"]

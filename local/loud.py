@@ -1,4 +1,4 @@
-"""What the user must see at once, said by a program whose other output goes to its log."""
+"""What the user must see at once, from a program whose other output goes to its log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _streams: list[TextIO] = []
 
 
 def keep_stderr() -> None:
-    """Keep standard error for :func:`say`; everything else that is written there goes to the log."""
+    """Keep standard error for :func:`say`; all other output there goes to the log."""
     _streams.append(os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1))
     os.dup2(1, 2)
 
@@ -24,7 +24,7 @@ def say(text: str) -> None:
     text = text[:LONGEST]
     print(text, file=sys.stderr, flush=True)
     for stream in _streams:
-        with contextlib.suppress(OSError):  # the stack is gone, and its screen with it
+        with contextlib.suppress(OSError):  # the stack is gone, and so is its screen
             print(text, file=stream, flush=True)
 
 

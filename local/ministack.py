@@ -1,13 +1,12 @@
 """MiniStack, the AWS emulator, with snapshots while it runs and rights as AWS judges them.
 
-Run by :mod:`local.emulator` as a program. MiniStack itself writes its state when it is stopped in an orderly
-way and at no other time, so a kill or a power cut would take everything since the start. Its saving function
-is not a public one; the version is pinned, and the start fails at once should it be gone. The emulator
-changes its data on its event loop, so the state is collected there: a thread would copy a table while items
-are added to it.
+:mod:`local.emulator` runs this as a program. MiniStack writes its state only at an orderly stop, so a kill or
+a power cut would lose everything since the start. Its saving function is not public. The version is pinned,
+and the start fails at once if the function is missing. The emulator changes its data on its event loop, so
+the state is collected there: a thread would copy a table while items are added.
 
-It writes a file a service, one after the other: a kill between two of them leaves a stack whose secrets are
-missing. So a snapshot counts only once it is complete, and a start goes back to the last that is.
+It writes one file for each service. A kill between two files would leave a stack without its secrets. So a
+snapshot counts only when it is complete, and a start uses the last complete one.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from local.bounds import share_unpacked_code, trim_histories
 from local.loud import SavingReport
 
 SECONDS_BETWEEN_SNAPSHOTS = 3.0
-SHARE_OF_TIME = 4  # a large state is saved less often, so that saving never takes more of the time
+SHARE_OF_TIME = 4  # a large state is saved less often, to bound the share of time that saving takes
 ATTEMPTS = 20
 FILES = ("*.json", "lambda-blobs/*.zip")  # the code of functions lies beside what names it
 
@@ -48,18 +47,18 @@ class Generations:
         self.complete = state.with_name("complete")  # a link, so that it can be moved in one step
 
     def restore(self) -> None:
-        """Let the state be what the last complete snapshot holds; nothing if there is none."""
+        """Restore the last complete snapshot; without one, clear the state."""
         for file in self._state.glob("*.json*"):
             file.unlink()
         if self.complete.exists():
             self._link_files(self.complete, self._state)
 
     def keep(self) -> None:
-        """Take what lies in the state now for complete."""
+        """Keep the present state as a complete snapshot."""
         former = self.complete.resolve() if self.complete.exists() else None
         odd = former is not None and former.name == "generation-0"
         place = self.complete.with_name("generation-1" if odd else "generation-0")
-        shutil.rmtree(place, ignore_errors=True)  # begun before a kill
+        shutil.rmtree(place, ignore_errors=True)  # left by a killed program
         self._link_files(self._state, place)
         link = self.complete.with_name("complete.new")
         link.unlink(missing_ok=True)
@@ -85,7 +84,7 @@ class SnapshotError(Exception):
 def collect(services: Mapping[str, GetState]) -> dict[str, Any]:
     """Return the state of every service that has any.
 
-    A few things change outside of the event loop, such as what functions log: then once more.
+    Some data change outside the event loop, such as logs of functions; then collect again.
     """
     states = {name: _state_of(name, get_state) for name, get_state in services.items()}
     return {name: state for name, state in states.items() if state is not None}
@@ -102,7 +101,7 @@ def _state_of(name: str, get_state: GetState) -> Any:
 
 
 class _Failures(logging.Handler):
-    """Notices what MiniStack's saving only logs."""
+    """Notices failures that MiniStack's saving only logs."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -113,7 +112,7 @@ class _Failures(logging.Handler):
 
 
 class Snapshots:
-    """Saves the state every few seconds in which something was asked."""
+    """Saves the state every few seconds if there were requests."""
 
     def __init__(self, ministack: Any, generations: Generations) -> None:
         self._ministack = ministack
@@ -166,9 +165,9 @@ class Snapshots:
             states = collected()
             with self._writing:
                 if self._stopping.is_set() and not last:
-                    return  # the one at the end is newer
+                    return  # the snapshot at the end is newer
                 self._write_whole(states)
-        except Exception as error:  # whatever it is, the next snapshot may succeed
+        except Exception as error:  # the next snapshot may succeed
             self._report.failed(str(error) or repr(error))
             self._asked.set()
         else:
@@ -183,7 +182,7 @@ class Snapshots:
 
 
 def as_aws_names_it(action: str | None) -> str | None:
-    """Return the right that an action needs: for a batch of messages, it is that for one."""
+    """Return the right that an action needs; a batch of messages needs the right for one."""
     if action is not None and action.startswith("sqs:"):
         return action.removesuffix("Batch")
     return action
@@ -221,7 +220,9 @@ def main() -> None:
     # Imported only now: some services read their state as they are imported.
     from ministack import app as ministack
 
-    logging.getLogger("persistence").setLevel(logging.WARNING)  # otherwise a line a service at every snapshot
+    logging.getLogger("persistence").setLevel(
+        logging.WARNING
+    )  # otherwise it logs a line for each service at every snapshot
     Snapshots(ministack, generations).install()
     _judge_batches_by_their_messages()
     refuse_malformed_answers()

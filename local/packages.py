@@ -20,11 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 BUCKET = "jobticket-code"
 ANY_TIME = (2020, 1, 1, 0, 0, 0)
 LEFT_OUT = ("__pycache__", ".mypy_cache", ".ruff_cache")
-FAST = 1  # nobody downloads these; a start waits for them
+FAST = 1  # not downloaded, but a start waits for them
 
 
 def upload_code(aws: Aws, template: dict[str, Any]) -> None:
-    """Upload what the template's functions and layers name, and put the addresses into the template."""
+    """Upload the code of functions and layers, and put its addresses into the template."""
     s3 = aws.client("s3")
     _make_bucket(s3)
     for properties in resources_of_type(template, "AWS::Serverless::Function").values():
@@ -35,7 +35,7 @@ def upload_code(aws: Aws, template: dict[str, Any]) -> None:
 
 
 def upload_template(aws: Aws, body: str) -> str:
-    """Upload a template, as ``sam deploy`` does: what is sent inline may have 51,200 bytes at most."""
+    """Upload a template, as ``sam deploy`` does: an inline template may have at most 51,200 bytes."""
     key = f"{hashlib.sha256(body.encode()).hexdigest()}.template"
     aws.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body.encode())
     return f"https://s3.amazonaws.com/{BUCKET}/{key}"
@@ -56,7 +56,7 @@ def _built_layers() -> dict[str, Path]:
 
 
 def _zip_layer(folder: Path) -> bytes:
-    """Zip a built layer once; its stamp, beside it, tells whether it has been built anew."""
+    """Zip a built layer once; the stamp beside it tells whether it was built again."""
     stamp = folder.with_suffix(".stamp").read_text()[:16]
     kept = folder.with_name(f"{folder.name}-{stamp}.zip")
     if not kept.exists():

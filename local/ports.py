@@ -8,14 +8,14 @@ import socket
 from local.errors import LocalStackError
 from local.settings import HOST
 
-#: Below those of outgoing connections: one of these could take a port before its server does.
+#: Below the ports of outgoing connections, which could take a port before its server does.
 FOR_SERVERS = range(20_000, 32_000)
 
 
 def is_free(port: int) -> bool:
     """Whether a server could listen on the port now."""
     with socket.socket() as probe:
-        # As servers do: connections that only linger from a server stopped just now are no obstacle.
+        # As servers do: lingering connections of a stopped server are no obstacle.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -33,6 +33,6 @@ def require_free(port: int, setting: str) -> None:
 
 def free_port() -> int:
     """Return a port for a server that starts soon, and may stop and start again."""
-    # Not the shared generator: programs that seed it alike would choose alike.
+    # Not the shared generator: programs with the same seed would choose the same ports.
     chosen = random.SystemRandom().sample(FOR_SERVERS, len(FOR_SERVERS))
     return next(port for port in chosen if is_free(port))

@@ -1,4 +1,4 @@
-"""Programs beside the local stack's own process: the AWS emulator and the emulated Atlassian."""
+"""The programs of the local stack: the AWS emulator and the emulated Atlassian."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Process:
         await self._process.wait()
 
     async def stop(self, within: float = 20) -> None:
-        """Ask the program to end, which lets it save its data; insist if it does not."""
+        """Ask the program to end, so that it saves its data; kill it if it does not."""
         if self._process.returncode is not None:
             return
         self._process.terminate()
@@ -77,7 +77,7 @@ class Process:
 async def start_process(
     name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path, lock: int
 ) -> Process:
-    """Start a module as a program of its own, tied to this one's life, that shares a lock with it."""
+    """Start a module as a program that ends with this one and shares its lock."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(

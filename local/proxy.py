@@ -1,10 +1,10 @@
 """The front door: one port that answers as API Gateway would, with the emulator out of sight behind it.
 
-Every request goes to the deployed API of the emulator and nowhere else, byte for byte: the emulator answers
-the whole AWS API, unsigned, on the port that it listens on, so nothing but the product may be reachable from
-here. In four places the emulator answers otherwise than API Gateway does with template.yaml's gateway
-responses, and this puts it right: routes that do not exist, functions that fail, calls that take too long,
-and bodies that are too large. Whatever a function answers passes unchanged.
+Every request goes byte for byte to the deployed API of the emulator, and nowhere else. On its own port the
+emulator answers the whole AWS API, unsigned, so only the product may be reachable from here. In four cases
+the emulator's answer differs from API Gateway's with template.yaml's gateway responses, and the proxy
+corrects it: unknown routes, failing functions, calls that take too long, bodies that are too large. Answers
+of functions pass unchanged.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from local.settings import HOST
 
 _log = logging.getLogger(__name__)
 
-# The emulator refuses what exceeds its cap of workers. Callers wait here instead, as for Lambda to scale.
+# The emulator refuses calls beyond its cap of workers. Callers wait here instead, as for Lambda to scale.
 CALLS_AT_ONCE = 8
 SECONDS_FOR_A_CALL = 29  # API Gateway's limit
 LARGEST_BODY = 10 * 1024 * 1024  # API Gateway's limit
@@ -71,7 +71,7 @@ class Front:
 
     async def start(self) -> None:
         application = web.Application(client_max_size=LARGEST_BODY)
-        # Of every character: a dot alone leaves out line breaks, which come as %0A.
+        # Any character: a dot alone does not match line breaks, which come as %0A.
         application.router.add_route("*", r"/{path:(?s:.*)}", self._answer)
         self._session = aiohttp.ClientSession(
             auto_decompress=False,
@@ -126,7 +126,7 @@ class Front:
             return _gateways_own("API_CONFIGURATION_ERROR")
         if own := gateway_answer(upstream.status, upstream.headers, content):
             answer = _gateways_own(own)
-            if answer.status >= 500:  # what the caller must not see is what the developer looks for
+            if answer.status >= 500:  # the caller must not see it; the developer looks for it
                 _log.warning("%s %s: %s", request.method, request.path, content.decode(errors="replace"))
             return answer
         return web.Response(status=upstream.status, headers=_answer_headers(upstream.headers), body=content)
@@ -135,7 +135,7 @@ class Front:
 def gateway_answer(status: int, headers: Mapping[str, str], content: bytes) -> str | None:
     """Return the type of API Gateway's own response where the emulator's answer is not a function's.
 
-    Only what has the exact form of the emulator's own errors counts as such.
+    Only an answer in the exact form of the emulator's own errors counts as one.
     """
     if status == 403 and "x-amzn-errortype" in {name.lower() for name in headers}:
         return "MISSING_AUTHENTICATION_TOKEN"
@@ -163,7 +163,7 @@ def _encoded_once_more(raw_path: str) -> str:
 
 
 def _is_plain_path(raw_path: str) -> bool:
-    """Whether a path has no dots that could lead out of the API's own tree."""
+    """Tell whether a path has no dots that lead out of the API's own tree."""
     return not {".", ".."} & set(unquote(raw_path).split("/"))
 
 

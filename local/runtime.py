@@ -1,7 +1,7 @@
 """Run a function as Lambda does: a process with Lambda's runtime interface client, fed by a Runtime API.
 
 `sam local` does the same in a container. Here the process is the machine's own interpreter, the layers are
-those that `tools/build_layers.py` built for it, and nothing but the settings given reaches the function.
+those that `tools/build_layers.py` built for it, and only the given settings reach the function.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class FunctionFaultError(LocalStackError):
 
 @dataclass
 class _Calls:
-    """What the Runtime API and its user tell each other."""
+    """What the Runtime API and its user exchange."""
 
     started: threading.Event = field(default_factory=threading.Event)
     events: queue.SimpleQueue[dict[str, Any] | None] = field(default_factory=queue.SimpleQueue)
@@ -49,8 +49,8 @@ class Container:
     init_seconds
         From the process's start to its first question for work.
     init_cpu_seconds
-        What of that the process worked; None where the machine does not tell. Other work of the machine
-        lengthens the first and hardly this one.
+        The processor time in it; None if the machine does not report it. Other work on the machine lengthens
+        the first and hardly this one.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], calls: _Calls, started_at: float) -> None:
@@ -117,7 +117,7 @@ def running_container(
     layers
         The folders that Lambda would lay over `/opt`.
     environment
-        The function's environment variables; the machine's own are kept away from it.
+        The function's environment variables; it sees none of the machine's.
     """
     calls = _Calls()
     api = _RuntimeApi(calls)
@@ -136,7 +136,7 @@ def running_container(
     finally:
         process.kill()
         process.wait()
-        calls.events.put(None)  # let go whoever still asks for work
+        calls.events.put(None)  # release a client that still asks for work
         api.shutdown()
         api.server_close()
         thread.join()
@@ -162,7 +162,7 @@ def _environment(
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
-        # Lambda's file system is read-only: what is not compiled already is compiled at each start.
+        # Lambda's file system is read-only: uncompiled code is compiled at each start.
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join(str(layer / "python") for layer in layers),
         **{name: found_in_layer(value, layers) for name, value in environment.items()},
@@ -208,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(
             200,
             json.dumps(event).encode(),
-            {  # the client dies of a segmentation fault where one of these is missing
+            {  # the client crashes if one of these is missing
                 "Content-Type": "application/json",
                 "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000;Sampled=0",
                 "Lambda-Runtime-Aws-Request-Id": REQUEST_ID.format(self.server.number),
@@ -243,4 +243,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, the base class's name
-        """Keep quiet."""
+        """Log nothing."""

@@ -2,8 +2,8 @@
 
     python -m local.sam_local        while `make run` is running; until Ctrl-C
 
-`sam local` passes only variables that its template declares. The written template declares all: those of the
-deployed functions, the emulator's address and its credentials. The template that is deployed must not name an
+`sam local` passes only variables that its template declares. The written template declares them all: those of
+the deployed functions, the emulator's address and its credentials. The deployed template must not name an
 endpoint. docs/sam-local.md is the guide.
 """
 
@@ -38,14 +38,14 @@ from tools.build_layers import LAMBDA, LayerBuildError, Target, build_layers
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".build" / "sam-local"
-#: Lambda's name and pip's for what machines call themselves.
+#: The names of Lambda and pip for a machine's own name of its architecture.
 ARCHITECTURES = {
     "x86_64": ("x86_64", "manylinux2014_x86_64"),
     "amd64": ("x86_64", "manylinux2014_x86_64"),
     "aarch64": ("arm64", "manylinux2014_aarch64"),
     "arm64": ("arm64", "manylinux2014_aarch64"),
 }
-#: What `sam local` reads of a function; roles, queues, alarms and the like are the deployment's.
+#: What `sam local` reads of a function. It ignores roles, queues, alarms and the like.
 READ_OF_FUNCTION = ("Handler", "Runtime", "Timeout", "MemorySize")
 LOOPBACK_LAYER = "LoopbackLayer"
 BRIDGE = "docker0"
@@ -63,7 +63,7 @@ class Tunnel:
     ports: tuple[int, ...]
 
     def variables(self) -> dict[str, str]:
-        """What the container's end has to know, and what starts it."""
+        """Return the variables that start the container's end."""
         settings = {"host": MACHINE, "port": self.port, "secret": self.secret, "ports": self.ports}
         return {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/loopback", loopback.SETTINGS: json.dumps(settings)}
 
@@ -79,7 +79,7 @@ def architecture(machine: str) -> tuple[str, Target]:
 def write_sam_local(
     folder: Path, aws: Aws, tunnel: Tunnel, named: str, target: Target
 ) -> dict[str, dict[str, str]]:
-    """Write the template, and the same variables as --env-vars, which the shell's cannot override.
+    """Write the template, and its variables as --env-vars, which the shell cannot override.
 
     Parameters
     ----------
@@ -99,20 +99,20 @@ def write_sam_local(
     environments = {name: variables | tunnel.variables() for name, variables in _environments(aws).items()}
     layers = {**build_layers(target), "loopback": layer}
     template = _template(load_template(), environments, named, layers)
-    # JSON is YAML, and needs no writer that knows CloudFormation's short forms.
+    # JSON is YAML, and needs no support for CloudFormation's short forms.
     (folder / "template.yaml").write_text(json.dumps(template, indent=2) + "\n")
     (folder / "env.json").write_text(json.dumps(environments, indent=2) + "\n")
     return environments
 
 
 def _environments(aws: Aws) -> dict[str, dict[str, str]]:
-    """Return what each deployed function has in its environment, and how it reaches the emulator."""
+    """Return each deployed function's environment, with the address of the emulator."""
     functions, cloudformation = aws.client("lambda"), aws.client("cloudformation")
     reached = {
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        # Declared, so that no credentials of the shell's take their place.
+        # Declared, so that the shell's credentials do not replace them.
         "AWS_ACCESS_KEY_ID": ACCOUNT_KEY,
         "AWS_SECRET_ACCESS_KEY": ACCOUNT_KEY,
         "AWS_SESSION_TOKEN": "",

@@ -1,4 +1,4 @@
-"""Put into the stack's secrets what an operator puts there in an account."""
+"""Fill the stack's secrets, as an operator does in an account."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local.settings import Caller
 
 
 def fill_secrets(aws: Aws, outputs: Mapping[str, str], callers: Iterable[Caller]) -> None:
-    """Write the keys of callers, and the emulated Atlassian's app where no other one has been put in."""
+    """Write the keys of callers, and the emulated Atlassian's app unless another one is set."""
     client = aws.client("secretsmanager")
     ring = _as_key_ring(callers)
     if _value(client, outputs["KeyRingSecretArn"]) != ring:
@@ -28,11 +28,11 @@ def _value(client: Any, secret: str) -> str | None:
         value: str = client.get_secret_value(SecretId=secret)["SecretString"]
     except client.exceptions.ResourceNotFoundException:
         return None
-    return value or None  # the emulator empties a secret whose value a newer template has no longer
+    return value or None  # the emulator empties a secret if a newer template has no value for it
 
 
 def _as_key_ring(callers: Iterable[Caller]) -> str:
-    """The secret's value: keys as hashes alone."""
+    """Return the secret's value: only hashes of keys."""
     keys = [
         {
             "name": caller.name,

@@ -14,7 +14,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Caller:
-    """A caller of the API: who may do what with which key."""
+    """A caller of the API, with key and scopes."""
 
     name: str
     key: str
@@ -46,7 +46,7 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read the settings; a malformed one is said by its name."""
+    """Read the settings; an error names the malformed one."""
     default = Settings()
     port = _port(environment, "PORT", default.port)
     return Settings(

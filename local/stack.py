@@ -25,7 +25,7 @@ from local.secrets import fill_secrets
 from local.settings import Settings
 
 SECONDS_FOR_AN_OWNER_TO_STOP = 5
-SECONDS_FOR_PARTS_TO_STOP = 60  # of a stack that is dead; local/tether.py kills them before
+SECONDS_FOR_PARTS_TO_STOP = 60  # of a dead stack; local/tether.py kills them earlier
 POLL_SECONDS = 0.1
 DESCRIPTION = "stack.json"  # in the data folder: where the parts of the running stack are
 
@@ -40,7 +40,7 @@ class LocalStack:
     processes: tuple[Process, ...]
 
     async def wait_until_a_part_ends(self) -> str:
-        """Wait for the end of a program that should go on, and say which it was."""
+        """Wait until a program ends unexpectedly, and return its name."""
         waits = {asyncio.ensure_future(process.wait_until_it_ends()): process for process in self.processes}
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -52,7 +52,7 @@ class LocalStack:
 
 @asynccontextmanager
 async def running_stack(settings: Settings) -> AsyncIterator[LocalStack]:
-    """Start everything; stop it in the opposite order, so that what the last request did is saved."""
+    """Start everything; stop it in the opposite order, so that the last request's effects are saved."""
     async with AsyncExitStack() as stack:
         lock = await stack.enter_async_context(_own_data(settings.data_dir))
         require_free(settings.port, "PORT")
@@ -106,9 +106,9 @@ async def _start_atlassian(settings: Settings, lock: int) -> Process | None:
 async def _own_data(data_dir: Path) -> AsyncIterator[int]:
     """Lock the data, and return the lock that the programs of this stack hold as well.
 
-    There are two, and both end with the processes that hold them. The owner's is this process's alone: while
-    it is held, a stack is running, and two on the same data would overwrite each other's. The parts' tells
-    whether programs of a stack that was killed are still saving; a new stack waits for that.
+    There are two locks, and both end with the processes that hold them. Only this process holds the owner's:
+    it shows that a stack is running, because two stacks would overwrite each other's data. The parts' lock
+    shows that programs of a killed stack are still saving; a new stack waits for them.
     """
     with (
         _lock_file(data_dir, "lock").open("w") as owner,
@@ -145,7 +145,7 @@ def _locked(descriptor: int) -> bool:
 
 @contextmanager
 def _described(settings: Settings, emulator: Emulator, deployed: Deployed) -> Iterator[None]:
-    """Leave a note of where everything is, for tests and for tools, as long as the stack runs."""
+    """Write down where everything is, for tests and tools, while the stack runs."""
     note = settings.data_dir / DESCRIPTION
     description = {
         "url": settings.url,

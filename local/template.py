@@ -40,7 +40,7 @@ def load_template(path: Path = TEMPLATE) -> dict[str, Any]:
 
 
 def resources_of_type(template: dict[str, Any], type_: str) -> dict[str, dict[str, Any]]:
-    """The properties of every resource of a type, by logical id."""
+    """Return the properties of every resource of a type, by logical id."""
     return {
         name: resource.get("Properties", {})
         for name, resource in template["Resources"].items()

@@ -2,11 +2,11 @@
 
     python -m local.tether <module> [argument …]
 
-The parent holds the other end of standard input. However the parent ends, killed outright included, that end
-closes, and the program gets the same SIGTERM as at an orderly stop: it saves its data and frees its port. A
-program that does not end then is killed, because a new stack waits for it.
+The parent holds the other end of standard input. When the parent ends, even if it is killed, that end closes.
+The program then gets the same SIGTERM as at an orderly stop: it saves its data and frees its port. If it does
+not end, it is killed, because a new stack waits for it.
 
-Standard error leads to the user's screen, by way of the parent; :mod:`local.loud` alone writes there.
+Standard error reaches the user's screen through the parent. Only :mod:`local.loud` writes there.
 """
 
 from __future__ import annotations

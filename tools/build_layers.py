@@ -3,9 +3,9 @@
     python tools/build_layers.py            for the interpreter that runs this (the local stack)
     python tools/build_layers.py --lambda   for Lambda: Python 3.13 on arm64
 
-A layer carries compiled code: nothing compiles at a cold start, and because the compiled files are not
-checked against their sources, neither the time stamps of a zip nor a read-only file system matter. Compiling
-takes an interpreter of the target's version, so `--lambda` run by another Python leaves the sources alone.
+A layer carries compiled code, so nothing compiles at a cold start. Python does not check the compiled files
+against their sources; the time stamps of a zip do not matter. Compiling needs an interpreter of the target's
+version: run by another Python, `--lambda` leaves the sources uncompiled.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CACHES = ("__pycache__", ".mypy_cache", ".ruff_cache")
 WITH_AWS_DATA = "dependencies"
 AWS_SERVICES = ("dynamodb", "kms", "lambda", "secretsmanager", "sqs")
 NEVER_IMPORTED = ("tests", "test", "__pycache__")
-#: Parts of packages that no function uses. One that starts to fails in the tests with the built layers.
+#: Parts of packages that no function uses. A function that uses one fails in the tests of built layers.
 UNUSED = (
     "aws_lambda_powertools/event_handler",
     "aws_lambda_powertools/utilities/feature_flags",
@@ -103,7 +103,7 @@ def build_layers(target: Target) -> dict[str, Path]:
 
 @contextmanager
 def _only_builder() -> Iterator[None]:
-    """Two stacks may start at once; the second finds the layers built."""
+    """Two stacks may start at once; the second one finds the layers built."""
     BUILD.mkdir(parents=True, exist_ok=True)
     with (BUILD / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -171,7 +171,7 @@ def _install(requirements: Path, python: Path, target: Target) -> None:
 def _thin_out(python: Path) -> None:
     """Drop what no function imports.
 
-    Metadata (dist-info) stays, but for the list of files: pydantic and Powertools ask for versions.
+    Metadata (dist-info) stays, except the list of files: pydantic and Powertools read versions.
     """
     shutil.rmtree(python / "bin", ignore_errors=True)
     for name in BROUGHT_BY_RUNTIME:
@@ -189,8 +189,8 @@ def _thin_out(python: Path) -> None:
 def write_aws_data(folder: Path) -> None:
     """Write botocore's descriptions of the services that the product uses, without their documentation.
 
-    botocore finds them by AWS_DATA_PATH, before its own. Reading those is most of what making a client takes:
-    their text, and a list of the endpoints of 400 services.
+    botocore finds them by AWS_DATA_PATH, before its own. Most of making a client is reading those:
+    their documentation, and the endpoints of 400 services.
     """
     data = Path(botocore.__file__).parent / "data"
     for service in AWS_SERVICES:
@@ -240,7 +240,7 @@ def build_function(source: Path, folder: Path, target: Target) -> Path:
 
 
 def _compile(folder: Path, place: str) -> None:
-    # The paths in tracebacks are those in the function, not those of this machine.
+    # Tracebacks show the paths in the function, not those of this machine.
     compileall.compile_dir(
         folder,
         quiet=1,

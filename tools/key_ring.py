@@ -4,8 +4,8 @@
     python -m tools.key_ring --secret <KeyRingSecretArn> add tablets --scopes jobs
     python -m tools.key_ring --secret <KeyRingSecretArn> remove tablets
 
-The ring holds hashes, so a key is shown once, when it is made. A key is good within 30 seconds of being
-added, and dies within 5 minutes of being removed. To rotate: add a second one, hand it out, remove the first.
+The ring holds hashes, so a key is shown only once, when it is made. A new key works within 30 seconds. A
+removed key stops working within 5 minutes. To rotate: add a second key, hand it out, remove the first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import boto3
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-#: As the functions know them (jobticket.web.authentication).
+#: The scopes that functions know (jobticket.web.authentication).
 SCOPES = ("jobs", "jira", "tokens", "ticketing", "admin", "*")
 
 Entry = dict[str, Any]
@@ -32,11 +32,11 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class KeyRingError(Exception):
-    """The ring cannot be changed that way."""
+    """The ring cannot be changed like this."""
 
 
 def is_good(entry: Any) -> bool:
-    """Tell whether the functions take an entry; they leave out any other."""
+    """Tell whether functions accept an entry; they ignore all others."""
     match entry:
         case {"name": str(), "sha256": str(digest), "scopes": [*scopes]}:
             return bool(_DIGEST.fullmatch(digest)) and all(scope in SCOPES for scope in scopes)
@@ -68,7 +68,7 @@ def remove(keys: Sequence[Entry], name: str) -> list[Entry]:
     Raises
     ------
     KeyRingError
-        If there is none of that name.
+        If no key has the name.
     """
     kept = [entry for entry in keys if _name(entry) != name]
     if len(kept) == len(keys):
@@ -103,8 +103,8 @@ def _keys(client: SecretsManagerClient, secret: str) -> list[Entry]:
     try:
         text = client.get_secret_value(SecretId=secret)["SecretString"]
     except client.exceptions.ResourceNotFoundException:
-        client.describe_secret(SecretId=secret)  # raises if it is the secret itself that is missing
-        return []  # nobody has put in a key yet
+        client.describe_secret(SecretId=secret)  # raises if the secret itself is missing
+        return []  # no key was ever added
     try:
         ring = json.loads(text)
     except ValueError:
@@ -114,12 +114,12 @@ def _keys(client: SecretsManagerClient, secret: str) -> list[Entry]:
             return keys
         case {} if not ring:  # as the functions take it
             return []
-        case _:  # not what stands in it: that may be a secret
+        case _:  # the error must not show the text: it may be a secret
             raise KeyRingError('The secret is no key ring. Put in {"keys": []} and add the keys anew')
 
 
 def main(given: Sequence[str] | None = None) -> None:
-    """Do what the command line says."""
+    """Run the command."""
     arguments = _arguments(given)
     client = boto3.client("secretsmanager")
     keys = _keys(client, arguments.secret)

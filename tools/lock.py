@@ -4,8 +4,8 @@
     make lock UPGRADE=--upgrade                    everything to its newest version
     make lock UPGRADE="--upgrade-package requests" one package
 
-The `.in` files name what is wanted. The locked files are what is installed, with `--require-hashes`: a file
-that differs from the one that was tested is refused. One lock serves Python 3.11 to 3.13 on every platform.
+The `.in` files name the packages. pip installs the locked files with `--require-hashes`, and refuses a file
+that differs from the tested one. One lock serves Python 3.11 to 3.13 on every platform.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 WANTED = ROOT / "requirements"
 OLDEST_PYTHON = "3.11"
-#: What is wanted, and where its lock is. The first holds every package and gives the others their versions.
+#: The packages, and the lock of each file. The first holds every package and gives the others their versions.
 LOCKS = {
     "dev.in": WANTED / "dev.txt",
     "local.in": WANTED / "local.txt",
@@ -36,7 +36,7 @@ def lock(options: Sequence[str] = ()) -> None:
     everything, *parts = LOCKS
     _compile(everything, [*options])
     for wanted in parts:
-        shutil.copy(LOCKS[everything], LOCKS[wanted])  # uv keeps the versions that it finds
+        shutil.copy(LOCKS[everything], LOCKS[wanted])  # uv keeps the versions in it
         _compile(wanted, ["--constraint", str(LOCKS[everything])])
 
 

@@ -1,11 +1,10 @@
-"""Make what is deployed: .build/deploy with the template, every function and every layer, compiled.
+"""Build what is deployed: .build/deploy with the template, every function and every layer, compiled.
 
     make package && sam deploy --template-file .build/deploy/template.yaml --config-env prod
 
-`sam build` makes the same without compiled code, and no release: layers or parameters that are changed alone
-then stay without effect, since no new version of the functions is made for them. Compiling takes Python 3.13,
-which Lambda runs: another one is refused, unless --sources says that functions may compile at every cold
-start.
+`sam build` makes the same without compiled code and without a release. A change of only layers or parameters
+then has no effect, because SAM publishes no new version of the functions. Compiling needs Python 3.13, as
+Lambda runs it. Another Python is refused, unless --sources allows functions to compile at each cold start.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ DEPLOY = ROOT / ".build" / "deploy"
 
 
 def package(deploy: Path = DEPLOY) -> Path:
-    """Write the folder anew and return its template."""
+    """Write the folder again and return its template."""
     shutil.rmtree(deploy, ignore_errors=True)
     for name, folder in build_layers(LAMBDA).items():
         shutil.copytree(folder, deploy / "layers" / name)
@@ -39,13 +38,13 @@ def package(deploy: Path = DEPLOY) -> Path:
 
 
 def built_template(template: str, release: str) -> str:
-    """Return the template of a release, for folders that are built: `sam deploy` zips them as they are."""
+    """Return the template of a release. Its folders are built: `sam deploy` zips them as they are."""
     unbuilt = re.sub(r"^ +Metadata: \{BuildMethod: [^\n]*\}\n", "", template, flags=re.MULTILINE)
     return re.sub(r"^( +RELEASE:) none$", rf'\1 "{release}"', unbuilt, flags=re.MULTILINE)
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Make the folder."""
+    """Build the folder."""
     parser = argparse.ArgumentParser(prog="python -m tools.package", description=__doc__)
     parser.add_argument("--sources", action="store_true", help="without compiled code, by any Python")
     arguments = parser.parse_args(given)

@@ -1,9 +1,8 @@
 """Send dead letters again: ``python -m tools.redrive <dead letters' URL> <queue's URL>``.
 
-For the queue of pushes and that of ticket events alike (a FIFO queue keeps groups). In an account, the
-console and ``aws sqs start-message-move-task`` do the same; this works against the local stack, too. A
-message is deleted only after it was sent: should this end half-way, one may be sent twice, which workers do
-not mind.
+It works for the queue of pushes and for that of ticket events (a FIFO queue keeps groups). In an account, the
+console and ``aws sqs start-message-move-task`` do the same; this also works on the local stack. A message is
+deleted only after it was sent. If this stops in between, a message is sent twice, which workers tolerate.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def redrive(sqs: SQSClient, dead_letters: str, queue: str) -> int:
-    """Move every message that can be seen; tell how many there were."""
+    """Move every visible message, and return their number."""
     moved = 0
     while messages := _receive(sqs, dead_letters):
         for message in messages:
@@ -45,7 +44,7 @@ def _group(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Redrive, and say how many."""
+    """Redrive, and print how many messages moved."""
     if len(arguments) != 2:
         print(__doc__)
         return 2

@@ -1,10 +1,10 @@
 """template.yaml as CloudFormation gets it: translated by SAM, for the parameters of a deployment.
 
-    python -m tools.translated      lint the templates, and what SAM makes of them for every deployment
+    python -m tools.translated      lint the templates, and their translation for every deployment
 
-cfn-lint translates the template itself, but then leaves out whatever has a name that begins with that of a
-resource of SAM's (``Api…``). It follows conditions both ways by itself, so each text that SAM makes is looked
-at once: few parameters change it.
+cfn-lint also translates the template, but then skips every resource whose name begins with that of a SAM
+resource (``Api…``). It follows conditions both ways. Few parameters change SAM's output, so each different
+output is linted once.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from samtranslator.translator.transform import transform
 from local.template import load_template
 
 ROOT = Path(__file__).resolve().parent.parent
-#: Where `sam deploy` would have put the code.
+#: Where `sam deploy` would put the code.
 UPLOADED = "s3://jobticket-code/code.zip"
-#: Parameters that SAM itself looks at leave no trace in what it makes.
+#: Parameters that only SAM reads leave no trace in its output.
 IGNORED = ["W2001"]
 
 
 def _deployments() -> dict[str, dict[str, str]]:
-    """Return the parameters of each environment of samconfig.toml, and of one with every switch on."""
+    """Return the parameters of each environment in samconfig.toml, and of one with every switch on."""
     config = tomllib.loads((ROOT / "samconfig.toml").read_text())
     listed = {
         name: settings["deploy"]["parameters"].get("parameter_overrides")
@@ -68,15 +68,15 @@ DEPLOYMENTS = _deployments()
 
 
 class _NoPolicies:
-    """The managed policies that SAM would look up; the template names none."""
+    """The managed policies that SAM would look up; the template uses no managed policy."""
 
     def load(self) -> dict[str, str]:
         return {}
 
 
 def translated(parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return what SAM makes of the template."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")  # SAM asks for its partition
+    """Return SAM's translation of the template."""
+    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")  # SAM asks it for the partition
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
     made: dict[str, Any] = transform(json.loads(_uploaded()), dict(parameters), _NoPolicies())
     return made
@@ -94,7 +94,7 @@ def _uploaded() -> str:
 
 
 def findings(text: str, *ignored: str) -> list[str]:
-    """Return what cfn-lint says of a template."""
+    """Return cfn-lint's findings about a template."""
     return [
         f"{match.rule.id} {match.message} at {'/'.join(map(str, match.path or ()))}"
         for match in lint(text, config=ManualArgs(ignore_checks=list(ignored)))
@@ -102,7 +102,7 @@ def findings(text: str, *ignored: str) -> list[str]:
 
 
 def main() -> int:
-    """Print what is wrong with any of them."""
+    """Print what is wrong with each of them."""
     found = {name: findings((ROOT / name).read_text()) for name in ("template.yaml", "account.yaml")}
     texts = {json.dumps(translated(parameters)): name for name, parameters in DEPLOYMENTS.items()}
     found |= {name: findings(text, *IGNORED) for text, name in texts.items()}

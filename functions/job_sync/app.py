@@ -21,7 +21,7 @@ from jobticket.jobs.model import JobSettings
 from jobticket.jobs.settings import read_settings
 from jobticket.observability import logger
 from jobticket.push import links
-from jobticket.push.bodies import JobReference, TicketLink
+from jobticket.push.bodies import JobLink, JobReference
 from jobticket.push.connection import (
     FAILURES,
     explain,
@@ -171,7 +171,7 @@ def _send(request: Request, effect: Callable[[Claim, str, JobSettings], PushResu
 def link(request: Request) -> Answer:
     settings = read_settings(table)
     require_enabled(settings)
-    body = request.parse(TicketLink)
+    body = request.parse(JobLink)
     now = clock.now()
 
     with claimed(request, table, now) as claim:

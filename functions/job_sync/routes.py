@@ -117,7 +117,7 @@ ROUTES = Routes(
                 502: _NO_TICKET[502],
                 **_KEY_ERRORS,
             },
-            body=model("push.bodies:TicketLink"),
+            body=model("push.bodies:JobLink"),
             parameters=(IDEMPOTENCY_KEY,),
             description="With `jobId`, that job's Jira fields are filled from the ticket (200). Without it, "
             "a job is created (201): named after the ticket, its goal from the body, else from the ticket, "

@@ -1,1 +1,1 @@
-"""The OpenAPI 3.1 document: made from the functions' routes, the models, and one entry a route."""
+"""The OpenAPI 3.1 document, its page and the sample events, generated from routes and models."""

@@ -1,6 +1,6 @@
-"""The OpenAPI document, its page and the sample events: all made from the routes of the functions.
+"""The OpenAPI document, its page and the sample events, generated from the routes of the functions.
 
-``python -m tools.openapi.document`` writes them, ``--check`` tells which of them are out of date.
+``python -m tools.openapi.document`` writes them; ``--check`` tells which are out of date.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tools.openapi.page import page
 from tools.openapi.schemas import Mode, Model, schemas_of
 
 ROOT = Path(__file__).parents[2]
-#: Where the function that serves the document finds it, and the page made from it.
+#: Where the function that serves them finds the document and its page.
 DOCUMENT = ROOT / "functions" / "site" / "openapi.json"
 PAGE = ROOT / "functions" / "site" / "docs.html"
 
@@ -129,7 +129,10 @@ class Document:
         return schema
 
     def schemas(self) -> dict[str, Any]:
-        """Return the schemas of every model that an entry names."""
+        """Return the schemas of every model that a route names."""
+        names = [model.__name__ for model in {model for model, _ in self._models}]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"Two models have one name, which the document cannot tell apart: {twice}")
         found = schemas_of(self._models)
         return {name: found[name] for name in sorted(found)} | ERROR_SCHEMAS
 
@@ -141,7 +144,7 @@ def _model(name: str) -> Model:
 
 
 def _errors(route: Route) -> dict[int, str]:
-    """Return every refusal of a route, those included that all routes of its kind have."""
+    """Return every refusal of a route, including those that all routes of its kind share."""
     errors = dict(route.errors)
     if route.scope is not None:
         errors[401] = "The key is missing or not known."
@@ -182,7 +185,7 @@ def build() -> dict[str, Any]:
 
 
 def written() -> dict[Path, str]:
-    """Return the content of every file that is made from the routes."""
+    """Return the content of every generated file."""
     document = build()
     files = {DOCUMENT: json.dumps(document, indent=1, ensure_ascii=False) + "\n", PAGE: page(document)}
     for function, routes in declared():

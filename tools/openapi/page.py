@@ -1,4 +1,4 @@
-"""The page at /docs: the OpenAPI document as plain HTML, without script and without third parties."""
+"""The page at /docs: the OpenAPI document as plain HTML, without scripts and without third parties."""
 
 from __future__ import annotations
 

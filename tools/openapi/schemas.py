@@ -1,4 +1,4 @@
-"""Schemas of what comes in, which pydantic checks, and of what is shown, which it does not know."""
+"""Schemas of bodies, which are pydantic models, and of answers, which are dataclasses."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Mode = Literal["validation", "serialization"]
 #: A body is a pydantic model; an answer is shown.
 Model = type[BaseModel] | type[Shown]
 
-#: Marks a property that is null where it has no value, instead of being left out.
+#: Marks a property that is null without a value, instead of absent.
 _NULLABLE = "x-nullable"
 _NULL = {"type": "null"}
 
 
 def schemas_of(models: Iterable[tuple[Model, Mode]]) -> dict[str, Any]:
-    """Return the schemas of models, and of what is in them, by name."""
+    """Return the schemas of models and of the models inside them, by name."""
     for kind in _kinds(Shown):
-        # What pydantic must know of a dataclass to describe it; the product itself has no use for it.
+        # pydantic needs this to describe a dataclass; the product itself does not.
         kind.__pydantic_config__ = ConfigDict(  # type: ignore[attr-defined]
             alias_generator=kind.shown_name, json_schema_extra=_describe
         )
@@ -43,9 +43,9 @@ def _kinds(base: type[Shown]) -> Iterator[type[Shown]]:
 
 
 def _describe(schema: dict[str, Any], kind: type[Shown]) -> None:
-    """Add what a dataclass says beyond the types of its fields."""
+    """Add what the types of a dataclass's fields do not say."""
     written = inspect.getdoc(kind) or ""
-    if not written.startswith(f"{kind.__name__}("):  # a dataclass without a text of its own shows its fields
+    if not written.startswith(f"{kind.__name__}("):  # without a docstring, a dataclass gets its signature
         schema["description"] = written
     for name, field in kind.__dataclass_fields__.items():
         described = schema["properties"][kind.shown_name(name)]

@@ -1,4 +1,4 @@
-"""What is deployed: how large it is, what is in it, and what a function's start must not import."""
+"""Layers and functions as deployed: their size, their content, and what a start must not import."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FUNCTIONS = {
 LAYERS = resources_of_type(TEMPLATE, "AWS::Serverless::LayerVersion")
 MEGABYTE = 1024 * 1024
 
-#: Modules that cost a start more than they give, and what there is instead.
+#: Modules that are too slow for a start, and what to use instead.
 HEAVY = {
     "aws_lambda_powertools.event_handler": "API Gateway has matched the route already",
     "aws_xray_sdk": "Tracing: Active alone",
@@ -42,7 +42,7 @@ HEAVY = {
     "moto": "",
     "pytest": "",
 }
-#: The functions whose routes take bodies that pydantic checks. The others start without it.
+#: The functions with bodies that pydantic validates. The others start without it.
 WITH_BODIES = {"JobsFunction", "JobSyncFunction", "TicketingFunction"}
 
 
@@ -82,7 +82,7 @@ class TestFunctions:
 
 
 def modules_at_start(function: str, layers: dict[str, Path], tmp_path: Path) -> set[str]:
-    """Start the function under Lambda's runtime interface client, and have it tell what it has imported."""
+    """Start the function under Lambda's runtime interface client, and return what it imported."""
     folder = build_function(ROOT / FUNCTIONS[function]["CodeUri"], tmp_path / "code", running_interpreter())
     (folder / "telling.py").write_text(
         "import sys\nimport app\nfound = sorted(sys.modules)\n\n\ndef handler(event, context):\n    return found\n"
@@ -134,7 +134,7 @@ def without_documentation(value: Any) -> Any:
 
 
 def endpoints_and_operations(environment: dict[str, str]) -> Any:
-    """Return what fresh clients of every service would call, and where, in several partitions."""
+    """Return the operations and endpoints of fresh clients of every service, in several partitions."""
     script = f"""
 import json, boto3
 told = {{}}

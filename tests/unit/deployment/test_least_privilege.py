@@ -1,4 +1,4 @@
-"""No function's role has an action that its code does not use, nor lacks one that it does.
+"""No function's role has an action that its code does not use, or lacks one that it uses.
 
 What a function uses is recorded while a scenario (``privileges/scenarios/<folder>.py``) drives it through
 everything it does; what it may use is read from template.yaml. A function without a scenario fails.
@@ -113,7 +113,7 @@ class TestConditions:
 
     @pytest.mark.parametrize("function", FUNCTIONS.values())
     def test_who_opens_what(self, function: str) -> None:
-        """The public function of consents opens no connection, and nobody else opens a consent."""
+        """The public function of consents opens no connection, and no other function opens a consent."""
         decrypts = [grant for grant in granted_to(function) if grant.action == "kms:Decrypt"]
         opened = {
             purpose

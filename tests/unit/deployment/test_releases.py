@@ -23,7 +23,7 @@ class NoManagedPolicies:
 
 
 def uploaded(template: dict[str, Any], layers: str = "s3://bucket/key") -> dict[str, Any]:
-    """Put addresses of uploaded code into a template."""
+    """Put the addresses of uploaded code into a template."""
     for resource in template["Resources"].values():
         for name, address in (("CodeUri", "s3://bucket/key"), ("ContentUri", layers)):
             if name in resource.get("Properties", {}):
@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def versions(folder: Path) -> Callable[..., frozenset[str]]:
-    """Return what SAM makes versions of a package by: their logical ids. Another id, another version."""
+    """Return the logical ids of SAM's versions of a package: a different id is a new version."""
 
     @cache  # SAM takes seconds
     def made(release: str, *, layers: str = "s3://bucket/key", **parameters: str) -> frozenset[str]:
@@ -69,7 +69,7 @@ def test_settings_lie_where_sam_deploy_looks_for_them(
 
 
 def test_a_layer_alone_makes_none(versions: Callable[..., frozenset[str]]) -> None:
-    """Most of the code is in one. Should SAM learn to, the local stack need not help."""
+    """Most of the code is in a layer. If SAM learns this, the local stack need not help."""
     assert versions("1", layers="s3://bucket/changed") == versions("1")
 
 
@@ -86,5 +86,5 @@ def test_the_local_stack_makes_a_release_of_a_changed_layer_or_parameter() -> No
 
 
 def test_a_parameter_alone_makes_none(versions: Callable[..., frozenset[str]]) -> None:
-    """Should SAM learn to, RELEASE may go."""
+    """If SAM learns this, RELEASE can go."""
     assert versions("1", LogLevel="DEBUG", PublicUrl="https://jobticket.example") == versions("1")

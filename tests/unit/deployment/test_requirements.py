@@ -1,4 +1,4 @@
-"""What is installed: locked to versions and to files, everywhere the same."""
+"""Installed packages are locked to versions and files, the same everywhere."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def name_of(requirement: str) -> str:
 
 
 def pins(locked: Path) -> Pins:
-    """Return version and hashes of every package; anything else in the file is a fault."""
+    """Return version and hashes of every package; the file may hold nothing else."""
     found = {}
     lines = [line for line in locked.read_text().splitlines() if line and not line.startswith("#")]
     for requirement in "\n".join(lines).replace("\\\n", " ").splitlines():
@@ -69,11 +69,11 @@ def test_every_installation_asks_for_hashes() -> None:
 
 
 class TestLayers:
-    """A layer takes the files that are locked and no others."""
+    """A layer contains only locked files."""
 
     @pytest.fixture
     def wheel(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """A package that can be had without a network, the only one."""
+        """The only package that is available without a network."""
         wheel = tmp_path / "wheels" / "thing-1.0-py3-none-any.whl"
         wheel.parent.mkdir()
         with zipfile.ZipFile(wheel, "w") as archive:
@@ -110,7 +110,7 @@ class TestLayers:
 
 
 def test_locked_packages_are_what_runs_here() -> None:
-    """Otherwise the tests would test something else."""
+    """Otherwise the tests would test other versions."""
     told = subprocess.run(
         [sys.executable, "-m", "pip", "freeze", "--quiet"], capture_output=True, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""samconfig.toml: a deployment for each environment, told apart and recognizable."""
+"""samconfig.toml has a deployment for each environment, with its own name and tags."""
 
 from __future__ import annotations
 

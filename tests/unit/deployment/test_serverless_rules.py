@@ -144,8 +144,8 @@ class TestLambda:
         assert _name(queue["RedrivePolicy"]["deadLetterTargetArn"]) in QUEUES
         assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert source["ScalingConfig"]["MaximumConcurrency"], "Jira's limits are shared by all of them"
-        # Lambda asks for six times, for messages that it has taken and cannot work on: MaximumConcurrency
-        # keeps it from taking those.
+        # Lambda recommends six times, for messages that it received and cannot work on. MaximumConcurrency
+        # keeps it from receiving those.
         assert queue["VisibilityTimeout"] >= 2 * (GLOBALS | FUNCTIONS[function])["Timeout"]
 
     def test_permission_multiple_principals(self) -> None:

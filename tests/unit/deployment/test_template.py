@@ -1,4 +1,4 @@
-"""The rules that template.yaml keeps, whatever functions it has."""
+"""Rules for every function and resource of template.yaml."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def role_of(function: str) -> str:
 def statements_of(function: str) -> Iterator[dict[str, Any]]:
     for policy in ROLES[role_of(function)]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
-            # What an operator asks for by a parameter keeps the rules as well.
+            # Statements that a parameter switches on follow the rules too.
             yield statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
@@ -48,7 +48,7 @@ def variables_of(function: str) -> dict[str, Any]:
 
 
 def names_of_parts(value: Any) -> set[str]:
-    """Every resource that a value refers to, or key that a parameter names."""
+    """Return every resource that a value refers to, and every key that a parameter names."""
     text = json.dumps(value)
     names = [*TEMPLATE["Resources"], "FormerEncryptionKeyArn"]
     return {name for name in names if f'"{name}"' in text or f'"{name}.' in text or f"${{{name}." in text}

@@ -1,4 +1,4 @@
-"""What SAM makes of template.yaml keeps what an account asks for, in every deployment."""
+"""SAM's translation of template.yaml meets the requirements of an account, in every deployment."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tools.translated import DEPLOYMENTS, findings, translated
 ROOT = Path(__file__).parents[3]
 ALL_ON = "every switch on"
 ACCOUNT, REGION = "123456789012", "ap-southeast-1"
-#: Lambda takes 20,480 bytes; a few routes more must still find a place.
+#: Lambda's limit is 20,480 bytes; a few more routes must still fit.
 MOST_POLICY_BYTES = 18_000
-#: What API Gateway answers by itself, and what callers are to get (developer guide, gateway response types).
+#: API Gateway's own answers, and what callers must get (developer guide, gateway response types).
 STATUSES = {
     "DEFAULT_4XX": "404",
     "MISSING_AUTHENTICATION_TOKEN": "404",
@@ -37,7 +37,7 @@ STATUSES = {
     "INTEGRATION_TIMEOUT": "504",
     "INTEGRATION_FAILURE": "504",
 }
-#: What AWS publishes of such resources, by namespace and dimension, as far as it is looked at.
+#: The metrics of AWS that the template uses, by namespace and dimension.
 PUBLISHED = {
     ("AWS/ApiGateway", "ApiName"): {"Count", "4XXError", "5XXError", "Latency", "IntegrationLatency"},
     ("AWS/Lambda", "FunctionName"): {
@@ -70,7 +70,7 @@ def resources(deployment: str) -> dict[str, Any]:
 
 
 def mentions_the_stack(value: Any) -> bool:
-    """Tell whether a name has the stack's in it, or is that of something else in the stack."""
+    """Tell whether a name contains the stack's name, or that of another resource of the stack."""
     text = json.dumps(value)
     return "AWS::StackName" in text or '"Ref"' in text or "Fn::GetAtt" in text
 
@@ -88,7 +88,7 @@ def fixed_names(template: dict[str, Any]) -> list[str]:
 
 
 def _names(key: str) -> bool:
-    """Tell a resource's own name, or that of the one that it belongs to."""
+    """Return a resource's own name, or that of the resource that it belongs to."""
     return key == "RestApiId" or (key.endswith("Name") and key != "MetricName")
 
 
@@ -123,7 +123,7 @@ def test_what_a_fixed_name_is(resource: dict[str, Any], fixed: bool) -> None:
 class TestPolicies:
     @pytest.mark.parametrize("function", resources_of_type(made(ALL_ON), "AWS::Lambda::Function"))
     def test_that_of_a_function_has_a_place_at_lambda(self, function: str) -> None:
-        """As AWS keeps it: a statement for each permission, with names in full."""
+        """Return the policy as AWS stores it: a statement for each permission, with full names."""
         statements = [
             _statement(name, properties)
             for name, properties in resources_of_type(made(ALL_ON), "AWS::Lambda::Permission").items()
@@ -134,7 +134,7 @@ class TestPolicies:
 
 
 def _physical_name(logical_id: str) -> str:
-    """Return what CloudFormation would call it: cut to what a function's name may have."""
+    """Return CloudFormation's name for it, cut to the length of a function's name."""
     return f"{f'jobticket-staging-{logical_id}'[:51]}-{'A1b2C3d4E5f6'}"
 
 
@@ -241,7 +241,7 @@ def _literals(path: Path) -> set[str]:
 
 
 def exists(namespace: str, name: str, dimensions: dict[str, str]) -> bool:
-    """Tell whether anything writes a metric, of a resource that there is."""
+    """Tell whether an existing resource writes a metric."""
     if namespace == "Jobticket/${AWS::StackName}":
         return set(dimensions) == {"service"} and name in counted().get(dimensions["service"], set())
     ((kind, value),) = dimensions.items()
@@ -283,7 +283,7 @@ class TestMetrics:
         assert not exists(namespace, name, dimensions)
 
     def test_of_single_methods_are_not_paid_for(self) -> None:
-        """Each costs 0.30 a month for every method and metric, and nobody looks at them."""
+        """Each costs 0.30 a month for every method and metric, without a use."""
         (stage,) = resources_of_type(made(ALL_ON), "AWS::ApiGateway::Stage").values()
         assert not any(setting.get("MetricsEnabled") for setting in stage["MethodSettings"])
 
@@ -328,7 +328,7 @@ class TestRules:
 
 
 def holds(expression: Any, values: dict[str, str]) -> bool:
-    """Tell what a rule's expression comes to (CloudFormation, rule functions)."""
+    """Return the value of a rule's expression (CloudFormation, rule functions)."""
     match expression:
         case bool():
             return expression

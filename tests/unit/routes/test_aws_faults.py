@@ -1,8 +1,7 @@
 """Every function while AWS is busy or in trouble: 503 with Retry-After, or a failure that Lambda tries again.
 
-The requests are the sample events, so that a function's routes join with their events. Each call that a
-request makes is failed in turn, and so are all after it: what is answered then must be true, and the same
-request must succeed once AWS is well.
+The requests are the sample events, so a new route is covered by its event. Each call that a request makes fails
+in turn, and so do all later calls. The answer must be true, and the same request must succeed once AWS works.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from tests.support.samples import EVENTS, event_of
 
 CASES = [(name, path) for name, paths in EVENTS.items() for path in paths]
 HTTP = [(name, path) for name, path in CASES if "httpMethod" in event_of(path)]
-#: Each part of it has its effect or none.
+#: Each part of these requests succeeds or fails by itself.
 EACH_FOR_ITSELF = {"advance_serials"}
-#: What a function does without: it answers, or ends, as if all were well.
+#: Calls that a function can do without: it answers as if they had succeeded.
 BEST_EFFORT = {"SendMessage", "ChangeMessageVisibility", "Invoke", "DescribeTable", "DescribeSecret"}
 
 
@@ -42,7 +41,7 @@ def put_back(tables: Tables) -> None:
 
 
 def effects() -> Counter[str]:
-    """Count what stands in the tables, by kind, but for claims, leases, keys, pauses and counters."""
+    """Count the items of the tables by kind, except claims, leases, keys, pauses and counters."""
     passing = ("IDEMPOTENCY", "LEASE", "COUNTER", "DATA_KEY", "PUSH_LEASE", "REFRESH", "TOKEN")
     kinds: Counter[str] = Counter()
     for table in emulation.tables().values():
@@ -66,7 +65,7 @@ def is_503(answer: dict[str, Any]) -> bool:
 
 
 def says_so(answer: dict[str, Any]) -> bool:
-    """Tell whether the answer says in its body what has failed, as the contract has it of pushes and tests."""
+    """Tell whether the answer's body says what failed, as pushes and connection tests do."""
     body = json.loads(answer["body"] or "null")
     return isinstance(body, dict) and answer["statusCode"] == 200 and bool(body.get("error"))
 
@@ -87,7 +86,7 @@ def test_a_request_is_told_to_come_again_and_has_had_its_whole_effect_or_none(
     trouble.from_call(None)
     well = sampled_function.handler(event, LambdaContext())
     calls, whole = list(trouble.calls), effects()
-    # Each kind at the first call, and one or another at each call after it.
+    # Every kind of fault at the first call, and one kind at each later call.
     tries = [(0, fault) for fault in PASSING_CALLS] if calls else []
     tries += [(number, PASSING_CALLS[number % len(PASSING_CALLS)]) for number in range(1, len(calls))]
     for first, fault in tries:

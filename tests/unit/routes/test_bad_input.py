@@ -1,6 +1,6 @@
-"""Every route with every kind of bad request: a refusal that the contract knows, and nothing changed.
+"""Every route gets every kind of bad request: it refuses with a documented error, and changes nothing.
 
-The requests are made from the sample events, so that a function's routes join with their events.
+The requests are made from the sample events, so a new route is covered by its event.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.support.gateway import LambdaContext
 from tests.support.samples import EVENTS, event_of, lacks_jira
 
 REFUSALS = {400, 401, 403, 404, 409, 413, 422}
-#: Jira cannot be reached from here: that is an answer of these functions too, and no fault of theirs.
+#: Jira is unreachable here, and these functions may say so.
 UPSTREAM = {502, 503, 504}
 CASES = [
     (path.parent.name, path) for paths in EVENTS.values() for path in paths if "httpMethod" in event_of(path)
@@ -26,7 +26,7 @@ CASES = [
 
 
 def dump() -> dict[str, list[str]]:
-    """Return everything that stands in the tables but counters: a number that nobody got changes nothing."""
+    """Return all items of the tables except counters: a skipped number changes nothing."""
     return {
         name: sorted(
             str(item.to_json())
@@ -39,10 +39,10 @@ def dump() -> dict[str, list[str]]:
 
 
 def fault(request: BadRequest, answer: dict[str, Any], unchanged: bool) -> str | None:
-    """Return what is wrong with an answer, None if nothing is."""
+    """Return what is wrong with an answer, or None."""
     status = answer["statusCode"]
     if status in (200, 201, 204, 302) and not request.refused:
-        return None  # what was made of the request is good after all: an optional field left out, say
+        return None  # the changed request is still valid: without an optional field, for instance
     if not request.refused and lacks_jira(answer):
         return None if unchanged else "something has changed"
     if status not in REFUSALS | (set() if request.refused else UPSTREAM):

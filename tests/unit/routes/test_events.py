@@ -1,6 +1,6 @@
-"""The sample events of ``events/``: one for every function and route, and each goes through its handler.
+"""The sample events in ``events/``: every function and route has one, and its handler accepts it.
 
-Functions are found by their folders, so that a new one is held to this from its first day.
+Functions are found by their folders, so the rules hold for a new one at once.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def test_every_event_goes_through_its_handler(sampled_function: ModuleType, path
     event = event_of(path)
     answer = sampled_function.handler(event, LambdaContext())
     if "httpMethod" not in event:
-        # A schedule's work, or a queue's: it may fail by an exception or by naming messages, and does neither.
+        # A schedule or a queue: neither an exception nor a failed message.
         assert not (answer or {}).get("batchItemFailures")
         return
     status = answer["statusCode"]

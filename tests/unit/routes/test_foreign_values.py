@@ -1,6 +1,6 @@
-"""Whatever Jira or Atlassian says, the product answers soundly, keeps nothing that it could not keep, and lives.
+"""Whatever Jira or Atlassian answers, the product answers properly, stores only what it can store, and goes on.
 
-Each member of each answer that the code speaks of is poisoned in turn, with each kind of nonsense.
+Each member of each answer that the code reads is replaced in turn by each kind of nonsense.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.unit.conftest import account, client, gateway, load_function
 
 #: Texts of any length, as people write them.
 PROSE = {"description", "goal"}
-#: Where a form is asked for, and where an address is made of it.
+#: Members with a fixed form, or that become part of an address.
 FORMED = {
     "id",
     "key",
@@ -142,7 +142,7 @@ def members(body: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(body, dict):
         for name, value in body.items():
             yield name, value
-            # These are Jira's own, whatever they are.
+            # Jira's own values pass unchanged.
             yield from members(value) if name != "customFields" else ()
     elif isinstance(body, list):
         for entry in body:
@@ -171,7 +171,7 @@ def test_reads(product: Product, read: str) -> None:
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_credentials(product: Product, kind: str) -> None:
-    """Who the account is, and what is told of it."""
+    """An account with hostile names is stored and shown."""
     of_team = "/api/backend/connections/team-2"
     body = {"provider": "jira", "host": product.url, "credentials": CREDENTIALS}
     for name in ("displayName", "accountId", "name"):
@@ -184,7 +184,7 @@ def test_credentials(product: Product, kind: str) -> None:
 
 
 def assert_keepable(table: str) -> None:
-    """Whatever is stored is short, and holds no key that is a path."""
+    """Require that stored values are short and that no key is a path."""
     for item in client("dynamodb").scan(TableName=table)["Items"]:
         for name, value in item.items():
             text = json.dumps(value.get("S", value.get("L", "")))
@@ -193,7 +193,7 @@ def assert_keepable(table: str) -> None:
 
 
 def walked(product: Product, atlassian: Atlassian) -> list[HttpAnswer]:
-    """Walk through a consent as far as it goes."""
+    """Go through a consent as far as possible."""
     walk = Walk(Browser(sending(product)), atlassian)
     answers = [walk.initiate("team-3")]
     if answers[0].status == 200:

@@ -1,6 +1,6 @@
-"""Every route with a parameter in its path reads it as API Gateway hands it over: percent-encoded.
+"""Every route decodes the parameters of its path, which API Gateway passes on percent-encoded.
 
-The requests are made from the sample events, so that a function's routes join with their events.
+The requests are made from the sample events, so a new route is covered by its event.
 """
 
 from __future__ import annotations

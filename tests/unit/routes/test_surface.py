@@ -1,4 +1,4 @@
-"""The surface is one: template.yaml, the handlers and the OpenAPI document have the routes that routes.py declares."""
+"""template.yaml, the handlers and the OpenAPI document have exactly the routes that routes.py declares."""
 
 from __future__ import annotations
 

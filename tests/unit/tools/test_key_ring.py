@@ -1,4 +1,4 @@
-"""The operator's tool for keys, and what the functions make of its ring."""
+"""The operator's tool for keys, and how functions read its ring."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ class JobReference(Body):
     job_id: RequiredText
 
 
-class TicketLink(Body):
+class JobLink(Body):
     """POST /api/jira/link: links a job, or without ``jobId`` creates one."""
 
     job_id: FilledText | None = None

@@ -1,4 +1,4 @@
-"""A function to be driven through everything it does, in front of moto and of the emulated Jira.
+"""Drives a function through everything that it does, against moto and the emulated Jira.
 
 A scenario is a module of ``scenarios`` with the name of the function's folder, and a function ``drive`` that
 takes a :class:`Driven`. It sends every route (or every kind of event) at least once with success, and
@@ -90,7 +90,7 @@ class Driven:
     def connect_by_consent(self, external_id: str, *, alive: bool = True) -> Connection:
         """Store a consent without a good access token, with secrets of another month.
 
-        Whoever uses it must refresh it, and make a data key. The grant of a dead one is over, and its secrets
+        A function that uses it must refresh it, and make a data key. The grant of a dead one is over, and its secrets
         are still sealed under the former KMS key.
         """
         table = Table(client("dynamodb"), "connections")

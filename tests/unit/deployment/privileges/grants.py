@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.support.infrastructure import template
 
-#: What Lambda itself does with a function's role.
+#: Actions that Lambda itself takes with a function's role.
 WRITES_LOGS = frozenset({"logs:CreateLogStream", "logs:PutLogEvents"})
 TRACES = frozenset({"xray:PutTraceSegments", "xray:PutTelemetryRecords"})
 READS_QUEUE = frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"})
@@ -28,7 +28,7 @@ class Access:
     leading_key
         The partition key, in DynamoDB.
     attributes
-        The attributes that a read of DynamoDB names; None where it asks for all.
+        The attributes that a read of DynamoDB names; None if it reads all.
     context
         The encryption context, in KMS.
     """
@@ -91,7 +91,7 @@ def _all_grants(function: str) -> Iterator[Grant]:
 
 
 def used_by_lambda(function: str) -> set[tuple[str, str]]:
-    """Return what Lambda does in a function's name: logs, traces, queues that wake it, places for failures."""
+    """Return Lambda's own uses of a function's role: logs, traces, event queues, failure destinations."""
     properties = _properties(function)
     used = {(action, properties["LoggingConfig"]["LogGroup"]["Ref"]) for action in WRITES_LOGS}
     used |= {(action, "*") for action in TRACES}
@@ -111,7 +111,7 @@ def _places_for_failures(properties: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def names_in_environment(function: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return by their names in ``environment`` the template's resources that a function is told of."""
+    """Return the template's resources in a function's environment, by their names there."""
     variables = _properties(function)["Environment"]["Variables"]
     return {
         environment[name]: _name_of(value)
@@ -130,7 +130,7 @@ def _properties(function: str) -> dict[str, Any]:
 
 
 def _with_every_part(statement: Any) -> dict[str, Any]:
-    """Return a statement that stands in the role only if an operator asks for it."""
+    """Return a statement that a parameter adds to the role."""
     match statement:
         case {"Fn::If": [_, dict(asked_for), {"Ref": "AWS::NoValue"}]}:
             return asked_for
@@ -157,7 +157,7 @@ def _name_of(resource: Any) -> str:
 
 
 def _in_the_cloud(condition: Any) -> Any:
-    """Return a statement's condition as it is where the emulator's shortcomings do not count."""
+    """Return a statement's condition as it holds in the cloud."""
     match condition:
         case {"Fn::If": ["IsLocal", _, in_the_cloud]}:
             return in_the_cloud

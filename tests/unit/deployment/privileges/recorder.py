@@ -1,4 +1,4 @@
-"""Records what a function asks of AWS, in the words of IAM."""
+"""Records a function's calls of AWS as IAM's actions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.deployment.privileges.grants import Access
 
-#: Operations that IAM knows by other names: a batch is judged by what is in it.
+#: Operations with another name in IAM: a batch needs the rights of its parts.
 INNER = {
     "Put": "PutItem",
     "Update": "UpdateItem",
@@ -36,7 +36,7 @@ NAMED_BY = {
 
 
 class Recorder:
-    """Collects every use of AWS while it is told to.
+    """Collects every use of AWS while it is recording.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Recorder:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Record what happens inside: the function's work, not what a test prepares for it."""
+        """Record the function's work inside the block, not a test's preparation."""
         self._depth += 1
         try:
             yield
