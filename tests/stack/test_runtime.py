@@ -102,11 +102,11 @@ def is_no_fault(answer: Any) -> bool:
     """Tell an answer of the product from one that says it did not know what to do.
 
     The samples name jobs, connections and tickets that this stack does not have; what is refused for that, and
-    whom Jira does not know, is documented.
+    whom Jira does not know, is documented. That AWS gives no answer is 503, and a fault here.
     """
     if not isinstance(answer, dict):
         return True
     if "statusCode" not in answer:
-        return "errorType" not in answer
+        return "errorType" not in answer and not answer.get("batchItemFailures")
     status: int = answer["statusCode"]
-    return status < 500 or status in (502, 503)
+    return status < 500 or status == 502

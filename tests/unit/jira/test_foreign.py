@@ -99,6 +99,8 @@ def test_urls(url: str) -> None:
         "https://a.example:99999",
         "https://[::1",
         "https://ä.example",
+        "https://\U0001f600.example",
+        "https://a.example/\U0001f600",
         "https://a.example/" + "x" * 3000,
         None,
     ],

@@ -57,11 +57,12 @@ def is_503(answer: dict[str, Any]) -> bool:
     if answer["statusCode"] != 503:
         return False
     headers = answer["multiValueHeaders"]
+    if "Retry-After" not in headers:
+        return False
     if "text/html" in headers["Content-Type"][0]:
         return True
     body = json.loads(answer["body"])
-    told = body.get("message") or body.get("error") or body.get("detail")
-    return bool(told and headers.get("Retry-After"))
+    return bool(body.get("message") or body.get("error") or body.get("detail"))
 
 
 def says_so(answer: dict[str, Any]) -> bool:

@@ -66,9 +66,13 @@ def _holds(operator: str, key: str, wanted: list[str], access: Access) -> bool:
     if (operator, key) == ("ForAllValues:StringLike", "dynamodb:LeadingKeys"):
         return any(fnmatch.fnmatchcase(access.leading_key or "", pattern) for pattern in wanted)
     if (operator, key) == ("ForAllValues:StringEquals", "dynamodb:Attributes"):
-        return access.attributes is not None and access.attributes <= set(wanted)
+        return access.attributes is None or access.attributes <= set(
+            wanted
+        )  # of no values all are among them
+    if (operator, key, wanted) == ("Null", "dynamodb:Attributes", ["false"]):
+        return access.attributes is not None
     if (operator, key) == ("StringEqualsIfExists", "dynamodb:Select"):
-        return ("ALL_ATTRIBUTES" if access.attributes is None else "SPECIFIC_ATTRIBUTES") in wanted
+        return True  # a GetItem has no such parameter
     if operator == "StringEquals" and key.startswith("kms:EncryptionContext:"):
         return dict(access.context).get(key.removeprefix("kms:EncryptionContext:")) in wanted
     raise NotImplementedError(f"teach this test the condition {operator} {key}")
