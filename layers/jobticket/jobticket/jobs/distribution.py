@@ -21,7 +21,7 @@ SCRAPPED = "scrapped"
 
 
 def shard_of(number: int) -> int:
-    """Return the shard in which a serial number is counted."""
+    """Return the shard that counts a serial number."""
     return number % SHARDS
 
 

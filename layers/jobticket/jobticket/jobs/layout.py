@@ -7,13 +7,13 @@ JOB#<job>              JOB                          the job; also in the index `
                                                     ``linked_jobs`` while it has a ticket
 JOB#<job>              PATH#<path>                  a path with its steps
 JOB#<job>              PATH#<path>#COUNT#<shard>    one shard of the path's counts
-PATH#<path>            PATH                         which job the path belongs to
+PATH#<path>            PATH                         the job that the path belongs to
 PATH#<path>            BATCH#<first number>         serial numbers created by one call
 PATH#<path>            SN#<number>                  a serial number that has moved at least once
-BATCHES                <first number>               the same batch, to find a number's path by
+BATCHES                <first number>               the same batch, to find the path of a number
 COUNTER#SERIALS        COUNTER                      the last number that was reserved
 SETTINGS               SETTINGS                     the application's settings
-IDEMPOTENCY#<digest>   IDEMPOTENCY                  an answer given to a request with an idempotency key
+IDEMPOTENCY#<digest>   IDEMPOTENCY                  the answer to a request with an idempotency key
 PUSH_LEASE#<ticket>    PUSH_LEASE                   who is pushing to a ticket
 PUSHES#<job>           <run>                        a push of a job (``jobticket.push.records``)
 PUSH_RUNS              <run>                        a run of pushes (``jobticket.push.runs``)

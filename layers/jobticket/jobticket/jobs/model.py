@@ -106,7 +106,7 @@ class SerialNumber(Record):
 
 
 class Bypassed(Record):
-    """A step that a serial number was moved past: an optional one is skipped, another deferred."""
+    """A step that a serial number was moved past: skipped if it is optional, else deferred."""
 
     step_id: str
     step_name: str
@@ -177,11 +177,11 @@ class JobSettings(Record):
     Attributes
     ----------
     enabled, push_enabled
-        The two toggles without which nothing goes to Jira.
+        Both must be on before anything goes to Jira.
     external_id
         The Jira connection that pushes use.
     push_paused, skip_unchanged
-        Scheduled pushes only: none at all; none for a job whose distribution has not changed.
+        For scheduled pushes: stop all of them; skip jobs whose distribution has not changed.
     """
 
     enabled: bool = False

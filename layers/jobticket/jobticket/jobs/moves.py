@@ -22,7 +22,7 @@ from jobticket.aws import UNAVAILABLE, is_passing
 from jobticket.errors import ConflictError, InvalidError, RefusalError
 from jobticket.jobs.distribution import SCRAPPED, place, shard_of
 from jobticket.jobs.layout import number_of, path_pk, present, serial_sort
-from jobticket.jobs.model import Bypassed, Path, ScrapReason, SerialNumber
+from jobticket.jobs.model import Bypassed, ScrapReason, SerialNumber
 from jobticket.jobs.paths import read_path
 from jobticket.jobs.serials import Standing, count_update, find_serial
 from jobticket.observability import logger
@@ -72,7 +72,7 @@ def advance_to(table: Table, serial: str, target: int, now: datetime) -> tuple[S
         raise InvalidError("Cannot advance to a step at or before the current position")
     if target > standing.step_count:
         raise InvalidError("Target step index is out of range")
-    path = _path_of(table, standing)
+    path, _ = read_path(table, standing.serial.path_id, standing.serial.job_id)
     if path.advancement_mode == "strict" and target != current + 1:
         raise InvalidError("Path is in strict mode: can only advance to the next step")
     moved = _move(table, standing, _arrival(standing, target), now)
@@ -92,11 +92,12 @@ def scrap(
     """Take a serial number out of production for good; it keeps its step index."""
     standing = find_serial(table, serial)
     require_scrappable(standing.serial)
+    path, _ = read_path(table, standing.serial.path_id, standing.serial.job_id)
     changes = {
         "status": "scrapped",
         "scrap_reason": reason,
         "scrap_explanation": explanation,
-        "scrap_step_id": _path_of(table, standing).steps[standing.serial.current_step_index].id,
+        "scrap_step_id": path.steps[standing.serial.current_step_index].id,
         "scrapped_at": clock.iso_milliseconds(now),
     }
     return _move(table, standing, changes, now)
@@ -128,10 +129,6 @@ def _require_in_progress(
 ) -> None:
     if serial.status != "in_progress":
         raise InvalidError(scrapped if serial.status == "scrapped" else completed)
-
-
-def _path_of(table: Table, standing: Standing) -> Path:
-    return read_path(table, standing.serial.path_id, standing.serial.job_id)[0]
 
 
 def _arrival(standing: Standing, target: int) -> dict[str, Any]:

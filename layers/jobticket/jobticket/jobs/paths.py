@@ -47,9 +47,8 @@ def create_path(
         created_at=moment,
         updated_at=moment,
     )
-    pointer = {"pk": layout.path_pk(path.id), "sk": layout.PATH_SORT, "job_id": path.job_id}
     work.add(Put(layout.path_item(path), ABSENT))
-    work.add(Put(pointer))
+    work.add(Put({"pk": layout.path_pk(path.id), "sk": layout.PATH_SORT, "job_id": path.job_id}))
     work.add(
         Update(layout.job_pk(path.job_id), layout.JOB_SORT, add={"path_count": 1}, condition=PRESENT),
         otherwise=job_not_found(path.job_id),
@@ -95,7 +94,7 @@ def load_path(table: Table, path_id: str) -> PathDetails:
 
 
 def read_path(table: Table, path_id: str, job_id: str) -> tuple[Path, Item]:
-    """Return a path and the item it is stored as."""
+    """Return a path and its item."""
     item = table.get(layout.job_pk(job_id), layout.path_sort(path_id))
     if item is None:
         raise path_not_found(path_id)
@@ -133,7 +132,7 @@ def _missing_or(path_id: str, refusal: InvalidError) -> Otherwise:
 
 
 def delete_path(table: Table, path_id: str) -> None:
-    """Delete a path that never had serial numbers.
+    """Delete a path that has never had serial numbers.
 
     Raises
     ------

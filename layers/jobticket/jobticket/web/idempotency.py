@@ -15,10 +15,9 @@ import gzip
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
 
@@ -37,6 +36,8 @@ KEPT = timedelta(hours=24)
 LEASE = timedelta(seconds=60)
 
 SORT_KEY = "IDEMPOTENCY"
+#: What is remembered of an outside effect until its outcome is known.
+UNSETTLED = ("settles_at", "memo")
 
 
 @dataclass(slots=True)
@@ -77,18 +78,15 @@ class Claim:
     def keep(self, work: UnitOfWork, answer: Answer) -> None:
         """Add the record of an answer to the unit of work that has its effect, or that follows it."""
         self.kept = True
-        for record in self.record(answer):
-            work.add(record, otherwise=_under_way(1))
-
-    def record(self, answer: Answer) -> list[Update]:
-        """Return the write that keeps the answer, in a list that is empty without a key."""
+        if self.pk is None:
+            return
         done = {
             "state": "done",
             "status": answer.status,
             "answer": gzip.compress(to_json(answer.body), mtime=0),
             "expires_at": clock.epoch(self.now + KEPT),
         }
-        return self._change(done, ["settles_at", "memo"], self.lease.held())
+        self._change(work, done, UNSETTLED, self.lease.held())
 
     def begin(self, settles_at: datetime, memo: Item | None = None) -> None:
         """Remember, before an effect outside the database is tried, until when it may appear.
@@ -107,18 +105,19 @@ class Claim:
 
     def undone(self) -> None:
         """Remember that the effect does not exist."""
-        self._note(remove=["settles_at", "memo"])
+        self._note({}, UNSETTLED)
 
-    def _note(self, changes: Mapping[str, Any] | None = None, remove: Sequence[str] = ()) -> None:
-        for note in self._change(changes or {}, remove, self.unanswered()):
-            write(self.table, note, otherwise=_under_way(1))
+    def _note(self, changes: Item, remove: Sequence[str] = ()) -> None:
+        work = UnitOfWork(self.table)
+        self._change(work, changes, remove, self.unanswered())
+        work.commit()
 
     def _change(
-        self, changes: Mapping[str, Any], remove: Sequence[str], condition: ConditionBase
-    ) -> list[Update]:
-        if self.pk is None:
-            return []
-        return [Update(self.pk, SORT_KEY, set=changes, remove=remove, condition=condition)]
+        self, work: UnitOfWork, changes: Item, remove: Sequence[str], condition: ConditionBase
+    ) -> None:
+        if self.pk is not None:
+            change = Update(self.pk, SORT_KEY, set=changes, remove=remove, condition=condition)
+            work.add(change, otherwise=_under_way(1))
 
     def unanswered(self) -> ConditionBase:
         """Return the condition that the claim is still ours and has no answer."""
@@ -174,19 +173,6 @@ def claimed(request: Request, table: Table, now: datetime, *, route: str | None 
         _release(claim, pk)
 
 
-def once(
-    request: Request,
-    table: Table,
-    now: datetime,
-    work: Callable[[Claim], Answer],
-    *,
-    route: str | None = None,
-) -> Answer:
-    """Do the work, unless the key has an answer already."""
-    with claimed(request, table, now, route=route) as claim:
-        return claim.answer or work(claim)
-
-
 def _claim(claim: Claim, pk: str, fingerprint: str) -> Claim:
     record: Item = {
         "pk": pk,
@@ -214,7 +200,7 @@ def _take_over(claim: Claim, record: Item, earlier: Item) -> Claim:
     holder = Lease.of(earlier)
     if holder is None or holder.left(claim.now) > 0:
         raise _under_way(1 if holder is None else holder.left(claim.now))
-    kept: Item = {name: earlier[name] for name in ("settles_at", "memo") if name in earlier}
+    kept: Item = {name: earlier[name] for name in UNSETTLED if name in earlier}
     unchanged = holder.held() & Attr("state").eq("under way")
     write(claim.table, Put({**record, **kept}, unchanged), otherwise=_under_way(1))
     claim.taken_over = True
