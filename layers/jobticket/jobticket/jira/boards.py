@@ -15,13 +15,13 @@ from jobticket.jira.listing import AnswerPage, Listing, Reading, Row, Slice, Win
 
 NO_BOARDS = "No agile boards found for this project"
 PAGE = 50
-#: A board that has no sprints (400), may not be read (403), or was deleted meanwhile (404).
+#: The board has no sprints (400), may not be read (403), or was deleted meanwhile (404).
 WITHOUT_SPRINTS = frozenset({400, 403, 404})
 
 
 @dataclass(frozen=True, slots=True)
 class BoardSprints:
-    """A board and those of its sprints that were asked for."""
+    """A board and sprints of it."""
 
     board: Row
     sprints: list[Row]
@@ -42,7 +42,7 @@ def boards_of_project(client: JiraClient, project: str, start: int = 0, limit: i
     Raises
     ------
     NotFoundError
-        If it has none, or there is no such project: Jira does not always say which.
+        If it has no boards, or there is no such project: Jira does not always say which.
     """
     listing = Listing(PAGE, start, limit)
 
@@ -66,10 +66,10 @@ def boards_of_project(client: JiraClient, project: str, start: int = 0, limit: i
 def sprints_of_boards(
     client: JiraClient, boards: Sequence[Row], state: str | None = None
 ) -> list[BoardSprints]:
-    """Return the boards' sprints, read side by side.
+    """Return the boards' sprints, read in parallel.
 
-    A kanban board has none. A board that may not be read, or that was deleted meanwhile, is left out: to show
-    it without sprints would say something that is not known.
+    A kanban board has no sprints. A board that may not be read, or was deleted meanwhile, is left out: it is
+    not known whether it has any.
     """
     readings = {
         board["id"]: Reading(Listing(PAGE), _sprint_pages(client, board["id"], state), _has_no_sprints)
@@ -102,7 +102,7 @@ def _is_hidden(reading: Reading) -> bool:
 
 
 def active_sprint(client: JiraClient, project: str) -> Row | None:
-    """Return the active sprint of a project, of several the first board's first; None if there is none."""
+    """Return a project's active sprint, if there is one; of several, the first board's first."""
     try:
         boards = boards_of_project(client, project).rows
     except NotFoundError:

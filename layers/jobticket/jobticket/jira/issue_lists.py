@@ -32,14 +32,14 @@ def tickets_of_project(
 ) -> Slice:
     """Return a project's tickets, the newest first.
 
-    The order is by key, which no edit changes: nothing moves while it is read.
+    No edit changes the order by key, so nothing moves while it is read.
     """
     search = Search(client, f"project = {quoted(project)} ORDER BY key DESC", TICKET_FIELDS, show_ticket)
     return Slice(search.all()) if limit is None else search.some(limit, position)
 
 
 def sprint_or_none(client: JiraClient, project: str) -> Row | None:
-    """Return a project's active sprint; None too where boards may not be read: the tickets matter more."""
+    """Return a project's active sprint; None if there is none, or if boards may not be read."""
     try:
         return boards.active_sprint(client, project)
     except JiraStatusError as error:
@@ -58,7 +58,7 @@ def tickets_of_sprint(
         try:
             read_all([Reading(listing, _sprint_pages(client, sprint))], PARALLEL_FOR_ISSUES)
         except JiraStatusError:
-            # What Jira says of the sprint itself is the better answer.
+            # An error of the sprint itself says more.
             shown.result()
             raise
         return shown.result(), listing.slice()
@@ -91,7 +91,7 @@ def show_ticket(issue: Any) -> Row:
 
 
 def show_sprint_ticket(issue: Any) -> Row:
-    """Return a ticket as the list of a sprint shows it: in Jira's own nesting."""
+    """Return a ticket as the list of a sprint shows it: nested as in Jira."""
     fields = issue.get("fields") or {}
     return {
         "id": shapes.id_of(issue["id"]),

@@ -29,7 +29,7 @@ def list_projects(client: JiraClient, start: int = 0, limit: int | None = None) 
 
 
 def _data_center_projects(client: JiraClient, start: int, limit: int | None) -> Slice:
-    # A Data Center has no pages here.
+    # A Data Center gives all projects at once.
     answer = client.get("/rest/api/2/project", params={"expand": "lead"})
     if not isinstance(answer, list):
         raise JiraMalformedAnswerError("Jira's answer has no projects")
