@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from jobticket import foreign
 from jobticket.jira import boards, shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraStatusError
-from jobticket.jira.listing import AnswerPage, Listing, Reading, Row, Slice, Window, page_of, read_all
+from jobticket.jira.listing import Listing, Reading, Row, Slice, pages, read_all
 from jobticket.jira.parallel import PARALLEL_FOR_ISSUES, thread_pool
 from jobticket.jira.search import Search, quoted
 
@@ -53,26 +53,18 @@ def tickets_of_sprint(
 ) -> tuple[Row, Slice]:
     """Return a sprint and its tickets, by rank."""
     listing = Listing(PAGE, start, limit)
+    fields = {"fields": ",".join(SPRINT_TICKET_FIELDS)}
+    path = "/rest/agile/1.0/sprint/{sprint}/issue"
+    issues = pages(client, path, "issues", show_sprint_ticket, fields, sprint=sprint)
     with thread_pool(1) as threads:
         shown = threads.submit(boards.get_sprint, client, sprint)
         try:
-            read_all([Reading(listing, _sprint_pages(client, sprint))], PARALLEL_FOR_ISSUES)
+            read_all([Reading(listing, issues)], PARALLEL_FOR_ISSUES)
         except JiraStatusError:
             # An error of the sprint itself says more.
             shown.result()
             raise
         return shown.result(), listing.slice()
-
-
-def _sprint_pages(client: JiraClient, sprint: str) -> Callable[[Window], AnswerPage]:
-    fields = ",".join(SPRINT_TICKET_FIELDS)
-
-    def fetch(window: Window) -> AnswerPage:
-        parameters = {"fields": fields, **window.parameters}
-        answer = client.get("/rest/agile/1.0/sprint/{sprint}/issue", sprint=sprint, params=parameters)
-        return page_of(answer, "issues", show_sprint_ticket)
-
-    return fetch
 
 
 def show_ticket(issue: Any) -> Row:

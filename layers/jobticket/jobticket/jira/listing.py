@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobticket import foreign
+from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraMalformedAnswerError
 from jobticket.jira.parallel import PARALLEL, thread_pool
 
@@ -106,6 +107,23 @@ def page_of(answer: Any, name: str, shape: Callable[[Any], Row]) -> AnswerPage:
         _count(answer.get("total")),
         is_last if isinstance(is_last, bool) else None,
     )
+
+
+def pages(
+    client: JiraClient,
+    template: str,
+    name: str,
+    shape: Callable[[Any], Row],
+    params: Mapping[str, Any] | None = None,
+    **values: object,
+) -> Callable[[Window], AnswerPage]:
+    """Return what fetches the pages of a list: rows ``name`` of a GET."""
+
+    def fetch(window: Window) -> AnswerPage:
+        parameters = {**(params or {}), **window.parameters}
+        return page_of(client.get(template, params=parameters, **values), name, shape)
+
+    return fetch
 
 
 def _count(value: Any) -> int | None:
