@@ -9,7 +9,7 @@ import pytest
 from jobticket.jira.errors import JiraMalformedAnswerError, JiraNotFoundError
 from jobticket.jira.keys import MalformedKeyError
 from jobticket.jira.listing import Row
-from jobticket.jira.lookup import find_by_label, find_by_text, look_up, text_jql
+from jobticket.jira.lookup import find_by_text, look_up, text_jql
 from jobticket.jira.projects import issue_types, priorities
 from tests.unit.jira.emulated import EmulatedJira
 
@@ -65,13 +65,6 @@ class TestOne:
         either.fault({"path": "/issue/", "status": 200, "body": answer})
         with pytest.raises(JiraMalformedAnswerError):
             look_up(either.client(), "PI-42")
-
-    def test_by_label(self, either: EmulatedJira) -> None:
-        key = create(either, "Labelled", "jobticket-1")
-        found = find_by_label(either.client(), "jobticket-1")
-        assert found is not None
-        assert found["key"] == key
-        assert find_by_label(either.client(), 'jobticket" OR project = "PI') is None
 
 
 class TestMany:

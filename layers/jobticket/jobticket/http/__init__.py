@@ -1,1 +1,1 @@
-"""HTTP calls to anybody: which addresses, by when, how much. Knows nothing of Jira."""
+"""Bounded and guarded HTTP calls. Knows nothing of Jira."""

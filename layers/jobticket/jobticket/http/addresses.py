@@ -1,7 +1,7 @@
 """Which network addresses the product may connect to.
 
-A Jira host is named by callers. Without this check its name could lead to the instance's own credentials, to
-a service of the network that the function stands in, or to the function itself.
+Callers name the Jira host. Without this check a name could resolve to the metadata service with the
+function's own credentials, to another service of its network, or to the function itself.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 Address = IPv4Address | IPv6Address
 
-#: Where clouds answer questions about the machine: refused even where private addresses are allowed.
+#: Metadata services of clouds: refused even where private addresses are allowed.
 METADATA = frozenset(
     ip_address(text)
     for text in (
@@ -38,27 +38,27 @@ PRIVATE = (
 
 IPV4_COMPATIBLE = IPv6Network("::/96")
 NAT64 = IPv6Network("64:ff9b::/96")
-#: What is assigned for the public internet. Everything outside has some other meaning, known or yet to come.
+#: The public part of IPv6. Everything outside it is reserved.
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """What a deployment allows.
+    """The addresses that a deployment allows.
 
     Attributes
     ----------
     allow_private
         Private addresses, for a Data Center inside a VPC.
     allow_loopback
-        The machine itself: on the local stack, whose Jira runs beside it.
+        The machine itself, for the local stack.
     """
 
     allow_private: bool = False
     allow_loopback: bool = False
 
     def permits(self, text: str) -> bool:
-        """Tell whether an address, as a name server or a socket gives it, may be connected to."""
+        """Tell whether the product may connect to an address."""
         try:
             address = ip_address(text)
         except ValueError:
@@ -76,7 +76,7 @@ class AddressPolicy:
 
 
 def _meant(address: Address) -> Iterator[Address]:
-    """Yield the address and those that it stands for: one in an IPv6 coat is still that IPv4 address."""
+    """Yield the address, or the IPv4 addresses that an IPv6 address embeds."""
     if isinstance(address, IPv4Address):
         yield address
         return

@@ -1,28 +1,28 @@
-"""Why a call has no whole answer.
+"""Errors of calls without a complete answer.
 
 ::
 
     NoAnswerError
     ├── SlowError             no answer within the time left
-    ├── UnreachableError      no connection, or one that broke
+    ├── UnreachableError      no connection, or a broken one
     │   ├── UntrustedError    the certificate is not valid
-    │   └── ForbiddenAddressError   the host's name leads to an address that must not be connected to
+    │   └── ForbiddenAddressError   the host resolves to an address that is not allowed
     └── UnreadableError       the answer cannot be read
-        └── EndlessError      far too long, and no shorter the next time
+        └── EndlessError      the answer is too long
 
-The text of an error begins with what the call was for (``send``'s ``to``); it holds no URL and no header.
+An error's text names the service called (``to`` of ``send``). It contains no URL and no header.
 """
 
 from __future__ import annotations
 
 
 class NoAnswerError(Exception):
-    """A call has no whole answer.
+    """A call has no complete answer.
 
     Attributes
     ----------
     outcome_unknown
-        Whether the request may have been carried out all the same.
+        Whether the service may have carried out the request.
     """
 
     def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:

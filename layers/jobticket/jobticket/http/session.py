@@ -1,9 +1,9 @@
-"""The container's one HTTP session towards Jira: guarded, bounded, and without a memory of its callers.
+"""The container's HTTP session: guarded, bounded, and without a memory of its callers.
 
-* Every new connection resolves the host itself, checks the addresses and connects to the very address that
-  was checked, so that a name which changes between two look-ups gains nothing.
-* Redirects, cookies, proxies and ``.netrc`` play no part: credentials go where the connection says, only.
-* Inside :func:`bounded` no read waits longer than its deadline, even if the answer comes drop by drop.
+* Every new connection resolves the host, checks the addresses, and connects to a checked address. A name
+  that changes between two look-ups gains nothing.
+* Redirects, cookies, proxies and ``.netrc`` are ignored: credentials go to the connection's host only.
+* Inside :func:`bounded` no read outlasts the deadline, even if the answer drips.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from jobticket.http.addresses import AddressPolicy
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-#: As many connections to one host as calls run side by side, and some to spare.
+#: The calls of one request, and some to spare.
 CONNECTIONS_PER_HOST = 16
 HOSTS = 20
-#: A frozen container does not see that a server hung up. A connection that rested longer is not used again,
-#: because a write on a dead one has an unknown outcome.
+#: A frozen container does not see that a server hung up. A connection that rested longer is not used again:
+#: a write on a dead one has an unknown outcome.
 LONGEST_REST_SECONDS = 20.0
 CONNECT_SECONDS = 3.05
 
@@ -43,7 +43,7 @@ _deadline: contextvars.ContextVar[Deadline | None] = contextvars.ContextVar("dea
 
 
 class AddressRefusedError(Exception):
-    """The host's name leads to an address that this deployment does not connect to."""
+    """The host resolves to an address that this deployment does not allow."""
 
 
 @contextlib.contextmanager
@@ -57,15 +57,9 @@ def bounded(deadline: Deadline) -> Iterator[None]:
 
 
 def new_session(policy: AddressPolicy) -> requests.Session:
-    """Make a container's session.
-
-    Parameters
-    ----------
-    policy
-        Which addresses may be connected to.
-    """
+    """Make a container's session, which connects to the addresses of a policy only."""
     session = requests.Session()
-    # The environment could name a proxy, or a .netrc whose entry would replace the Authorization header.
+    # The environment could name a proxy, or a .netrc that replaces the Authorization header.
     session.trust_env = False
     # A session cookie of one connection must never travel with the credentials of another.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -92,7 +86,7 @@ class GuardedAdapter(HTTPAdapter):
         self.poolmanager = manager
 
     def cert_verify(self, *_arguments: Any, **_options: Any) -> None:
-        """Leave the certificates to the context, which reads them once and not for every connection."""
+        """Leave the certificates to the context, which reads them once."""
 
 
 def _tls_context() -> ssl.SSLContext:
@@ -106,7 +100,7 @@ def _pool_classes(policy: AddressPolicy) -> dict[str, type[HTTPConnectionPool]]:
     class PlainConnection(_Guarded, HTTPConnection):
         address_policy = policy
 
-    # Reading the certificates takes a twentieth of a start; most calls of most functions never get to Jira.
+    # Reading the certificates takes a twentieth of a cold start, and most calls never get to Jira.
     tls_context = functools.cache(_tls_context)
 
     class TlsConnection(_Guarded, HTTPSConnection):
@@ -126,7 +120,7 @@ def _pool_classes(policy: AddressPolicy) -> dict[str, type[HTTPConnectionPool]]:
 
 
 class _Guarded(HTTPConnection):
-    """A connection that is made to an address which was checked."""
+    """A connection to a checked address."""
 
     address_policy: AddressPolicy
     _rested_since = 0.0
@@ -156,7 +150,7 @@ class _Guarded(HTTPConnection):
             found = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
             raise NameResolutionError(self.host, self, socket.gaierror(str(error))) from error
-        # All of them: a name that leads to one forbidden address is not to be trusted with the others.
+        # All of them: a name with one forbidden address is not trusted with the others.
         if not all(self.address_policy.permits(str(entry[4][0])) for entry in found):
             raise AddressRefusedError(self.host)
         return found
@@ -168,7 +162,7 @@ class _Guarded(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        # Wall-clock time, because that is what goes on while the container is frozen.
+        # Wall-clock time goes on while the container is frozen.
         if abs(time.time() - self._rested_since) > LONGEST_REST_SECONDS:
             return False
         return super().is_connected
@@ -179,7 +173,7 @@ def _seconds(timeout: Any) -> float:
 
 
 def _shorten(sock: socket.socket) -> None:
-    """Let the next read wait no longer than what is left of the deadline."""
+    """Let the next read end by the deadline."""
     deadline = _deadline.get()
     if deadline is None:
         return

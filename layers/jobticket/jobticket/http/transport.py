@@ -1,4 +1,4 @@
-"""One request and its answer: read whole, or an error that says whether the request may have arrived."""
+"""One request and its complete answer, or an error that tells whether the request may have arrived."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from jobticket.http.errors import (
 )
 from jobticket.http.session import CONNECT_SECONDS, AddressRefusedError, bounded
 
-#: Less than this is too little to start a call with.
+#: With less time than this no call is begun.
 LEAST_SECONDS = 0.05
-#: No page that the product asks for comes near; it keeps a hostile answer out of the memory.
+#: No expected answer comes near. Keeps a hostile one out of memory.
 LONGEST_ANSWER = 24 * 1024 * 1024
 CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """An answer that was read to its end."""
+    """A complete answer."""
 
     status: int
     reason: str
@@ -49,17 +49,17 @@ def send(
     headers: Mapping[str, str] | None = None,
     data: bytes | None = None,
 ) -> HttpAnswer:
-    """Send one request, follow nothing, and read the answer by the deadline.
+    """Send one request, follow no redirect, and read the answer by the deadline.
 
     Parameters
     ----------
     to
-        Whom the text of an error names, such as ``Jira``.
+        The service as error texts name it, such as ``Jira``.
 
     Raises
     ------
     NoAnswerError
-        If there is no whole answer. Its cause is cut off, because a log of it would show the URL's query.
+        If there is no complete answer. It has no cause: a log of that would show the URL's query.
     """
     left = deadline.left()
     if left < LEAST_SECONDS:

@@ -11,17 +11,17 @@ from jobticket.errors import NotFoundError
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraStatusError
-from jobticket.jira.listing import AnswerPage, Listing, Reading, Row, Slice, Window, page_of, read_all
+from jobticket.jira.listing import Listing, Reading, Row, Slice, pages, read_all, shaped
 
 NO_BOARDS = "No agile boards found for this project"
 PAGE = 50
-#: A board that has no sprints (400), may not be read (403), or was deleted meanwhile (404).
+#: The board has no sprints (400), may not be read (403), or was deleted meanwhile (404).
 WITHOUT_SPRINTS = frozenset({400, 403, 404})
 
 
 @dataclass(frozen=True, slots=True)
 class BoardSprints:
-    """A board and those of its sprints that were asked for."""
+    """A board and sprints of it."""
 
     board: Row
     sprints: list[Row]
@@ -42,16 +42,12 @@ def boards_of_project(client: JiraClient, project: str, start: int = 0, limit: i
     Raises
     ------
     NotFoundError
-        If it has none, or there is no such project: Jira does not always say which.
+        If it has no boards, or there is no such project: Jira does not always say which.
     """
     listing = Listing(PAGE, start, limit)
-
-    def fetch(window: Window) -> AnswerPage:
-        parameters = {"projectKeyOrId": project, **window.parameters}
-        return page_of(client.get("/rest/agile/1.0/board", params=parameters), "values", show_board)
-
+    of_project = {"projectKeyOrId": project}
     try:
-        read_all([Reading(listing, fetch)])
+        read_all([Reading(listing, pages(client, "/rest/agile/1.0/board", "values", show_board, of_project))])
     except JiraStatusError as error:
         if error.status not in {400, 404}:
             raise
@@ -66,13 +62,19 @@ def boards_of_project(client: JiraClient, project: str, start: int = 0, limit: i
 def sprints_of_boards(
     client: JiraClient, boards: Sequence[Row], state: str | None = None
 ) -> list[BoardSprints]:
-    """Return the boards' sprints, read side by side.
+    """Return the boards' sprints, read in parallel.
 
-    A kanban board has none. A board that may not be read, or that was deleted meanwhile, is left out: to show
-    it without sprints would say something that is not known.
+    A kanban board has no sprints. A board that may not be read, or was deleted meanwhile, is left out: it is
+    not known whether it has any.
     """
+    in_state = {} if state is None else {"state": state}
+    path = "/rest/agile/1.0/board/{board}/sprint"
     readings = {
-        board["id"]: Reading(Listing(PAGE), _sprint_pages(client, board["id"], state), _has_no_sprints)
+        board["id"]: Reading(
+            Listing(PAGE),
+            pages(client, path, "values", show_sprint, in_state, board=board["id"]),
+            _has_no_sprints,
+        )
         for board in boards
         if board["type"] != "kanban"
     }
@@ -84,15 +86,6 @@ def sprints_of_boards(
     ]
 
 
-def _sprint_pages(client: JiraClient, board: int, state: str | None) -> Any:
-    def fetch(window: Window) -> AnswerPage:
-        parameters = window.parameters | ({} if state is None else {"state": state})
-        answer = client.get("/rest/agile/1.0/board/{board}/sprint", board=board, params=parameters)
-        return page_of(answer, "values", show_sprint)
-
-    return fetch
-
-
 def _has_no_sprints(error: JiraError) -> bool:
     return isinstance(error, JiraStatusError) and error.status in WITHOUT_SPRINTS
 
@@ -102,7 +95,7 @@ def _is_hidden(reading: Reading) -> bool:
 
 
 def active_sprint(client: JiraClient, project: str) -> Row | None:
-    """Return the active sprint of a project, of several the first board's first; None if there is none."""
+    """Return a project's active sprint, if there is one; of several, the first board's first."""
     try:
         boards = boards_of_project(client, project).rows
     except NotFoundError:
@@ -114,7 +107,7 @@ def active_sprint(client: JiraClient, project: str) -> Row | None:
 def get_sprint(client: JiraClient, sprint: str) -> Row:
     """Return one sprint."""
     answer = client.get("/rest/agile/1.0/sprint/{sprint}", sprint=sprint)
-    return page_of({"values": [answer]}, "values", show_sprint).rows[0]
+    return shaped([answer], show_sprint)[0]
 
 
 def show_board(board: Any) -> Row:

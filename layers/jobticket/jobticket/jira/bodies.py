@@ -158,7 +158,7 @@ def read_deletion(body: Mapping[str, Any], query: Mapping[str, str]) -> tuple[st
 
 @dataclass(slots=True)
 class _Fields:
-    """Reads the fields of a ticket and collects their faults."""
+    """The fields of a ticket as they are read, and their faults."""
 
     body: Mapping[str, Any]
     errors: dict[str, str] = field(default_factory=dict)

@@ -1,24 +1,23 @@
-"""The one Jira client: every call of the product to Jira goes through here.
+"""The Jira client: every call to Jira goes through here.
 
-It knows transport, not Jira's operations: a path's template and its values go in, JSON comes out::
+It takes a path's template and values, and returns JSON. It knows none of Jira's operations::
 
     client.get("/rest/api/2/issue/{issue}", issue=key, params={"fields": "summary,description"})
     client.put("/rest/api/2/issue/{issue}", issue=key, json={"fields": {"description": text}})
     client.post("/rest/api/2/issue/{issue}/comment", issue=key, json={"body": text})
     client.delete("/rest/api/2/issue/{issue}", issue=key)
 
-What holds for every call:
+For every call:
 
-* Values are checked (``jobticket.jira.keys``) and encoded into the path; nothing leaves the client's site.
-* The whole of it, pauses and repeats included, ends by the client's deadline.
+* Values are checked (``jobticket.jira.keys``) and encoded into the path. No call leaves the client's site.
+* Pauses and repeats included, it ends by the client's deadline.
 * GET and DELETE are repeated after 502, 503, 504, time-outs and broken connections. POST and PUT are not,
   unless the caller says ``repeatable=True`` or the request certainly never reached Jira. A 429 was not
-  carried out: after its pause, any method is tried again.
-* A 401 renews the credential once, where it can be renewed, and repeats the call once. Cloud's own host
-  serves credentials that do not fit as nobody's, with an empty list or a 404, and says so in a header: that
-  counts as a 401.
-* However many lists a request reads side by side, no more than 14 of its calls are under way at once.
-* Anything else is an error of ``jobticket.jira.errors``, which never holds a secret.
+  carried out, so any method is tried again after its pause.
+* A 401 renews the credential once, if it can be renewed, and repeats the call once. Cloud's own host ignores
+  wrong credentials and answers anonymously, with an empty list or a 404. A header tells: this counts as 401.
+* At most 14 calls of a client are under way at the same time.
+* Everything else raises an error of ``jobticket.jira.errors``, which never contains a secret.
 
 Use ``JiraAccess.client_for`` (``jobticket.connections.access``) to get one for a connection.
 """
@@ -55,10 +54,10 @@ from jobticket.jira.rate_limits import BACKOFF_SECONDS, BRIEF, QUOTA_SECONDS, Ra
 
 Deployment = Literal["cloud", "data_center"]
 
-#: What a call that can be repeated may take, before it is.
+#: How long a repeatable call may take before it is repeated.
 READ_SECONDS = 15.0
 MOST_TRIES = 4
-#: Pauses that Jira asks for are no fault of the call: only the deadline ends them, and this, to be sure.
+#: Pauses that Jira asks for cost no try. The deadline ends them, and this bound.
 MOST_LIMITED_TRIES = 8
 
 #: Failures that are often over at once.
@@ -69,18 +68,16 @@ _placeholder = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The Jira that a client speaks to.
+    """The Jira that a client calls.
 
     Attributes
     ----------
     api_url
-        What ``/rest/…`` is put after; without a slash at the end.
+        The part of a URL before ``/rest/…``, without a slash at the end.
     browse_url
         Where people see it: links are ``{browse_url}/browse/{key}``.
-    deployment
-        ``cloud`` or ``data_center``.
     quota_key
-        The same for all sites that share one rate limit.
+        The same for all sites that share a rate limit.
     """
 
     api_url: str
@@ -91,17 +88,17 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What Jira is shown.
+    """A credential for Jira.
 
     Attributes
     ----------
     authorization
         The value of the ``Authorization`` header.
     renew
-        Called once after a 401; returns a fresh credential, or raises what the caller shall see. None where
-        there is nothing to renew.
+        Called once after a 401. Returns a fresh credential, or raises the error for the caller. None if the
+        credential cannot be renewed.
     secrets
-        What must never be repeated to anybody, even if Jira does.
+        What no error may show, even if Jira's answer does.
     """
 
     authorization: str = field(repr=False)
@@ -124,14 +121,10 @@ class JiraClient:
     ----------
     session
         The container's session (``jobticket.http.session.new_session``).
-    site
-        Where to.
-    credential
-        As whom.
     deadline
-        When everything that is done with this client must have ended.
+        When all calls of this client must have ended.
     rate_limits
-        What the container knows of Jira's limits.
+        The limits that the container knows.
     """
 
     def __init__(
@@ -155,7 +148,6 @@ class JiraClient:
 
     @property
     def deployment(self) -> Deployment:
-        """Whether this is a Cloud site or a Data Center."""
         return self.site.deployment
 
     @property
@@ -163,11 +155,11 @@ class JiraClient:
         return self.site.deployment == "cloud"
 
     def browse_url(self, key: str) -> str:
-        """Return where people see an issue."""
+        """Return the URL at which people see an issue."""
         return f"{self.site.browse_url}/browse/{quote(key, safe='')}"
 
     def get(self, template: str, *, params: Mapping[str, Any] | None = None, **values: object) -> Any:
-        """Read; return the JSON of the answer."""
+        """Return the JSON of the answer."""
         return self._request("GET", template, values, params, None, repeatable=True)
 
     def post(
@@ -179,12 +171,12 @@ class JiraClient:
         repeatable: bool = False,
         **values: object,
     ) -> Any:
-        """Send; return the JSON of the answer, None if it has no body.
+        """Return the JSON of the answer, None if it has no body.
 
         Parameters
         ----------
         repeatable
-            That sending it twice does what sending it once does: a search, a bulk read, an upsert.
+            Whether sending it twice does what sending it once does: a search, a bulk read, an upsert.
         """
         return self._request("POST", template, values, params, json, repeatable=repeatable)
 
@@ -197,9 +189,9 @@ class JiraClient:
         repeatable: bool = False,
         **values: object,
     ) -> Any:
-        """Replace; return the JSON of the answer, None if it has no body.
+        """Return the JSON of the answer, None if it has no body.
 
-        Not repeated by itself: between two tries somebody may have written something newer.
+        Not repeated by default: between two tries somebody may have written something newer.
         """
         return self._request("PUT", template, values, params, json, repeatable=repeatable)
 
@@ -235,7 +227,7 @@ class JiraClient:
     def _prepare_repeat(
         self, error: JiraError, call: _Call, scope: Scope, credential: Credential, progress: _Progress
     ) -> None:
-        """Do what must be done before the call is sent again, or raise its error."""
+        """Renew the credential or wait, so that the call can be sent again; or raise its error."""
         if isinstance(error, JiraRefusedCredentialsError):
             if progress.renewed or not self._renew(credential):
                 raise error
@@ -253,8 +245,7 @@ class JiraClient:
             self._pause_after(error, progress.failures)
 
     def _send(self, call: _Call, credential: Credential) -> Any:
-        # What can be repeated is not given all the time there is; a write whose answer is lost is worse than
-        # a slow one.
+        # A repeatable call leaves time for a repeat. A write gets all the time: late is better than lost.
         left = self.deadline.sooner(READ_SECONDS) if call.repeatable else self.deadline
         headers = {"Authorization": credential.authorization}
         data = None
@@ -277,7 +268,7 @@ class JiraClient:
         return evaluated(answer, reads=call.reads, secrets=credential.secrets)
 
     def _renew(self, refused: Credential) -> bool:
-        """Get a fresh credential unless another thread has done so; tell whether there is one."""
+        """Renew the credential unless another thread has; tell whether there is a fresh one."""
         with self._renewal:
             if self._credential is not refused:
                 return True
@@ -295,11 +286,11 @@ class JiraClient:
             error = JiraRateLimitedError("Too Many Requests", retry_after=seconds, limit=reason)
             progress.mark(error)
             raise error
-        # Never earlier than asked, and not everybody at the same moment.
+        # Never earlier than asked, and not all callers at the same moment.
         self._pace.sleep(seconds + self._pace.random() * min(spare, 0.25 + 0.2 * seconds))
 
     def _spare(self, pause: float) -> float:
-        """Return the seconds that are left for the call itself after a pause; below zero there is no time."""
+        """Return the seconds left for the call after a pause; negative if there is no time."""
         return self.deadline.left() - LEAST_SECONDS - pause
 
     def _pause_after(self, error: JiraError, failures: int) -> None:
@@ -326,7 +317,7 @@ class _Call:
 
 @dataclass(slots=True)
 class _Progress:
-    """What has become of a call so far."""
+    """The tries of a call so far."""
 
     failures: int = 0
     limited: int = 0
@@ -334,7 +325,7 @@ class _Progress:
     lost_answer: bool = False
 
     def mark(self, error: JiraError) -> None:
-        """Tell the error of earlier tries whose outcome is unknown, and remember this one."""
+        """Note on the error whether an earlier try may have succeeded, and remember this one."""
         if isinstance(error, JiraStatusError):
             error.after_lost_answer = self.lost_answer
         self.lost_answer = self.lost_answer or error.outcome_unknown
@@ -347,7 +338,7 @@ def fill(template: str, values: Mapping[str, object]) -> str:
     Raises
     ------
     MalformedKeyError
-        If a value has not the form of what it stands for, or would change the path.
+        If a value does not have its placeholder's form, or would change the path.
     """
     if not template.startswith("/rest/") or set(_placeholder.findall(template)) != values.keys():
         raise LookupError(f"the values do not fit {template}")
@@ -355,7 +346,7 @@ def fill(template: str, values: Mapping[str, object]) -> str:
     def encoded(match: re.Match[str]) -> str:
         name = match.group(1)
         value = keys.check(name, str(values[name]))
-        # Encoding leaves dots as they are, and a segment of dots is a step upwards.
+        # Encoding keeps dots, and a segment of dots is a step upwards.
         if value in {"", ".", ".."}:
             raise keys.MalformedKeyError(f"{name} cannot stand in a path")
         return quote(value, safe="")
@@ -382,7 +373,7 @@ def _written(method: str, values: Mapping[str, object]) -> str | None:
 
 def _limit_seconds(error: JiraRateLimitedError, tries: int) -> float:
     if error.retry_after is not None:
-        # "At once" is no time to wait: eight tries would be gone in a moment.
+        # For "at once" a pause all the same: eight tries would be gone in a moment.
         return error.retry_after or BACKOFF_SECONDS * 2**tries / 2
     brief = error.limit in BRIEF
     return float((BACKOFF_SECONDS if brief else QUOTA_SECONDS) * 2**tries / 2)

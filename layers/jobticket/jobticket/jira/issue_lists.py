@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from jobticket import foreign
 from jobticket.jira import boards, shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraStatusError
-from jobticket.jira.listing import AnswerPage, Listing, Reading, Row, Slice, Window, page_of, read_all
+from jobticket.jira.listing import Listing, Reading, Row, Slice, pages, read_all
 from jobticket.jira.parallel import PARALLEL_FOR_ISSUES, thread_pool
 from jobticket.jira.search import Search, quoted
 
@@ -32,14 +32,14 @@ def tickets_of_project(
 ) -> Slice:
     """Return a project's tickets, the newest first.
 
-    The order is by key, which no edit changes: nothing moves while it is read.
+    No edit changes the order by key, so nothing moves while it is read.
     """
     search = Search(client, f"project = {quoted(project)} ORDER BY key DESC", TICKET_FIELDS, show_ticket)
     return Slice(search.all()) if limit is None else search.some(limit, position)
 
 
 def sprint_or_none(client: JiraClient, project: str) -> Row | None:
-    """Return a project's active sprint; None too where boards may not be read: the tickets matter more."""
+    """Return a project's active sprint; None if there is none, or if boards may not be read."""
     try:
         return boards.active_sprint(client, project)
     except JiraStatusError as error:
@@ -53,26 +53,18 @@ def tickets_of_sprint(
 ) -> tuple[Row, Slice]:
     """Return a sprint and its tickets, by rank."""
     listing = Listing(PAGE, start, limit)
+    fields = {"fields": ",".join(SPRINT_TICKET_FIELDS)}
+    path = "/rest/agile/1.0/sprint/{sprint}/issue"
+    issues = pages(client, path, "issues", show_sprint_ticket, fields, sprint=sprint)
     with thread_pool(1) as threads:
         shown = threads.submit(boards.get_sprint, client, sprint)
         try:
-            read_all([Reading(listing, _sprint_pages(client, sprint))], PARALLEL_FOR_ISSUES)
+            read_all([Reading(listing, issues)], PARALLEL_FOR_ISSUES)
         except JiraStatusError:
-            # What Jira says of the sprint itself is the better answer.
+            # An error of the sprint itself says more.
             shown.result()
             raise
         return shown.result(), listing.slice()
-
-
-def _sprint_pages(client: JiraClient, sprint: str) -> Callable[[Window], AnswerPage]:
-    fields = ",".join(SPRINT_TICKET_FIELDS)
-
-    def fetch(window: Window) -> AnswerPage:
-        parameters = {"fields": fields, **window.parameters}
-        answer = client.get("/rest/agile/1.0/sprint/{sprint}/issue", sprint=sprint, params=parameters)
-        return page_of(answer, "issues", show_sprint_ticket)
-
-    return fetch
 
 
 def show_ticket(issue: Any) -> Row:
@@ -91,7 +83,7 @@ def show_ticket(issue: Any) -> Row:
 
 
 def show_sprint_ticket(issue: Any) -> Row:
-    """Return a ticket as the list of a sprint shows it: in Jira's own nesting."""
+    """Return a ticket as the list of a sprint shows it: nested as in Jira."""
     fields = issue.get("fields") or {}
     return {
         "id": shapes.id_of(issue["id"]),

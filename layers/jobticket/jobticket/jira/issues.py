@@ -44,7 +44,7 @@ def edit_issue(client: JiraClient, edit: IssueEdit) -> Row:
             answer = client.get(ISSUE, issue=edit.issue, params={"fields": ",".join(EDITED)})
         return _shown(answer, show_edited)
     except (JiraError, RefusalError) as error:
-        # The fields are written. That they cannot be read back is no reason to say otherwise.
+        # The fields are written, even if they cannot be read back.
         logger.warning("an edited issue could not be read", reason=type(error).__name__)
         return known_of(edit)
 

@@ -1,14 +1,13 @@
-"""Lists that Jira gives out by ``startAt`` and ``maxResults``, read several pages at once.
+"""Lists that Jira gives out by ``startAt`` and ``maxResults``, several pages at a time.
 
-:class:`Listing` is pure: it says which windows to ask for, takes the pages as they come, in any order, and in
-the end has every row once. It ends whatever Jira answers, because each window leads to further ones only if
-it brought rows that nobody had seen before:
+:class:`Listing` is pure: it names the windows to ask for, takes the pages in any order, and ends with every
+row once. It always ends: a window leads to others only if it brought new rows.
 
-* A page shorter than its window is asked on from where it stopped.
+* After a page shorter than its window the rest of the window is asked for.
 * An empty page, or one that repeats others, leads nowhere.
-* Without a total (lists of sprints have none at times) pages ahead are guessed, twice as many each time.
-* Where the total sinks meanwhile, rows have moved to lower places, perhaps past a window that was read
-  already: everything is read a second time, once.
+* Without a total, as for some lists of sprints, pages ahead are guessed, twice as many each time.
+* If the total sinks, rows have moved to lower places, perhaps into a window that was read before. Then
+  everything is read once more.
 """
 
 from __future__ import annotations
@@ -19,14 +18,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobticket import foreign
+from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraMalformedAnswerError
 from jobticket.jira.parallel import PARALLEL, thread_pool
 
 Row = dict[str, Any]
 
-#: So many pages are guessed at most, where Jira does not say how many there are.
+#: The most pages to guess ahead where Jira names no total.
 MOST_AHEAD = 8
-#: A larger total is no total: every window up to it would be planned.
+#: A larger total is ignored, because every window up to it would be planned.
 MOST_ROWS = 1_000_000
 
 
@@ -39,18 +39,18 @@ class Window:
 
     @property
     def parameters(self) -> dict[str, int]:
-        """The window in Jira's words."""
+        """The window as query parameters."""
         return {"startAt": self.start, "maxResults": self.size}
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerPage:
-    """What came of a window.
+    """The answer to a window.
 
     Attributes
     ----------
     size
-        The length of a page as Jira names it, which may be less than what was asked for.
+        Jira's own page length, which may be less than the window's.
     total, is_last
         As Jira says, if it does.
     """
@@ -63,7 +63,7 @@ class AnswerPage:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Rows of a list, and where the following ones start; None if these are the last."""
+    """Rows of a list, and where the next ones start; None after the last."""
 
     rows: list[Row]
     following: int | str | None = None
@@ -75,7 +75,7 @@ def rows_of(answer: Any, name: str) -> list[Any]:
     Raises
     ------
     JiraMalformedAnswerError
-        If there are none, not even an empty list of them.
+        If there is no list of objects, not even an empty one.
     """
     rows = answer.get(name) if isinstance(answer, Mapping) else None
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
@@ -84,21 +84,21 @@ def rows_of(answer: Any, name: str) -> list[Any]:
 
 
 def shaped(rows: Sequence[Any], shape: Callable[[Any], Row]) -> list[Row]:
-    """Return Jira's rows as the product shows them.
+    """Return Jira's rows in a shape.
 
     Raises
     ------
     JiraMalformedAnswerError
-        If one of them lacks what every such row has.
+        If one of them does not fit it.
     """
     try:
         return [shape(row) for row in rows]
     except (KeyError, TypeError, AttributeError):
-        raise JiraMalformedAnswerError("Jira's answer has rows that are none") from None
+        raise JiraMalformedAnswerError("Jira returned a row of another form") from None
 
 
 def page_of(answer: Any, name: str, shape: Callable[[Any], Row]) -> AnswerPage:
-    """Return an answer as a page of shaped rows."""
+    """Return an answer as a page of rows in a shape."""
     rows = shaped(rows_of(answer, name), shape)
     is_last = answer.get("isLast")
     return AnswerPage(
@@ -107,6 +107,23 @@ def page_of(answer: Any, name: str, shape: Callable[[Any], Row]) -> AnswerPage:
         _count(answer.get("total")),
         is_last if isinstance(is_last, bool) else None,
     )
+
+
+def pages(
+    client: JiraClient,
+    template: str,
+    name: str,
+    shape: Callable[[Any], Row],
+    params: Mapping[str, Any] | None = None,
+    **values: object,
+) -> Callable[[Window], AnswerPage]:
+    """Return what fetches the pages of a list: rows ``name`` of a GET."""
+
+    def fetch(window: Window) -> AnswerPage:
+        parameters = {**(params or {}), **window.parameters}
+        return page_of(client.get(template, params=parameters, **values), name, shape)
+
+    return fetch
 
 
 def _count(value: Any) -> int | None:
@@ -119,9 +136,9 @@ class Listing:
     Parameters
     ----------
     page_size
-        How many rows to ask for at once; Jira may give fewer.
+        Rows a page; Jira may give fewer.
     start, limit
-        The part of the list that is wanted; without a limit, all from there on.
+        The part of the list to read; without a limit, all from the start on.
     """
 
     def __init__(self, page_size: int, start: int = 0, limit: int | None = None) -> None:
@@ -143,7 +160,7 @@ class Listing:
         return self._ask([Window(self._start, self._cut(self._start))])
 
     def receive(self, window: Window, page: AnswerPage) -> list[Window]:
-        """Take a page; return what is to be asked next."""
+        """Take a page; return the windows to ask for next."""
         self._under_way -= 1
         if self._planned == self._start:
             self._learn_size(window, page)
@@ -155,7 +172,7 @@ class Listing:
         return self._ask([*following, *self._plan()] or self._read_again())
 
     def slice(self) -> Slice:
-        """Return what was read, in order, and where the next part starts."""
+        """Return the rows in order, and where the next part starts."""
         rows = [row for start in sorted(self._rows) for row in self._rows[start]]
         return Slice(rows, self._limit if self._has_more() else None)
 
@@ -167,7 +184,7 @@ class Listing:
         return self._size if self._limit is None else min(self._size, self._limit - start)
 
     def _learn_size(self, window: Window, page: AnswerPage) -> None:
-        """Take the first page's length for that of all, if Jira gives less than it was asked for."""
+        """Use the first page's length for all pages if Jira gives less than asked for."""
         named = page.size if page.size else len(page.rows)
         if 0 < named < window.size:
             self._size = named
@@ -240,7 +257,7 @@ class Reading:
     Attributes
     ----------
     may_fail
-        Which errors of Jira leave this list out instead of ending everything.
+        Which errors leave this list out instead of ending everything.
     failure
         Such an error, if there was one.
     """
@@ -253,7 +270,7 @@ class Reading:
 
 @dataclass(slots=True)
 class _Desk:
-    """Which page is under way for which reading."""
+    """The pages under way."""
 
     submit: Callable[..., Future[AnswerPage | None]]
     pending: dict[Future[AnswerPage | None], tuple[Reading, Window]] = field(default_factory=dict)
@@ -270,7 +287,7 @@ class _Desk:
             self.ask(reading, reading.listing.receive(window, page))
 
     def _fetch(self, reading: Reading, window: Window) -> AnswerPage | None:
-        """Return a page, None where nothing is to be had any more."""
+        """Return a page; None after a failure."""
         if self.failed or reading.failure is not None:
             return None
         try:
@@ -287,7 +304,7 @@ class _Desk:
 
 
 def read_all(readings: Sequence[Reading], parallel: int = PARALLEL) -> None:
-    """Read lists to their ends, their pages side by side."""
+    """Read lists to their ends, pages in parallel."""
     with thread_pool(parallel) as threads:
         desk = _Desk(threads.submit)
         for reading in readings:

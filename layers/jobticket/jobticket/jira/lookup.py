@@ -1,4 +1,4 @@
-"""Finding issues: one by id, key or label, many by key or by words of their summary."""
+"""Finding issues: one by id or key, many by key or by words of their summary."""
 
 from __future__ import annotations
 
@@ -42,12 +42,6 @@ def look_up(client: JiraClient, issue: str) -> Row:
     """
     params = {"fields": ",".join(FIELDS)}
     return shaped([client.get("/rest/api/2/issue/{issue}", issue=issue, params=params)], show_found)[0]
-
-
-def find_by_label(client: JiraClient, label: str) -> Row | None:
-    """Return the issue with a label, None if the search index has no such issue, or not yet."""
-    found = Search(client, f"labels = {quoted(label)} ORDER BY key ASC", FIELDS, show_found).some(1).rows
-    return found[0] if found else None
 
 
 def find_by_text(client: JiraClient, text: str, number: int, size: int, project: str | None) -> Counted:

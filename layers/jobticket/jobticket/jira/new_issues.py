@@ -1,4 +1,4 @@
-"""Creating an issue for a caller, and what the caller is told of it."""
+"""Creating an issue for a caller, with the texts of that operation."""
 
 from __future__ import annotations
 
@@ -27,13 +27,7 @@ UNSETTLED = "It is not known yet whether the ticket was created. Repeat the requ
 
 
 class OutcomeUnknownError(Exception):
-    """A ticket may exist that cannot be found: the caller must be told, and told the same again.
-
-    Attributes
-    ----------
-    refusal
-        What to tell.
-    """
+    """A ticket may exist that cannot be found. This request and every repeat get the same refusal."""
 
     def __init__(self, refusal: RefusalError) -> None:
         super().__init__(refusal.message)
@@ -49,7 +43,7 @@ def create_issue(
     now: Callable[[], datetime],
     sleep: Callable[[float], None],
 ) -> Row:
-    """Create an issue once and return it as it is shown.
+    """Create an issue once and return it as the answers show it.
 
     Parameters
     ----------
@@ -61,7 +55,7 @@ def create_issue(
     RefusalError
         If Jira refuses, or the outcome of a try is not known yet.
     OutcomeUnknownError
-        If it will not be known, and a repeat could be recognised.
+        If it cannot be found out, and the request has a mark by which a repeat is recognised.
     """
     creation = CreateOnce(client, fields_of(client, issue, project), memory, now, sleep)
     try:
@@ -70,7 +64,7 @@ def create_issue(
         raise _unsettled(unsettled) from unsettled
     except UntraceableError as lost:
         if isinstance(lost.cause, JiraStatusError):
-            lost.cause.retry_after = None  # to come back then would be to create a second one
+            lost.cause.retry_after = None  # a repeat would create a second one
         refusal = refusal_of(lost.cause, CREATE_TEXTS, write=True)
         raise refusal if memory.mark is None else OutcomeUnknownError(refusal) from lost
     except JiraError as error:
@@ -87,7 +81,7 @@ def _read_back(client: JiraClient, created: Created, issue: NewIssue) -> Row:
         fields = ",".join(TICKET_FIELDS)
         return show_ticket(client.get(ISSUE, issue=created.id, params={"fields": fields}))
     except (JiraError, RefusalError, ValueError, KeyError, AttributeError):
-        # It is created. That it cannot be read is no reason to say otherwise.
+        # It exists, even if it cannot be read.
         unknown: dict[str, Any] = dict.fromkeys(("status", "assignee", "priority", "created", "updated"))
         return {"id": created.id, "key": created.key, "summary": issue.summary, **unknown}
 
@@ -109,7 +103,7 @@ def fields_of(client: JiraClient, issue: NewIssue, project: str) -> Row:
 
 
 def _meant(error: JiraError) -> JiraError:
-    """Return a 400 as what it says: Jira puts a missing project or permission into words, not a status."""
+    """Return a 400 as the 403 or 404 that it means: Jira tells a missing project or permission in words."""
     if not isinstance(error, JiraStatusError) or error.status != 400:
         return error
     faulty = error.field_errors.keys()

@@ -9,7 +9,7 @@ from jobticket import foreign
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraMalformedAnswerError
-from jobticket.jira.listing import AnswerPage, Listing, Reading, Row, Slice, Window, page_of, read_all, shaped
+from jobticket.jira.listing import Listing, Reading, Row, Slice, pages, read_all, shaped
 
 PAGE = 100
 
@@ -19,17 +19,13 @@ def list_projects(client: JiraClient, start: int = 0, limit: int | None = None) 
     if not client.is_cloud:
         return _data_center_projects(client, start, limit)
     listing = Listing(PAGE, start, limit)
-
-    def fetch(window: Window) -> AnswerPage:
-        parameters = {"expand": "lead", "orderBy": "key", **window.parameters}
-        return page_of(client.get("/rest/api/2/project/search", params=parameters), "values", show_project)
-
-    read_all([Reading(listing, fetch)])
+    by_key = {"expand": "lead", "orderBy": "key"}
+    read_all([Reading(listing, pages(client, "/rest/api/2/project/search", "values", show_project, by_key))])
     return listing.slice()
 
 
 def _data_center_projects(client: JiraClient, start: int, limit: int | None) -> Slice:
-    # A Data Center has no pages here.
+    # A Data Center gives all projects at once.
     answer = client.get("/rest/api/2/project", params={"expand": "lead"})
     if not isinstance(answer, list):
         raise JiraMalformedAnswerError("Jira's answer has no projects")

@@ -1,7 +1,7 @@
 """Jira's rate limits, as a container remembers them.
 
-A quota that is spent stays spent for everyone who shares it, so the next call does not ask again before the
-reset: it waits if there is time, and is refused at once if there is none.
+Everything that shares a spent quota is held up until its reset. A call waits if it has the time, and is
+refused at once if not.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-#: The first pause of several that grow, where Jira names none.
+#: The first of several growing pauses, where Jira names no time.
 BACKOFF_SECONDS = 0.5
-#: A spent quota without a time of its end is asked again after this long.
+#: The same for a quota.
 QUOTA_SECONDS = 5.0
 
 GLOBAL_QUOTA = "jira-quota-global-based"
 BURST = "jira-burst-based"
 ISSUE_WRITES = "jira-per-issue-on-write"
-#: These are over in seconds.
+#: Limits that are over in seconds.
 BRIEF = frozenset({BURST, ISSUE_WRITES})
 
-#: So many notes are far more than a container has limits in force.
+#: Far more than the limits in force at any time.
 MOST_NOTES = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the limits of one call are counted by.
+    """What one call counts towards.
 
     Attributes
     ----------
@@ -48,10 +48,7 @@ class Scope:
     issue: str | None = None
 
     def limited(self, reason: str | None) -> str:
-        """Return the name of what a 429 with this ``RateLimit-Reason`` holds up.
-
-        An unknown reason counts as a quota of the site.
-        """
+        """Return the name of what a 429 with this ``RateLimit-Reason`` holds up; if unknown, the site."""
         if reason == GLOBAL_QUOTA:
             return f"quota {self.quota}"
         if reason == BURST:
@@ -61,7 +58,7 @@ class Scope:
         return f"site {self.site}"
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of everything that can hold this call up."""
+        """Return the names of all limits that can hold this call up."""
         return (
             f"quota {self.quota}",
             f"site {self.site}",
@@ -72,12 +69,12 @@ class Scope:
 
 @dataclass(slots=True)
 class RateLimits:
-    """The limits that a container knows to be in force.
+    """The limits in force, as far as a container knows.
 
     Attributes
     ----------
     monotonic
-        Seconds on a clock that never goes back.
+        A clock in seconds.
     """
 
     monotonic: Callable[[], float] = time.monotonic
@@ -95,7 +92,7 @@ class RateLimits:
                 self._until[name] = (until, reason)
 
     def pause(self, scope: Scope) -> tuple[float, str | None]:
-        """Return for how many seconds a call is held up, and by which limit."""
+        """Return how many seconds a call is held up, and by which limit."""
         with self._lock:
             until, reason = max(
                 (self._until.get(name, (0.0, None)) for name in scope.names()), key=lambda note: note[0]

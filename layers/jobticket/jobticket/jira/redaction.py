@@ -1,4 +1,4 @@
-"""What Jira says, made fit to be shown: without secrets, control characters, or pages of text."""
+"""Jira's words made fit to be shown: without secrets and control characters, and not too long."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return the text on one line, cut to a bearable length, with anything secret replaced.
+    """Return the text on one line, cut, with secrets replaced.
 
     Parameters
     ----------
     secrets
-        What was sent along and must not come back.
+        What the request contained and no text may show.
     """
     for secret in secrets:
         if secret:
@@ -38,7 +38,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def messages(body: Any, secrets: Iterable[str]) -> tuple[str, ...]:
-    """Return Jira's ``errorMessages``, or the one message of a gateway before it."""
+    """Return Jira's ``errorMessages``, or the one message of a gateway."""
     if not isinstance(body, Mapping):
         return ()
     said = body.get("errorMessages")

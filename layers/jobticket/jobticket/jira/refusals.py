@@ -1,4 +1,4 @@
-"""What a caller is told when Jira does not do what an operation asked of it."""
+"""Jira's errors as refusals of an operation."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _KINDS: dict[int, type[RefusalError]] = {
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The sentences of one operation; where one is missing, Jira's refusal counts as a failure.
+    """The texts of one operation. A status without a text gets that of a failure.
 
     Attributes
     ----------
     failed
-        For everything that has no sentence of its own.
+        For everything without a text of its own.
     """
 
     failed: str
@@ -55,17 +55,16 @@ class Texts:
     changed: str | None = None
 
     def of(self, status: int) -> str | None:
-        """Return the sentence for a status of Jira's."""
         return {400: self.invalid, 403: self.forbidden, 404: self.missing, 409: self.changed}.get(status)
 
 
 def refusal_of(error: JiraError, texts: Texts, *, write: bool = False) -> RefusalError:
-    """Return what the caller is told.
+    """Return the refusal for an error.
 
     Parameters
     ----------
     write
-        Whether the call would have changed something: then the caller is told if nobody knows whether it did.
+        Whether the call would have changed something. Then the refusal tells if it may have.
     """
     details: dict[str, Any] = {}
     if isinstance(error, JiraStatusError) and error.details:
@@ -94,9 +93,9 @@ def _refusal(error: JiraError, texts: Texts, details: dict[str, Any]) -> Refusal
 
 @contextlib.contextmanager
 def refusing(texts: Texts, *, write: bool = False) -> Iterator[None]:
-    """Turn what goes wrong at Jira into the operation's refusals."""
+    """Turn Jira's errors into the operation's refusals."""
     try:
         yield
     except JiraError as error:
-        logger.warning("Jira did not do it", operation=texts.failed, cause=str(error))
+        logger.warning("a call to Jira failed", operation=texts.failed, cause=str(error))
         raise refusal_of(error, texts, write=write) from error

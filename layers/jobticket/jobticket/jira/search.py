@@ -1,8 +1,8 @@
 """Searching for issues, and reading many of them.
 
-Cloud's search is a chain: each page names the next. So the chain is made of as few pages as Jira gives, of
-ids alone, and the fields come side by side by bulk read, while the next ids are still on their way. A Data
-Center's search takes an offset, and its pages come side by side.
+Cloud's search is a chain: each page names the next. So the chain reads ids alone, in the longest pages that
+Jira gives. The fields come by parallel bulk reads while the chain goes on. A Data Center's search takes an
+offset, so its pages are read in parallel.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ DATA_CENTER = "/rest/api/2/search"
 BULK = "/rest/api/2/issue/bulkfetch"
 COUNT = "/rest/api/2/search/approximate-count"
 
-#: What Jira gives at most: ids alone, issues with fields, issues by bulk read.
+#: Jira's limits for ids alone, issues with fields, and a bulk read.
 IDS_A_PAGE = 5000
 ISSUES_A_PAGE = 100
 ISSUES_A_BULK = 100
-#: A Data Center gives up to 1,000, and is slow about it.
+#: A Data Center gives up to 1,000, but slowly.
 DATA_CENTER_PAGE = 250
 
 
@@ -71,11 +71,11 @@ class Search:
     Attributes
     ----------
     jql
-        The query. Its order must be by something that does not change while it is read.
+        The query. Its order must not change while it is read.
     fields
-        What is asked of each issue.
+        What to ask of each issue.
     shape
-        How an issue is shown; it must have an ``id``.
+        Makes a row of an issue; the row must have an ``id``.
     """
 
     client: JiraClient
@@ -93,7 +93,7 @@ class Search:
         Raises
         ------
         InvalidError
-            If it ended in the other kind of Jira, which counts otherwise: the connection was replaced.
+            If that slice came from the other kind of Jira: the connection was replaced.
         """
         if position is not None and isinstance(position, str) is not self.client.is_cloud:
             raise InvalidError("Invalid cursor")
@@ -138,8 +138,7 @@ class Search:
 
     def _all_of_cloud(self) -> list[Row]:
         with thread_pool(PARALLEL_FOR_ISSUES) as threads:
-            # The first page comes with its fields and beside the ids: it takes no bulk read, and often it is
-            # the only one.
+            # The first page is read with its fields, beside the ids. Often it is the only one.
             first = threads.submit(self._cloud_page, self.fields, ISSUES_A_PAGE, None)
             head: dict[str, Row] | None = None
             order: list[str] = []
@@ -156,7 +155,7 @@ class Search:
         return [rows[each] for each in order if each in rows]
 
     def _id_pages(self) -> Iterator[list[str]]:
-        """Yield the ids of all issues, each once; end where nothing new comes."""
+        """Yield the ids of all issues, each once, until a page brings nothing new."""
         seen: set[str] = set()
         tokens: set[str] = set()
         token: str | None = None
@@ -180,13 +179,13 @@ class Search:
         return shaped(rows_of(answer, "issues"), self.shape)
 
     def _bulk(self, ids: Sequence[str]) -> list[Row]:
-        """Return issues by their ids, in the order of the ids; those that are gone by now are left out."""
+        """Return issues by id, in this order, without those that are gone by now."""
         found, failed = self._bulk_once(ids)
         if failed:
             again, still = self._bulk_once(failed)
             found |= again
             if still:
-                logger.warning("Jira did not give some issues", count=len(still))
+                logger.warning("some issues could not be read", count=len(still))
         return [found[each] for each in ids if each in found]
 
     def _bulk_once(self, ids: Sequence[str]) -> tuple[dict[str, Row], list[str]]:

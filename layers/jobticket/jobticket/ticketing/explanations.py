@@ -17,9 +17,9 @@ from jobticket.jira.errors import (
     JiraForbiddenError,
     JiraRateLimitedError,
     JiraRefusedCredentialsError,
-    JiraStatusError,
     JiraTimeoutError,
     JiraUnreachableError,
+    words_of,
 )
 
 
@@ -34,13 +34,6 @@ def sentence(error: JiraError) -> str:
     text = f"{error}: the account lacks a permission" if isinstance(error, JiraForbiddenError) else str(error)
     said = words_of(error)
     return f"{text} ({said})" if said else text
-
-
-def words_of(error: JiraError) -> str:
-    """Return what Jira said, empty if it said nothing."""
-    if not isinstance(error, JiraStatusError):
-        return ""
-    return " ".join([*error.messages, *(f"{name}: {text}" for name, text in error.field_errors.items())])
 
 
 def refused_by_jira(error: JiraError) -> RefusalError:

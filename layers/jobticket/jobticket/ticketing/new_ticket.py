@@ -36,7 +36,7 @@ from jobticket.jira.documents.adf import to_adf
 from jobticket.jira.documents.limits import cut_line, fitted
 from jobticket.jira.documents.model import Document
 from jobticket.jira.documents.wiki import to_wiki
-from jobticket.jira.errors import JiraError, JiraNotFoundError, JiraStatusError
+from jobticket.jira.errors import JiraError, JiraNotFoundError, JiraStatusError, words_of
 from jobticket.jira.listing import Row
 from jobticket.observability import logger
 from jobticket.store import lease
@@ -44,7 +44,7 @@ from jobticket.store.lease import HeldError, Lease
 from jobticket.store.table import Delete, Item, Put, Table, Update
 from jobticket.store.unit_of_work import ABSENT, StaleError, UnitOfWork, discard, write, write_if_current
 from jobticket.ticketing import links
-from jobticket.ticketing.explanations import refused_by_jira, sentence, words_of
+from jobticket.ticketing.explanations import refused_by_jira, sentence
 from jobticket.ticketing.integration import StoredIntegration, issue_type_not_found, project_not_found
 from jobticket.ticketing.layout import ATTEMPT, anomaly_pk
 from jobticket.ticketing.linked_tickets import plain, read_ticket

@@ -16,7 +16,7 @@ def to_adf(document: Iterable[Block]) -> Node:
 
 
 def to_nodes(document: Iterable[Block]) -> list[Node]:
-    """Return the nodes of a document, to stand behind those that people wrote."""
+    """Return the nodes of a document, to append to those that people wrote."""
     return [_block(block) for block in document if block != BulletList(())]
 
 

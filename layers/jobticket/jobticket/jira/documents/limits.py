@@ -1,4 +1,4 @@
-"""How much text Jira takes. What does not fit is cut, and says so."""
+"""The lengths that Jira takes. Longer text is cut visibly."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ CUT = Paragraph((Text("… (cut here: Jira holds 32,767 characters)"),))
 
 
 def length(text: str) -> int:
-    """Return how many characters Jira counts: as a Java program it counts an emoji twice."""
+    """Return the length as Jira counts: an emoji is two characters of Java."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 
 def cut_line(text: str, limit: int = LONGEST_SUMMARY) -> str:
-    """Return a text as one line, visibly cut if it is too long. A summary is no markup."""
+    """Return a text as one line of plain text, visibly cut if it is too long."""
     line = one_line(" ".join(text.split()))
     if length(line) <= limit:
         return line
@@ -42,12 +42,12 @@ def cut_line(text: str, limit: int = LONGEST_SUMMARY) -> str:
 def cut(document: Document, limit: int = LONGEST_TEXT, *, tail: Document = ()) -> Document:
     """Return a document that fits, visibly cut if it is too long.
 
-    Both kinds of Jira are measured by the markup: a document's own text is never longer.
+    The markup is measured on Cloud, too: the text of the document itself is never longer.
 
     Parameters
     ----------
     tail
-        What follows the document and stays whole.
+        Blocks behind the document that stay whole.
     """
     if length(to_wiki((*document, *tail))) <= limit:
         return (*document, *tail)

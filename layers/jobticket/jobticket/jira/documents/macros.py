@@ -1,7 +1,7 @@
-"""Macros in the wiki markup of a description that people wrote: where they stand, and which stays open.
+"""Macros in wiki markup that people wrote: where they are, and which stays open.
 
-As Jira's renderer has it: a backslash protects a brace; a macro ends at the next tag of its name without
-parameters; what stands in between starts no macro that outlives it.
+In Jira's renderer a backslash protects a brace. A macro ends at the next tag of its name without parameters.
+A macro that begins inside another ends with it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 
-#: Jira's own macros with a body, and those that apps bring from Confluence.
+#: Macros with a body: Jira's own, and those of apps.
 _NAMES = {"code", "noformat", "quote", "panel", "color", "adf", "expand", "section", "column"}
 _NAMES |= {"info", "note", "tip", "warning"}
 _TAG = re.compile(
@@ -33,7 +33,7 @@ class Macro:
 
 
 def macros(markup: str) -> list[Macro]:
-    """Return the outermost macros in order. Behind one that stays open others may follow."""
+    """Return the outermost macros in order. Others may follow one that stays open."""
     tags = [found for found in _TAG.finditer(markup) if found["name"] and found["name"].lower() in _NAMES]
     closing: dict[str, list[int]] = {}
     for tag in tags:
@@ -66,7 +66,7 @@ def open_macro(markup: str) -> str | None:
 
 
 def closing(markup: str) -> str:
-    r"""Return what closes off a text, so that a table below it is a table: '' if nothing is open.
+    r"""Return the tags that close a text's open macros, so that a table below it is a table.
 
     Examples
     --------

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _BREAK = re.compile(r"\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
-#: Other control characters, those that turn the direction of what follows, and what is no character at all.
+#: Other control characters, those that change the direction of text, and code points without a character.
 _CONTROLS = re.compile(
     r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]"
 )
 _URL = re.compile(r"(?<![A-Za-z0-9])https?://[^\s<>\"|{}\\^`]+", re.IGNORECASE)
-#: What ends a sentence or a pair of brackets, not the URL before it.
+#: Characters that end a sentence or a bracket, not the URL before it.
 _AFTER_URL = ".,;:!?'*_)]"
 
 
@@ -39,7 +39,7 @@ class Paragraph:
     Attributes
     ----------
     tight
-        Whether it follows the paragraph before it without a blank line. Only markup knows the difference.
+        Whether no blank line stands before it. Only markup knows the difference.
     """
 
     content: tuple[Inline, ...]
@@ -69,7 +69,7 @@ Document = tuple[Block, ...]
 
 
 def one_line(text: str) -> str:
-    """Return a name as it stands in one line: a line break is a space, and so is a tab."""
+    """Return a text as one line: line breaks and tabs become spaces."""
     return _shown(_BREAK.sub(" ", text.replace("\t", " "))).strip()
 
 
@@ -79,12 +79,12 @@ def strong(text: str) -> Paragraph:
 
 
 def plain_line(text: str) -> tuple[Inline, ...]:
-    """Return one line of somebody's text; its URLs are links."""
+    """Return one line of a person's text; its URLs are links."""
     return tuple(_inlines(one_line(text)))
 
 
 def plain_text(text: str) -> Document:
-    r"""Return somebody's text: each line is a paragraph, nothing in it is markup, URLs are links.
+    r"""Return a person's text: each line is a paragraph, nothing is markup, URLs are links.
 
     Examples
     --------

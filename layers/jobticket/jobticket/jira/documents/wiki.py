@@ -1,13 +1,13 @@
 r"""Documents as Data Center takes them: wiki markup, and the one place that escapes.
 
-The rules are those of Jira's own renderer. It works in steps: macros, blocks (a heading, a list, a table),
-links and URLs, backslashes, emoticons, images, phrases such as ``*bold*``. From the order follows:
+The rules are those of Jira's renderer. It works in steps: macros, blocks (a heading, a list, a table), links
+and URLs, backslashes, emoticons, images, phrases such as ``*bold*``. This order has consequences:
 
 - A backslash inside a URL is part of the URL. A URL is written bare, or its colon as an entity.
 - ``\{`` is a plain brace again before ``{{code}}`` is looked for. Two braces are entities.
-- ``\*`` becomes ``&#42;`` before emoticons are looked for. With ``)`` behind it that ends in a wink.
+- ``\*`` becomes ``&#42;`` before emoticons are looked for. Followed by ``)``, that ends in a wink.
 
-What the renderer would not act on is written as it is.
+A character on which the renderer would not act is written as it is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from itertools import groupby
 
 from jobticket.jira.documents.model import Block, BulletList, Inline, Link, Paragraph, Rule, Table, one_line
 
-#: Data Center takes a backslash off one of these, if no backslash stands before it. Two make a line break.
+#: Data Center drops a backslash before one of these. Two backslashes are a line break.
 _ACTS_BEHIND_BACKSLASH = "-#*_+?^~|%{}[]()!@\\"
 _SPECIAL = re.compile(r"[-#*_+?^~|{}\[()!&:\\.]")
 _ICON = re.compile(r"\((?:y|n|i|x|/|!|\+|-|\?|on|off|\*[rgby]?|flag|flagoff)\)")
@@ -31,7 +31,7 @@ _DASH = re.compile(r"-{2,3}(?!\S)")
 _ENTITY = re.compile(r"&[#A-Za-z0-9][A-Za-z0-9]{1,7};")
 #: \\host\share is no line break.
 _SHARE = re.compile(r"\\\\(?=[A-Za-z0-9][A-Za-z0-9.$-]*\\[A-Za-z0-9])")
-#: [2024-01-15 10:30:00 UTC] links to nothing. An issue's key would.
+#: [2024-01-15 10:30:00 UTC] is no link. An issue's key in brackets is one.
 _CALM_BRACKETS = re.compile(
     r"\[(?![A-Z][A-Z0-9_]+-\d+\])(?:[^\W_]|(?<=[^\W_])[-+](?=[^\W_])|[ .,]|:(?=[\d ]))+\]"
 )
@@ -39,7 +39,7 @@ _PROTOCOL = r"(?<![A-Za-z0-9])(?:https?://|ftps?://|nntp://|news://|irc://|mailt
 _URL = re.compile(_PROTOCOL + r"[-_.!~*';/?:@#&=%+$,A-Za-z0-9\[\]()\\]*")
 _BARE_URL = re.compile(r"(?!mailto:)[-_.!~*';/?:@#&=%+$,A-Za-z0-9()]+")
 _WINK = re.compile(r";\)[.,);'!]*\Z")
-#: Behind one of these Data Center does not look for a URL.
+#: After one of these Data Center does not look for a URL.
 _NO_URL_AFTER = ('"', "'", "[", "!")
 _CONTROLS = re.compile(r"[\x00-\x1f]+")
 _UNESCAPED = re.compile(r"(?<!\\)\\([-#*_+?^~|%{}\[\]()!@])|&#(\d{1,7});|&amp;")
@@ -96,7 +96,7 @@ def _line(content: Iterable[Inline]) -> str:
 
 
 def _bold(text: str, place: _Place, line: str) -> str:
-    """Mark a text as strong. Marks do not work beside a letter or a space; in braces they do."""
+    """Mark a text as strong. Beside a letter or a space, marks work in braces only."""
     inner = text.strip()
     if not inner:
         return text
@@ -112,7 +112,7 @@ def _is_strong(inline: Inline) -> bool:
 
 
 def _shown(inline: Inline) -> str:
-    # A phrase holds no control characters, a tab for one.
+    # Control characters, such as a tab, end a phrase.
     return _CONTROLS.sub(" ", inline.url if isinstance(inline, Link) else inline.text)
 
 
@@ -123,7 +123,7 @@ class _Place:
     Attributes
     ----------
     before, after
-        What stands in front of it and behind it in the same line or cell.
+        The text around it in the same line or cell.
     """
 
     before: str = ""
@@ -159,14 +159,14 @@ def _is_word(character: str) -> bool:
 
 
 class _Escaping:
-    """One text being escaped, from left to right."""
+    """One text while it is escaped, from left to right."""
 
     def __init__(self, text: str, place: _Place) -> None:
         self.text = text
         self.line = text + place.after
         self.place = place
         self.out: list[str] = []
-        #: Up to where the text is written, and where the last escape ended.
+        #: How far the text is written, and where the last escape ended.
         self.done = 0
         self.escaped_until = -1
         bullets, heading = _BULLETS.match(text), _HEADING.match(text)
@@ -183,13 +183,13 @@ class _Escaping:
         return "".join(self.out)
 
     def _urls(self) -> tuple[set[int], set[int]]:
-        """Return where URLs stand as they are, and the colons that must not make others."""
+        """Return the positions of bare URLs, and of colons that must not make a URL."""
         bare: set[int] = set()
         colons: set[int] = set()
         at = 0
         while url := _URL.search(self.text, at):
             colon = self.text.index(":", url.start())
-            at = colon + 1  # one that is no link may hold another that is
+            at = colon + 1  # a URL that is no link may contain one that is
             if self._is_hidden(url):
                 continue
             if self._is_bare(url):
@@ -204,8 +204,8 @@ class _Escaping:
         return before in _NO_URL_AFTER or (before == "|" and not self._acts(url.start() - 1))
 
     def _is_bare(self, url: re.Match[str]) -> bool:
-        """Tell whether Data Center shows all of a URL and swallows nothing that stands behind it."""
-        # Data Center takes what ends a sentence off a URL again, and shows a wink as one.
+        """Tell whether Data Center shows all of a URL, and all of the text behind it."""
+        # Data Center cuts the end of a sentence off a URL, and shows a wink as one.
         if not _BARE_URL.fullmatch(url[0]) or _ENTITY.search(url[0]) or _WINK.search(url[0]):
             return False
         after = self._next(url.end() - 1)
@@ -223,7 +223,7 @@ class _Escaping:
         self.done = self.escaped_until = at + 1
 
     def _acts(self, at: int) -> bool:
-        """Tell whether the renderer would do something at this character."""
+        """Tell whether the renderer would act on this character."""
         match self.text[at]:
             case "{" | "}":
                 return True
@@ -239,7 +239,7 @@ class _Escaping:
                 return self._acts_as_sign(at)
 
     def _acts_as_phrase(self, at: int) -> bool:
-        """Tell whether ``*`` and its like would open a phrase, close one, make a dash or start a list."""
+        """Tell whether ``*`` or the like would open or close a phrase, make a dash, or start a list."""
         character, following = self.text[at], self._next(at)
         if at == self.bullet:
             return True
