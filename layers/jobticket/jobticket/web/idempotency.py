@@ -15,7 +15,7 @@ import gzip
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -77,18 +77,14 @@ class Claim:
     def keep(self, work: UnitOfWork, answer: Answer) -> None:
         """Add the record of an answer to the unit of work that has its effect, or that follows it."""
         self.kept = True
-        for record in self.record(answer):
-            work.add(record, otherwise=_under_way(1))
-
-    def record(self, answer: Answer) -> list[Update]:
-        """Return the write that keeps the answer, in a list that is empty without a key."""
         done = {
             "state": "done",
             "status": answer.status,
             "answer": gzip.compress(to_json(answer.body), mtime=0),
             "expires_at": clock.epoch(self.now + KEPT),
         }
-        return self._change(done, ["settles_at", "memo"], self.lease.held())
+        for record in self._change(done, ["settles_at", "memo"], self.lease.held()):
+            work.add(record, otherwise=_under_way(1))
 
     def begin(self, settles_at: datetime, memo: Item | None = None) -> None:
         """Remember, before an effect outside the database is tried, until when it may appear.
@@ -172,19 +168,6 @@ def claimed(request: Request, table: Table, now: datetime, *, route: str | None 
         raise
     if not claim.kept:
         _release(claim, pk)
-
-
-def once(
-    request: Request,
-    table: Table,
-    now: datetime,
-    work: Callable[[Claim], Answer],
-    *,
-    route: str | None = None,
-) -> Answer:
-    """Do the work, unless the key has an answer already."""
-    with claimed(request, table, now, route=route) as claim:
-        return claim.answer or work(claim)
 
 
 def _claim(claim: Claim, pk: str, fingerprint: str) -> Claim:
