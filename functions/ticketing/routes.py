@@ -325,7 +325,7 @@ ROUTES = Routes(
             "/api/anomalies/{anomaly_id}/ticket-links",
             scope="ticketing",
             summary="List an anomaly's ticket links",
-            answers={200: _list_of(model("ticketing.model:TicketLink"))},
+            answers={200: _list_of(model("ticketing.model:AnomalyLink"))},
             errors={**_BAD_PAGE, **_NO_ANOMALY},
             parameters=_PAGE,
             example=Example(path={"anomaly_id": "1"}),
@@ -336,7 +336,7 @@ ROUTES = Routes(
             "/api/anomalies/{anomaly_id}/ticket-links",
             scope="ticketing",
             summary="Link an anomaly to an existing ticket",
-            answers={201: model("ticketing.model:TicketLink")},
+            answers={201: model("ticketing.model:AnomalyLink")},
             errors={
                 400: _FAULTY,
                 404: "There is no such anomaly, no such ticket, or no integration.",
@@ -368,7 +368,7 @@ ROUTES = Routes(
             "/api/anomalies/{anomaly_id}/ticket-links/{link_id}/refresh",
             scope="ticketing",
             summary="Read the ticket's status again, and retry what could not be delivered to it",
-            answers={200: model("ticketing.model:TicketLink")},
+            answers={200: model("ticketing.model:AnomalyLink")},
             errors={
                 404: "There is no such link, no such ticket any more, or no integration.",
                 409: "The link's integration was removed, or leads to another site.",

@@ -85,7 +85,13 @@ STORY = IssueType("10003", "Story", "story", 0, "Functionality or a feature expr
 SUBTASK = IssueType(
     "10004", "Sub-task", "subtask", -1, "A small piece of work that is part of a larger task."
 )
-ISSUE_TYPES = {each.id: each for each in (EPIC, TASK, BUG, STORY, SUBTASK)}
+USUAL_TYPES = (EPIC, TASK, BUG, STORY, SUBTASK)
+#: A project may have types of its own instead; none of these is called Task.
+OWN_TYPES = (
+    IssueType("10011", "Aufgabe", "task", 0, "Eine kleine Arbeit."),
+    IssueType("10012", "Fehler", "bug", 0, "Ein Problem."),
+)
+ISSUE_TYPES = {each.id: each for each in (*USUAL_TYPES, *OWN_TYPES)}
 
 PRIORITIES = {
     each.id: each

@@ -79,6 +79,8 @@ class Controls(BaseModel):
     search_lag_ms: float = Field(default=0, ge=0)
     scope_mismatch_status: Literal[401, 403] = 401
     read_only_projects: list[str] = []
+    #: Which issue types a project has, by name, where it has not the usual ones.
+    project_issue_types: dict[str, list[str]] = {}
     hidden_projects: list[str] = []
     forbidden_boards: list[int] = []
     off_screen_fields: list[str] = []

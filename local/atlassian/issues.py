@@ -15,6 +15,7 @@ from local.atlassian.issue_edits import (
     read_properties,
 )
 from local.atlassian.issue_fields import show_history, show_issue
+from local.atlassian.metadata import types_of
 from local.atlassian.model import Issue, Project, RichText
 from local.atlassian.routing import READ, WRITE, Answer, Call, Deployment, JiraError, Route, list_of
 
@@ -51,6 +52,8 @@ def create_issue(call: Call) -> Answer:
         errors["issuetype"] = "Specify an issue type"
     values = read_fields(call, fields, errors)
     _check_parent(values, errors)
+    if project is not None and values.get("type_id") and values["type_id"] not in types_of(call, project):
+        errors["issuetype"] = "The issue type selected is invalid."
     if errors or project is None:
         raise JiraError(400, errors=errors)
     if project.key in call.controls.read_only_projects:
@@ -280,8 +283,8 @@ def _meta_page(call: Call, found: list[Any], name: str) -> Answer:
 
 
 def create_meta_types(call: Call) -> Answer:
-    call.project(call.params["project"])
-    return _meta_page(call, [wire.issue_type(call, each) for each in catalogue.ISSUE_TYPES], "issueTypes")
+    project = call.project(call.params["project"])
+    return _meta_page(call, [wire.issue_type(call, each) for each in types_of(call, project)], "issueTypes")
 
 
 def create_meta_fields(call: Call) -> Answer:

@@ -50,8 +50,16 @@ def _show_project(call: Call, project: Project, expand: list[str]) -> dict[str, 
     if "description" in expand:
         shown["description"] = project.description
     if "issueTypes" in expand:
-        shown["issueTypes"] = [wire.issue_type(call, each) for each in catalogue.ISSUE_TYPES]
+        shown["issueTypes"] = [wire.issue_type(call, each) for each in types_of(call, project)]
     return shown
+
+
+def types_of(call: Call, project: Project) -> list[str]:
+    """Return the ids of a project's issue types."""
+    names = call.controls.project_issue_types.get(project.key)
+    if names is None:
+        return [each.id for each in catalogue.USUAL_TYPES]
+    return [each.id for each in catalogue.ISSUE_TYPES.values() if each.name in names]
 
 
 def search_projects(call: Call) -> Answer:
@@ -107,12 +115,14 @@ def search_priorities(call: Call) -> Answer:
 
 
 def list_issue_types(call: Call) -> Answer:
-    return Answer([wire.issue_type(call, each) for each in catalogue.ISSUE_TYPES])
+    own = {each for project in call.visible_projects() for each in types_of(call, project)}
+    known = own | {each.id for each in catalogue.USUAL_TYPES}
+    return Answer([wire.issue_type(call, each) for each in catalogue.ISSUE_TYPES if each in known])
 
 
 def project_issue_types(call: Call) -> Answer:
-    call.project(call.text("projectId"))
-    return list_issue_types(call)
+    project = call.project(call.text("projectId"))
+    return Answer([wire.issue_type(call, each) for each in types_of(call, project)])
 
 
 def list_statuses(call: Call) -> Answer:

@@ -167,6 +167,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
 def function(aws: None, queue: str, clock: Time) -> Any:
     """The function behind API Gateway, in a warm container."""
     module = refreshed(load_function("ticketing"))
+    module.recent.forget()
     module.wording = WORDING
     return module
 

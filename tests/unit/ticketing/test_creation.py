@@ -263,6 +263,31 @@ def test_a_field_that_is_wrong_is_named(
     assert shop.create_ticket(anomaly).status == 201  # nothing stands in the way of the next try
 
 
+def test_a_project_without_tasks_gets_tickets_of_its_first_type(shop: Shop, anomaly: int) -> None:
+    shop.atlassian.control(project_issue_types={"SCRUM": ["Aufgabe", "Fehler"]})
+    assert shop.api.put(INTEGRATION, {"project_key": "SCRUM"}).status == 200
+    form = shop.api.get(f"{INTEGRATION}/form-specification").json()
+    (kind,) = [entry for entry in form["properties"] if entry["field"] == "issue_type"]
+    assert kind["default"] == "Aufgabe"
+    assert [value["value"] for value in kind["values"]] == ["Aufgabe", "Fehler"]
+    assert shop.ticket(anomaly)["category"] == "Aufgabe"
+    assert shop.ticket(anomaly, issue_type="Fehler")["category"] == "Fehler"
+    refused = shop.create_ticket(anomaly, issue_type="Task")
+    assert refused.json()["detail"] == "Issue type not found: Task does not exist in the project SCRUM"
+
+
+def test_types_and_priorities_may_be_named_by_id(shop: Shop, anomaly: int) -> None:
+    ticket = shop.ticket(anomaly, issue_type="10002", priority="2")
+    assert (ticket["category"], ticket["priority"]) == ("Bug", "High")
+
+
+def test_a_type_that_is_gone_is_refused_once(shop: Shop, anomaly: int) -> None:
+    shop.ticket(anomaly)
+    shop.atlassian.control(project_issue_types={"MISC": ["Aufgabe"]})
+    assert "issuetype" in shop.create_ticket(anomaly).json()["detail"]
+    assert shop.ticket(anomaly)["category"] == "Aufgabe"
+
+
 def test_without_a_project_it_says_so(shop: Shop, anomaly: int) -> None:
     assert shop.api.put(INTEGRATION, {"project_key": ""}).status == 200
     refused = shop.create_ticket(anomaly)

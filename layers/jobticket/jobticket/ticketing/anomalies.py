@@ -44,7 +44,7 @@ from jobticket.ticketing.model import (
     AnomalyComment,
     AnomalyReport,
 )
-from jobticket.ticketing.outbox import Event, Notice
+from jobticket.ticketing.outbox import Event, TicketNotice
 from jobticket.ticketing.revisions import Revision, anomaly_not_found, load, revise
 
 #: DynamoDB takes 400 KB an item, keys included.
@@ -238,7 +238,7 @@ def _describe(revision: Revision, anomaly: Anomaly, description: str) -> None:
         revision.remove.append("description")
 
 
-def _set_status(work: UnitOfWork, revision: Revision, anomaly: Anomaly, status: str) -> list[Notice]:
+def _set_status(work: UnitOfWork, revision: Revision, anomaly: Anomaly, status: str) -> list[TicketNotice]:
     """Put a status into a revision and return its notice; the same status again changes nothing."""
     if status == anomaly.status:
         return []
@@ -250,7 +250,7 @@ def _set_status(work: UnitOfWork, revision: Revision, anomaly: Anomaly, status: 
     elif not anomaly.archived and status in ARCHIVED:
         for free in _free_fingerprint(anomaly):
             work.add(free)
-    return [Notice("status", status=status)]
+    return [TicketNotice("status", status=status)]
 
 
 def _same_fingerprint(claim: Item | None) -> Exception | None:
@@ -347,7 +347,7 @@ def _new_comment(table: Table, anomaly_id: int, message: str, now: datetime) -> 
     )
 
 
-def _comment(work: UnitOfWork, revision: Revision, comment: AnomalyComment) -> Notice:
+def _comment(work: UnitOfWork, revision: Revision, comment: AnomalyComment) -> TicketNotice:
     item: Item = {
         **vars(comment),
         "pk": anomaly_pk(comment.anomaly_id),
@@ -355,7 +355,7 @@ def _comment(work: UnitOfWork, revision: Revision, comment: AnomalyComment) -> N
     }
     work.add(Put(item, ABSENT))
     revision.add["comment_count"] = 1
-    return Notice("comment", comment_id=comment.id)
+    return TicketNotice("comment", comment_id=comment.id)
 
 
 def list_comments(table: Table, anomaly_id: int, page: int, size: int) -> tuple[list[AnomalyComment], int]:

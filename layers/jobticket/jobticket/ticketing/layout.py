@@ -37,11 +37,11 @@ from jobticket.ticketing.model import (
     ARCHIVED,
     Anomaly,
     AnomalyComment,
+    AnomalyLink,
     Container,
     Datastore,
     FailedCheck,
     Integration,
-    TicketLink,
 )
 
 ANOMALY = "ANOMALY"
@@ -144,8 +144,8 @@ def comment_from(item: Item) -> AnomalyComment:
     return AnomalyComment.of(item)
 
 
-def link_from(item: Item) -> TicketLink:
-    return TicketLink.of(item)
+def link_from(item: Item) -> AnomalyLink:
+    return AnomalyLink.of(item)
 
 
 def integration_from(item: Item) -> Integration:

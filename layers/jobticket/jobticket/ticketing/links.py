@@ -15,8 +15,8 @@ from jobticket.store.unit_of_work import ABSENT, PRESENT, UnitOfWork, write_if_c
 from jobticket.ticketing import outbox
 from jobticket.ticketing.integration import StoredIntegration
 from jobticket.ticketing.layout import UNDELIVERED, Issue, anomaly_pk, link_from, link_sort, next_number
-from jobticket.ticketing.model import LinkedTicket, TicketLink
-from jobticket.ticketing.outbox import Event, LiveLink, Notice
+from jobticket.ticketing.model import AnomalyLink, LinkedTicket
+from jobticket.ticketing.outbox import Event, LiveLink, TicketNotice
 from jobticket.ticketing.revisions import Loaded, Revision, load, revise
 
 #: A change tells all of an anomaly's tickets in one transaction, which holds 100 items.
@@ -24,8 +24,8 @@ MOST_LINKS = 40
 
 #: What a ticket is told first. One that was created here has the details in its description.
 FIRST_NOTICES = {
-    "created": [Notice("backlink")],
-    "linked": [Notice("details"), Notice("backlink")],
+    "created": [TicketNotice("backlink")],
+    "linked": [TicketNotice("details"), TicketNotice("backlink")],
 }
 
 
@@ -46,7 +46,7 @@ def add_link(
     ticket: LinkedTicket,
     origin: Literal["created", "linked"],
     now: datetime,
-) -> tuple[TicketLink, list[Event]]:
+) -> tuple[AnomalyLink, list[Event]]:
     """Link an anomaly and a ticket, with the events that tell the ticket first.
 
     Raises
@@ -61,7 +61,7 @@ def add_link(
         raise ConflictError(f"Ticket {ticket.ticket_number} is already linked to anomaly {anomaly_id}")
     require_room(loaded)
     moment = clock.iso_milliseconds(now)
-    link = TicketLink(
+    link = AnomalyLink(
         id=next_number(work.table, "LINK"),
         anomaly_id=anomaly_id,
         integration_id=stored.integration.id,
@@ -80,17 +80,17 @@ def add_link(
     return link, revise(work, loaded, revision, now)
 
 
-def _key(link: TicketLink) -> dict[str, str]:
+def _key(link: AnomalyLink) -> dict[str, str]:
     return {"pk": anomaly_pk(link.anomaly_id), "sk": link_sort(link.integration_id, link.ticket_id)}
 
 
-def find_pair(loaded: Loaded, integration_id: int, ticket_id: str) -> TicketLink | None:
+def find_pair(loaded: Loaded, integration_id: int, ticket_id: str) -> AnomalyLink | None:
     """Return the link of an anomaly to a ticket, if there is one."""
     pair = (integration_id, ticket_id)
     return next((link for link in loaded.links if (link.integration_id, link.ticket_id) == pair), None)
 
 
-def find_link(table: Table, anomaly_id: int, link_id: int) -> tuple[Loaded, TicketLink]:
+def find_link(table: Table, anomaly_id: int, link_id: int) -> tuple[Loaded, AnomalyLink]:
     """Return an anomaly and one of its links.
 
     Raises
@@ -105,7 +105,7 @@ def find_link(table: Table, anomaly_id: int, link_id: int) -> tuple[Loaded, Tick
     raise link_not_found(link_id)
 
 
-def unlink(work: UnitOfWork, anomaly_id: int, link_id: int, now: datetime) -> TicketLink:
+def unlink(work: UnitOfWork, anomaly_id: int, link_id: int, now: datetime) -> AnomalyLink:
     """Remove a link and return it. Its queued events are dropped; the ticket stays as it is.
 
     Raises
@@ -119,18 +119,18 @@ def unlink(work: UnitOfWork, anomaly_id: int, link_id: int, now: datetime) -> Ti
     return link
 
 
-def drop_events(table: Table, link: TicketLink) -> None:
+def drop_events(table: Table, link: AnomalyLink) -> None:
     """Delete the events of a removed link. They would not be delivered; this tidies the outbox."""
     for event in _events_of(table, link):
         table.delete(event.issue.pk, event.sk)
 
 
-def _events_of(table: Table, link: TicketLink) -> list[Event]:
+def _events_of(table: Table, link: AnomalyLink) -> list[Event]:
     issue = Issue(link.integration_id, link.ticket_id)
     return [event for event in outbox.pending(table, issue) if event.link_id == link.id]
 
 
-def retry(table: Table, link: TicketLink, now: datetime) -> list[Event]:
+def retry(table: Table, link: AnomalyLink, now: datetime) -> list[Event]:
     """Let what could not be delivered for a link be tried again; return the events to wake the relay for."""
     events = _events_of(table, link)
     alive = Attr("expires_at").not_exists() | Attr("expires_at").gt(clock.epoch(now))
@@ -143,7 +143,7 @@ def retry(table: Table, link: TicketLink, now: datetime) -> list[Event]:
     return events
 
 
-def require_live(loaded: Loaded, link: TicketLink) -> None:
+def require_live(loaded: Loaded, link: AnomalyLink) -> None:
     """Refuse a link that is history: its integration was removed, or leads to another site now.
 
     Raises
@@ -155,7 +155,7 @@ def require_live(loaded: Loaded, link: TicketLink) -> None:
         raise ConflictError("The ticketing integration of this link was removed, or leads to another site")
 
 
-def refresh(table: Table, link: TicketLink, read: Callable[[], LinkedTicket], now: datetime) -> TicketLink:
+def refresh(table: Table, link: AnomalyLink, read: Callable[[], LinkedTicket], now: datetime) -> AnomalyLink:
     """Read a link's ticket again; show on the link what was read, or why that failed."""
     try:
         ticket = read()
@@ -165,7 +165,7 @@ def refresh(table: Table, link: TicketLink, read: Callable[[], LinkedTicket], no
     return note_ticket(table, link, ticket, now)
 
 
-def note_ticket(table: Table, link: TicketLink, ticket: LinkedTicket, now: datetime) -> TicketLink:
+def note_ticket(table: Table, link: AnomalyLink, ticket: LinkedTicket, now: datetime) -> AnomalyLink:
     """Store how the ticket looks now, and its key: the ticket may have moved.
 
     Raises
@@ -188,11 +188,11 @@ def note_ticket(table: Table, link: TicketLink, ticket: LinkedTicket, now: datet
     return link_from(updated)
 
 
-def note_error(table: Table, link: TicketLink, reason: str) -> None:
+def note_error(table: Table, link: AnomalyLink, reason: str) -> None:
     """Show on the link why its ticket could not be reached."""
     write_if_current(table, _update(link, set={"last_sync_error": reason}))
 
 
-def _update(link: TicketLink, **changes: Any) -> Update:
+def _update(link: AnomalyLink, **changes: Any) -> Update:
     key = _key(link)
     return Update(key["pk"], key["sk"], condition=Attr("id").eq(link.id), **changes)

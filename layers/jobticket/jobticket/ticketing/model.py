@@ -122,7 +122,7 @@ class Integration(Shown):
     updated: str
 
 
-class TicketLink(Shown):
+class AnomalyLink(Shown):
     """An anomaly's link to a ticket.
 
     Attributes

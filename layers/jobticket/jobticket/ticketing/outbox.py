@@ -16,7 +16,7 @@ from boto3.dynamodb.conditions import Key
 from jobticket import clock
 from jobticket.store.table import Item, Table
 from jobticket.ticketing.layout import EVENT_PREFIX, UNDELIVERED, Issue, event_sort, link_sort
-from jobticket.ticketing.model import TicketLink
+from jobticket.ticketing.model import AnomalyLink
 
 #: ``details``: the anomaly's block, as a comment. ``backlink``: the remote link to the anomaly.
 Kind = Literal["details", "backlink", "status", "comment"]
@@ -26,7 +26,7 @@ GRACE = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class TicketNotice:
     """What a change tells each ticket of its anomaly.
 
     Attributes
@@ -51,7 +51,7 @@ class LiveLink:
     site: str
 
     @classmethod
-    def of(cls, link: TicketLink, site: str) -> Self:
+    def of(cls, link: AnomalyLink, site: str) -> Self:
         return cls(link.id, Issue(link.integration_id, link.ticket_id), site)
 
 
@@ -157,7 +157,7 @@ def event_from(item: Item) -> Event:
     )
 
 
-def live_links(links: Iterable[tuple[TicketLink, str]], integration_id: int, site: str) -> list[LiveLink]:
+def live_links(links: Iterable[tuple[AnomalyLink, str]], integration_id: int, site: str) -> list[LiveLink]:
     """Return the links of the present integration and its site: only their tickets can be told."""
     return [
         LiveLink.of(link, link_site)
@@ -167,7 +167,11 @@ def live_links(links: Iterable[tuple[TicketLink, str]], integration_id: int, sit
 
 
 def events_for(
-    links: Iterable[LiveLink], anomaly_id: int, notices: Sequence[Notice], first_stamp: int, at: datetime
+    links: Iterable[LiveLink],
+    anomaly_id: int,
+    notices: Sequence[TicketNotice],
+    first_stamp: int,
+    at: datetime,
 ) -> Iterator[Event]:
     """Return one event for each notice and link, in the order of the notices."""
     for link in links:

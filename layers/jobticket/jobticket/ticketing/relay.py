@@ -53,7 +53,7 @@ from jobticket.ticketing.layout import (
     link_from,
 )
 from jobticket.ticketing.links import note_error
-from jobticket.ticketing.model import TicketLink
+from jobticket.ticketing.model import AnomalyLink
 from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.text import Wording
 
@@ -220,7 +220,7 @@ class Relay:
             done = replace(done, delivered=done.delivered + sent, dropped=done.dropped + (not sent))
         return done
 
-    def _live_link(self, event: Event, stored: StoredIntegration | None) -> TicketLink | None:
+    def _live_link(self, event: Event, stored: StoredIntegration | None) -> AnomalyLink | None:
         """Return the link that an event is for, None if nothing may be sent for it any more."""
         if stored is None or stored.integration.id != event.issue.integration_id:
             return None
@@ -341,7 +341,7 @@ class Relay:
         except StaleError:
             self._drop(event)  # unlinked meanwhile
 
-    def _postpone(self, event: Event, link: TicketLink, error: TransientError, tries: int) -> float:
+    def _postpone(self, event: Event, link: AnomalyLink, error: TransientError, tries: int) -> float:
         pause = pause_before(tries, error.retry_after, self._chance())
         given_up = tries >= MOST_TRIES
         settles_at, due_at = error.settles_at, self._now() + timedelta(seconds=pause) + SWEEP_MARGIN
@@ -357,7 +357,7 @@ class Relay:
         logger.warning("not delivered", event=event.id, kind=event.kind, tries=tries, given_up=given_up)
         return pause
 
-    def _give_up(self, event: Event, link: TicketLink, reason: str) -> None:
+    def _give_up(self, event: Event, link: AnomalyLink, reason: str) -> None:
         expires_at = clock.epoch(self._now() + FAILED_KEPT)
         rest = {"due_pk": None, "due_at": None, "settles_at": None}
         self._update(event, {"failed": True, "expires_at": expires_at, **rest})

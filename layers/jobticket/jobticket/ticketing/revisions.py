@@ -19,8 +19,8 @@ from jobticket.store.table import Put, Table, Update
 from jobticket.store.unit_of_work import UnitOfWork, attempts
 from jobticket.ticketing import integration, outbox
 from jobticket.ticketing.layout import ANOMALY, anomaly_from, anomaly_pk, link_from
-from jobticket.ticketing.model import Anomaly, TicketLink
-from jobticket.ticketing.outbox import Event, LiveLink, Notice
+from jobticket.ticketing.model import Anomaly, AnomalyLink
+from jobticket.ticketing.outbox import Event, LiveLink, TicketNotice
 
 #: Enough for many people at once on one anomaly: each attempt lets at least one of them through.
 MOST_TRIES = 20
@@ -48,7 +48,7 @@ class Loaded:
 
     anomaly: Anomaly
     stamp: int
-    links: list[TicketLink]
+    links: list[AnomalyLink]
     live: list[LiveLink]
 
 
@@ -69,7 +69,7 @@ class Revision:
     set: dict[str, Any] = field(default_factory=dict)
     add: dict[str, int] = field(default_factory=dict)
     remove: list[str] = field(default_factory=list)
-    notices: Sequence[Notice] = ()
+    notices: Sequence[TicketNotice] = ()
     links: list[LiveLink] | None = None
 
 
