@@ -14,15 +14,14 @@ Whatever is unfinished is in the index ``pushes_due``, where the sweep finds it;
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
-from jobticket.push.edits import Mark
 from jobticket.store.table import ConditionFailedError, Item, Table, Update
 
 DUE_INDEX = "pushes_due"
@@ -69,7 +68,7 @@ class Claim:
     tries
         How often it was tried, this one included.
     mark
-        What an earlier try was about to write, if one came that far.
+        What an earlier try remembered of what it was about to write, if one came that far.
     fingerprint
         Of what that would have shown.
     """
@@ -77,7 +76,7 @@ class Claim:
     ref: Ref
     owner: str
     tries: int
-    mark: Mark | None
+    mark: Mapping[str, Any] | None
     fingerprint: str | None
 
 
@@ -87,6 +86,8 @@ class Outcome:
 
     Attributes
     ----------
+    details
+        Jira's own messages, if it refused.
     not_before
         When a waiting one may be tried again.
     costs_try
@@ -96,9 +97,15 @@ class Outcome:
     status: Status
     ticket_key: str
     error: str | None = None
+    details: Mapping[str, Any] | None = None
     site: str = NO_SITE
     not_before: datetime | None = None
     costs_try: bool = True
+
+    @property
+    def said(self) -> Any:
+        """What is kept as ``error``, with the details: the list's index holds no further attribute."""
+        return {"error": self.error, "details": self.details} if self.details else self.error
 
 
 def pushes_pk(job_id: str) -> str:
@@ -154,9 +161,9 @@ class Records:
             if not (failed.item and failed.item.get("owner") == owner):
                 return None
             item = failed.item  # the write had arrived, only its first answer was lost
-        return Claim(ref, owner, item["tries"], _mark_of(item), item.get("fingerprint"))
+        return Claim(ref, owner, item["tries"], item.get("mark"), item.get("fingerprint"))
 
-    def remember(self, claim: Claim, mark: Mark, fingerprint: str) -> None:
+    def remember(self, claim: Claim, mark: Mapping[str, Any], fingerprint: str) -> None:
         """Keep the mark of what is about to be written.
 
         Raises
@@ -164,11 +171,10 @@ class Records:
         ConditionFailedError
             If somebody else has taken the job meanwhile: then nothing may be written.
         """
-        marked = {name: value for name, value in asdict(mark).items() if value is not None}
         write = Update(
             pushes_pk(claim.ref.job_id),
             claim.ref.run_id,
-            set={"mark": marked, "fingerprint": fingerprint},
+            set={"mark": mark, "fingerprint": fingerprint},
             condition=Attr("owner").eq(claim.owner),
         )
         self.table.update(write)
@@ -200,7 +206,7 @@ class Records:
         remove = ["owner", "held_until"]
         add: dict[str, int] = {}
         if outcome.error:
-            set_["error"] = outcome.error
+            set_["error"] = outcome.said
         else:
             remove.append("error")
         if outcome.status == "waiting":
@@ -235,19 +241,19 @@ class Records:
         except ConditionFailedError as failed:
             _require_unmarked(failed.item)
 
-    def record(self, ref: Ref, ticket_key: str, status: Status, error: str | None = None) -> None:
+    def record(self, ref: Ref, outcome: Outcome) -> None:
         """Write down a push that was made outside of any run."""
         now = self.now()
         moment = clock.iso_milliseconds(now)
-        item = self._constant(ref, ticket_key, now) | {
+        item = self._constant(ref, outcome.ticket_key, now) | {
             "pk": pushes_pk(ref.job_id),
             "sk": f"{moment}#{secrets.token_urlsafe(6)}",
-            "state": status,
+            "state": outcome.status,
             "at": moment,
-            "push_list": list_pk(status),
+            "push_list": list_pk(outcome.status),
             "push_at": f"{moment}#{ref.job_id}#",
         }
-        self.table.put(item | ({"error": error} if error else {}))
+        self.table.put(item | ({"error": outcome.said} if outcome.error else {}))
 
     def due(self, site: str, limit: int) -> Iterator[Ref]:
         """Read what is due at a site, the oldest first."""
@@ -297,7 +303,3 @@ def _free(now: datetime) -> ConditionBase:
 def _require_unmarked(item: Item | None) -> None:
     if item is not None and "mark" in item:
         raise MarkedError(item["ticket_key"])
-
-
-def _mark_of(item: Item) -> Mark | None:
-    return Mark(**item["mark"]) if "mark" in item else None

@@ -14,7 +14,7 @@ from jobticket.push.records import KEPT, Outcome, Records, Ref
 from jobticket.push.runs import Runs
 from tests.unit.conftest import gateway
 from tests.unit.push.conftest import Shop
-from tests.unit.push_runs.conftest import RUN, Floor
+from tests.unit.push.runs.conftest import RUN, Floor
 
 
 class Lambda:
@@ -142,7 +142,7 @@ def test_pushes_are_listed_newest_first(floor: Floor, many: list[str]) -> None:
 
 def test_the_push_of_one_job_is_listed_without_a_run(floor: Floor, job: str) -> None:
     floor.shop.push(job)
-    floor.jira.fail("GET", "/rest/api/2/issue/PI-7$", status=403)
+    floor.jira.fail("GET", "/rest/api/./issue/PI-7$", status=403)
     floor.shop.push(job)
     failed, pushed = floor.shop.api.get(f"/api/jira/pushes?jobId={job}").json()["pushes"]
     assert (pushed["status"], pushed["runId"], pushed["by"]) == ("pushed", None, "every-scope")
