@@ -31,12 +31,12 @@ from jobticket.push.decisions import Verdict, judge
 from jobticket.push.memory import read_pushed, remember_pushed
 from jobticket.push.pushing import BUSY, Pusher, Try, details_of
 from jobticket.push.queue import Jobs, PushQueue
-from jobticket.push.records import NO_SITE, Claim, MarkedError, Outcome, Records, Ref
+from jobticket.push.records import NO_SITE, Claim, MarkedError, Outcome, Records, Ref, TakenOverError
 from jobticket.push.sites import Place, Sites
 from jobticket.push.status import PathStatus, fingerprint, statuses_of
 from jobticket.push.ticket import PushedTicket
 from jobticket.store.lease import HeldError
-from jobticket.store.table import ConditionFailedError, Table
+from jobticket.store.table import Table
 
 #: What one push may take, with what it needs to settle a lost answer: less than a record is held for.
 PUSH_SECONDS = 28.0
@@ -59,10 +59,6 @@ def hold_back_seconds(times: int, chance: float) -> float:
     """Return after how long a message comes again whose site has no place, each time later."""
     pause: float = HOLD_BACK_SECONDS * 2**times
     return pause * (0.5 + chance / 2)
-
-
-class _TakenOverError(Exception):
-    """Somebody else has taken the job while it was being pushed."""
 
 
 class _KnownError(Exception):
@@ -279,7 +275,7 @@ class Worker:
             )
         except (HeldError, *FAILURES) as failure:
             return self._failed(task, claim, failure, site)
-        except _TakenOverError:
+        except TakenOverError:
             return "left"
         except _KnownError as known:
             return self._conclude(task, known.outcome, claim)
@@ -307,10 +303,7 @@ class Worker:
         known = None if mark["restored"] else self._known(task, settings)
         if known is not None:
             raise _KnownError(known)
-        try:
-            self.records.remember(claim, mark, task.fingerprint)
-        except ConditionFailedError:
-            raise _TakenOverError from None
+        self.records.remember(claim, mark, task.fingerprint)
 
     def _failed(self, task: _Task, claim: Claim, failure: Exception, site: Site | None) -> str:
         verdict = judge(failure, claim.tries, self.chance())
