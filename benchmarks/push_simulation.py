@@ -2,14 +2,15 @@
 
 10,000 linked jobs on 5 sites; a fifth of all calls fails in mixed ways, one site is out of quota for an hour,
 workers and scheduler are killed at random points, messages come twice, people edit descriptions between a
-push's read and its write. At the end every job must have exactly one table of the run, and every text that a
-person wrote must be there.
+push's read and its write. At the end every job must have exactly one table of the run, every node that stood
+there must be as it was, and every text that a person wrote must be there.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import os
 import random
@@ -31,16 +32,14 @@ from jobticket.jira.rate_limits import RateLimits
 from jobticket.jobs.layout import LINKED_INDEX, job_item, path_item
 from jobticket.jobs.model import Job, JobSettings, Path, ProcessStep
 from jobticket.observability import logger
-from jobticket.push.delivery import OVERWRITING, OVERWRITTEN
-from jobticket.push.description import own_tables
-from jobticket.push.lease import Tickets
+from jobticket.push.pushing import Pusher
 from jobticket.push.queue import Jobs
 from jobticket.push.records import BY_TIME_INDEX, DUE_INDEX, Records
 from jobticket.push.runs import Runs
 from jobticket.push.schedule import Scheduler
-from jobticket.push.service import Pusher
 from jobticket.push.sites import Sites
-from jobticket.push.ticket import SETTLING_SECONDS, Ticket
+from jobticket.push.tables import find_tables
+from jobticket.push.ticket import SETTLING_SECONDS, PushedTicket
 from jobticket.push.worker import Worker
 
 INDEXES = {
@@ -156,11 +155,42 @@ class MemoryQueue:
 class RoutedPusher(Pusher):
     """Pushes to the site that a ticket's key names: in the product, all go where the settings say."""
 
-    def ticket(self, key: str, settings: JobSettings, deadline: Deadline) -> Ticket:  # noqa: ARG002
+    def ticket(self, key: str, settings: JobSettings, deadline: Deadline) -> PushedTicket:  # noqa: ARG002
         site = key.partition("-")[0].lower()
         opened: Any = self.access  # stands for the way to Jira: a site and a deadline in, a client out
         working = deadline.sooner(deadline.left() - SETTLING_SECONDS)
-        return Ticket(key, opened(site, working), lambda: opened(site, deadline), self.now, self.tickets.pace)
+        return PushedTicket(key, opened(site, working), lambda: opened(site, deadline), self.now, self.pace)
+
+
+def _order(number: int, drawing: int) -> dict[str, Any]:
+    """Return a ticket's description with nodes that markup knows nothing of."""
+
+    def text(shown: str, **more: Any) -> dict[str, Any]:
+        return {"type": "text", "text": shown, **more}
+
+    todo = {"localId": f"{number}-1", "state": "DONE"}
+    status = {"text": "RELEASED", "color": "green", "localId": f"{number}-2", "style": ""}
+    content = [
+        {"type": "paragraph", "content": [text(f"Order {number}: housings, drawing {drawing}. ")]},
+        {
+            "type": "taskList",
+            "attrs": {"localId": f"{number}"},
+            "content": [{"type": "taskItem", "attrs": todo, "content": [text("degrease")]}],
+        },
+        {"type": "paragraph", "content": [{"type": "status", "attrs": status}]},
+        {
+            "type": "expand",
+            "attrs": {"title": "Packing"},
+            "content": [{"type": "paragraph", "content": [text("pack", marks=[{"type": "underline"}])]}],
+        },
+    ]
+    return {"type": "doc", "version": 1, "content": content}
+
+
+def _holds_in_order(nodes: list[Any], wanted: list[Any]) -> bool:
+    """Tell whether wanted nodes stand among others, side by side and each as it was."""
+    starts = range(len(nodes) - len(wanted) + 1)
+    return sum(nodes[start : start + len(wanted)] == wanted for start in starts) == 1
 
 
 class Night:
@@ -207,15 +237,13 @@ class Night:
         self.table.put({"pk": "SETTINGS", "sk": "SETTINGS", "enabled": True, "push_enabled": True})
         moment = clock.iso_milliseconds(self.time.now())
         stamps: dict[str, Any] = {"created_at": moment, "updated_at": moment}
-        self.originals: dict[str, str] = {}
+        self.originals: dict[str, list[Any]] = {}
         for number in range(1, self.plan.jobs + 1):
             site = self.sites[number % self.plan.sites]
             key = f"{site.name.partition('.')[0].upper()}-{number}"
-            text = (
-                f"Order {number}: housings, see drawing {self.chance.randrange(10**6)}.\n\n* degrease\n* pack"
-            )
-            site.issues[key] = Issue(key, text)
-            self.originals[key] = text
+            document = _order(number, self.chance.randrange(10**6))
+            site.issues[key] = Issue(key, document)
+            self.originals[key] = document["content"]
             job = Job(id=f"job_{number:012d}", name=key, goal_quantity=9, jira_ticket_key=key, **stamps)
             self.table.put(job_item(job) | {"path_count": 1})
             steps = [
@@ -245,10 +273,9 @@ class Night:
                 pace=self.pace,
             )
 
-        tickets = Tickets(self.table, self.time.now, self.pace)
         return Worker(
             self.table,
-            RoutedPusher(self.table, opened, tickets, self.time.now),  # type: ignore[arg-type]
+            RoutedPusher(self.table, opened, self.time.now, self.pace),  # type: ignore[arg-type]
             Records(self.table, self.time.now),
             Sites(self.table, self.plan.places, self.time.now, self.time.monotonic),
             self.queue,
@@ -336,15 +363,15 @@ class Night:
 
     def _judge_issue(self, issue: Issue) -> None:
         figures = self.figures
-        comments = [comment["body"] for comment in issue.comments]
-        # What is kept of an edit is a copy of a whole description, tables and all.
-        posted = [text for text in comments if not text.startswith((OVERWRITTEN, OVERWRITING))]
-        tables = sum(len(own_tables(text)) for text in [issue.description, *posted])
-        figures.tables[tables] += 1
-        figures.altered_descriptions += issue.description.count(self.originals[issue.key]) != 1
+        documents = [issue.description, *(comment["body"] for comment in issue.comments)]
+        figures.tables[sum(len(find_tables(document)) for document in documents)] += 1
+        figures.altered_descriptions += not _holds_in_order(
+            issue.description["content"], self.originals[issue.key]
+        )
+        description, *comments = (json.dumps(document, ensure_ascii=False) for document in documents)
         for edit in issue.edits:
             figures.edits += 1
-            if edit in issue.description:
+            if edit in description:
                 continue
             if any(edit in text for text in comments):
                 figures.edits_in_comments += 1

@@ -25,7 +25,7 @@ from typing import Any
 import requests
 
 from benchmarks.table import print_table
-from jobticket.push.description import own_tables
+from jobticket.push.tables import find_tables_in_markup
 from tests.support.consent_flow import Atlassian, Browser, Walk, over_http
 from tests.support.deployed import Stack, running
 
@@ -254,7 +254,7 @@ def verify(floor: Floor) -> list[str]:
         if result != {"success": True}:
             wrong.append(f"{ticket}: {result}")
         description = floor.jira("GET", f"/rest/api/2/issue/{ticket}")["fields"]["description"]
-        last = own_tables(description)[-1].content[-1][1:]
+        last = find_tables_in_markup(description)[-1].content.row[1:]
         if last != tuple(map(str, counts)):
             wrong.append(f"{ticket}: the last table says {last}, not {counts}")
     return wrong

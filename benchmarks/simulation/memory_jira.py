@@ -18,8 +18,12 @@ from urllib.parse import unquote, urlsplit
 import requests
 
 from benchmarks.simulation.virtual_time import VirtualTime
+from local.atlassian.adf.to_wiki import to_markup
 
 LATENCY = (0.12, 0.3)
+
+
+Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Issue:
     """
 
     key: str
-    description: str
+    description: Document
     histories: list[dict[str, Any]] = field(default_factory=list)
     comments: list[dict[str, Any]] = field(default_factory=list)
     edits: list[str] = field(default_factory=list)
@@ -191,7 +195,7 @@ class MemoryJira:
         return _Answer(200, b"<html>Log in" if done.status_code == 200 else b"\x00")
 
     def _answer(self, site: SiteState, method: str, path: str, params: Any, body: Any) -> _Answer:
-        # /rest/api/2/issue/KEY[/comment]
+        # /rest/api/3/issue/KEY[/comment]
         segments = path.strip("/").split("/")
         issue = site.issues[unquote(segments[4])]
         if site.app is not None:
@@ -205,12 +209,15 @@ class MemoryJira:
             case "PUT", []:
                 self._maybe_edit(issue)
                 self._write(issue, body["fields"]["description"])
-                return _Answer(204, b"")
+                return _json(self._shown(issue, params))
             case "GET", ["comment"]:
-                return _json({"comments": issue.comments[::-1][:20]})
+                start = params["startAt"]
+                newest = issue.comments[::-1][start : start + params["maxResults"]]
+                return _json({"comments": newest})
             case "POST", ["comment"]:
-                issue.comments.append({"body": body["body"], "created": self._stamp()})
-                return _json({"id": "1"}, 201)
+                comment = {"id": str(len(issue.comments)), "created": self._stamp(), **body}
+                issue.comments.append(comment)
+                return _json({"id": comment["id"]}, 201)
         raise LookupError(f"{method} {path}")
 
     def _shown(self, issue: Issue, params: Any) -> dict[str, Any]:
@@ -230,16 +237,26 @@ class MemoryJira:
             f"Note {self._number}: checked by {self._chance.choice(['Ann', 'Bo', 'Cy'])} («{self._number}»)"
         )
         issue.edits.append(line)
-        old = issue.description
-        self._write(issue, f"{line}\n\n{old}" if self._chance.random() < 0.5 else f"{old}\n\n{line}")
+        added = [self._edit_node(line)]
+        old = issue.description["content"]
+        content = [*added, *old] if self._chance.random() < 0.5 else [*old, *added]
+        self._write(issue, {**issue.description, "content": content})
 
-    def _write(self, issue: Issue, text: str) -> None:
-        if text == issue.description:
+    def _edit_node(self, line: str) -> dict[str, Any]:
+        """Return a plain paragraph, or now and then one that markup does not tell all of."""
+        node: dict[str, Any] = {"type": "paragraph", "content": [{"type": "text", "text": line}]}
+        if self._chance.random() < 0.2:
+            node["content"][0]["marks"] = [{"type": "strong"}]
+        return node
+
+    def _write(self, issue: Issue, document: Document) -> None:
+        if document == issue.description:
             return
         self._number += 1
-        change = {"field": "description", "fromString": issue.description, "toString": text}
+        before, after = to_markup(issue.description), to_markup(document)
+        change = {"field": "description", "fromString": before, "toString": after}
         issue.histories.append({"id": str(self._number), "created": self._stamp(), "items": [change]})
-        issue.description = text
+        issue.description = document
 
     def _stamp(self) -> str:
         return (self._time.now() + timedelta(0)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"

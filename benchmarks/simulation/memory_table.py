@@ -1,6 +1,6 @@
 """A table in memory that is as strict as DynamoDB about conditions, and keeps up with a simulation.
 
-It stands for ``store.table.Table``. tests/unit/push_runs/test_memory_table.py compares it with moto.
+It stands for ``store.table.Table``. tests/unit/push/runs/test_memory_table.py compares it with moto.
 """
 
 from __future__ import annotations

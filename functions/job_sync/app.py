@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
+from secrets import token_urlsafe
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -29,19 +30,17 @@ from jobticket.push.connection import (
     require_enabled,
     require_push_enabled,
 )
-from jobticket.push.lease import Tickets
 from jobticket.push.listing import is_position, list_pushes, status_of
-from jobticket.push.records import Records, Ref
-from jobticket.push.service import REPEATED_WITHIN, Pusher, PushResult
+from jobticket.push.pushing import REPEATED_WITHIN, Pusher, PushResult, Try
+from jobticket.push.records import Outcome, Records, Ref, Status
 from jobticket.push.starting import Starter, begin_run, lambda_client
-from jobticket.push.ticket import Before
 from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
 from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.store.table import Table, dynamodb_client
 from jobticket.store.unit_of_work import UnitOfWork, attempts
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
-from jobticket.web.idempotency import Claim, claimed
+from jobticket.web.idempotency import claimed
 from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of
 from jobticket.web.routes import routes_of
 
@@ -64,7 +63,7 @@ ring = KeyRing(
     local=config.environment == "local",
 )
 access = JiraAccess.open(config, dynamodb)
-pusher = Pusher(table, access, Tickets(table))
+pusher = Pusher(table, access)
 records = Records(table)
 starter = Starter(cache(lambda_client), config.push_scheduler_function)
 api = Api(routes_of(__name__), ring)
@@ -78,13 +77,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @api.route("pushJob")
 def push(request: Request) -> Answer:
-    def push_one(claim: Claim, job_id: str, settings: JobSettings) -> PushResult:
-        result = pusher.push(job_id, settings, request.deadline, repeated=claim.taken_over)
+    def push_one(job_id: str, settings: JobSettings, attempt: Try) -> PushResult:
+        result = pusher.push(job_id, settings, request.deadline, attempt)
         if result.ticket_key is not None:
             _record(Ref(job_id, "", request.caller.name), result.ticket_key, result)
-        if result.is_open:
-            # Whoever repeats the request looks what stands at Jira before anything is sent again.
-            claim.begin(clock.now() + REPEATED_WITHIN)
         return result
 
     return _send(request, push_one)
@@ -93,7 +89,8 @@ def push(request: Request) -> Answer:
 def _record(ref: Ref, ticket_key: str, result: PushResult) -> None:
     """Write a push down for the list; its outcome stands whether or not this succeeds."""
     try:
-        records.record(ref, ticket_key, "pushed" if result.success else "failed", result.error or result.note)
+        status: Status = "pushed" if result.success else "failed"
+        records.record(ref, Outcome(status, ticket_key, result.error or result.note, result.details))
     except AWS_FAULTS:
         logger.warning("a push is not in the list", job=ref.job_id, exc_info=True)
 
@@ -137,21 +134,13 @@ def pushes(request: Request) -> Answer:
 
 @api.route("commentOnJob")
 def comment(request: Request) -> Answer:
-    def comment_once(claim: Claim, job_id: str, settings: JobSettings) -> PushResult:
-        earlier = Before.of(claim.memo) if claim.memo else None
+    def comment_one(job_id: str, settings: JobSettings, attempt: Try) -> PushResult:
+        return pusher.comment(job_id, settings, request.deadline, attempt)
 
-        def remember(before: Before) -> None:
-            claim.begin(clock.now() + REPEATED_WITHIN, before.as_memo())
-
-        result = pusher.comment(job_id, settings, request.deadline, earlier=earlier, remember=remember)
-        if not (result.success or result.is_open or earlier):
-            claim.undone()
-        return result
-
-    return _send(request, comment_once)
+    return _send(request, comment_one)
 
 
-def _send(request: Request, effect: Callable[[Claim, str, JobSettings], PushResult]) -> Answer:
+def _send(request: Request, effect: Callable[[str, JobSettings, Try], PushResult]) -> Answer:
     settings = read_settings(table)
     require_push_enabled(settings)
     job_id = request.parse(JobReference).job_id
@@ -159,7 +148,15 @@ def _send(request: Request, effect: Callable[[Claim, str, JobSettings], PushResu
     with claimed(request, table, clock.now()) as claim:
         if claim.answer is not None:
             return claim.answer
-        result = effect(claim, job_id, settings)
+
+        def remember(memo: dict[str, Any]) -> None:
+            claim.begin(clock.now() + REPEATED_WITHIN, memo)
+
+        attempt = Try(claim.mark or token_urlsafe(12), claim.memo, remember)
+        result = effect(job_id, settings, attempt)
+        if not (result.success or result.is_open or claim.memo):
+            # What is certainly not done leaves no question to a repeated request.
+            claim.undone()
         answer = Answer(body=result.as_json())
         if result.success:
             with UnitOfWork(table) as work:

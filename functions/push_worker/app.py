@@ -12,10 +12,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jobticket.clock import Deadline
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.observability import logger, metrics
-from jobticket.push.lease import Tickets
+from jobticket.push.pushing import Pusher
 from jobticket.push.queue import PushQueue, read_jobs, sqs_client
 from jobticket.push.records import Records
-from jobticket.push.service import Pusher
 from jobticket.push.sites import Sites
 from jobticket.push.worker import Tally, Worker
 from jobticket.store.table import Table, dynamodb_client
@@ -46,7 +45,7 @@ table = Table(dynamodb, config.jobs_table)
 access = JiraAccess.open(config, dynamodb)
 worker = Worker(
     table,
-    Pusher(table, access, Tickets(table)),
+    Pusher(table, access),
     Records(table),
     Sites(table, config.push_site_concurrency),
     PushQueue(sqs_client(), config.push_queue),

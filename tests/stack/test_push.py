@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from jobticket.push.description import own_tables
+from jobticket.push.tables import find_tables_in_markup
 from tests.support.deployed import Stack
 
 CONNECTION = "pushes"
@@ -75,8 +75,8 @@ def test_a_job_reaches_its_ticket(floor: Floor) -> None:
     assert floor.push(job_id) == {"success": True}
     after = floor.description(key)
     assert after.startswith("Build 50 housings.\n\n*Main Route*")
-    (table,) = own_tables(after)
-    assert table.content[2][1:] == ("5", "0", "0", "0")
+    (table,) = find_tables_in_markup(after)
+    assert table.content.row[1:] == ("5", "0", "0", "0")
     assert floor.call("POST", "/api/jira/comment", {"jobId": job_id}) == {"success": True}
     (comment,) = floor.jira("GET", f"/rest/api/2/issue/{key}/comment")["comments"]
     assert comment["body"].startswith("*Status Summary for JOB-2024-001*")
@@ -91,7 +91,9 @@ def test_pushes_at_the_same_moment_leave_all_their_tables(floor: Floor) -> None:
     assert results == [{"success": True}] * len(jobs)
     after = floor.description(key)
     assert after.startswith("Build 50 housings.\n\n")
-    assert sorted(table.content[0] for table in own_tables(after)) == [f"Route{n}" for n in range(4)]
+    assert sorted(table.content.path for table in find_tables_in_markup(after)) == [
+        f"Route {n}" for n in range(4)
+    ]
 
 
 @pytest.mark.parametrize("drop", ["before", "after"])
@@ -100,7 +102,7 @@ def test_a_lost_answer_leaves_one_table(floor: Floor, drop: str) -> None:
     job_id = floor.job(key)
     floor.jira("PUT", "/_control", {"faults": [{"method": "PUT", "path": f"/issue/{key}$", "drop": drop}]})
     assert floor.push(job_id) == {"success": True}
-    assert len(own_tables(floor.description(key))) == 1
+    assert len(find_tables_in_markup(floor.description(key))) == 1
 
 
 def test_what_jira_refuses_is_told(floor: Floor) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from jobticket.push.description import own_tables
+from jobticket.push.tables import find_tables_in_markup
 from local.emulator import ACCOUNT_KEY, REGION
 from tests.stack.test_push import CONNECTION, USER
 from tests.stack.test_push import Floor as PushFloor
@@ -86,7 +86,7 @@ class Floor(PushFloor):
         return wait_for(done)
 
     def tables(self, key: str) -> int:
-        return len(own_tables(self.description(key)))
+        return len(find_tables_in_markup(self.description(key)))
 
     def messages(self, queue: str) -> int:
         """How many messages a queue holds, those that are being worked on included."""

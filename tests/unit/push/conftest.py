@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
 import pytest
 import requests
 
+from jobticket import clock
 from jobticket.jira.client import Pace
+from jobticket.push.tables import Content, find_tables_in_markup
+from jobticket.store.lease import hold
 from jobticket.store.table import Table, Update
 from local.atlassian.testing import running
 from tests.support.faults import Faults
@@ -22,6 +27,11 @@ TICKET = "PI-7"
 CONNECTION = "plant-north"
 USER = ("demo@example.com", "local-api-token")
 SERVER_USER = ("demo", "local-password")
+
+
+def contents(markup: str | None) -> list[Content]:
+    """Return what the pushed tables of a text say."""
+    return [table.content for table in find_tables_in_markup(markup)]
 
 
 class Jira:
@@ -52,6 +62,19 @@ class Jira:
         """Write a description as a person does; return what Jira made of it."""
         self.call("PUT", f"/rest/api/2/issue/{key}", {"fields": {"description": text}})
         return self.description(key)
+
+    def document(self, key: str = TICKET) -> dict[str, Any] | None:
+        """Return the description as Cloud stores it."""
+        found: dict[str, Any] | None = self.call("GET", f"/rest/api/3/issue/{key}")["fields"]["description"]
+        return found
+
+    def write(self, document: dict[str, Any], key: str = TICKET) -> None:
+        """Write a document as a person does, in Jira's editor."""
+        self.call("PUT", f"/rest/api/3/issue/{key}", {"fields": {"description": document}})
+
+    def tables(self, key: str = TICKET) -> list[Content]:
+        """Return what the pushed tables of a description say."""
+        return contents(self.description(key))
 
     def comments(self, key: str = TICKET) -> list[str]:
         found = self.call("GET", f"/rest/api/2/issue/{key}/comment")["comments"]
@@ -141,6 +164,14 @@ class Shop:
         assert answer.status == 200, answer.text
         result: dict[str, Any] = answer.json()
         return result
+
+
+@contextmanager
+def held(table: Table, jira: Jira) -> Iterator[None]:
+    """Hold the ticket as another push does."""
+    pk = f"PUSH_LEASE#{jira.url}#{TICKET}"
+    with hold(table, pk, "PUSH_LEASE", timedelta(seconds=45), now=clock.now):
+        yield
 
 
 def spoil_secret() -> None:

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from jobticket import clock
-from jobticket.push.limits import LIMIT
+from jobticket.jira.documents.limits import LONGEST_TEXT
 from tests.support.faults import CRASH, Crash, Faults
 from tests.unit.push.conftest import TICKET, Jira, Shop
 
-COMMENTS = f"/rest/api/2/issue/{TICKET}/comment$"
+COMMENTS = f"/rest/api/./issue/{TICKET}/comment$"
 
 
 def test_the_summary_is_posted_and_the_description_left_alone(shop: Shop, jira: Jira) -> None:
@@ -81,7 +81,7 @@ def test_a_summary_that_is_too_long_becomes_several_comments(shop: Shop, jira: J
     assert shop.comment(job) == {"success": True}
     comments = jira.comments()
     assert len(comments) == 2
-    assert all(len(comment) <= LIMIT for comment in comments)
+    assert all(len(comment) <= LONGEST_TEXT for comment in comments)
     assert all(f"Path {number}" in comment for number, comment in enumerate(comments))
 
 
@@ -112,7 +112,6 @@ def test_a_comment_of_which_nobody_knows_is_looked_for_when_the_request_is_repea
     jira.control(
         faults=[
             {"method": "POST", "path": COMMENTS, "drop": "after"},
-            {"method": "GET", "path": COMMENTS},
             {"method": "GET", "path": COMMENTS, "status": 500, "times": None},
         ]
     )
@@ -140,7 +139,6 @@ def test_nor_is_it_when_the_request_is_repeated(shop: Shop, jira: Jira, job: str
     jira.control(
         faults=[
             {"method": "POST", "path": COMMENTS, "drop": drop},
-            {"method": "GET", "path": COMMENTS},
             {"method": "GET", "path": COMMENTS, "status": 500, "times": None},
         ]
     )
@@ -150,11 +148,10 @@ def test_nor_is_it_when_the_request_is_repeated(shop: Shop, jira: Jira, job: str
     assert len(jira.comments()) == 2
 
 
-def test_a_comment_is_one_look_and_one_call(shop: Shop, jira: Jira, job: str) -> None:
+def test_a_comment_is_one_call(shop: Shop, jira: Jira, job: str) -> None:
     jira.forget()
     assert shop.comment(job, headers={"Idempotency-Key": "shift-1"}) == {"success": True}
-    url = f"/rest/api/2/issue/{TICKET}/comment"
-    assert jira.asked() == [f"GET {url}", f"POST {url}"]
+    assert jira.asked() == [f"POST /rest/api/3/issue/{TICKET}/comment"]
 
 
 def test_of_several_comments_those_that_were_posted_are_not_posted_again(shop: Shop, jira: Jira) -> None:

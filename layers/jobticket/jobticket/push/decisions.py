@@ -10,19 +10,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jobticket.connections.errors import ConnectionUnavailableError
-from jobticket.jira.errors import (
-    JiraAddressRefusedError,
-    JiraEndlessAnswerError,
-    JiraError,
-    JiraMalformedAnswerError,
-    JiraRateLimitedError,
-    JiraStatusError,
-    JiraTimeoutError,
-    JiraUnreachableError,
-)
+from jobticket.jira.errors import JiraError, JiraRateLimitedError
 from jobticket.jira.rate_limits import BRIEF, GLOBAL_QUOTA
-from jobticket.push.delivery import UnsettledError
-from jobticket.push.lease import LEASE, TicketBusyError
+from jobticket.push.appending import UnsettledWriteError
+from jobticket.push.pushing import LEASE
+from jobticket.store.lease import HeldError
 
 #: With the pauses of ``backoff``, a push is given up after more than an hour of trouble of its own. Trouble
 #: of a whole site costs it few tries: the site is left alone (``jobticket.push.sites.quarantine``).
@@ -83,17 +75,17 @@ def judge(failure: Exception, tries: int, chance: float) -> Verdict:
     chance
         From 0 to 1: spreads what would come back at the same moment.
     """
-    if isinstance(failure, TicketBusyError):
+    if isinstance(failure, HeldError):
         return Verdict("waiting", BUSY_TICKET_SECONDS * (1 + chance))
     if isinstance(failure, JiraRateLimitedError):
         return _limited(failure, chance)
-    trouble = _speaks_against_site(failure)
+    trouble = isinstance(failure, JiraError) and failure.transient
     if not (trouble or isinstance(failure, ConnectionUnavailableError)):
         return Verdict("failed")
     if tries >= MOST_TRIES:
         return Verdict("failed", costs_try=True, trouble=trouble)
     pause = backoff(tries, chance)
-    if isinstance(failure, UnsettledError):
+    if isinstance(failure, UnsettledWriteError):
         # The ticket stays leased until the write cannot arrive any more.
         pause = max(pause, LEASE.total_seconds() + 1)
     return Verdict("waiting", pause, costs_try=True, trouble=trouble)
@@ -105,16 +97,6 @@ def _limited(failure: JiraRateLimitedError, chance: float) -> Verdict:
     seconds = failure.retry_after or UNNAMED_QUOTA_SECONDS
     stop = Stop(failure.limit == GLOBAL_QUOTA, seconds, failure.limit or "rate limit")
     return Verdict("waiting", seconds, stop=stop)
-
-
-def _speaks_against_site(failure: Exception) -> bool:
-    """Tell whether another try may do better: the request was not at fault."""
-    if isinstance(failure, JiraAddressRefusedError | JiraEndlessAnswerError):
-        return False
-    if isinstance(failure, JiraStatusError):
-        return failure.status >= 500 or failure.status == 408
-    passing = (JiraTimeoutError, JiraUnreachableError, JiraMalformedAnswerError, UnsettledError)
-    return isinstance(failure, JiraError) and isinstance(failure, passing)
 
 
 def backoff(tries: int, chance: float) -> float:

@@ -1,202 +1,204 @@
-"""People's edits that a push has overwritten: found in the issue's changelog after the write.
+"""People's edits that a push has replaced, told by the issue's changelog.
 
 Jira has no conditional write. Between a push's read and its write somebody can edit the description, and the
-write replaces what they wrote. Jira keeps it: each entry of the changelog holds the text before and after a
-change. A push never changes what people wrote, and leaves every table where it is but the oldest, which move
-into comments. So a write of a push that did anything else has overwritten somebody. Nothing here reads or
-writes anything.
+write replaces the edit. Jira keeps it: the changelog has an entry for each change. The entry before our own
+is the newest that was read, or it is somebody's edit. Nothing here reads or writes anything.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import takewhile
+from typing import Any, Self
 
-from jobticket.push.description import Content, Plan, contents, own_tables, squeezed, without_own_tables
+from jobticket.push.descriptions import Description
+from jobticket.push.tables import Content, OwnTable, find_tables_in_markup
+
+#: What stays the same of a table however Jira writes its names: the letters of the path, and the row.
+Key = tuple[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One change of a description, from the changelog."""
+class DescriptionChange:
+    """One change of a description, from the changelog: its id, and the texts before and after it."""
 
-    before: str | None
-    after: str | None
+    id: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A ticket as it was read.
+
+    Attributes
+    ----------
+    key
+        Its present key: a ticket that was moved is still found by its former one.
+    changes
+        The newest changes of the description, newest first; None if Jira did not show them.
+    """
+
+    key: str
+    description: Description
+    changes: tuple[DescriptionChange, ...] | None
+
+    @property
+    def newest(self) -> str | None:
+        """The id of the newest change, '' if there is none, None if that is not known."""
+        if self.changes is None:
+            return None
+        return self.changes[0].id if self.changes else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a push is about to write, so that whoever comes after a crash recognises it.
+    """What a push is about to write, kept before it is written: after a crash the write is recognised by it.
 
     Attributes
     ----------
-    digest
-        Of what the new tables say.
-    tables
-        How many there are.
-    before
-        How often they stood in the description already.
     began_at
-        When the push began to write, as ISO 8601.
-    in_comment
-        Whether the new tables are to be in a comment.
-    rest
-        Of what all tables in the description are to say, if older ones leave it: these may say the same as
-        the new ones, and counting those tells nothing then.
-    comments
-        The ids of the newest comments before, if there is one to be posted.
+        When the push was tried for the first time, as ISO 8601.
+    read
+        The newest change of the description that it is based on, as ``Snapshot.newest``.
+    sent
+        The digest of the new description; '' if the tables are to be in a comment.
+    tables
+        The keys of the new tables.
+    before
+        How often these stood in the description already.
+    remaining
+        The digest of all tables' keys, if older ones leave the description: these may say the same as the new
+        ones, and counting tells nothing then.
     moved
-        How many of the oldest tables leave the description; None if that is not known.
+        The older tables that leave the description for a comment.
+    restored, restored_on
+        The digest of the description that puts a replaced edit back, and the newest change before that write.
     """
 
-    digest: str
-    tables: int
-    before: int
     began_at: str
-    in_comment: bool = False
-    rest: str | None = None
-    comments: Sequence[str] | None = None
-    moved: int | None = None
+    read: str | None
+    sent: str
+    tables: tuple[Key, ...]
+    before: int
+    remaining: str = ""
+    moved: tuple[Content, ...] = ()
+    restored: str = ""
+    restored_on: str | None = None
+
+    def as_item(self) -> dict[str, Any]:
+        """Return it as the database keeps it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
-    def of(
-        cls,
-        read: str | None,
-        sections: Sequence[str],
-        planned: Plan,
-        began_at: str,
-        comments: Iterable[str] | None = None,
-    ) -> Mark:
-        """Make the mark of sections that a plan appends to a description."""
-        ours = [content for section in sections for content in contents(section)]
-        mark = cls(_digest(ours), len(ours), 0, began_at)
-        old, new = _digest(contents(read)), _digest(contents(planned.description))
-        shrinks = planned.description is not None and bool(planned.moved or planned.in_comment)
-        return replace(
-            mark,
-            before=mark.times_in(read),
-            in_comment=planned.in_comment,
-            rest=new if shrinks and new != old else None,
-            comments=None if comments is None else sorted(comments),
-            moved=_moved(read, planned, len(ours)),
+    def of(cls, item: Mapping[str, Any]) -> Self:
+        """Read it back."""
+        tables = tuple((path, tuple(row)) for path, row in item["tables"])
+        moved = tuple(
+            Content(content["path"], tuple(content["header"]), tuple(content["row"]))
+            for content in item["moved"]
         )
+        return cls(**{"read": None, **item, "tables": tables, "moved": moved})
 
-    def times_in(self, text: str | None) -> int:
-        """Return how often the tables stand in a text, one below the other."""
-        found = contents(text)
-        starts = range(len(found) - self.tables + 1) if self.tables else ()
-        return sum(_digest(found[start : start + self.tables]) == self.digest for start in starts)
+    def restoring(self) -> Self:
+        """Return the mark of the write that puts an edit back."""
+        later = self.before + 1
+        return replace(self, read=self.restored_on, sent=self.restored, before=later, remaining="")
 
-    def made(self, change: Change) -> bool:
-        """Tell whether a change is the write that was marked."""
-        if not self.in_comment and self.times_in(change.after) > self.times_in(change.before):
-            return True
-        before, after = _digest(contents(change.before)), _digest(contents(change.after))
-        return self.rest is not None and after == self.rest != before
+    def stands_in(self, now: Sequence[OwnTable], earlier: int) -> bool:
+        """Tell whether tables are those that the write leaves, given how often the new ones stood before."""
+        return self.times_in(now) > earlier or self.remaining == digest_of(now)
 
-    def has_arrived(self, now: str | None) -> bool:
-        """Tell whether the write has arrived in a description."""
-        if self.times_in(now) > self.before:
-            return True
-        return not self.in_comment and self.rest is not None and _digest(contents(now)) == self.rest
-
-    def added(self, after: str | None) -> list[Content]:
-        """Return what the new tables say, if a description ends with them."""
-        last = contents(after)[-self.tables :]
-        return last if not self.in_comment and _digest(last) == self.digest else []
-
-    def keeps_all(self, write: Change) -> bool:
-        """Tell whether the write left everything where it was but the tables that it moved."""
-        added = len(self.added(write.after))
-        if self.moved is None or not (added or self.in_comment):
-            # A person who has put the new tables elsewhere since has seen what stands there.
-            return _same_text(write.before, write.after)
-        return _order(write.before, moved=self.moved) == _order(write.after, added=added)
+    def times_in(self, found: Sequence[OwnTable]) -> int:
+        """Return how often the new tables stand among others, one below the other."""
+        present, size = keys_of(found), len(self.tables)
+        starts = range(len(present) - size + 1) if size else ()
+        return sum(present[start : start + size] == self.tables for start in starts)
 
 
-def _moved(read: str | None, planned: Plan, sections: int) -> int | None:
-    """Return how many of the oldest tables a plan takes out of a description, None if it does otherwise."""
-    if planned.description is None:
-        return None
-    added = 0 if planned.in_comment else sections
-    moved = len(contents(read)) + added - len(contents(planned.description))
-    as_planned = moved >= 0 and _order(read, moved=moved) == _order(planned.description, added=added)
-    return moved if as_planned else None
+def keys_of(tables: Sequence[OwnTable]) -> tuple[Key, ...]:
+    """Return by what tables are recognised in a text that Jira has rendered."""
+    return tuple(("".join(filter(str.isalnum, table.content.path)), table.content.row) for table in tables)
 
 
-def _order(text: str | None, *, moved: int = 0, added: int = 0) -> list[str | Content]:
-    """Return what stands in a description, from top to bottom, without its first or its last tables."""
-    text = text or ""
-    tables = own_tables(text)
-    parts: list[str | Content] = [""]
-    position = 0
-    for number, table in enumerate(tables):
-        parts[-1] = f"{parts[-1]}{squeezed(text[position : table.start])}"
-        position = table.end
-        if moved <= number < len(tables) - added:
-            parts += [table.content, ""]
-    parts[-1] = f"{parts[-1]}{squeezed(text[position:])}"
-    return parts
+def digest_of(tables: Sequence[OwnTable]) -> str:
+    """Return the digest of tables' keys."""
+    return hashlib.sha256(repr(keys_of(tables)).encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
-def _digest(found: Sequence[Content]) -> str:
-    return hashlib.sha256(repr(list(found)).encode()).hexdigest()[:24]
+def first_of_each(tables: Sequence[OwnTable], wanted: Sequence[Content]) -> list[OwnTable]:
+    """Return the first table of each content that is wanted."""
+    left = list(wanted)
+    chosen = []
+    for table in tables:
+        if table.content in left:
+            left.remove(table.content)
+            chosen.append(table)
+    return chosen
+
+
+def has_arrived(mark: Mark, now: Snapshot) -> bool:
+    """Tell whether a write whose outcome was unknown has arrived."""
+    if now.description.digest == mark.sent:
+        return True
+    if mark.stands_in(now.description.tables(), mark.before):
+        return True
+    return any(_made(mark, change) for change in _since(mark, now))
 
 
 @dataclass(frozen=True, slots=True)
 class LostEdit:
-    """A person's text that a push has overwritten.
+    """A person's version of a description that a push has replaced.
 
     Attributes
     ----------
-    text
-        The description as the person left it.
+    before, after
+        The changelog's texts of what the push had read, and of the person's version.
     buried
-        Whether the description was changed again since, so that restoring this text would overwrite another.
+        Whether the description was changed again since: putting this version back would replace another.
     """
 
-    text: str
+    before: str
+    after: str
     buried: bool
 
 
-def lost_edit(changes: Sequence[Change], mark: Mark) -> LostEdit | None:
-    """Find what the push that made the mark has overwritten and not restored.
-
-    Parameters
-    ----------
-    changes
-        The description's changes, newest first.
+def lost_edit(mark: Mark, now: Snapshot) -> LostEdit | None:
+    """Find the edit that a write which has arrived replaced and nobody has put back.
 
     Raises
     ------
     LookupError
-        If the push's write is not among them.
+        If the changelog does not show the write.
     """
-    position = next((n for n, change in enumerate(changes) if mark.made(change)), None)
-    if position is None:
-        raise LookupError("the changelog does not show the write")
-    write, later = changes[position], changes[:position]
-    if mark.keeps_all(write):
+    new = list(_since(mark, now))
+    place = _place_of_write(mark, now, new)
+    replaced = new[place + 1 :]
+    if not replaced:
         return None
-    restored = [change for change in later if _restores(change, write, mark)]
-    if not restored:
-        return LostEdit(write.before or "", buried=bool(later))
-    # The restoring write may itself have overwritten somebody.
-    if _same_text(restored[-1].before, write.after) or _same_text(restored[-1].before, write.before):
-        return None
-    return LostEdit(restored[-1].before or "", buried=True)
+    return LostEdit(replaced[-1].before, new[place].before, buried=place > 0)
 
 
-def _restores(change: Change, write: Change, mark: Mark) -> bool:
-    """Tell whether a change put back what a write had overwritten."""
-    own = Counter(mark.added(write.after))
-    brought_back = Counter(contents(write.after)) - own - Counter(contents(write.before))
-    # Other tables may have moved, or the new ones may say something else by now.
-    still_there = Counter(contents(change.after)) - own - Counter(contents(write.before))
-    return _same_text(change.after, write.before) and not brought_back & still_there
+def _place_of_write(mark: Mark, now: Snapshot, new: Sequence[DescriptionChange]) -> int:
+    """Return which of the new changes is our own."""
+    if new and (len(new) == 1 or now.description.digest == mark.sent):
+        return 0
+    for place, change in enumerate(new):
+        if _made(mark, change):
+            return place
+    raise LookupError("the changelog does not show the write")
 
 
-def _same_text(one: str | None, other: str | None) -> bool:
-    """Tell whether two descriptions hold the same of what people wrote."""
-    return squeezed(without_own_tables(one)) == squeezed(without_own_tables(other))
+def _made(mark: Mark, change: DescriptionChange) -> bool:
+    """Tell whether a change has added the new tables."""
+    before, after = find_tables_in_markup(change.before), find_tables_in_markup(change.after)
+    return keys_of(before) != keys_of(after) and mark.stands_in(after, mark.times_in(before))
+
+
+def _since(mark: Mark, now: Snapshot) -> Iterator[DescriptionChange]:
+    """Yield the changes since the description was read, newest first."""
+    if mark.read is None or now.changes is None:
+        return iter(())
+    return takewhile(lambda change: change.id != mark.read, now.changes)

@@ -13,7 +13,7 @@ from jobticket.errors import InvalidError
 from jobticket.jobs.jobs import create_job, get_job, job_not_found
 from jobticket.jobs.layout import JOB_SORT, LINKED_ATTRIBUTES, is_id, job_pk, linked_attributes
 from jobticket.jobs.model import Job
-from jobticket.push.pushed import PUSHED_ATTRIBUTES
+from jobticket.push.memory import PUSHED_ATTRIBUTES
 from jobticket.push.tickets import JiraTicket
 from jobticket.store.table import Item, Table, Update
 from jobticket.store.unit_of_work import PRESENT, UnitOfWork, write

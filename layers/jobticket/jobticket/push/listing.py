@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
@@ -33,6 +34,8 @@ class PushEntry(Record):
         ``schedule``, or the name of the caller's key.
     error
         Why it failed, was skipped or waits; of a pushed one, what should be known of it.
+    details
+        Jira's own messages, if it refused.
     """
 
     job_id: str
@@ -42,6 +45,7 @@ class PushEntry(Record):
     at: str
     status: Status
     error: str | None = None
+    details: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,8 @@ def _of_job(table: Table, job_id: str, status: Status | None, position: str | No
 
 
 def _entry(item: Item) -> PushEntry:
+    error = item.get("error")
+    said: Item = error if isinstance(error, dict) else {"error": error}
     return PushEntry(
         job_id=item["job_id"],
         ticket_key=item["ticket_key"],
@@ -127,5 +133,5 @@ def _entry(item: Item) -> PushEntry:
         by=item["by"],
         at=item["at"],
         status=item["state"],
-        error=item.get("error"),
+        **said,
     )

@@ -14,16 +14,24 @@ Whatever is unfinished is in the index ``pushes_due``, where the sweep finds it;
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
-from jobticket.push.edits import Mark
-from jobticket.store.table import ConditionFailedError, Item, Table, Update
+from jobticket.store.lease import LEASE_ATTRIBUTES, Lease, free
+from jobticket.store.table import Delete, Item, Table, Update
+from jobticket.store.unit_of_work import (
+    ABSENT,
+    PRESENT,
+    StaleError,
+    discard,
+    write,
+    write_if_current,
+)
 
 DUE_INDEX = "pushes_due"
 BY_TIME_INDEX = "pushes_by_time"
@@ -41,6 +49,10 @@ UNMARKED = Attr("mark").not_exists()
 NEXT_ONES = 25
 #: Where records wait whose site is not known.
 NO_SITE = "-"
+
+
+class TakenOverError(Exception):
+    """Another worker has taken the job."""
 
 
 class MarkedError(Exception):
@@ -69,15 +81,15 @@ class Claim:
     tries
         How often it was tried, this one included.
     mark
-        What an earlier try was about to write, if one came that far.
+        What an earlier try remembered of what it was about to write, if one came that far.
     fingerprint
         Of what that would have shown.
     """
 
     ref: Ref
-    owner: str
+    lease: Lease
     tries: int
-    mark: Mark | None
+    mark: Mapping[str, Any] | None
     fingerprint: str | None
 
 
@@ -87,6 +99,8 @@ class Outcome:
 
     Attributes
     ----------
+    details
+        Jira's own messages, if it refused.
     not_before
         When a waiting one may be tried again.
     costs_try
@@ -96,9 +110,15 @@ class Outcome:
     status: Status
     ticket_key: str
     error: str | None = None
+    details: Mapping[str, Any] | None = None
     site: str = NO_SITE
     not_before: datetime | None = None
     costs_try: bool = True
+
+    @property
+    def said(self) -> Any:
+        """What is kept as ``error``, with the details: the list's index holds no further attribute."""
+        return {"error": self.error, "details": self.details} if self.details else self.error
 
 
 def pushes_pk(job_id: str) -> str:
@@ -130,48 +150,36 @@ class Records:
 
     def claim(self, ref: Ref, ticket_key: str, site: str) -> Claim | None:
         """Take a job, unless it is done, waits for its time, or somebody is at it."""
-        now, owner = self.now(), secrets.token_urlsafe(9)
-        held_until = clock.epoch_milliseconds(now + HELD)
-        try:
-            item = self.table.update(
-                Update(
-                    pushes_pk(ref.job_id),
-                    ref.run_id,
-                    set={
-                        **self._constant(ref, ticket_key, now),
-                        "state": "pushing",
-                        "owner": owner,
-                        "held_until": held_until,
-                        "due_pk": due_pk(site),
-                        "due_at": held_until,
-                    },
-                    add={"tries": 1},
-                    remove=["not_before", "push_list", "push_at"],
-                    condition=_free(now),
-                )
-            )
-        except ConditionFailedError as failed:
-            if not (failed.item and failed.item.get("owner") == owner):
-                return None
-            item = failed.item  # the write had arrived, only its first answer was lost
-        return Claim(ref, owner, item["tries"], _mark_of(item), item.get("fingerprint"))
+        now = self.now()
+        lease = Lease.begin(now, HELD)
+        due_at = clock.epoch_milliseconds(lease.until)
+        taken = {"state": "pushing", "due_pk": due_pk(site), "due_at": due_at, **lease.attributes()}
+        item = write_if_current(
+            self.table,
+            Update(
+                pushes_pk(ref.job_id),
+                ref.run_id,
+                set={**self._constant(ref, ticket_key, now), **taken},
+                remove=["not_before", "push_list", "push_at"],
+                condition=_free(now),
+            ),
+        )
+        if item is None:
+            return None
+        return Claim(ref, lease, item.get("tries", 0) + 1, item.get("mark"), item.get("fingerprint"))
 
-    def remember(self, claim: Claim, mark: Mark, fingerprint: str) -> None:
+    def remember(self, claim: Claim, mark: Mapping[str, Any], fingerprint: str) -> None:
         """Keep the mark of what is about to be written.
 
         Raises
         ------
-        ConditionFailedError
-            If somebody else has taken the job meanwhile: then nothing may be written.
+        TakenOverError
+            If another worker has taken the job meanwhile: then nothing may be written.
         """
-        marked = {name: value for name, value in asdict(mark).items() if value is not None}
-        write = Update(
-            pushes_pk(claim.ref.job_id),
-            claim.ref.run_id,
-            set={"mark": marked, "fingerprint": fingerprint},
-            condition=Attr("owner").eq(claim.owner),
-        )
-        self.table.update(write)
+        pk, run = pushes_pk(claim.ref.job_id), claim.ref.run_id
+        kept = {"mark": mark, "fingerprint": fingerprint}
+        update = Update(pk, run, set=kept, condition=claim.lease.held())
+        write(self.table, update, otherwise=TakenOverError())
 
     def conclude(self, ref: Ref, outcome: Outcome, claim: Claim | None = None) -> bool:
         """Write an outcome; tell whether it was ours to write.
@@ -187,7 +195,7 @@ class Records:
             If it is to be skipped, and an earlier try may have written.
         """
         now = self.now()
-        condition: ConditionBase = _free(now) if claim is None else Attr("owner").eq(claim.owner)
+        condition = _free(now) if claim is None else claim.lease.held()
         must_be_unmarked = claim is None and outcome.status == "skipped"
         if must_be_unmarked:
             condition &= UNMARKED
@@ -197,27 +205,24 @@ class Records:
             "push_list": list_pk(outcome.status),
             "push_at": f"{clock.iso_milliseconds(now)}#{ref.job_id}#{ref.run_id}",
         }
-        remove = ["owner", "held_until"]
-        add: dict[str, int] = {}
+        remove = [*LEASE_ATTRIBUTES]
         if outcome.error:
-            set_["error"] = outcome.error
+            set_["error"] = outcome.said
         else:
             remove.append("error")
+        if claim is not None:
+            set_["tries"] = claim.tries if outcome.costs_try else claim.tries - 1
         if outcome.status == "waiting":
             not_before = clock.epoch_milliseconds(outcome.not_before or now)
             set_ |= {"not_before": not_before, "due_pk": due_pk(outcome.site), "due_at": not_before}
-            if claim is not None and not outcome.costs_try:
-                add = {"tries": -1}
         else:
             remove += ["due_pk", "due_at", "not_before", "mark", "fingerprint"]
-        write = Update(
-            pushes_pk(ref.job_id), ref.run_id, set=set_, add=add, remove=remove, condition=condition
-        )
+        update = Update(pushes_pk(ref.job_id), ref.run_id, set=set_, remove=remove, condition=condition)
         try:
-            self.table.update(write)
-        except ConditionFailedError as failed:
+            write(self.table, update)
+        except StaleError as stale:
             if must_be_unmarked:
-                _require_unmarked(failed.item)
+                _require_unmarked(stale.item)
             return False
         return True
 
@@ -229,25 +234,22 @@ class Records:
         MarkedError
             If an earlier try may have written.
         """
-        condition = Attr("pk").exists() & _free(self.now()) & UNMARKED
-        try:
-            self.table.delete(pushes_pk(ref.job_id), ref.run_id, condition)
-        except ConditionFailedError as failed:
-            _require_unmarked(failed.item)
+        condition = PRESENT & _free(self.now()) & UNMARKED
+        _require_unmarked(discard(self.table, Delete(pushes_pk(ref.job_id), ref.run_id, condition)))
 
-    def record(self, ref: Ref, ticket_key: str, status: Status, error: str | None = None) -> None:
+    def record(self, ref: Ref, outcome: Outcome) -> None:
         """Write down a push that was made outside of any run."""
         now = self.now()
         moment = clock.iso_milliseconds(now)
-        item = self._constant(ref, ticket_key, now) | {
+        item = self._constant(ref, outcome.ticket_key, now) | {
             "pk": pushes_pk(ref.job_id),
             "sk": f"{moment}#{secrets.token_urlsafe(6)}",
-            "state": status,
+            "state": outcome.status,
             "at": moment,
-            "push_list": list_pk(status),
+            "push_list": list_pk(outcome.status),
             "push_at": f"{moment}#{ref.job_id}#",
         }
-        self.table.put(item | ({"error": error} if error else {}))
+        self.table.put(item | ({"error": outcome.said} if outcome.error else {}))
 
     def due(self, site: str, limit: int) -> Iterator[Ref]:
         """Read what is due at a site, the oldest first."""
@@ -266,16 +268,9 @@ class Records:
         """Leave a job alone for a while that was queued again."""
         now = self.now()
         later = clock.epoch_milliseconds(now + QUEUED_AGAIN)
-        write = Update(
-            pushes_pk(ref.job_id),
-            ref.run_id,
-            set={"due_at": later},
-            condition=Attr("due_pk").exists() & Attr("due_at").lte(clock.epoch_milliseconds(now)),
-        )
-        try:
-            self.table.update(write)
-        except ConditionFailedError:
-            return  # it is being taken care of
+        is_due = Attr("due_pk").exists() & Attr("due_at").lte(clock.epoch_milliseconds(now))
+        update = Update(pushes_pk(ref.job_id), ref.run_id, set={"due_at": later}, condition=is_due)
+        write_if_current(self.table, update)  # else a worker is at it
 
     def _constant(self, ref: Ref, ticket_key: str, now: datetime) -> dict[str, Any]:
         return {
@@ -287,17 +282,11 @@ class Records:
 
 
 def _free(now: datetime) -> ConditionBase:
-    """Nobody is at it, and it may be tried now."""
-    moment = clock.epoch_milliseconds(now)
-    waiting = Attr("state").eq("waiting") & Attr("not_before").lte(moment)
-    let_go = Attr("state").eq("pushing") & Attr("held_until").lt(moment)
-    return Attr("pk").not_exists() | waiting | let_go
+    """Return the condition that a job is not leased, and due."""
+    waiting = Attr("state").eq("waiting") & Attr("not_before").lte(clock.epoch_milliseconds(now))
+    return ABSENT | waiting | (Attr("state").eq("pushing") & free(now))
 
 
 def _require_unmarked(item: Item | None) -> None:
     if item is not None and "mark" in item:
         raise MarkedError(item["ticket_key"])
-
-
-def _mark_of(item: Item) -> Mark | None:
-    return Mark(**item["mark"]) if "mark" in item else None

@@ -7,7 +7,6 @@ once.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,7 +15,9 @@ from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
 from jobticket.push.records import DUE_INDEX, KEPT, due_pk
-from jobticket.store.table import ConditionFailedError, Item, Put, Table, Update
+from jobticket.store.lease import LEASE_ATTRIBUTES, Lease
+from jobticket.store.table import Item, Put, Table, Update
+from jobticket.store.unit_of_work import ABSENT, write, write_if_current
 
 RUNS = "PUSH_RUNS"
 #: In the index of what is due, runs have a place of their own.
@@ -42,7 +43,7 @@ class Run:
 
     id: str
     by: str
-    owner: str
+    lease: Lease
     shard: int = 0
     position: str | None = None
     queued: int = 0
@@ -61,7 +62,7 @@ def new_run(run_id: str, by: str, now: datetime) -> Put:
         "due_at": clock.epoch_milliseconds(now),
         "expires_at": clock.epoch(now + KEPT),
     }
-    return Put(item, Attr("pk").not_exists())
+    return Put(item, ABSENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,66 +82,48 @@ class Runs:
 
     def begin(self, run_id: str, by: str) -> bool:
         """Begin a run; tell whether it is new."""
-        put = new_run(run_id, by, self.now())
-        try:
-            self.table.put(put.item, put.condition)
-        except ConditionFailedError:
-            return False
-        return True
+        return write_if_current(self.table, new_run(run_id, by, self.now())) is not None
 
     def take(self, run_id: str) -> Run | None:
         """Take a run whose jobs are not all queued, unless somebody is at it."""
-        now, owner = self.now(), secrets.token_urlsafe(9)
-        write = Update(
-            RUNS,
-            run_id,
-            set={"owner": owner, "due_at": clock.epoch_milliseconds(now + HELD)},
-            condition=Attr("due_pk").exists() & Attr("due_at").lte(clock.epoch_milliseconds(now)),
-        )
-        try:
-            item = self.table.update(write)
-        except ConditionFailedError as failed:
-            if not (failed.item and failed.item.get("owner") == owner):
-                return None
-            item = failed.item
-        return Run(run_id, item["by"], owner, item["shard"], item.get("position"), item["queued"])
+        now = self.now()
+        lease = Lease.begin(now, HELD)
+        is_due = Attr("due_pk").exists() & Attr("due_at").lte(clock.epoch_milliseconds(now))
+        taken = {**lease.attributes(), "due_at": clock.epoch_milliseconds(lease.until)}
+        item = write_if_current(self.table, Update(RUNS, run_id, set=taken, condition=is_due))
+        if item is None:
+            return None
+        return Run(run_id, item["by"], lease, item["shard"], item.get("position"), item["queued"])
 
     def advance(self, run: Run, shard: int, position: str | None, queued: int) -> Run:
         """Keep how far a run has come.
 
         Raises
         ------
-        ConditionFailedError
-            If somebody else has taken it.
+        StaleError
+            If another scheduler has taken it.
         """
         place: Item = {"shard": shard, "queued": run.queued + queued}
         if position is not None:
             place["position"] = position
-        write = Update(
-            RUNS,
-            run.id,
-            set={**place, "due_at": clock.epoch_milliseconds(self.now() + HELD)},
-            remove=[] if position is not None else ["position"],
-            condition=Attr("owner").eq(run.owner),
-        )
-        self.table.update(write)
+        lease = Lease(run.lease.owner, self.now() + HELD)
+        place |= {**lease.attributes(), "due_at": clock.epoch_milliseconds(lease.until)}
+        gone = [] if position is not None else ["position"]
+        write(self.table, Update(RUNS, run.id, set=place, remove=gone, condition=run.lease.held()))
         return replace(run, shard=shard, position=position, queued=run.queued + queued)
 
     def let_go(self, run: Run) -> None:
         """Leave the rest to whoever comes next."""
-        self._close(run, set_={"due_at": clock.epoch_milliseconds(self.now())}, remove=["owner"])
+        self._close(run, set_={"due_at": clock.epoch_milliseconds(self.now())}, remove=[*LEASE_ATTRIBUTES])
 
     def finish(self, run: Run) -> None:
         """All jobs are queued."""
         done = {"queued_at": clock.iso_milliseconds(self.now())}
-        self._close(run, set_=done, remove=["owner", "due_pk", "due_at", "position"])
+        self._close(run, set_=done, remove=[*LEASE_ATTRIBUTES, "due_pk", "due_at", "position"])
 
     def _close(self, run: Run, set_: Item, remove: list[str]) -> None:
-        condition = Attr("owner").eq(run.owner)
-        try:
-            self.table.update(Update(RUNS, run.id, set=set_, remove=remove, condition=condition))
-        except ConditionFailedError:
-            return  # somebody else has taken it
+        update = Update(RUNS, run.id, set=set_, remove=remove, condition=run.lease.held())
+        write_if_current(self.table, update)
 
     def unfinished(self) -> Iterator[str]:
         """Read the runs that nobody is at and whose jobs are not all queued, the oldest first."""

@@ -15,7 +15,8 @@ from jobticket.push.queue import JOBS_A_MESSAGE, Jobs, PushQueue
 from jobticket.push.records import NO_SITE, Records, Ref
 from jobticket.push.runs import Run, Runs
 from jobticket.push.sites import Sites
-from jobticket.store.table import ConditionFailedError, Item, Table
+from jobticket.store.table import Item, Table
+from jobticket.store.unit_of_work import StaleError
 
 #: Jobs that are read at once: what a scheduler holds in memory, however many there are.
 PAGE = 500
@@ -82,8 +83,8 @@ class Scheduler:
                     self.runs.let_go(run)
                     return run.queued - began_with
                 run = self._queue_page(run)
-        except ConditionFailedError:
-            return run.queued - began_with  # somebody else goes on
+        except StaleError:
+            return run.queued - began_with  # another scheduler goes on
         self.runs.finish(run)
         return run.queued - began_with
 

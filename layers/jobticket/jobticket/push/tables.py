@@ -67,6 +67,11 @@ def section(path: str, steps: Sequence[str], day: date, counts: Sequence[int], *
     return (strong(path), Table(header, (row,)))
 
 
+def table_of(content: Content) -> Document:
+    """Return a table that was found as it is written anew, with its name above it."""
+    return (strong(content.path), Table(content.header, (content.row,)))
+
+
 def _content(path: str, header: Sequence[str], row: Sequence[str]) -> Content | None:
     """Return the content of a table that a push wrote, None for any other."""
     first, *names = header or [""]

@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from jobticket import clock
 from jobticket.clock import Deadline
@@ -24,19 +25,18 @@ from jobticket.jobs.jobs import load_job
 from jobticket.jobs.model import JobSettings
 from jobticket.jobs.settings import pushes_are_wanted, read_settings
 from jobticket.observability import logger
+from jobticket.push.appending import Appended
 from jobticket.push.connection import FAILURES, explain
 from jobticket.push.decisions import Verdict, judge
-from jobticket.push.delivery import Delivered
-from jobticket.push.edits import Mark
-from jobticket.push.lease import TicketBusyError
-from jobticket.push.pushed import fingerprint, read_pushed, remember_pushed
+from jobticket.push.memory import read_pushed, remember_pushed
+from jobticket.push.pushing import BUSY, Pusher, Try, details_of
 from jobticket.push.queue import Jobs, PushQueue
-from jobticket.push.records import NO_SITE, Claim, MarkedError, Outcome, Records, Ref
-from jobticket.push.service import Pusher, note_on, statuses_of
+from jobticket.push.records import NO_SITE, Claim, MarkedError, Outcome, Records, Ref, TakenOverError
 from jobticket.push.sites import Place, Sites
-from jobticket.push.table import PathStatus
-from jobticket.push.ticket import Ticket
-from jobticket.store.table import ConditionFailedError, Table
+from jobticket.push.status import PathStatus, fingerprint, statuses_of
+from jobticket.push.ticket import PushedTicket
+from jobticket.store.lease import HeldError
+from jobticket.store.table import Table
 
 #: What one push may take, with what it needs to settle a lost answer: less than a record is held for.
 PUSH_SECONDS = 28.0
@@ -59,10 +59,6 @@ def hold_back_seconds(times: int, chance: float) -> float:
     """Return after how long a message comes again whose site has no place, each time later."""
     pause: float = HOLD_BACK_SECONDS * 2**times
     return pause * (0.5 + chance / 2)
-
-
-class _TakenOverError(Exception):
-    """Somebody else has taken the job while it was being pushed."""
 
 
 class _KnownError(Exception):
@@ -90,6 +86,10 @@ class _Task:
     ticket_key: str
     statuses: Sequence[PathStatus]
     only_settle: bool = False
+
+    @property
+    def event(self) -> str:
+        return f"push {self.ref.run_id} {self.ref.job_id}"
 
     @property
     def fingerprint(self) -> str:
@@ -227,13 +227,13 @@ class Worker:
             else None
         )
 
-    def _at_site(self, task: _Task, ticket: Ticket, shift: _Shift) -> str:
+    def _at_site(self, task: _Task, ticket: PushedTicket, shift: _Shift) -> str:
         site = ticket.client.site
         stopped = self.sites.stopped(site)
         if stopped is not None:
             self.sites.know(site)
             return self._conclude(
-                task, Outcome("waiting", task.ticket_key, stopped.reason, site.api_url, stopped.until)
+                task, Outcome("waiting", task.ticket_key, stopped.reason, None, site.api_url, stopped.until)
             )
         if not self._enter(shift, site):
             return self._hold_back(task, site, shift)
@@ -245,7 +245,7 @@ class Worker:
         if shift.may_hold_back:
             shift.held_back.append(task.ref.job_id)
             return "held_back"
-        outcome = Outcome("waiting", task.ticket_key, NO_PLACE, site.api_url, self.now())
+        outcome = Outcome("waiting", task.ticket_key, NO_PLACE, None, site.api_url, self.now())
         return self._conclude(task, outcome)
 
     def _enter(self, shift: _Shift, site: Site) -> bool:
@@ -262,64 +262,64 @@ class Worker:
             self.sites.leave(shift.place)
             shift.place = None
 
-    def _try(self, task: _Task, ticket: Ticket, claim: Claim, shift: _Shift) -> str:
+    def _try(self, task: _Task, ticket: PushedTicket, claim: Claim, shift: _Shift) -> str:
         site = ticket.client.site
         try:
-            delivered = self.pusher.deliver(
+            appended = self.pusher.append(
                 ticket,
                 task.statuses,
-                shift.deadline.sooner(PATIENCE_SECONDS),
-                partial(self._done, task, claim),
-                mark=claim.mark,
-                remember=partial(self._remember, task, claim, shift.settings),
+                Try(task.event, claim.mark, partial(self._remember, task, claim, shift.settings)),
+                patience=shift.deadline.sooner(PATIENCE_SECONDS),
+                done=partial(self._done, task, claim),
                 only_settle=task.only_settle,
             )
-        except (TicketBusyError, *FAILURES) as failure:
+        except (HeldError, *FAILURES) as failure:
             return self._failed(task, claim, failure, site)
-        except _TakenOverError:
+        except TakenOverError:
             return "left"
         except _KnownError as known:
             return self._conclude(task, known.outcome, claim)
-        if delivered.unchecked is not None and _may_look_again(delivered.unchecked, claim):
-            verdict = judge(delivered.unchecked, claim.tries, self.chance())
-            return self._wait(task, claim, verdict, explain(delivered.unchecked), site)
+        if appended.unchecked is not None and _may_look_again(appended.unchecked, claim):
+            verdict = judge(appended.unchecked, claim.tries, self.chance())
+            return self._wait(task, claim, verdict, appended.unchecked, site)
         self.sites.succeeded(site)
-        if delivered.by == "nobody":
+        if appended.by == "nobody":
             return self._conclude(task, Outcome("skipped", task.ticket_key, NOTHING_LEFT), claim)
-        return self._conclude(task, Outcome("pushed", task.ticket_key, note_on(delivered)), claim)
+        return self._conclude(task, Outcome("pushed", task.ticket_key, appended.note), claim)
 
-    def _done(self, task: _Task, claim: Claim, delivered: Delivered) -> None:
+    def _done(self, task: _Task, claim: Claim, appended: Appended) -> None:
         """Remember what was pushed, before another run looks what was."""
-        if delivered.by == "nobody":
+        if appended.by == "nobody":
             return
-        if delivered.unchecked is not None and _may_look_again(delivered.unchecked, claim):
+        if appended.unchecked is not None and _may_look_again(appended.unchecked, claim):
             return
-        shown = claim.fingerprint if delivered.by == "earlier" else None
+        shown = claim.fingerprint if appended.by == "earlier" else None
         remember_pushed(
             self.table, task.ref.job_id, task.ticket_key, shown or task.fingerprint, task.ref.run_id
         )
 
-    def _remember(self, task: _Task, claim: Claim, settings: JobSettings, mark: Mark) -> None:
+    def _remember(self, task: _Task, claim: Claim, settings: JobSettings, mark: Mapping[str, Any]) -> None:
         # Two runs at the same time: the other one may have had the ticket until now.
-        known = self._known(task, settings)
+        known = None if mark["restored"] else self._known(task, settings)
         if known is not None:
             raise _KnownError(known)
-        try:
-            self.records.remember(claim, mark, task.fingerprint)
-        except ConditionFailedError:
-            raise _TakenOverError from None
+        self.records.remember(claim, mark, task.fingerprint)
 
     def _failed(self, task: _Task, claim: Claim, failure: Exception, site: Site | None) -> str:
         verdict = judge(failure, claim.tries, self.chance())
-        reason = explain(failure) or "Another push to this ticket is under way"
         if verdict.becomes == "waiting":
-            return self._wait(task, claim, verdict, reason, site)
+            return self._wait(task, claim, verdict, failure, site)
         if site is not None:
             self.sites.failed(site, verdict)
-        logger.warning("a push failed", job=task.ref.job_id, ticket=task.ticket_key, cause=reason)
-        return self._conclude(task, Outcome("failed", task.ticket_key, reason), claim)
+        reason, details = explain(failure), details_of(failure)
+        logger.warning(
+            "a push failed", job=task.ref.job_id, ticket=task.ticket_key, cause=reason, details=details
+        )
+        return self._conclude(task, Outcome("failed", task.ticket_key, reason, details), claim)
 
-    def _wait(self, task: _Task, claim: Claim, verdict: Verdict, reason: str, site: Site | None) -> str:
+    def _wait(
+        self, task: _Task, claim: Claim, verdict: Verdict, failure: Exception, site: Site | None
+    ) -> str:
         stopped = self.sites.failed(site, verdict) if site is not None else None
         not_before = self.now() + timedelta(seconds=verdict.seconds)
         if stopped is not None:
@@ -327,7 +327,8 @@ class Worker:
         outcome = Outcome(
             "waiting",
             task.ticket_key,
-            reason,
+            BUSY if isinstance(failure, HeldError) else explain(failure),
+            details_of(failure),
             NO_SITE if site is None else site.api_url,
             not_before,
             verdict.costs_try,

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from boto3.dynamodb.conditions import Attr
 
 from jobticket.jobs.layout import JOB_SORT, job_pk
-from jobticket.push.table import PathStatus
-from jobticket.store.table import ConditionFailedError, Table, Update
+from jobticket.store.table import Table, Update
+from jobticket.store.unit_of_work import write_if_current
 
 #: Attributes of the job's own item: they go with it, and with its ticket.
 PUSHED_ATTRIBUTES = ("pushed_fingerprint", "pushed_run")
@@ -34,16 +30,6 @@ class Pushed:
     run: str | None = None
 
 
-def fingerprint(connection: str | None, ticket_key: str, statuses: Sequence[PathStatus]) -> str:
-    """Return a short text that is the same for the same names and counts on the same ticket.
-
-    Another connection may lead to another site, where a ticket of the same key has not seen the table. The
-    date plays no part: yesterday's table still says where everything stands.
-    """
-    content = [connection, ticket_key, [[status.name, status.steps, status.completed] for status in statuses]]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
-
-
 def read_pushed(table: Table, job_id: str) -> Pushed:
     """Return what a job remembers."""
     item = table.get(job_pk(job_id), JOB_SORT, attributes=PUSHED_ATTRIBUTES) or {}
@@ -60,8 +46,4 @@ def remember_pushed(table: Table, job_id: str, ticket_key: str, shown: str, run:
         remove=["pushed_run"] if run is None else [],
         condition=Attr("jira_ticket_key").eq(ticket_key),
     )
-    try:
-        # As a transaction, because that is tried again when parts are being moved at the same moment.
-        table.transact([write], token=secrets.token_urlsafe(24))
-    except ConditionFailedError:
-        return
+    write_if_current(table, write)

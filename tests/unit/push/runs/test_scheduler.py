@@ -23,7 +23,7 @@ from jobticket.push.sites import Sites
 from tests.support.faults import PASSING_CALLS, Trouble
 from tests.support.gateway import LambdaContext
 from tests.unit.conftest import load_function
-from tests.unit.push_runs.conftest import RUN, Floor, Queue, Time
+from tests.unit.push.runs.conftest import RUN, Floor, Queue, Time
 
 NOW = datetime(2026, 11, 22, 2, 0, 41, 123000, tzinfo=UTC)
 SOON = Deadline(1e12, lambda: 0.0)
@@ -179,7 +179,7 @@ def test_a_sweep_waits_while_workers_have_enough_to_do(floor: Floor, job: str) -
 
 def test_the_oldest_job_is_told_though_its_site_is_left_alone(floor: Floor, job: str) -> None:
     """Its alarm would otherwise come only in the minutes in which the site may be tried."""
-    floor.jira.fail("GET", "/rest/api/2/issue/PI-7$", status=429, headers={"Retry-After": "50000"})
+    floor.jira.fail("GET", "/rest/api/./issue/PI-7$", status=429, headers={"Retry-After": "50000"})
     run = clock.iso_milliseconds(floor.time.now())
     assert floor.take(job, run=run) == {"waiting": 1}
     floor.time.pass_by(40_000)
@@ -197,7 +197,7 @@ def test_a_sweep_holds_no_more_for_many_sites_than_for_one(monkeypatch: pytest.M
     for number in range(200):
         site = f"https://site-{number % 5}"
         table.put({"pk": "PUSH_SITES", "sk": site, "quota": site})
-        records.conclude(Ref(f"job_{number}", RUN, "schedule"), Outcome("waiting", "PI-7", "why", site))
+        records.conclude(Ref(f"job_{number}", RUN, "schedule"), Outcome("waiting", "PI-7", "why", site=site))
     sites = Sites(table, 5, time.now, time.monotonic)
     scheduler = Scheduler(table, Runs(table, time.now), records, sites, queue, time.now)
     assert scheduler.sweep(SOON).again == 80, "a sixth for each: five sites, and jobs without one"

@@ -14,7 +14,7 @@ from jobticket.push.records import KEPT, Outcome, Records, Ref
 from jobticket.push.runs import Runs
 from tests.unit.conftest import gateway
 from tests.unit.push.conftest import Shop
-from tests.unit.push_runs.conftest import RUN, Floor
+from tests.unit.push.runs.conftest import RUN, Floor
 
 
 class Lambda:
@@ -43,7 +43,7 @@ def test_everybody_is_pushed_by_a_run_of_its_own(floor: Floor, job: str, started
     run = answer.json()["runId"]
     assert clock.parse_iso(run)
     assert started == [{"task": "queue", "runId": run}]
-    floor.time.pass_by(1)
+    floor.time.pass_by(600)
     floor.scheduler.queue_run(run, _soon(floor))
     (message,) = floor.queue.taken()
     assert (message.run_id, message.by, message.job_ids) == (run, "every-scope", (job,))
@@ -60,7 +60,7 @@ def _soon(floor: Floor) -> Any:
 def test_the_sweep_begins_what_could_not_be_started(floor: Floor, job: str) -> None:
     """Nothing answers to the function's name here."""
     assert floor.shop.api.post("/api/jira/push-all").status == 202
-    floor.time.pass_by(1)
+    floor.time.pass_by(600)  # its clock and the run's may differ by as much as this machine is slow
     floor.sweep()
     assert floor.queue.job_ids() == [job]
 
@@ -142,7 +142,7 @@ def test_pushes_are_listed_newest_first(floor: Floor, many: list[str]) -> None:
 
 def test_the_push_of_one_job_is_listed_without_a_run(floor: Floor, job: str) -> None:
     floor.shop.push(job)
-    floor.jira.fail("GET", "/rest/api/2/issue/PI-7$", status=403)
+    floor.jira.fail("GET", "/rest/api/./issue/PI-7$", status=403)
     floor.shop.push(job)
     failed, pushed = floor.shop.api.get(f"/api/jira/pushes?jobId={job}").json()["pushes"]
     assert (pushed["status"], pushed["runId"], pushed["by"]) == ("pushed", None, "every-scope")

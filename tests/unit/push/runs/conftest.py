@@ -14,8 +14,6 @@ from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.jira.client import Pace
 from jobticket.jira.rate_limits import RateLimits
-from jobticket.push.description import own_tables
-from jobticket.push.lease import Tickets
 from jobticket.push.queue import Jobs
 from jobticket.push.records import Records
 from jobticket.push.runs import Runs
@@ -106,7 +104,7 @@ class Floor:
         return None if record is None else str(record["state"])
 
     def tables(self, key: str = "PI-7") -> int:
-        return len(own_tables(self.jira.description(key) or ""))
+        return len(self.jira.tables(key))
 
 
 @pytest.fixture
@@ -118,7 +116,7 @@ def floor(shop: Shop, jira: Jira, monkeypatch: pytest.MonkeyPatch) -> Floor:
     records, runs = Records(table, time.now), Runs(table, time.now)
     sites = Sites(table, 5, time.now, time.monotonic)
     any_queue: Any = queue
-    pusher = replace(shop.function.pusher, table=table, tickets=Tickets(table, time.now, pace), now=time.now)
+    pusher = replace(shop.function.pusher, table=table, now=time.now, pace=pace)
     worker = Worker(table, pusher, records, sites, any_queue, time.now, lambda: 0.5)
     scheduler = Scheduler(table, runs, records, sites, any_queue, time.now)
     monkeypatch.setattr(shop.function.access, "_rate_limits", RateLimits(time.monotonic))

@@ -17,21 +17,21 @@ from jobticket.jira.client import Site
 from jobticket.jira.errors import JiraRateLimitedError
 from jobticket.jobs.jobs import load_job
 from jobticket.push.decisions import MOST_TRIES, Stop, Verdict, judge
-from jobticket.push.description import own_tables
-from jobticket.push.lease import Tickets
-from jobticket.push.pushed import fingerprint, remember_pushed
+from jobticket.push.descriptions import Description
+from jobticket.push.memory import remember_pushed
+from jobticket.push.pushing import Pusher
 from jobticket.push.queue import Jobs
-from jobticket.push.service import statuses_of
 from jobticket.push.sites import TROUBLES
-from jobticket.push.ticket import Ticket
+from jobticket.push.status import fingerprint, statuses_of
+from jobticket.push.ticket import PushedTicket
 from jobticket.store.table import Update
 from tests.support.faults import CRASH, LOST, PASSING_CALLS, WRITES, Crash, Trouble, refused
 from tests.support.gateway import LambdaContext
 from tests.unit.conftest import load_function
-from tests.unit.push.conftest import CONNECTION, spoil_secret
-from tests.unit.push_runs.conftest import NEXT_RUN, RUN, Floor
+from tests.unit.push.conftest import CONNECTION, contents, held, spoil_secret
+from tests.unit.push.runs.conftest import NEXT_RUN, RUN, Floor
 
-ISSUE = "/rest/api/2/issue/PI-7$"
+ISSUE = "/rest/api/./issue/PI-7$"
 LONG_ENOUGH = 400.0
 
 
@@ -181,7 +181,7 @@ def test_a_jira_that_loses_answers_has_one_table(floor: Floor, job: str, method:
 def test_a_worker_that_died_after_its_write_is_recognised_even_if_the_counts_changed(
     floor: Floor, job: str
 ) -> None:
-    floor.faults.fail("transact_write_items", "before", CRASH)
+    floor.faults.fail("update_item", "before", CRASH, skip=4)
     with pytest.raises(Crash):
         floor.take(job)
     assert floor.tables() == 1
@@ -217,7 +217,7 @@ def test_a_write_that_a_gateway_gave_up_may_arrive_late_and_keeps_others_away(fl
 
 
 def test_a_message_during_a_push_leaves_it_to_the_one_who_is_at_it(floor: Floor, job: str) -> None:
-    floor.faults.fail("transact_write_items", "before", CRASH)
+    floor.faults.fail("update_item", "before", CRASH, skip=4)
     with pytest.raises(Crash):
         floor.take(job)
     floor.new_worker()
@@ -356,9 +356,8 @@ def test_what_there_is_no_time_for_is_queued_again(floor: Floor, job: str) -> No
 
 
 def test_another_push_to_the_ticket_is_not_waited_for_long(floor: Floor, job: str) -> None:
-    tickets = floor.worker.pusher.tickets
     began = floor.time.monotonic()
-    with tickets.hold(f"{floor.jira.url}#PI-7", Deadline.after(1, floor.time.monotonic)):
+    with held(floor.table, floor.jira):
         assert floor.take(job) == {"waiting": 1}
     assert floor.time.monotonic() - began < 2
     assert (floor.record(job) or {})["tries"] == 0
@@ -405,10 +404,9 @@ def test_a_push_of_a_run_asks_the_table_no_more_than_the_guide_says(floor: Floor
     assert pushed == {
         "get_item": 5,  # settings, what was pushed last (again when the ticket is held), the site, the app
         "query": 2,  # the job, other sites
-        "update_item": 4,  # the site's place, the claim, the mark, the outcome
-        "put_item": 1,  # the ticket's lease…
-        "delete_item": 1,
-        "transact_write_items": 1,  # what was pushed
+        # the site's place, the claim, the ticket's lease, the mark, what was pushed, the outcome
+        "update_item": 6,
+        "delete_item": 1,  # the ticket's lease
     }
     floor.faults.calls.clear()
     floor.take(job, run=NEXT_RUN)
@@ -419,7 +417,7 @@ def test_a_site_in_trouble_is_left_alone(floor: Floor, job: str) -> None:
     jobs = [job, *(floor.shop.job(f"PI-{n}") for n in range(8, 8 + TROUBLES))]
     for other in jobs[1:]:
         floor.shop.path(other)
-    floor.jira.fail("GET", "/rest/api/2/issue/", status=500, times=None)
+    floor.jira.fail("GET", "/rest/api/./issue/", status=500, times=None)
     assert floor.take(*jobs) == {"waiting": len(jobs)}
     records = [floor.record(other) or {} for other in jobs]
     assert [record.get("tries", 0) for record in records] == [1] * TROUBLES + [0]
@@ -500,7 +498,7 @@ def test_a_table_that_was_posted_as_a_comment_by_a_worker_that_died_is_recognise
     floor: Floor, job: str
 ) -> None:
     floor.jira.describe("x" * 32_760)
-    floor.faults.fail("transact_write_items", "before", CRASH)
+    floor.faults.fail("update_item", "before", CRASH, skip=5)
     with pytest.raises(Crash):
         floor.take(job)
     assert len(floor.jira.comments()) == 1
@@ -512,15 +510,15 @@ def test_two_runs_at_the_same_moment_leave_one_table(
     floor: Floor, job: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other run has the ticket first: what this one has to say stands there by the time it gets it."""
-    hold = Tickets.hold
+    append = Pusher.append
     others = [NEXT_RUN]
 
-    def hold_late(self: Tickets, *given: Any) -> Any:
+    def append_late(self: Pusher, *given: Any, **options: Any) -> Any:
         if others:
             assert floor.take(job, run=others.pop()) == {"pushed": 1}
-        return hold(self, *given)
+        return append(self, *given, **options)
 
-    monkeypatch.setattr(Tickets, "hold", hold_late)
+    monkeypatch.setattr(Pusher, "append", append_late)
     assert floor.take(job) == {"skipped": 1}
     assert floor.tables() == 1
     assert (floor.state(job), floor.state(job, NEXT_RUN)) == ("skipped", "pushed")
@@ -528,7 +526,7 @@ def test_two_runs_at_the_same_moment_leave_one_table(
 
 def test_what_was_pushed_before_a_crash_is_not_asked_about_again(floor: Floor, job: str) -> None:
     """A person may even have deleted the table meanwhile: it was there."""
-    floor.faults.fail("update_item", "before", CRASH, skip=3)
+    floor.faults.fail("update_item", "before", CRASH, skip=5)
     with pytest.raises(Crash):
         floor.take(job)
     assert (floor.state(job), floor.tables()) == ("pushing", 1)
@@ -542,7 +540,7 @@ def test_what_was_pushed_before_a_crash_is_not_asked_about_again(floor: Floor, j
 def test_counts_that_changed_while_a_worker_was_dead_are_news_for_the_next_run(
     floor: Floor, job: str
 ) -> None:
-    floor.faults.fail("transact_write_items", "before", CRASH)
+    floor.faults.fail("update_item", "before", CRASH, skip=4)
     with pytest.raises(Crash):
         floor.take(job)
     path = floor.shop.jobs.get(f"/api/jobs/{job}").json()["paths"][0]["id"]
@@ -555,16 +553,16 @@ def test_counts_that_changed_while_a_worker_was_dead_are_news_for_the_next_run(
 
 def die_after_overwriting_an_edit(floor: Floor, job: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a worker overwrite somebody's edit, and die before it finds out."""
-    write = Ticket.write
+    write = PushedTicket.write
 
-    def meets_an_edit(self: Ticket, description: str) -> None:
+    def meets_an_edit(self: PushedTicket, description: Description) -> None:
         floor.jira.describe("Text, edited")
         write(self, description)
+        raise CRASH
 
     floor.jira.describe("Text")
     with monkeypatch.context() as patched:
-        patched.setattr(Ticket, "write", meets_an_edit)
-        patched.setattr(Ticket, "changes", Mock(side_effect=CRASH))
+        patched.setattr(PushedTicket, "write", meets_an_edit)
         with pytest.raises(Crash):
             floor.take(job)
     assert "edited" not in (floor.jira.description() or "")
@@ -667,12 +665,17 @@ def die_at(
             floor.take(job)
 
 
+DEPLOYMENTS_AND_CALLS = [*((False, call) for call in range(3)), *((True, call) for call in range(5))]
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("call", range(5))
+@pytest.mark.parametrize(("data_center", "call"), DEPLOYMENTS_AND_CALLS)
 def test_a_worker_that_dies_at_any_call_of_jira_loses_nothing(
-    floor: Floor, job: str, call: int, when: str
+    floor: Floor, job: str, data_center: bool, call: int, when: str
 ) -> None:
-    """A push that overwrites an edit reads, writes, finds it, restores it and looks again."""
+    """A push that replaces an edit reads, writes and puts it back. On Data Center it looks after each write."""
+    if data_center:
+        floor.shop.on_data_center()
     floor.jira.describe("Text")
 
     def edit(number: int) -> None:
@@ -689,13 +692,18 @@ def test_a_worker_that_dies_at_any_call_of_jira_loses_nothing(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("call", range(5))
+@pytest.mark.parametrize(
+    ("data_center", "call"),
+    [*((False, call) for call in range(4)), *((True, call) for call in range(5))],
+)
 def test_a_worker_that_dies_while_it_moves_tables_leaves_each_once(
-    floor: Floor, job: str, call: int, when: str
+    floor: Floor, job: str, data_center: bool, call: int, when: str
 ) -> None:
-    """The description is full: a push reads it and the comments, posts one, writes and looks for edits."""
+    """The description is full: a push reads it, writes, is refused, posts a comment and writes again."""
+    if data_center:
+        floor.shop.on_data_center()
     floor.shop.settings(skipUnchanged=False)
-    human = "x" * 32_400
+    human = "x" * (32_350 if data_center else 28_500)
     floor.jira.describe(human)
     for day in (19, 20, 21):
         floor.take(job, run=f"2026-11-{day}T02:00:00.000Z")
@@ -704,7 +712,7 @@ def test_a_worker_that_dies_while_it_moves_tables_leaves_each_once(
     die_at(floor, job, call, when)
     finish(floor, job)
     (comment,) = floor.jira.comments()
-    assert floor.tables() + len(own_tables(comment)) == 4
+    assert floor.tables() + len(contents(comment)) == 4
     after = floor.jira.description() or ""
     assert after.startswith(human)
     assert "y" * 100 in after
@@ -720,5 +728,5 @@ def test_a_worker_that_dies_while_it_posts_its_table_leaves_it_once(
     die_at(floor, job, call, when)
     finish(floor, job)
     (comment,) = floor.jira.comments()
-    assert len(own_tables(comment)) == 1
+    assert len(contents(comment)) == 1
     assert floor.jira.description() == human

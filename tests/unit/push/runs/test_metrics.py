@@ -10,14 +10,15 @@ import pytest
 
 from jobticket import clock
 from jobticket.observability import metrics
-from jobticket.push.ticket import Ticket
+from jobticket.push.descriptions import Description
+from jobticket.push.ticket import PushedTicket
 from tests.support.gateway import LambdaContext
 from tests.support.infrastructure import template
 from tests.unit.conftest import load_function
-from tests.unit.push_runs.conftest import NEXT_RUN, RUN, Floor
+from tests.unit.push.runs.conftest import NEXT_RUN, RUN, Floor
 
 RESOURCES = template()["Resources"]
-ISSUE = "/rest/api/2/issue/"
+ISSUE = "/rest/api/./issue/"
 #: What this function's name is to its metrics and alarms.
 FUNCTIONS = {"push_scheduler": "PushSchedulerFunction", "push_worker": "PushWorkerFunction"}
 
@@ -101,15 +102,15 @@ def test_edits_that_were_restored_are_counted(
 ) -> None:
     floor = observed.floor
     floor.jira.describe("Text")
-    write = Ticket.write
+    write = PushedTicket.write
     edits = ["Text, edited"]
 
-    def meets_an_edit(self: Ticket, description: str) -> None:
+    def meets_an_edit(self: PushedTicket, description: Description) -> Any:
         if edits:
             floor.jira.describe(edits.pop())
-        write(self, description)
+        return write(self, description)
 
-    monkeypatch.setattr(Ticket, "write", meets_an_edit)
+    monkeypatch.setattr(PushedTicket, "write", meets_an_edit)
     assert observed.take(job, run=NEXT_RUN)["EditsRestored"] == 1
 
 

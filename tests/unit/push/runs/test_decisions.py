@@ -18,12 +18,13 @@ from jobticket.jira.errors import (
     JiraUnreachableError,
 )
 from jobticket.jira.keys import MalformedKeyError
+from jobticket.push.appending import UnsettledWriteError
 from jobticket.push.connection import NoConnectionError
 from jobticket.push.decisions import MOST_TRIES, Stop, backoff, judge
-from jobticket.push.delivery import UnsettledError
-from jobticket.push.lease import LEASE, TicketBusyError
+from jobticket.push.pushing import LEASE
 from jobticket.push.sites import TROUBLES, quarantine
 from jobticket.push.worker import hold_back_seconds
+from jobticket.store.lease import HeldError
 
 NAME = ConnectionId("jira", "plant")
 TROUBLE = [
@@ -89,7 +90,7 @@ def test_a_limit_without_an_end_is_asked_again() -> None:
 
 
 def test_another_push_to_the_ticket_costs_no_try() -> None:
-    verdict = judge(TicketBusyError(), MOST_TRIES, 0.0)
+    verdict = judge(HeldError(9), MOST_TRIES, 0.0)
     assert (verdict.becomes, verdict.costs_try, verdict.stop) == ("waiting", False, None)
 
 
@@ -99,7 +100,7 @@ def test_no_token_for_now_says_nothing_against_the_site() -> None:
 
 
 def test_an_unsettled_write_is_looked_for_after_it_cannot_arrive_any_more() -> None:
-    verdict = judge(UnsettledError(JiraTimeoutError("")), 1, 0.0)
+    verdict = judge(UnsettledWriteError(JiraTimeoutError("")), 1, 0.0)
     assert verdict.seconds > LEASE.total_seconds()
 
 
