@@ -134,10 +134,11 @@ class _Defaults:
         return {"project_key": self.project, "issue_type": self.issue_type}
 
 
+@dataclass
 class Integrations:
     """Sets up, checks and removes the integration.
 
-    Parameters
+    Attributes
     ----------
     table
         The ticketing table.
@@ -147,13 +148,10 @@ class Integrations:
         What Jira has said of its issue types.
     """
 
-    def __init__(
-        self, table: Table, access: JiraAccess, connector: TokenConnector, recent: RecentChoices
-    ) -> None:
-        self._table = table
-        self._access = access
-        self._connector = connector
-        self._recent = recent
+    table: Table
+    access: JiraAccess
+    connector: TokenConnector
+    recent: RecentChoices
 
     def get(self) -> StoredIntegration:
         """Return the integration.
@@ -163,14 +161,14 @@ class Integrations:
         NotFoundError
             If there is none.
         """
-        stored = find(self._table)
+        stored = find(self.table)
         if stored is None:
             raise NotFoundError(NOT_CONFIGURED)
         return stored
 
     def client(self, stored: StoredIntegration, deadline: Deadline) -> JiraClient:
         """Return a client for the integration's Jira; see ``client_of`` for its errors."""
-        return client_of(self._access, stored, deadline)
+        return client_of(self.access, stored, deadline)
 
     @contextlib.contextmanager
     def created(
@@ -187,9 +185,9 @@ class Integrations:
         InvalidError
             With a sentence of its own for each fault; then nothing is stored.
         """
-        if find(self._table) is not None:
+        if find(self.table) is not None:
             raise _second()
-        number = next_number(self._table, "INTEGRATION")
+        number = next_number(self.table, "INTEGRATION")
         source = self._source(number, settings, now, deadline)
         defaults = _Defaults(settings.project_key or None, settings.issue_type or None)
         try:
@@ -254,7 +252,7 @@ class Integrations:
                 return NotFoundError(NOT_CONFIGURED)
             return ConflictError("The integration is being changed by others. Please try again.")
 
-        return integration_from(write(self._table, update, otherwise=overtaken) or {})
+        return integration_from(write(self.table, update, otherwise=overtaken) or {})
 
     def delete(self) -> None:
         """Remove the integration and its own credentials. Links stay, and nothing is sent any more.
@@ -266,7 +264,7 @@ class Integrations:
         """
         # The integration first: an interruption leaves sealed credentials that nothing refers to, not an
         # integration that cannot work.
-        for work in attempts(self._table):
+        for work in attempts(self.table):
             with work:
                 stored = self.get()
                 work.add(Delete(INTEGRATION, INTEGRATION, stored.unchanged()))
@@ -286,13 +284,13 @@ class Integrations:
         if status != stored.integration.status:
             change = {"status": status, "updated": clock.iso_milliseconds(now)}
             same = Attr("id").eq(stored.integration.id)
-            write_if_current(self._table, Update(INTEGRATION, INTEGRATION, set=change, condition=same))
+            write_if_current(self.table, Update(INTEGRATION, INTEGRATION, set=change, condition=same))
         return status, reason
 
     def forget(self, source: Source) -> None:
         """Remove the integration's own credentials. Other connections are not removed."""
         if source.provider == PROVIDER:
-            self._access.store.delete(source.name)
+            self.access.store.delete(source.name)
 
     def _source(
         self, number: int, settings: IntegrationSettings, now: datetime, deadline: Deadline
@@ -324,7 +322,7 @@ class Integrations:
         # A new name each time: a refusal later on leaves the credentials in use as they are.
         name = ConnectionId(PROVIDER, f"integration-{number}-{secrets.token_hex(4)}")
         try:
-            connection, _ = self._connector.connect(name, api_url, token, now=now, deadline=deadline)
+            connection, _ = self.connector.connect(name, api_url, token, now=now, deadline=deadline)
         except InvalidError as error:
             raise InvalidError(_in_our_words(error.message)) from None
         return Source(PROVIDER, name.external_id, connection.site_url)
@@ -338,7 +336,7 @@ class Integrations:
             Saying what is wrong with it.
         """
         try:
-            client = self._access.client_for(connection, provider, deadline=deadline)
+            client = self.access.client_for(connection, provider, deadline=deadline)
             client.get("/rest/api/2/myself")
         except (ConnectionNotFoundError, ReauthorizationNeededError, ConnectionUnavailableError) as error:
             raise InvalidError(error.explanation) from None
@@ -350,9 +348,9 @@ class Integrations:
         """Refuse a default project or issue type that does not exist."""
         if defaults == _Defaults(None, None):
             return
-        client = self._access.client_for(source.connection, source.provider, deadline=deadline)
+        client = self.access.client_for(source.connection, source.provider, deadline=deadline)
         try:
-            known = self._recent.read_types(client, defaults.project)
+            known = self.recent.read_types(client, defaults.project)
         except JiraNotFoundError:
             raise InvalidError(project_not_found(str(defaults.project))) from None
         except JiraError as error:

@@ -182,10 +182,11 @@ class _NewIssue:
     description: Document
 
 
+@dataclass
 class TicketCreation:
     """Creates tickets at the integration's Jira.
 
-    Parameters
+    Attributes
     ----------
     table
         The ticketing table.
@@ -201,21 +202,12 @@ class TicketCreation:
         The time.
     """
 
-    def __init__(
-        self,
-        table: Table,
-        stored: StoredIntegration,
-        client: JiraClient,
-        recent: RecentChoices,
-        wording: Wording,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._table = table
-        self._stored = stored
-        self._client = client
-        self._recent = recent
-        self._wording = wording
-        self._now = now
+    table: Table
+    stored: StoredIntegration
+    client: JiraClient
+    recent: RecentChoices
+    wording: Wording
+    now: Callable[[], datetime]
 
     @contextlib.contextmanager
     def created(self, anomaly_id: int, draft: TicketDraft) -> Iterator[CreatedTicket]:
@@ -236,13 +228,13 @@ class TicketCreation:
         try:
             yield made
         except Exception:
-            made.attempt.hand_on(self._now())
+            made.attempt.hand_on(self.now())
             raise
 
     def link(self, work: UnitOfWork, made: CreatedTicket) -> tuple[TicketAnswer, list[Event]]:
         """Link a created ticket, and end its attempt, in one unit of work."""
         anomaly_id, ticket = made.attempt.anomaly_id, made.ticket
-        number = self._stored.integration.id
+        number = self.stored.integration.id
         work.add(made.attempt.deletion(), otherwise=_being_created())
         answer = TicketAnswer(
             ticket=ticket,
@@ -250,13 +242,13 @@ class TicketCreation:
             integration_id=number,
             message=f"Ticket {ticket.ticket_number} created and linked to anomaly {anomaly_id}",
         )
-        if links.find_pair(load(self._table, anomaly_id), number, ticket.ticket_id) is not None:
+        if links.find_pair(load(self.table, anomaly_id), number, ticket.ticket_id) is not None:
             return answer, []  # somebody has linked it by hand
-        _, events = links.add_link(work, anomaly_id, self._stored, ticket, "created", self._now())
+        _, events = links.add_link(work, anomaly_id, self.stored, ticket, "created", self.now())
         return answer, events
 
     def _create(self, anomaly_id: int, draft: TicketDraft) -> CreatedTicket:
-        loaded = load(self._table, anomaly_id)
+        loaded = load(self.table, anomaly_id)
         links.require_room(loaded)
         request = hashlib.sha256(json.dumps(asdict(draft), sort_keys=True).encode()).hexdigest()
         earlier = self._settle(anomaly_id)
@@ -264,19 +256,19 @@ class TicketCreation:
             if earlier.attempt.request == request:
                 return earlier
             # Another ticket was asked for. It gets its link, and then this one is created.
-            work = UnitOfWork(self._table)
+            work = UnitOfWork(self.table)
             self.link(work, earlier)
             work.commit()
         issue = self._issue(loaded.anomaly, draft)
-        attempt = Attempt.new(self._table, anomaly_id, request, self._stored.site, self._now())
+        attempt = Attempt.new(self.table, anomaly_id, request, self.stored.site, self.now())
         return CreatedTicket(self._read(self._make(attempt, issue), issue), attempt)
 
     def _settle(self, anomaly_id: int) -> CreatedTicket | None:
         """Return the ticket of an earlier attempt, None if there is certainly none."""
-        attempt = Attempt.take(self._table, anomaly_id, self._now())
+        attempt = Attempt.take(self.table, anomaly_id, self.now())
         if attempt is None:
             return None
-        if attempt.site != self._stored.site:
+        if attempt.site != self.stored.site:
             attempt.undone()
             return None
         if not attempt.labelled:
@@ -284,12 +276,12 @@ class TicketCreation:
             raise UpstreamError(f"An earlier request for a ticket was cut short. {UNRECOVERABLE}")
         try:
             found = self._once(attempt, {}).earlier()
-            ticket = None if found is None else read_ticket(self._client, found.id)
+            ticket = None if found is None else read_ticket(self.client, found.id)
         except UnsettledError as unsettled:
-            attempt.hand_on(self._now())
+            attempt.hand_on(self.now())
             raise UnavailableError(UNKNOWN, retry_after=unsettled.seconds) from None
         except Exception:
-            attempt.hand_on(self._now())
+            attempt.hand_on(self.now())
             raise
         if ticket is None:
             attempt.undone()
@@ -298,13 +290,13 @@ class TicketCreation:
 
     def _once(self, attempt: Attempt, fields: dict[str, Any]) -> CreateOnce:
         # Without looks: what is unknown is settled by the next request.
-        return CreateOnce(self._client, fields, attempt, self._now, time.sleep, looks=())
+        return CreateOnce(self.client, fields, attempt, self.now, time.sleep, looks=())
 
     def _make(self, attempt: Attempt, issue: _NewIssue) -> Created:
         try:
             return self._once(attempt, self._fields(issue)).run()
         except UnsettledError as unsettled:
-            attempt.hand_on(self._now())
+            attempt.hand_on(self.now())
             text = f"{sentence(unsettled.cause)}. {UNKNOWN}" if unsettled.cause else UNKNOWN
             raise UnavailableError(text, retry_after=unsettled.seconds) from None
         except UntraceableError as lost:
@@ -314,7 +306,7 @@ class TicketCreation:
             raise self._refused(error, issue.project) from None
 
     def _issue(self, anomaly: Anomaly, draft: TicketDraft) -> _NewIssue:
-        project = draft.project_key or self._stored.integration.project_key
+        project = draft.project_key or self.stored.integration.project_key
         if project is None:
             raise InvalidError("project_key is required")
         title = cut_line(draft.title)
@@ -322,17 +314,17 @@ class TicketCreation:
             raise InvalidError("title is required")
         return _NewIssue(
             project,
-            self._issue_type(project, draft.issue_type or self._stored.integration.issue_type),
+            self._issue_type(project, draft.issue_type or self.stored.integration.issue_type),
             draft.priority,
             title,
             fitted(
-                partial(self._wording.description, draft.description, anomaly, self._now()),
-                is_cloud=self._client.is_cloud,
+                partial(self.wording.description, draft.description, anomaly, self.now()),
+                is_cloud=self.client.is_cloud,
             ),
         )
 
     def _fields(self, issue: _NewIssue) -> dict[str, Any]:
-        written = to_adf(issue.description) if self._client.is_cloud else to_wiki(issue.description)
+        written = to_adf(issue.description) if self.client.is_cloud else to_wiki(issue.description)
         fields: dict[str, Any] = {
             "project": {"key": issue.project},
             "issuetype": {"id": issue.type["id"]},
@@ -340,13 +332,13 @@ class TicketCreation:
             "description": written,
         }
         if issue.priority is not None:
-            known = find(self._recent.priorities(self._client), issue.priority)
+            known = find(self.recent.priorities(self.client), issue.priority)
             fields["priority"] = {"id": known["id"]} if known else {"name": issue.priority}
         return fields
 
     def _issue_type(self, project: str, wanted: str | None) -> Row:
         try:
-            known = self._recent.issue_types(self._client, project)
+            known = self.recent.issue_types(self.client, project)
         except JiraNotFoundError:
             raise InvalidError(project_not_found(project)) from None
         found = default_type(known) if wanted is None else find(known, wanted)
@@ -357,7 +349,7 @@ class TicketCreation:
     def _read(self, created: Created, issue: _NewIssue) -> LinkedTicket:
         """Read the new ticket; if that fails, return what is known of it, for it exists."""
         try:
-            return read_ticket(self._client, created.id)
+            return read_ticket(self.client, created.id)
         except (JiraError, RefusalError) as error:
             logger.warning("a new ticket could not be read", reason=type(error).__name__)
         return LinkedTicket(
@@ -367,7 +359,7 @@ class TicketCreation:
             description=plain(to_wiki(issue.description)),
             priority=issue.priority,
             category=issue.type["name"],
-            url=self._client.browse_url(created.key),
+            url=self.client.browse_url(created.key),
             metadata=TicketMetadata(project_key=issue.project, issue_type=issue.type["name"]),
         )
 
@@ -375,7 +367,7 @@ class TicketCreation:
         """Say which field Jira refuses."""
         if not isinstance(error, JiraStatusError) or error.status != 400:
             return refused_by_jira(error)
-        self._recent.forget()  # a type or priority may be gone
+        self.recent.forget()  # a type or priority may be gone
         if "project" in error.field_errors:
             return InvalidError(project_not_found(project))
         said = words_of(error)

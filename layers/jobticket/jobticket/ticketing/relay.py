@@ -92,6 +92,7 @@ class Relayed:
     retry_after: float | None = None
 
 
+@dataclass
 class TransientError(Exception):
     """An event could not be delivered now, but may be later.
 
@@ -105,18 +106,13 @@ class TransientError(Exception):
         Seconds that Jira asks to wait.
     """
 
-    def __init__(
-        self,
-        reason: str,
-        *,
-        untouched: bool,
-        settles_at: datetime | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(reason)
-        self.untouched = untouched
-        self.settles_at = settles_at
-        self.retry_after = retry_after
+    reason: str
+    untouched: bool
+    settles_at: datetime | None = None
+    retry_after: float | None = None
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class LastingError(Exception):
@@ -139,10 +135,11 @@ def pause_before(tries: int, asked: float | None, chance: float) -> float:
     return max(pause, asked or 0.0) * (1 + 0.2 * chance)
 
 
+@dataclass
 class Relay:
     """Delivers the events of issues.
 
-    Parameters
+    Attributes
     ----------
     table
         The ticketing table.
@@ -156,20 +153,11 @@ class Relay:
         Random numbers from 0 to 1.
     """
 
-    def __init__(
-        self,
-        table: Table,
-        access: JiraAccess,
-        wording: Wording,
-        *,
-        now: Callable[[], datetime] = clock.now,
-        chance: Callable[[], float],
-    ) -> None:
-        self._table = table
-        self._access = access
-        self._wording = wording
-        self._now = now
-        self._chance = chance
+    table: Table
+    access: JiraAccess
+    wording: Wording
+    chance: Callable[[], float]
+    now: Callable[[], datetime] = clock.now
 
     def tell(self, issue: Issue, deadline: Deadline, *, tries: int = 1) -> Relayed:
         """Deliver an issue's events, oldest first, up to one that cannot be delivered now.
@@ -180,7 +168,7 @@ class Relay:
             How often this wake-up has come. The last try gives up until a person retries.
         """
         try:
-            with hold(self._table, issue.pk, LEASE, LEASE_TIME, now=self._now):
+            with hold(self.table, issue.pk, LEASE, LEASE_TIME, now=self.now):
                 return self._tell_all(issue, deadline, tries)
         except HeldError as held:
             return Relayed(retry_after=max(1.0, held.seconds))
@@ -192,7 +180,7 @@ class Relay:
         def client_of(stored: StoredIntegration) -> JiraClient:
             return self._client(stored, deadline)
 
-        events = outbox.pending(self._table, issue)
+        events = outbox.pending(self.table, issue)
         lacking = {event.link_id for event in events if event.failed}
         for event in events:
             if event.failed:
@@ -200,7 +188,7 @@ class Relay:
             if deadline.left() < LEAST_SECONDS:
                 return replace(done, retry_after=1.0)
             # Each time: it may be removed meanwhile.
-            stored = integration.find(self._table)
+            stored = integration.find(self.table)
             link = self._live_link(event, stored)
             if link is None or stored is None:
                 self._drop(event)
@@ -226,12 +214,12 @@ class Relay:
             return None
         if stored.site != event.site:
             return None
-        item = self._table.get(anomaly_pk(event.anomaly_id), event.link_sk)
+        item = self.table.get(anomaly_pk(event.anomaly_id), event.link_sk)
         return link_from(item) if item is not None and item["id"] == event.link_id else None
 
     def _client(self, stored: StoredIntegration, deadline: Deadline) -> JiraClient:
         try:
-            return integration.client_of(self._access, stored, deadline)
+            return integration.client_of(self.access, stored, deadline)
         except (
             ConnectionNotFoundError,
             ReauthorizationNeededError,
@@ -263,7 +251,7 @@ class Relay:
         TransientError
             If it does not have it yet.
         """
-        left = (event.settles_at - self._now()).total_seconds() if event.settles_at else 0.0
+        left = (event.settles_at - self.now()).total_seconds() if event.settles_at else 0.0
         if event.tried_at is None or left <= 0:
             return False
         try:
@@ -278,11 +266,11 @@ class Relay:
             return False
         tried = event.tried_at is not None
         try:
-            comment_once(client, comment, first_try=event.tried_at or self._now(), tried=tried)
+            comment_once(client, comment, first_try=event.tried_at or self.now(), tried=tried)
         except JiraError as error:
             untouched = not error.outcome_unknown and not tried
             at_work = error.outcome_unknown and isinstance(error, JiraTimeoutError)
-            settles_at = self._now() + SETTLING if at_work else None
+            settles_at = self.now() + SETTLING if at_work else None
             raise _judged(error, untouched=untouched, settles_at=settles_at) from None
         return True
 
@@ -292,7 +280,7 @@ class Relay:
             self._drop(event)
             return False
         path = "/rest/api/2/issue/{issue}/remotelink"
-        link = self._wording.backlink(anomaly_from(anomaly))
+        link = self.wording.backlink(anomaly_from(anomaly))
         try:
             # The same globalId replaces the link, so a repeat does no harm.
             client.post(path, issue=event.issue.ticket_id, json=link, repeatable=True)
@@ -306,21 +294,21 @@ class Relay:
     def _content(self, event: Event) -> Callable[[int], Document] | None:
         """Return what makes the comment of an event for a limit, None if its subject is gone."""
         if event.kind == "status":
-            return lambda _limit: self._wording.status_comment(event.status or "", event.at)
+            return lambda _limit: self.wording.status_comment(event.status or "", event.at)
         if event.kind == "comment":
             comment = self._read(event, comment_sort(event.comment_id or 0))
-            return None if comment is None else partial(self._wording.comment, comment["message"])
+            return None if comment is None else partial(self.wording.comment, comment["message"])
         anomaly = self._read(event, ANOMALY)
-        return None if anomaly is None else partial(self._wording.block, anomaly_from(anomaly), event.at)
+        return None if anomaly is None else partial(self.wording.block, anomaly_from(anomaly), event.at)
 
     def _read(self, event: Event, sort_key: str) -> Item | None:
-        return self._table.get(anomaly_pk(event.anomaly_id), sort_key)
+        return self.table.get(anomaly_pk(event.anomaly_id), sort_key)
 
     # ------------------------------------------------------------------------------------------ its outcome
 
     def _note_try(self, event: Event) -> bool:
         """Store, before Jira is called, that the comment may exist; False if the event is gone."""
-        now = self._now()
+        now = self.now()
         tried_at = (event.tried_at or now).isoformat()
         return self._update(event, {"tried_at": tried_at, "settles_at": (now + SETTLING).isoformat()})
 
@@ -329,11 +317,11 @@ class Relay:
         synced = Update(
             anomaly_pk(event.anomaly_id),
             event.link_sk,
-            set={"last_synced": clock.iso_milliseconds(self._now())},
+            set={"last_synced": clock.iso_milliseconds(self.now())},
             remove=["last_sync_error"] if in_step else [],
             condition=Attr("id").eq(event.link_id),
         )
-        work = UnitOfWork(self._table)
+        work = UnitOfWork(self.table)
         work.add(Delete(event.issue.pk, event.sk))
         work.add(synced)
         try:
@@ -342,9 +330,9 @@ class Relay:
             self._drop(event)  # unlinked meanwhile
 
     def _postpone(self, event: Event, link: AnomalyLink, error: TransientError, tries: int) -> float:
-        pause = pause_before(tries, error.retry_after, self._chance())
+        pause = pause_before(tries, error.retry_after, self.chance())
         given_up = tries >= MOST_TRIES
-        settles_at, due_at = error.settles_at, self._now() + timedelta(seconds=pause) + SWEEP_MARGIN
+        settles_at, due_at = error.settles_at, self.now() + timedelta(seconds=pause) + SWEEP_MARGIN
         changes = {
             "attempts": event.attempts + 1,
             "settles_at": settles_at.isoformat() if settles_at else None,
@@ -353,19 +341,19 @@ class Relay:
             "due_at": None if given_up else outbox.due(due_at),
         }
         self._update(event, changes | ({"tried_at": None} if error.untouched else {}))
-        note_error(self._table, link, f"{error}. Given up; retry it." if given_up else str(error))
+        note_error(self.table, link, f"{error}. Given up; retry it." if given_up else str(error))
         logger.warning("not delivered", event=event.id, kind=event.kind, tries=tries, given_up=given_up)
         return pause
 
     def _give_up(self, event: Event, link: AnomalyLink, reason: str) -> None:
-        expires_at = clock.epoch(self._now() + FAILED_KEPT)
+        expires_at = clock.epoch(self.now() + FAILED_KEPT)
         rest = {"due_pk": None, "due_at": None, "settles_at": None}
         self._update(event, {"failed": True, "expires_at": expires_at, **rest})
-        note_error(self._table, link, reason)
+        note_error(self.table, link, reason)
         logger.error("cannot be delivered", event=event.id, kind=event.kind)
 
     def _drop(self, event: Event) -> None:
-        self._table.delete(event.issue.pk, event.sk)
+        self.table.delete(event.issue.pk, event.sk)
 
     def _update(self, event: Event, changes: dict[str, Any]) -> bool:
         """Set attributes of an event, and remove those that are None; False if the event is gone."""
@@ -376,7 +364,7 @@ class Relay:
             remove=[name for name, value in changes.items() if value is None],
             condition=PRESENT,
         )
-        return write_if_current(self._table, update) is not None
+        return write_if_current(self.table, update) is not None
 
 
 def _judged(
