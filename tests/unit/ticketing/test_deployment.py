@@ -7,12 +7,15 @@ from typing import Any
 from jobticket.ticketing import new_ticket, relay
 from local.template import load_template
 
-RESOURCES: dict[str, Any] = load_template()["Resources"]
+TEMPLATE: dict[str, Any] = load_template()
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 
 
 def properties(name: str) -> dict[str, Any]:
+    """A resource's properties; a function's include what the template says of all functions."""
     found: dict[str, Any] = RESOURCES[name]["Properties"]
-    return found
+    shared = TEMPLATE["Globals"]["Function"] if name.endswith("Function") else {}
+    return {**shared, **found}
 
 
 def test_the_queue_gives_up_when_the_worker_does() -> None:
