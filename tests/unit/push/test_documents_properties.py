@@ -22,7 +22,7 @@ from jobticket.push.status import PathStatus, json_length, sections
 from jobticket.push.tables import Content, find_tables
 from local.atlassian.adf.nodes import plain_text
 from local.atlassian.adf.to_wiki import to_markup
-from tests.support.documents import Node, document, documents
+from tests.support.any_document import Node, document, documents
 
 DAY = date(2026, 11, 22)
 NAMES = st.sampled_from(["Main Route", "a|b", "{code}", ":)", "[~accountid:5b10]", "{{m}}", "漢🙂", "-5-"])
