@@ -173,10 +173,12 @@ class Nodes:
         if known is not None or not after.strip():
             nodes = _plain_nodes(after, known or {})
             return None if nodes is None else self._with(nodes)
+        if not before:
+            return None
         above, _, below = after.partition(before)
         apart = (not above or above.endswith("\n\n")) and (not below or below.startswith("\n\n"))
         first, last = _plain_nodes(above, {}), _plain_nodes(below, {})
-        if not before or len(above) + len(before) > len(after) or not apart or first is None or last is None:
+        if len(above) + len(before) > len(after) or not apart or first is None or last is None:
             return None
         return self._with([*first, *self._content, *last])
 
