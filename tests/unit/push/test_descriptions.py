@@ -104,7 +104,7 @@ PERSONS_NODES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", PERSONS_NODES)
 def test_a_persons_nodes_stay_through_three_pushes(shop: Shop, jira: Jira, job: str, kind: str) -> None:
-    document = {"type": "doc", "version": 1, "content": [PERSONS_NODES[kind], text("end")]}
+    document: dict[str, Any] = {"type": "doc", "version": 1, "content": [PERSONS_NODES[kind], text("end")]}
     jira.write(document)
     before = copy.deepcopy(document["content"])
     for number in range(3):
