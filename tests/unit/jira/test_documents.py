@@ -20,8 +20,8 @@ from jobticket.jira.documents.model import (
     Link,
     Paragraph,
     Rule,
-    Table,
     Text,
+    TextTable,
     plain_line,
     plain_text,
     strong,
@@ -92,14 +92,19 @@ class TestAdf:
     )
     def test_a_name_is_one_text_node(self, name: str) -> None:
         assert to_nodes((strong(name),)) == [paragraph(text_node(name, {"type": "strong"}))]
-        (table,) = to_nodes((Table((name,), ((name,),)),))
+        (table,) = to_nodes((TextTable((name,), ((name,),)),))
         assert [row["content"] for row in table["content"]] == [
             [{"type": kind, "attrs": {}, "content": [paragraph(text_node(name))]}]
             for kind in ("tableHeader", "tableCell")
         ]
 
     def test_all_blocks(self) -> None:
-        document: Document = (Rule(), BulletList(((Text("a"),),)), BulletList(()), Table(("",), (("1",),)))
+        document: Document = (
+            Rule(),
+            BulletList(((Text("a"),),)),
+            BulletList(()),
+            TextTable(("",), (("1",),)),
+        )
         assert to_adf(document) == {
             "type": "doc",
             "version": 1,
@@ -131,7 +136,7 @@ class TestAdf:
     @settings(deadline=None)
     @given(st.text(max_size=80))
     def test_no_text_node_is_empty(self, text: str) -> None:
-        document = to_adf((*plain_text(text), strong(text), Table((text,), ((text,),))))
+        document = to_adf((*plain_text(text), strong(text), TextTable((text,), ((text,),))))
         assert '"text": ""' not in json.dumps(document)
 
 

@@ -11,8 +11,8 @@ from jobticket.jira.documents.model import (
     Link,
     Paragraph,
     Rule,
-    Table,
     Text,
+    TextTable,
     plain_text,
     strong,
 )
@@ -120,7 +120,7 @@ def test_any_strong_name_is_strong_throughout(name: str) -> None:
 @settings(deadline=None, max_examples=200)
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 def test_any_name_stays_in_its_cell(names: list[str]) -> None:
-    header, row = rendered(to_wiki((Table(tuple(names), (tuple(names),)),)))
+    header, row = rendered(to_wiki((TextTable(tuple(names), (tuple(names),)),)))
     assert header == Row(tuple(("header", name) for name in names))
     assert row == Row(tuple(("cell", name) for name in names))
 
@@ -156,7 +156,7 @@ def test_blocks_are_separated_as_people_do() -> None:
         BulletList(((Text("a"),), (Text("b"),))),
         Paragraph((Text("View: "), Link("https://x.example/1"))),
         strong("Main"),
-        Table(("A",), (("1",), ("",))),
+        TextTable(("A",), (("1",), ("",))),
     )
     assert to_wiki(document) == (
         "one\ntwo\n\nthree\n\n----\nFailed Checks:\n- a\n- b\n\nView: https://x.example/1\n\n"

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobticket.jira.documents.adf import to_adf, to_nodes
-from jobticket.jira.documents.model import Document, Rule, Table, one_line, plain_text, strong
+from jobticket.jira.documents.model import Document, Rule, TextTable, one_line, plain_text, strong
 from jobticket.jira.documents.wiki import to_wiki
 from jobticket.push import tables
 from jobticket.push.tables import Content, find_tables, find_tables_in_markup, section
@@ -179,7 +179,10 @@ def test_a_new_last_column_leaves_older_tables_known(monkeypatch: pytest.MonkeyP
 
 
 def test_a_persons_table_with_our_columns_and_a_strong_line_is_told_apart_by_its_rows() -> None:
-    persons: Document = (strong("Mine"), Table(("Date", "CNC", "Completed"), (("2026-11-22", "5", "1"),) * 2))
+    persons: Document = (
+        strong("Mine"),
+        TextTable(("Date", "CNC", "Completed"), (("2026-11-22", "5", "1"),) * 2),
+    )
     assert find_tables(to_adf(persons)) == []
     assert find_tables_in_markup(to_wiki(persons)) == []
 

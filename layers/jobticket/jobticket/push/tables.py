@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from jobticket.jira.documents.macros import macros
-from jobticket.jira.documents.model import Document, Table, one_line, strong
+from jobticket.jira.documents.model import Document, TextTable, one_line, strong
 from jobticket.jira.documents.wiki import unescape
 
 FIRST = "Date"
@@ -64,12 +64,12 @@ def section(path: str, steps: Sequence[str], day: date, counts: Sequence[int], *
     """
     row = (day.isoformat(), *(str(count) for count in (*counts, *endings)))
     header = (FIRST, *map(one_line, steps), *ENDINGS)
-    return (strong(path), Table(header, (row,)))
+    return (strong(path), TextTable(header, (row,)))
 
 
 def table_of(content: Content) -> Document:
     """Return a table that was found as it is written anew, with its name above it."""
-    return (strong(content.path), Table(content.header, (content.row,)))
+    return (strong(content.path), TextTable(content.header, (content.row,)))
 
 
 def _content(path: str, header: Sequence[str], row: Sequence[str]) -> Content | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from jobticket.jira.documents.model import Block, BulletList, Inline, Link, Paragraph, Rule, Table, Text
+from jobticket.jira.documents.model import Block, BulletList, Inline, Link, Paragraph, Rule, Text, TextTable
 
 Node = dict[str, Any]
 
@@ -29,7 +29,7 @@ def _block(block: Block) -> Node:
             return {"type": "bulletList", "content": nodes}
         case Rule():
             return {"type": "rule"}
-        case Table(header, rows):
+        case TextTable(header, rows):
             cells = [_row("tableHeader", header), *(_row("tableCell", row) for row in rows)]
             attributes = {"isNumberColumnEnabled": False, "layout": "default"}
             return {"type": "table", "attrs": attributes, "content": cells}

@@ -57,14 +57,14 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TextTable:
     """A header row and rows of plain text."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
-Block = Paragraph | BulletList | Rule | Table
+Block = Paragraph | BulletList | Rule | TextTable
 Document = tuple[Block, ...]
 
 

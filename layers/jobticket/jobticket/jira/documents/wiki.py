@@ -17,7 +17,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from jobticket.jira.documents.model import Block, BulletList, Inline, Link, Paragraph, Rule, Table, one_line
+from jobticket.jira.documents.model import (
+    Block,
+    BulletList,
+    Inline,
+    Link,
+    Paragraph,
+    Rule,
+    TextTable,
+    one_line,
+)
 
 #: Data Center drops a backslash before one of these. Two backslashes are a line break.
 _ACTS_BEHIND_BACKSLASH = "-#*_+?^~|%{}[]()!@\\"
@@ -76,7 +85,7 @@ def _block(block: Block) -> str:
             return "\n".join(f"- {_line(item)}" for item in items)
         case Rule():
             return "----"
-        case Table(header, rows):
+        case TextTable(header, rows):
             lines = [f"|| {' || '.join(map(_cell, header))} ||"]
             return "\n".join([*lines, *(f"| {' | '.join(map(_cell, row))} |" for row in rows)])
 
