@@ -340,14 +340,15 @@ def test_a_site_with_a_smaller_limit_is_obeyed(shop: Shop, jira: Jira, job: str)
 
 
 def test_another_refusal_of_the_text_is_reported(
-    shop: Shop, jira: Jira, job: str, capsys: pytest.CaptureFixture[str]
+    shop: Shop, jira: Jira, job: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Jira's own sentence is in the answer, in the list and in the log."""
     jira.control(off_screen_fields=["description"])
     said = "Field 'description' cannot be set. It is not on the appropriate screen, or unknown."
     failed = {"error": "Jira API error: 400 Bad Request", "details": {"errors": {"description": said}}}
     assert shop.push(job) == {"success": False, **failed}
-    assert said in capsys.readouterr().out
+    (logged,) = [record for record in caplog.records if record.getMessage() == "a push failed"]
+    assert vars(logged)["details"] == failed["details"]
     (listed,) = shop.api.get("/api/jira/pushes").json()["pushes"]
     assert {name: listed[name] for name in failed} == failed
 
