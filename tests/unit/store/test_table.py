@@ -254,3 +254,28 @@ def test_reads_are_consistent_unless_an_index_is_asked(table: Table, faults: Fau
     table.query(Key("pk").eq("A"))
     table.query(Key("list_pk").eq("JOBS"), index="jobs_by_age")
     assert [call["ConsistentRead"] for _, call in faults.calls] == [True, True, False]
+
+
+SINGLE = {
+    "PutItem": lambda table: table.put({"pk": "a", "sk": "S", "n": 2}, HERE),
+    "UpdateItem": lambda table: table.update(Update("a", "S", set={"n": 2}, condition=HERE)),
+    "DeleteItem": lambda table: table.delete("a", "S", HERE),
+}
+
+
+@pytest.mark.parametrize("operation", SINGLE)
+def test_a_single_write_waits_for_a_transaction_that_holds_its_item(
+    table: Table, faults: Faults, waiting: Waiting, operation: str
+) -> None:
+    """As parts are moved while their job is changed: nothing was written, and the client does not try again."""
+    table.put({"pk": "a", "sk": "S", "n": 1})
+    method = {"PutItem": "put_item", "UpdateItem": "update_item", "DeleteItem": "delete_item"}[operation]
+    conflict = refused("TransactionConflictException", operation=operation)
+    faults.fail(method, "before", conflict, times=3)
+    SINGLE[operation](table)
+    assert len(waiting.pauses) == 3
+    assert (table.get("a", "S") or {}).get("n") == (None if operation == "DeleteItem" else 2)
+    table.put({"pk": "a", "sk": "S", "n": 1})
+    faults.fail(method, "before", conflict, times=100_000)
+    with pytest.raises(ConflictTimeoutError):
+        SINGLE[operation](table)

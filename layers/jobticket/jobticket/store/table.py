@@ -339,15 +339,12 @@ class Table:
         ConflictTimeoutError
             If the items stayed contended.
         """
-        request: Any = {
-            "TransactItems": [{OPERATIONS[type(write)]: self._parameters(write)} for write in writes],
-            "ClientRequestToken": token,
-        }
+        items: Any = [{OPERATIONS[type(write)]: self._parameters(write)} for write in writes]
         patience = _Patience()
         lost = False
         while True:
             try:
-                self._client.transact_write_items(**request)
+                self._client.transact_write_items(TransactItems=items, ClientRequestToken=token)
             except ClientError as error:
                 _raise_unless_passing(error, lost=lost)
                 failure: Exception = error
@@ -358,13 +355,18 @@ class Table:
             patience.wait(failure)
 
     def _single(self, call: Callable[..., Any], write: Put | Update | Delete, **options: str) -> Any:
-        try:
-            return call(**self._parameters(write), **options)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            item: Any = error.response.get("Item")
-            raise ConditionFailedError({0: _deserialize(item) if item else None}) from error
+        patience = _Patience()
+        while True:
+            try:
+                return call(**self._parameters(write), **options)
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code == "ConditionalCheckFailedException":
+                    item: Any = error.response.get("Item")
+                    raise ConditionFailedError({0: _deserialize(item) if item else None}) from error
+                if code != "TransactionConflictException":
+                    raise
+                patience.wait(error)  # a transaction holds the item, and nothing was written
 
     def _parameters(self, write: Write) -> dict[str, Any]:
         """Return the parameters of a write, by itself or in a transaction."""
