@@ -1,12 +1,13 @@
-"""What all workers know of a site together: until when it is left alone, and who works on it.
+"""What all workers know of a site: until when they leave it alone, and who pushes to it.
 
-One item a site, all in one partition, so that the sweep reads them by one query. A worker's view of them may
-be a second old: by that much a stop is late, and no more.
+Each site has one item, all in one partition, so that the sweep reads them by one query. A worker's view of
+them may be a second old, so a stop may be a second late. The places at a site are leases in a partition of
+its own.
 """
 
 from __future__ import annotations
 
-import secrets
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
-from jobticket.store.table import ConditionFailedError, Item, Table, Update
+from jobticket.store.lease import HeldError, Lease, give_back, take
+from jobticket.store.table import Item, Table, Update
+from jobticket.store.unit_of_work import write_if_current
 
 if TYPE_CHECKING:  # the scheduler needs nothing of Jira
     from jobticket.jira.client import Site
@@ -59,8 +62,12 @@ class Place:
 
     site: str
     number: int | None
-    owner: str
-    until: datetime
+    lease: Lease
+
+
+def places_pk(site: str) -> str:
+    """Return the partition of the places at a site."""
+    return f"PUSH_PLACES#{site}"
 
 
 def app_key(quota: str) -> str:
@@ -119,17 +126,26 @@ class Sites:
 
         A site that is alone has places for everybody. It is known to the sweep from its first place on.
         """
-        now, owner = self.now(), secrets.token_urlsafe(9)
-        if not self._has_neighbours(site.api_url):
-            self.table.update(Update(SITES, site.api_url, set=self._entered(site, now)))
-            return Place(site.api_url, None, owner, now + HELD)
-        item = self.table.get(SITES, site.api_url) or {}
-        for number in range(self.places):
-            if item.get(f"place_{number}", 0) < clock.epoch_milliseconds(now):
-                place = Place(site.api_url, number, owner, now + HELD)
-                if self._take(place, self._entered(site, now), now):
-                    return place
+        now = self.now()
+        lease = Lease.begin(now, HELD)
+        crowded = self._has_neighbours(site.api_url)
+        self.table.update(Update(SITES, site.api_url, set=self._entered(site, now)))
+        if not crowded:
+            return Place(site.api_url, None, lease)
+        expiry = {"expires_at": clock.epoch(lease.until + HELD)}
+        for number in self._free_places(site.api_url, now):
+            with contextlib.suppress(HeldError):
+                take(self.table, places_pk(site.api_url), str(number), lease, now, also=expiry)
+                return Place(site.api_url, number, lease)
         return None
+
+    def _free_places(self, key: str, now: datetime) -> list[int]:
+        held = {
+            item["sk"]
+            for item in self.table.query_all(Key("pk").eq(places_pk(key)))
+            if (lease := Lease.of(item)) is not None and lease.left(now) > 0
+        }
+        return [number for number in range(self.places) if str(number) not in held]
 
     def know(self, site: Site) -> None:
         """Let the sweep know a site where jobs wait, though nobody may have been there yet."""
@@ -137,18 +153,6 @@ class Sites:
             known = {"quota": site.quota_key, "expires_at": clock.epoch(self.now() + KEPT)}
             self.table.update(Update(SITES, site.api_url, set=known))
             self._seen.pop(site.api_url, None)
-
-    def _take(self, place: Place, entered: Item, now: datetime) -> bool:
-        name = f"place_{place.number}"
-        until = clock.epoch_milliseconds(place.until)
-        free = Attr(name).not_exists() | Attr(name).lt(clock.epoch_milliseconds(now))
-        taken = {name: until, f"{name}_owner": place.owner}
-        try:
-            self.table.update(Update(SITES, place.site, set={**entered, **taken}, condition=free))
-        except ConditionFailedError as failed:
-            # Our own name: the write had arrived, only its first answer was lost.
-            return failed.item is not None and failed.item.get(f"{name}_owner") == place.owner
-        return True
 
     def _entered(self, site: Site, now: datetime) -> Item:
         return {
@@ -169,15 +173,8 @@ class Sites:
 
     def leave(self, place: Place) -> None:
         """Give a place back."""
-        if place.number is None:
-            return
-        name = f"place_{place.number}"
-        condition = Attr(f"{name}_owner").eq(place.owner)
-        write = Update(SITES, place.site, remove=[name, f"{name}_owner"], condition=condition)
-        try:
-            self.table.update(write)
-        except ConditionFailedError:
-            return  # it has ended by itself
+        if place.number is not None:
+            give_back(self.table, places_pk(place.site), str(place.number), place.lease)
 
     def failed(self, site: Site, verdict: Verdict) -> Stopped | None:
         """Stop what a failure asks to stop; return the stop that holds this site now."""
@@ -216,10 +213,7 @@ class Sites:
             condition=Attr("stopped_until").not_exists() | Attr("stopped_until").lt(until),
         )
         self._seen.pop(key, None)
-        try:
-            self.table.update(write)
-        except ConditionFailedError:
-            return  # somebody knows of a longer stop
+        write_if_current(self.table, write)  # a longer stop stays
 
     def known(self) -> dict[str, bool]:
         """Return the sites that are known, and whether each is open: not left alone."""

@@ -252,7 +252,7 @@ class Worker:
         """Take a place at a site, giving back the one at another; tell whether there was one."""
         place = shift.place
         enough = self.now() + timedelta(seconds=PUSH_SECONDS)
-        if place is None or place.site != site.api_url or place.until < enough:
+        if place is None or place.site != site.api_url or place.lease.until < enough:
             self._leave(shift)
             shift.place = self.sites.enter(site)
         return shift.place is not None

@@ -21,9 +21,10 @@ from jobticket.push.descriptions import Description
 from jobticket.push.memory import remember_pushed
 from jobticket.push.pushing import Pusher
 from jobticket.push.queue import Jobs
-from jobticket.push.sites import TROUBLES
+from jobticket.push.sites import HELD, TROUBLES, places_pk
 from jobticket.push.status import fingerprint, statuses_of
 from jobticket.push.ticket import PushedTicket
+from jobticket.store.lease import Lease, take
 from jobticket.store.table import Update
 from tests.support.faults import CRASH, LOST, PASSING_CALLS, WRITES, Crash, Trouble, refused
 from tests.support.gateway import LambdaContext
@@ -365,12 +366,18 @@ def test_another_push_to_the_ticket_is_not_waited_for_long(floor: Floor, job: st
     assert floor.tables() == 1
 
 
+def occupy(floor: Floor, site: str) -> None:
+    """Let five other workers be at the site."""
+    floor.table.update(Update("PUSH_SITES", site, set={"quota": site}))
+    now = floor.time.now()
+    for number in range(5):
+        take(floor.table, places_pk(site), str(number), Lease.begin(now, HELD), now)
+
+
 def test_a_site_without_a_place_holds_nobody_up(floor: Floor, job: str) -> None:
     """Five slow pushes occupy the site: the message comes again later, and after a while its job waits."""
     site = floor.jira.url
-    until = int(floor.time.now().timestamp() * 1000) + 60_000
-    busy = {f"place_{number}": until for number in range(5)}
-    floor.table.update(Update("PUSH_SITES", site, set={**busy, "quota": site}))
+    occupy(floor, site)
     entered = int(floor.time.now().timestamp() * 1000)
     floor.table.update(Update("PUSH_SITES", "https://other", set={"quota": "x", "entered_at": entered}))
     floor.jira.forget()
@@ -386,9 +393,7 @@ def test_a_site_without_a_place_holds_nobody_up(floor: Floor, job: str) -> None:
 
 def test_a_site_has_no_bound_once_the_others_are_done(floor: Floor, job: str) -> None:
     site = floor.jira.url
-    until = int(floor.time.now().timestamp() * 1000) + 60_000
-    busy = {f"place_{number}": until for number in range(5)}
-    floor.table.update(Update("PUSH_SITES", site, set={**busy, "quota": site}))
+    occupy(floor, site)
     entered = int(floor.time.now().timestamp() * 1000)
     floor.table.update(Update("PUSH_SITES", "https://other", set={"quota": "x", "entered_at": entered}))
     assert floor.take(job) == {"held_back": 1}
