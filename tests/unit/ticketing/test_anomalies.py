@@ -310,10 +310,16 @@ def test_an_anomaly_that_others_change_all_the_time_is_deleted_whole_or_not_at_a
     api: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report(api, fingerprint="f")
+    quicker = []
 
     def load_and_be_overtaken(*arguments: Any) -> Any:
         loaded = revisions.load(*arguments)
-        api.post("/api/anomalies/1/comments", {"message": "quicker"})
+        if (
+            not quicker or quicker[-1] == "done"
+        ):  # not for the comment itself, which loads the anomaly as well
+            quicker.append("under way")
+            assert api.post("/api/anomalies/1/comments", {"message": "quicker"}).status == 201
+            quicker[-1] = "done"
         return loaded
 
     with monkeypatch.context() as patch:
@@ -321,7 +327,7 @@ def test_an_anomaly_that_others_change_all_the_time_is_deleted_whole_or_not_at_a
         refused = api.delete("/api/anomalies/1?archive=false")
     assert (refused.status, refused.headers["retry-after"]) == (503, "1")
     assert api.get("/api/anomalies").json()["total"] == 1
-    assert api.get("/api/anomalies/1/comments").json()["total"] == 20
+    assert api.get("/api/anomalies/1/comments").json()["total"] == len(quicker) == 20
     assert api.delete("/api/anomalies/1?archive=false").status == 204
     assert report(api, fingerprint="f")["id"] == 2
 
