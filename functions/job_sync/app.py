@@ -1,4 +1,4 @@
-"""The Jira side of jobs over HTTP: push, comment, link, tickets (contract: jobs.md, Jira side of jobs)."""
+"""The Jira side of jobs over HTTP: push, comment, link, tickets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jobticket.jira.keys import MalformedKeyError
 from jobticket.jobs.model import JobSettings
 from jobticket.jobs.settings import read_settings
 from jobticket.observability import logger
-from jobticket.push import links
+from jobticket.push import linking
 from jobticket.push.bodies import JobLink, JobReference
 from jobticket.push.connection import (
     FAILURES,
@@ -30,7 +30,7 @@ from jobticket.push.connection import (
     require_enabled,
     require_push_enabled,
 )
-from jobticket.push.listing import is_position, list_pushes, status_of
+from jobticket.push.push_list import is_position, list_pushes, status_of
 from jobticket.push.pushing import REPEATED_WITHIN, Pusher, PushResult, Try
 from jobticket.push.records import Outcome, Records, Ref, Status
 from jobticket.push.starting import Starter, begin_run, lambda_client
@@ -175,13 +175,13 @@ def link(request: Request) -> Answer:
         if claim.answer is not None:
             return claim.answer
         if body.job_id is not None:
-            links.require_unlinked(table, body.job_id)
+            linking.require_unlinked(table, body.job_id)
         ticket = _ticket(request, settings, body.ticket_key)
         with UnitOfWork(table) as work:
             if body.job_id is None:
-                job = links.create_linked_job(work, ticket, body.goal_quantity, now)
+                job = linking.create_linked_job(work, ticket, body.goal_quantity, now)
             else:
-                job = links.link_job(work, body.job_id, ticket, now)
+                job = linking.link_job(work, body.job_id, ticket, now)
             answer = Answer(201 if body.job_id is None else 200, {"job": job})
             claim.keep(work, answer)
     return answer
@@ -190,7 +190,7 @@ def link(request: Request) -> Answer:
 @api.route("unlinkJob")
 def unlink(request: Request) -> Answer:
     require_enabled(read_settings(table))
-    links.unlink_job(table, request.path("jobId"), clock.now())
+    linking.unlink_job(table, request.path("jobId"), clock.now())
     return Answer(204)
 
 

@@ -84,7 +84,7 @@ ROUTES = Routes(
             summary="List what became of pushes, newest first",
             answers={
                 200: object_of(
-                    pushes=array_of(model("push.listing:PushEntry")),
+                    pushes=array_of(model("push.push_list:PushEntry")),
                     next_cursor={"type": ["string", "null"], "description": "Null on the last page."},
                 )
             },

@@ -310,7 +310,7 @@ def test_an_anomaly_that_others_change_all_the_time_is_deleted_whole_or_not_at_a
     api: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report(api, fingerprint="f")
-    quicker = []
+    quicker: list[str] = []
 
     def load_and_be_overtaken(*arguments: Any) -> Any:
         loaded = revisions.load(*arguments)

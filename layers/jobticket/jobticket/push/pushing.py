@@ -27,7 +27,7 @@ from jobticket.push.ticket import SETTLING_SECONDS, PushedTicket
 from jobticket.store.lease import HeldError, hold
 from jobticket.store.table import Table
 
-#: A request is the same again for so long (contract: jobs.md, Common, ``Idempotency-Key``).
+#: For how long a repeated ``Idempotency-Key`` stands for the same request.
 REPEATED_WITHIN = timedelta(hours=24)
 #: Longer than any function works on a push, so that no push starts while an earlier one may still write.
 LEASE = timedelta(seconds=45)

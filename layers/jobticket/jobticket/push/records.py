@@ -73,7 +73,7 @@ class Ref:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class PushClaim:
     """The right to push a job in a run.
 
     Attributes
@@ -148,7 +148,7 @@ class Records:
     table: Table
     now: Callable[[], datetime] = clock.now
 
-    def claim(self, ref: Ref, ticket_key: str, site: str) -> Claim | None:
+    def claim(self, ref: Ref, ticket_key: str, site: str) -> PushClaim | None:
         """Take a job, unless it is done, waits for its time, or somebody is at it."""
         now = self.now()
         lease = Lease.begin(now, HELD)
@@ -166,9 +166,9 @@ class Records:
         )
         if item is None:
             return None
-        return Claim(ref, lease, item.get("tries", 0) + 1, item.get("mark"), item.get("fingerprint"))
+        return PushClaim(ref, lease, item.get("tries", 0) + 1, item.get("mark"), item.get("fingerprint"))
 
-    def remember(self, claim: Claim, mark: Mapping[str, Any], fingerprint: str) -> None:
+    def remember(self, claim: PushClaim, mark: Mapping[str, Any], fingerprint: str) -> None:
         """Keep the mark of what is about to be written.
 
         Raises
@@ -181,7 +181,7 @@ class Records:
         update = Update(pk, run, set=kept, condition=claim.lease.held())
         write(self.table, update, otherwise=TakenOverError())
 
-    def conclude(self, ref: Ref, outcome: Outcome, claim: Claim | None = None) -> bool:
+    def conclude(self, ref: Ref, outcome: Outcome, claim: PushClaim | None = None) -> bool:
         """Write an outcome; tell whether it was ours to write.
 
         Parameters

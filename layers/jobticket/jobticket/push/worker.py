@@ -31,7 +31,7 @@ from jobticket.push.decisions import Verdict, judge
 from jobticket.push.memory import read_pushed, remember_pushed
 from jobticket.push.pushing import BUSY, Pusher, Try, details_of
 from jobticket.push.queue import Jobs, PushQueue
-from jobticket.push.records import NO_SITE, Claim, MarkedError, Outcome, Records, Ref, TakenOverError
+from jobticket.push.records import NO_SITE, MarkedError, Outcome, PushClaim, Records, Ref, TakenOverError
 from jobticket.push.sites import Place, Sites
 from jobticket.push.status import PathStatus, fingerprint, statuses_of
 from jobticket.push.ticket import PushedTicket
@@ -262,7 +262,7 @@ class Worker:
             self.sites.leave(shift.place)
             shift.place = None
 
-    def _try(self, task: _Task, ticket: PushedTicket, claim: Claim, shift: _Shift) -> str:
+    def _try(self, task: _Task, ticket: PushedTicket, claim: PushClaim, shift: _Shift) -> str:
         site = ticket.client.site
         try:
             appended = self.pusher.append(
@@ -287,7 +287,7 @@ class Worker:
             return self._conclude(task, Outcome("skipped", task.ticket_key, NOTHING_LEFT), claim)
         return self._conclude(task, Outcome("pushed", task.ticket_key, appended.note), claim)
 
-    def _done(self, task: _Task, claim: Claim, appended: Appended) -> None:
+    def _done(self, task: _Task, claim: PushClaim, appended: Appended) -> None:
         """Remember what was pushed, before another run looks what was."""
         if appended.by == "nobody":
             return
@@ -298,14 +298,16 @@ class Worker:
             self.table, task.ref.job_id, task.ticket_key, shown or task.fingerprint, task.ref.run_id
         )
 
-    def _remember(self, task: _Task, claim: Claim, settings: JobSettings, mark: Mapping[str, Any]) -> None:
+    def _remember(
+        self, task: _Task, claim: PushClaim, settings: JobSettings, mark: Mapping[str, Any]
+    ) -> None:
         # Two runs at the same time: the other one may have had the ticket until now.
         known = None if mark["restored"] else self._known(task, settings)
         if known is not None:
             raise _KnownError(known)
         self.records.remember(claim, mark, task.fingerprint)
 
-    def _failed(self, task: _Task, claim: Claim, failure: Exception, site: Site | None) -> str:
+    def _failed(self, task: _Task, claim: PushClaim, failure: Exception, site: Site | None) -> str:
         verdict = judge(failure, claim.tries, self.chance())
         if verdict.becomes == "waiting":
             return self._wait(task, claim, verdict, failure, site)
@@ -318,7 +320,7 @@ class Worker:
         return self._conclude(task, Outcome("failed", task.ticket_key, reason, details), claim)
 
     def _wait(
-        self, task: _Task, claim: Claim, verdict: Verdict, failure: Exception, site: Site | None
+        self, task: _Task, claim: PushClaim, verdict: Verdict, failure: Exception, site: Site | None
     ) -> str:
         stopped = self.sites.failed(site, verdict) if site is not None else None
         not_before = self.now() + timedelta(seconds=verdict.seconds)
@@ -335,10 +337,10 @@ class Worker:
         )
         return self._conclude(task, outcome, claim)
 
-    def _conclude(self, task: _Task, outcome: Outcome, claim: Claim | None = None) -> str:
+    def _conclude(self, task: _Task, outcome: Outcome, claim: PushClaim | None = None) -> str:
         return outcome.status if self.records.conclude(task.ref, outcome, claim) else "left"
 
 
-def _may_look_again(unchecked: JiraError, claim: Claim) -> bool:
+def _may_look_again(unchecked: JiraError, claim: PushClaim) -> bool:
     """Tell whether to look again later for an edit that the push may have overwritten."""
     return judge(unchecked, claim.tries, 0.0).becomes == "waiting"
