@@ -33,6 +33,16 @@ TASKS = {
     ],
 }
 
+UNTITLED = {
+    "type": "expand",
+    "attrs": {"title": ""},
+    "content": [{"type": "paragraph", "content": [{"type": "text", "text": "inside"}]}],
+}
+EMOJI = {
+    "type": "paragraph",
+    "content": [{"type": "emoji", "attrs": {"shortName": ":parrot:", "id": "x", "text": ":parrot:"}}],
+}
+
 
 @pytest.fixture
 def before_write(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
@@ -120,14 +130,17 @@ def test_cloud_keeps_an_edit_in_a_comment_that_the_changelog_does_not_tell_all_o
     assert "edited" in comment
 
 
+@pytest.mark.parametrize(
+    ("node", "words"), [(TASKS, "check bore"), (UNTITLED, "inside"), (EMOJI, ":parrot:")]
+)
 def test_nodes_that_an_edit_added_are_kept_as_text(
-    shop: Shop, jira: Jira, job: str, before_write: Any
+    shop: Shop, jira: Jira, job: str, before_write: Any, node: dict[str, Any], words: str
 ) -> None:
     jira.describe("Text")
-    before_write(lambda: jira.write({"type": "doc", "version": 1, "content": [TASKS]}))
+    before_write(lambda: jira.write({"type": "doc", "version": 1, "content": [node]}))
     assert shop.push(job) == {"success": True, "note": KEPT_IN_COMMENT}
     (comment,) = jira.comments()
-    assert "check bore" in comment
+    assert words in comment
 
 
 @pytest.mark.parametrize("data_center", [True, False])
