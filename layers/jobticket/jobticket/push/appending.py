@@ -328,6 +328,7 @@ class Appending:
         except (_NotArrivedError, JiraStatusError):
             self._keep_edit(lost)
             return
+        self.read = replace(after, description=edited)  # the tables stand below this now
         logger.info("a push replaced an edit and has put it back", ticket=self.ticket.key)
         count("EditsRestored")
         self._save_edits(then or self.ticket.read(), mark)

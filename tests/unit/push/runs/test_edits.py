@@ -10,7 +10,7 @@ import pytest
 
 from jobticket import clock
 from jobticket.jira.errors import JiraStatusError
-from jobticket.push.appending import KEPT_IN_COMMENT, REPLACED, UNCHECKED
+from jobticket.push.appending import CLOSED, KEPT_IN_COMMENT, REPLACED, UNCHECKED
 from jobticket.push.descriptions import Description
 from jobticket.push.ticket import PushedTicket
 from tests.support.faults import CRASH, Crash
@@ -98,6 +98,21 @@ def test_data_center_gets_any_edit_back(shop: Shop, jira: Jira, job: str, before
     before_write(lambda: jira.describe(edited))
     assert shop.push(job) == {"success": True}
     assert (jira.description() or "").startswith(f"{edited}\n\n*Main Route*")
+
+
+@pytest.mark.parametrize(
+    ("text", "edited", "note"),
+    [("Text", "Text\r\n{code}\r\nx = 1", CLOSED), ("{code}\r\nx = 1", "{code}\r\nx = 1\r\n{code}", None)],
+)
+def test_the_note_tells_of_the_macro_that_an_edit_leaves_open(
+    shop: Shop, jira: Jira, job: str, before_write: Any, text: str, edited: str, note: str | None
+) -> None:
+    shop.on_data_center()
+    jira.describe(text)
+    before_write(lambda: jira.describe(edited))
+    assert shop.push(job).get("note") == note
+    assert (jira.description() or "").startswith(edited)
+    assert len(jira.tables()) == 1
 
 
 def test_paragraphs_around_nodes_come_back_and_the_nodes_stay(
