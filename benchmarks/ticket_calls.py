@@ -85,7 +85,7 @@ def _told(calls: list[tuple[str, str]]) -> tuple[str, str]:
 
 
 def _without_ids(path: str) -> str:
-    return re.sub(r"([A-Z]+-)?\d+", "…", path.removeprefix("/rest/api/2/"))
+    return re.sub(r"([A-Z]+-)?\d+", "…", re.sub(r"^/rest/api/\d/", "", path))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,10 @@ _LIST_ITEM = re.compile(r"^\s*([*#]+|-)\s+(\S.*)$")
 _RULE = re.compile(r"^\s*-{4,5}\s*$")
 _FENCE = re.compile(r"^\s*\{(code|noformat)(:[^}\n]*)?\}")
 _QUOTE = re.compile(r"^\s*\{quote\}")
+#: A macro with its body, which begins a block of its own wherever in a line it stands.
+_MACRO = re.compile(
+    r"(?<![\\{])\{(?:(code|noformat)(?::[^}\n]*)?|(quote))\}.*?(?:\{(?:\1|\2)\}|\Z)", re.DOTALL
+)
 _EN_DASH = re.compile(r"(?<![^\s])--(?![^\s])")
 _EM_DASH = re.compile(r"(?<![^\s])---(?![^\s])")
 
@@ -94,8 +98,13 @@ class _Lines:
 
 def parse(text: str) -> list[Block]:
     """Take a text apart into blocks. Any text parses: what is not understood is a paragraph."""
-    lines = _Lines(text)
+    lines = _Lines(_MACRO.sub(_on_its_own_line, text))
     return list(_blocks(lines))
+
+
+def _on_its_own_line(macro: re.Match[str]) -> str:
+    before = macro.string[: macro.start()].rpartition("\n")[2].strip()
+    return macro[0] if not before or before.startswith("|") else f"\n{macro[0]}"
 
 
 def _blocks(lines: _Lines) -> Iterator[Block]:

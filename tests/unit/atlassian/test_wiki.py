@@ -53,6 +53,22 @@ def test_inline_markup(source: str, html: str) -> None:
     assert wiki_html.to_html(source) == f"<p>{html}</p>"
 
 
+@pytest.mark.parametrize("before", ["text", "* item", "h1. Title", "text {code}a{code} more"])
+@pytest.mark.parametrize("macro", ["{code}x", "{code:java}x", "{noformat}x", "{quote}x"])
+def test_a_macro_begins_wherever_it_stands(before: str, macro: str) -> None:
+    """Its end, on a line of its own, begins no other one: the table below is a table."""
+    end = macro.partition("}")[0].partition(":")[0] + "}"
+    html = wiki_html.to_html(f"{before} {macro}\n{end}\n\n|| A ||\n| 1 |")
+    assert html.endswith(wiki_html.to_html("|| A ||\n| 1 |"))
+    assert end not in html
+
+
+@pytest.mark.parametrize("text", [r"a \{code} b", "a {{code}} b", "a {code b"])
+def test_what_only_looks_like_a_macro_is_text(text: str) -> None:
+    assert wiki_html.to_html(text).startswith("<p>")
+    assert "<pre" not in wiki_html.to_html(text)
+
+
 def test_lists_nest() -> None:
     html = wiki_html.to_html("* a\n** b\n* c\n# d")
     assert html == "<ul><li>a<ul><li>b</li></ul></li><li>c</li></ul><ol><li>d</li></ol>"

@@ -353,6 +353,23 @@ def test_another_refusal_of_the_text_is_reported(
     assert {name: listed[name] for name in failed} == failed
 
 
+@pytest.mark.parametrize("data_center", [True, False])
+@pytest.mark.parametrize(
+    "said",
+    ["Line 3: unknown macro.", "Field 'customfield_10010' is required.", "Project ABC-1000 is archived."],
+)
+def test_a_number_in_a_refusal_need_not_be_a_limit(
+    shop: Shop, jira: Jira, job: str, data_center: bool, said: str
+) -> None:
+    if data_center:
+        shop.on_data_center()
+    jira.fail("PUT", f"{ISSUE}{TICKET}$", status=400, body={"errors": {"description": said}})
+    answer = shop.push(job)
+    assert answer["success"] is False
+    assert answer["details"] == {"errors": {"description": said}}
+    assert jira.comments() == []
+
+
 def test_a_push_costs_the_same_however_many_parts_there_are(
     shop: Shop, jira: Jira, job: str, faults: Faults
 ) -> None:

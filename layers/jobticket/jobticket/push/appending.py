@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Literal
 
 from jobticket import clock
-from jobticket.jira.documents.limits import LONGEST_TEXT
+from jobticket.jira.documents.limits import LONGEST_SUMMARY, LONGEST_TEXT
 from jobticket.jira.documents.model import Document, plain_text
 from jobticket.jira.errors import JiraError, JiraStatusError, JiraTimeoutError
 from jobticket.observability import count, logger
@@ -58,7 +58,7 @@ KEPT_IN_COMMENT = (
 )
 UNCHECKED = "Whether somebody edited the description at the same moment could not be found out"
 
-_NUMBER = re.compile(r"\d[\d.,'\s]*")
+_NUMBER = re.compile(r"(?<![\w-])\d[\d.,'\s]*")
 _FULL = "CONTENT_LIMIT_EXCEEDED"
 
 
@@ -328,6 +328,7 @@ class Appending:
         except (_NotArrivedError, JiraStatusError):
             self._keep_edit(lost)
             return
+        self.read = replace(after, description=edited)  # the tables stand below this now
         logger.info("a push replaced an edit and has put it back", ticket=self.ticket.key)
         count("EditsRestored")
         self._save_edits(then or self.ticket.read(), mark)
@@ -384,13 +385,15 @@ class _NotArrivedError(Exception):
 def _limit_of(refusal: JiraStatusError, read: Description, planned: Description, known: int | None) -> int:
     """Return the limit that Jira names when it finds a description too long; raise any other refusal."""
     said = (*refusal.messages, refusal.field_errors.get("description", ""))
-    numbers = _NUMBER.findall(said[-1])
+    found = (int(re.sub(r"\D", "", number)) for number in _NUMBER.findall(said[-1]))
+    # Jira speaks the account's language: only the number tells a limit. It is near what was too long for it.
+    numbers = [number for number in found if LONGEST_SUMMARY <= number <= 4 * planned.size]
     if refusal.status != 400 or not (numbers or any(_FULL in text for text in said)):
         raise refusal
     if isinstance(planned, Nodes):
         # Cloud does not say how it counts. What was read fitted.
         return read.size if known is None else 0
-    limit = max((int(re.sub(r"\D", "", number)) for number in numbers), default=LONGEST_TEXT)
+    limit = max(numbers, default=LONGEST_TEXT)
     # A site might count otherwise than we do: then what it refused is the measure.
     return limit if limit < planned.size else planned.size * 9 // 10
 

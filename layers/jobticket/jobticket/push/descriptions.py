@@ -26,6 +26,8 @@ _BREAKS_AFTER = re.compile(r"\A(?:\r?\n){1,2}")
 _BLANK_LINE_AFTER = re.compile(r"[^\S\n]*\n[^\S\n]*(?:\n|\Z)")
 _BREAK_AFTER = re.compile(r"\A\r?\n")
 _BLANK_LINES = re.compile(r"\n{2,}")
+#: A URL, an emoji of the site, or the title of an expand that has none.
+_NO_TEXT = re.compile(r"://|(?<!\w):[^\W\d][\w+-]*:|\A\*\*\Z")
 
 
 def _digest(text: str) -> str:
@@ -236,7 +238,7 @@ def _parts(markup: str) -> Iterator[str | Content]:
 
 def _is_plain(line: str) -> bool:
     """Tell whether a line of Cloud's markup can be nothing but its text."""
-    return escape(line) == line == one_line(line) and "://" not in line
+    return escape(line) == line == one_line(line) and not _NO_TEXT.search(line)
 
 
 Description = Markup | Nodes

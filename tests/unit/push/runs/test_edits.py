@@ -10,7 +10,7 @@ import pytest
 
 from jobticket import clock
 from jobticket.jira.errors import JiraStatusError
-from jobticket.push.appending import KEPT_IN_COMMENT, REPLACED, UNCHECKED
+from jobticket.push.appending import CLOSED, KEPT_IN_COMMENT, REPLACED, UNCHECKED
 from jobticket.push.descriptions import Description
 from jobticket.push.ticket import PushedTicket
 from tests.support.faults import CRASH, Crash
@@ -31,6 +31,16 @@ TASKS = {
             "content": [{"type": "text", "text": "check bore"}],
         }
     ],
+}
+
+UNTITLED = {
+    "type": "expand",
+    "attrs": {"title": ""},
+    "content": [{"type": "paragraph", "content": [{"type": "text", "text": "inside"}]}],
+}
+EMOJI = {
+    "type": "paragraph",
+    "content": [{"type": "emoji", "attrs": {"shortName": ":parrot:", "id": "x", "text": ":parrot:"}}],
 }
 
 
@@ -90,6 +100,21 @@ def test_data_center_gets_any_edit_back(shop: Shop, jira: Jira, job: str, before
     assert (jira.description() or "").startswith(f"{edited}\n\n*Main Route*")
 
 
+@pytest.mark.parametrize(
+    ("text", "edited", "note"),
+    [("Text", "Text\r\n{code}\r\nx = 1", CLOSED), ("{code}\r\nx = 1", "{code}\r\nx = 1\r\n{code}", None)],
+)
+def test_the_note_tells_of_the_macro_that_an_edit_leaves_open(
+    shop: Shop, jira: Jira, job: str, before_write: Any, text: str, edited: str, note: str | None
+) -> None:
+    shop.on_data_center()
+    jira.describe(text)
+    before_write(lambda: jira.describe(edited))
+    assert shop.push(job).get("note") == note
+    assert (jira.description() or "").startswith(edited)
+    assert len(jira.tables()) == 1
+
+
 def test_paragraphs_around_nodes_come_back_and_the_nodes_stay(
     shop: Shop, jira: Jira, job: str, before_write: Any
 ) -> None:
@@ -120,14 +145,17 @@ def test_cloud_keeps_an_edit_in_a_comment_that_the_changelog_does_not_tell_all_o
     assert "edited" in comment
 
 
+@pytest.mark.parametrize(
+    ("node", "words"), [(TASKS, "check bore"), (UNTITLED, "inside"), (EMOJI, ":parrot:")]
+)
 def test_nodes_that_an_edit_added_are_kept_as_text(
-    shop: Shop, jira: Jira, job: str, before_write: Any
+    shop: Shop, jira: Jira, job: str, before_write: Any, node: dict[str, Any], words: str
 ) -> None:
     jira.describe("Text")
-    before_write(lambda: jira.write({"type": "doc", "version": 1, "content": [TASKS]}))
+    before_write(lambda: jira.write({"type": "doc", "version": 1, "content": [node]}))
     assert shop.push(job) == {"success": True, "note": KEPT_IN_COMMENT}
     (comment,) = jira.comments()
-    assert "check bore" in comment
+    assert words in comment
 
 
 @pytest.mark.parametrize("data_center", [True, False])
