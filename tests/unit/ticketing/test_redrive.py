@@ -19,7 +19,7 @@ COMMENT = {"method": "POST", "path": "/comment$"}
 @pytest.fixture
 def dead_letters(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> str:
     """The queue for what the worker could not deliver."""
-    monkeypatch.setattr("jobticket.ticketing.delivery.MOST_TRIES", MOST_TRIES)
+    monkeypatch.setattr("jobticket.ticketing.relay.MOST_TRIES", MOST_TRIES)
     sqs = client("sqs")
     url = sqs.create_queue(QueueName="dead-letters.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
