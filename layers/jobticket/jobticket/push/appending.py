@@ -7,19 +7,17 @@ read and the write (the changelog shows what was replaced).
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from jobticket import clock
-from jobticket.jira.documents.limits import LONGEST_SUMMARY, LONGEST_TEXT
+from jobticket.jira.documents.limits import LONGEST_TEXT
 from jobticket.jira.documents.model import Document, plain_text
 from jobticket.jira.errors import JiraError, JiraStatusError, JiraTimeoutError
 from jobticket.observability import count, logger
-from jobticket.push.descriptions import Description, Markup, Nodes
+from jobticket.push.descriptions import Description, Markup, digest, limit_of
 from jobticket.push.edits import (
     LostEdit,
     Mark,
@@ -57,9 +55,6 @@ KEPT_IN_COMMENT = (
     "posted as a comment"
 )
 UNCHECKED = "Whether somebody edited the description at the same moment could not be found out"
-
-_NUMBER = re.compile(r"(?<![\w-])\d[\d.,'\s]*")
-_FULL = "CONTENT_LIMIT_EXCEEDED"
 
 
 class UnsettledWriteError(JiraError):
@@ -215,7 +210,7 @@ class Appending:
 
     def _learn_limit(self, refusal: JiraStatusError, planned: Description) -> None:
         """Take the limit of a refusal; raise any other refusal."""
-        self.limit = _limit_of(refusal, self.read.description, planned, self.limit)
+        self.limit = limit_of(refusal, self.read.description, planned, self.limit)
         if isinstance(planned, Markup):
             self.sections = self.render(min(self.limit, LONGEST_TEXT))
 
@@ -339,7 +334,7 @@ class Appending:
         parts = _lines_of(lost.after or EMPTIED)
         comments = packed(parts, self.ticket.measure, self._comment_limit, plain_text(REPLACED))
         for number, comment in enumerate(comments):
-            self._comment(comment, f"edit {_digest(lost.after)} {number}", tried=True)
+            self._comment(comment, f"edit {digest(lost.after)} {number}", tried=True)
         self.notes.append(KEPT_IN_COMMENT)
 
     @property
@@ -354,7 +349,7 @@ class Appending:
         parts = [table_of(content) for content in self.leaving]
         comments = packed(parts, self.ticket.measure, self._comment_limit, plain_text(MOVED))
         for number, comment in enumerate(comments):
-            self._comment(comment, f"moved {_digest(repr(self.leaving))} {number}", tried=tried)
+            self._comment(comment, f"moved {digest(repr(self.leaving))} {number}", tried=tried)
         self.leaving = ()
 
     def _as_comments(self) -> list[Document]:
@@ -382,22 +377,6 @@ class _NotArrivedError(Exception):
         self.now = now
 
 
-def _limit_of(refusal: JiraStatusError, read: Description, planned: Description, known: int | None) -> int:
-    """Return the limit that Jira names when it finds a description too long; raise any other refusal."""
-    said = (*refusal.messages, refusal.field_errors.get("description", ""))
-    found = (int(re.sub(r"\D", "", number)) for number in _NUMBER.findall(said[-1]))
-    # Jira speaks the account's language: only the number tells a limit. It is near what was too long for it.
-    numbers = [number for number in found if LONGEST_SUMMARY <= number <= 4 * planned.size]
-    if refusal.status != 400 or not (numbers or any(_FULL in text for text in said)):
-        raise refusal
-    if isinstance(planned, Nodes):
-        # Cloud does not say how it counts. What was read fitted.
-        return read.size if known is None else 0
-    limit = max(numbers, default=LONGEST_TEXT)
-    # A site might count otherwise than we do: then what it refused is the measure.
-    return limit if limit < planned.size else planned.size * 9 // 10
-
-
 def _lines_of(text: str) -> list[Document]:
     pieces = (
         line[start : start + LONGEST_LINE]
@@ -405,7 +384,3 @@ def _lines_of(text: str) -> list[Document]:
         for start in range(0, max(1, len(line)), LONGEST_LINE)
     )
     return [document for piece in pieces if (document := plain_text(piece))]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from jobticket.jira.documents.adf import Node, to_nodes
-from jobticket.jira.documents.limits import length
+from jobticket.jira.documents.limits import LONGEST_SUMMARY, LONGEST_TEXT, length
 from jobticket.jira.documents.macros import closing
 from jobticket.jira.documents.model import Document, Paragraph, Text, one_line
 from jobticket.jira.documents.wiki import escape, to_wiki
-from jobticket.jira.errors import JiraMalformedAnswerError
+from jobticket.jira.errors import JiraMalformedAnswerError, JiraStatusError
 from jobticket.push.tables import Content, OwnTable, find_tables, find_tables_in_markup, table_of
 
 _BREAKS_BEFORE = re.compile(r"(?:\r?\n){1,2}\Z")
@@ -26,11 +26,14 @@ _BREAKS_AFTER = re.compile(r"\A(?:\r?\n){1,2}")
 _BLANK_LINE_AFTER = re.compile(r"[^\S\n]*\n[^\S\n]*(?:\n|\Z)")
 _BREAK_AFTER = re.compile(r"\A\r?\n")
 _BLANK_LINES = re.compile(r"\n{2,}")
+_NUMBER = re.compile(r"(?<![\w-])\d[\d.,'\s]*")
+_FULL = "CONTENT_LIMIT_EXCEEDED"
 #: A URL, an emoji of the site, or the title of an expand that has none.
 _NO_TEXT = re.compile(r"://|(?<!\w):[^\W\d][\w+-]*:|\A\*\*\Z")
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """Return a short text that stands for a longer one."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
@@ -63,7 +66,7 @@ class Markup:
 
     @property
     def digest(self) -> str:
-        return _digest(self.text)
+        return digest(self.text)
 
     @property
     def closing(self) -> str:
@@ -147,7 +150,7 @@ class Nodes:
 
     @property
     def digest(self) -> str:
-        return _digest(json.dumps(self._content, sort_keys=True))
+        return digest(json.dumps(self._content, sort_keys=True))
 
     @property
     def closing(self) -> str:
@@ -242,3 +245,19 @@ def _is_plain(line: str) -> bool:
 
 
 Description = Markup | Nodes
+
+
+def limit_of(refusal: JiraStatusError, read: Description, planned: Description, known: int | None) -> int:
+    """Return the limit that Jira names when it finds a description too long; raise any other refusal."""
+    said = (*refusal.messages, refusal.field_errors.get("description", ""))
+    found = (int(re.sub(r"\D", "", number)) for number in _NUMBER.findall(said[-1]))
+    # Jira speaks the account's language: only the number tells a limit. It is near what was too long for it.
+    numbers = [number for number in found if LONGEST_SUMMARY <= number <= 4 * planned.size]
+    if refusal.status != 400 or not (numbers or any(_FULL in text for text in said)):
+        raise refusal
+    if isinstance(planned, Nodes):
+        # Cloud does not say how it counts. What was read fitted.
+        return read.size if known is None else 0
+    limit = max(numbers, default=LONGEST_TEXT)
+    # A site might count otherwise than we do: then what it refused is the measure.
+    return limit if limit < planned.size else planned.size * 9 // 10
