@@ -318,7 +318,7 @@ ROUTES = Routes(
                 body={
                     "enabled": True,
                     "pushEnabled": True,
-                    "externalId": "machine-shop",
+                    "externalId": "plant-north",
                     "projectKey": "PI",
                     "fieldMappings": {"partNumber": "customfield_10908"},
                 }
