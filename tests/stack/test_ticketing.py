@@ -16,7 +16,7 @@ import requests
 
 from local.emulator import ACCOUNT_KEY, REGION
 from tests.support.deployed import ROOT, Stack
-from tests.support.read_documents import read
+from tests.support.documents import read
 
 EMAIL, TOKEN = "demo@example.com", "local-api-token"
 INTEGRATION = "/api/integrations/ticketing"

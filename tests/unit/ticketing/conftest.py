@@ -20,8 +20,8 @@ from jobticket.ticketing.relay import Relay
 from jobticket.ticketing.text import Wording
 from jobticket.ticketing.wakeups import Wakeups
 from local.atlassian.testing import running
+from tests.support.documents import read
 from tests.support.gateway import Gateway, HttpAnswer, LambdaContext
-from tests.support.read_documents import read
 from tests.unit.conftest import client, gateway, load_function
 
 os.environ.setdefault("ATLASSIAN_APP_SECRET", "atlassian-app")

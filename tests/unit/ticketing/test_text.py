@@ -15,7 +15,7 @@ from jobticket.jira.documents.model import Document
 from jobticket.jira.documents.wiki import to_wiki
 from jobticket.ticketing.model import Anomaly, Datastore, FailedCheck
 from jobticket.ticketing.text import Wording
-from tests.support.read_documents import read
+from tests.support.documents import read
 
 WORDING = Wording("Qualytics", "https://your-qualytics-instance.qualytics.io")
 AT = datetime(2026, 1, 23, 20, 22, 4, tzinfo=UTC)
