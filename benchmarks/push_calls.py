@@ -5,39 +5,30 @@ The functions under moto, in front of the emulated Jira, which counts. ``python 
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
+from benchmarks.emulated import emulated
 from benchmarks.table import print_table
-from jobticket.observability import logger
-from local.atlassian.testing import running
-from tests.unit.conftest import account, gateway, load_function
+from tests.unit.conftest import gateway, load_function
 from tests.unit.push.conftest import CONNECTION, TICKET, Jira, Shop
 
 
 @contextmanager
 def open_shop() -> Iterator[Shop]:
     """Start the product on an emulated account, with an emulated Jira."""
-    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
-    level = logger.log_level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with account(), running() as url, closing(Jira(url)) as jira:
-            job_sync = load_function("job_sync")
-            shop = Shop(
-                jira,
-                job_sync,
-                gateway(job_sync),
-                gateway(load_function("jobs")),
-                gateway(load_function("connections")),
-            )
-            shop.connect()
-            shop.settings(enabled=True, pushEnabled=True, externalId=CONNECTION)
-            yield shop
-    finally:
-        logger.setLevel(level)
+    with emulated() as url, closing(Jira(url)) as jira:
+        job_sync = load_function("job_sync")
+        shop = Shop(
+            jira,
+            job_sync,
+            gateway(job_sync),
+            gateway(load_function("jobs")),
+            gateway(load_function("connections")),
+        )
+        shop.connect()
+        shop.settings(enabled=True, pushEnabled=True, externalId=CONNECTION)
+        yield shop
 
 
 def run() -> None:

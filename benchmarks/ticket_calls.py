@@ -6,18 +6,15 @@ counts. ``python -m benchmarks ticket_calls``
 
 from __future__ import annotations
 
-import logging
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from benchmarks.emulated import emulated
 from benchmarks.table import print_table
-from jobticket.observability import logger
 from jobticket.store.table import Table
-from local.atlassian.testing import running
-from tests.unit.conftest import account, client, gateway, load_function
+from tests.unit.conftest import client, gateway, load_function
 from tests.unit.ticketing.conftest import INTEGRATION, Atlassian, Shop, Time, Worker, make_queue
 
 TICKETS = ("PI-1", "PI-2", "PI-42")
@@ -26,18 +23,12 @@ TICKETS = ("PI-1", "PI-2", "PI-42")
 @contextmanager
 def open_shop() -> Iterator[Shop]:
     """Start the product on an emulated account, with an emulated Jira."""
-    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
-    level = logger.log_level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with account(), running() as url:
-            worker = Worker(load_function("ticket_sync"), make_queue())
-            api = gateway(load_function("ticketing"))
-            shop = Shop(api, worker, Atlassian(url), Table(client("dynamodb"), "ticketing"), Time())
-            shop.integrate()
-            yield shop
-    finally:
-        logger.setLevel(level)
+    with emulated() as url:
+        worker = Worker(load_function("ticket_sync"), make_queue())
+        api = gateway(load_function("ticketing"))
+        shop = Shop(api, worker, Atlassian(url), Table(client("dynamodb"), "ticketing"), Time())
+        shop.integrate()
+        yield shop
 
 
 def run() -> None:

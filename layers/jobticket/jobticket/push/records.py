@@ -43,7 +43,6 @@ QUEUED_AGAIN = timedelta(minutes=5)
 
 Status = Literal["pushed", "skipped", "failed", "waiting"]
 STATUSES: tuple[Status, ...] = ("pushed", "skipped", "failed", "waiting")
-FINAL = frozenset({"pushed", "skipped", "failed"})
 UNMARKED = Attr("mark").not_exists()
 #: How many are looked at to find the oldest run.
 NEXT_ONES = 25
