@@ -114,8 +114,12 @@ def test_a_delivery_that_fails_for_a_moment_arrives_later_and_once(product: Prod
 
 @pytest.fixture
 def gives_up_at_once(stack: Stack) -> Iterator[None]:
-    """Let a message go to the dead letters after its first failure instead of its twelfth."""
+    """Let a message go to the dead letters after its first failure instead of its twelfth.
+
+    A wake-up of an earlier test that is to be repeated would go there too.
+    """
     sqs, url = stack.client("sqs"), stack.outputs["TicketEventsQueueUrl"]
+    awaited(lambda: _waiting(stack, url), 0)
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
     policy = json.loads(found["Attributes"]["RedrivePolicy"])
     for tries in (1, policy["maxReceiveCount"]):
@@ -147,9 +151,10 @@ def test_dead_letters_arrive_once_and_in_order_after_a_redrive(
 
 
 def _waiting(stack: Stack, queue: str) -> int:
-    name = "ApproximateNumberOfMessages"
-    found = stack.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=[name])
-    return int(found["Attributes"][name])
+    """Count a queue's messages: those that can be received, and those that are being handled or postponed."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = stack.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=names)
+    return sum(int(found["Attributes"][name]) for name in names)
 
 
 def _redrive(stack: Stack, dead_letters: str, queue: str) -> str:
