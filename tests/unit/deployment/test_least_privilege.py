@@ -111,6 +111,13 @@ class TestConditions:
         assert not grant.allows(dataclasses.replace(read, attributes=named | {"secret"}))
         assert not grant.allows(read)
 
+    @pytest.mark.parametrize(("returned", "allowed"), [(None, True), ("NONE", True), ("ALL_OLD", False)])
+    def test_oauth_is_not_given_the_sealed_secret_that_it_replaces(
+        self, returned: str | None, allowed: bool
+    ) -> None:
+        put = Access("dynamodb:PutItem", "ConnectionsTable", "CONNECTION#jira#team-1", returned=returned)
+        assert any(grant.allows(put) for grant in granted_to("OauthFunction")) is allowed
+
     @pytest.mark.parametrize("function", FUNCTIONS.values())
     def test_who_opens_what(self, function: str) -> None:
         """The public function of consents opens no connection, and no other function opens a consent."""
