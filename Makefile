@@ -12,7 +12,7 @@ PACKAGER := .build/packager
 # The tests of the deployed stack run with each function's role enforced, as on AWS. AUTH=false turns that off.
 AUTH ?= true
 
-.PHONY: help run demo test layers chromium check format openapi lock bench fuzz soak sam-local package clean
+.PHONY: help run demo test unit-tests stack-tests layers chromium check format openapi lock bench fuzz soak sam-local package clean
 
 help:
 	@echo "make run        the whole product on this machine: http://127.0.0.1:8000, data kept in .local"
@@ -35,10 +35,14 @@ run: $(LOCAL)
 demo: $(LOCAL)
 	@exec $(PY) -m local demo
 
-# What mostly waits runs in parallel: downloads, and tests of the stack.
+# Tests of the stack mostly wait, and take longest: everything else runs meanwhile, and gives way to them.
 test:
-	@$(MAKE) --no-print-directory -j 3 -O check layers chromium
-	$(PY) -m pytest tests --ignore=tests/stack --ignore=tests/browser -n 2 --dist worksteal
+	@$(MAKE) --no-print-directory -j 4 -O stack-tests unit-tests check
+
+unit-tests: layers
+	nice -n 5 $(PY) -m pytest tests --ignore=tests/stack --ignore=tests/browser -n 2 --dist worksteal
+
+stack-tests: layers chromium
 	AUTH=$(AUTH) $(PY) -m pytest tests/browser tests/stack -n 3 --dist loadgroup --no-loadscope-reorder
 
 layers: $(DEV)
@@ -91,7 +95,7 @@ $(LOCAL): $(REQUIREMENTS) | $(PY)
 
 $(DEV): $(REQUIREMENTS) | $(PY)
 	@echo "Installing what checks and tests need (once) ..."
-	@$(PY) $(INSTALL) requirements/dev.txt
+	@$(PY) tools/install.py requirements/dev.txt
 	@touch $(LOCAL) $@
 
 # Compiled code fits one version of Python, so packages are built with Lambda's.
