@@ -84,7 +84,7 @@ def read_projects(stack: Stack) -> None:
 def atlassian(stack: Stack, method: str, path: str, body: Any = None) -> Any:
     with requests.Session() as session:
         session.trust_env = False
-        return session.request(method, f"{stack.atlassian_url}/_control{path}", json=body, timeout=10).json()
+        return session.request(method, f"{stack.atlassian_url}/_control{path}", json=body, timeout=60).json()
 
 
 class TestDoor:
