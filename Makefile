@@ -20,7 +20,7 @@ help:
 	@echo "make test       every check and every test"
 	@echo "make check      format, lint, types, template, generated files"
 	@echo "make format     format the code"
-	@echo "make openapi    generate the OpenAPI document, its page and the sample events from the routes"
+	@echo "make openapi    generate the OpenAPI document and the sample events from the routes"
 	@echo "make lock       lock requirements with hashes, from requirements/*.in (UPGRADE=--upgrade: newer versions)"
 	@echo "make bench      measure starts, requests and pushes"
 	@echo "make fuzz       two minutes of random requests (SECONDS_OF_FUZZING=…)"

@@ -264,8 +264,12 @@ def test_a_secret_has_no_value_that_a_later_deployment_could_write_again(secret:
 @pytest.mark.parametrize("layer", resources_of_type(TEMPLATE, "AWS::Serverless::LayerVersion"))
 def test_layers_are_built_from_their_folders(layer: str) -> None:
     resource = TEMPLATE["Resources"][layer]
-    assert resource["Metadata"]["BuildMethod"] == "python3.13"
-    assert (ROOT / resource["Properties"]["ContentUri"]).is_dir()
+    folder = ROOT / resource["Properties"]["ContentUri"]
+    assert folder.is_dir()
+    method = "makefile" if (folder / "Makefile").exists() else "python3.13"
+    assert resource["Metadata"]["BuildMethod"] == method
+    if method == "makefile":
+        assert f"build-{layer}:" in (folder / "Makefile").read_text()
 
 
 @pytest.mark.parametrize("name", ["PublicUrl", "DefaultReturnUrl", "AnomalyBaseUrl"])
