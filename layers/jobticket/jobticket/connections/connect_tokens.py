@@ -43,7 +43,8 @@ class ConsentRequest:
     def of(cls, record: Item) -> Self:
         """Return the request that a record carries."""
         name = ConnectionId(record["provider"], record["external_id"])
-        return cls(name, **{member: record.get(member) for member in _CARRIED})
+        carried: dict[str, Any] = {member: record.get(member) for member in _CARRIED}
+        return cls(name, **carried)
 
     def record(self) -> dict[str, Any]:
         """Return what a record of the consent carries."""

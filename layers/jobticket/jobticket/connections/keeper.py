@@ -17,11 +17,10 @@ from datetime import datetime, timedelta
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.connection_store import ConnectionStore
-from jobticket.connections.credentials import secret_field
 from jobticket.connections.errors import ReauthorizationNeededError
 from jobticket.connections.model import Connection, ConnectionId
 from jobticket.connections.refreshes import RefreshStore
-from jobticket.connections.tokens import LEASE, REFRESH_FIELD, TokenSource
+from jobticket.connections.tokens import LEASE, TokenSource
 from jobticket.connections.vault import Vault, VaultError
 from jobticket.errors import RefusalError
 from jobticket.observability import count, logger
@@ -147,7 +146,7 @@ class Keeper:
         connection = self._store.get(name)
         if connection is None:
             return
-        field = REFRESH_FIELD if connection.kind == "oauth" else secret_field(connection.api_url)
+        field = connection.secret_field
         try:
             if self._vault.is_current(connection.secret):
                 return

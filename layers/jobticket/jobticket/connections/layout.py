@@ -56,6 +56,7 @@ PLAIN = (
     "deployment",
     "account",
     "selected_project_id",
+    "scopes",
 )
 #: Those that hold a moment, by member.
 MOMENTS = {

@@ -19,8 +19,7 @@ import requests
 
 from jobticket import clock
 from jobticket.connections.connection_store import ConnectionStore
-from jobticket.connections.credentials import secret_field
-from jobticket.connections.model import Connection, ConnectionId
+from jobticket.connections.model import Connection, ConnectionId, secret_field
 from jobticket.connections.vault import Vault
 from jobticket.store.table import Table
 from local.atlassian.default_data import PLANT_NORTH
