@@ -119,7 +119,7 @@ def test_a_network_time_out(api: Gateway, jira: WireJira, monkeypatch: pytest.Mo
         ({"host": "https://jira.example\\@evil.example"}, "host must not have user info"),
         ({"host": "https://jira.example\\evil.example"}, "host is not a valid URL"),
         ({"host": "https://jira example"}, "host is not a valid URL"),
-        ({"host": "https://"}, "host is not a valid URL"),
+        ({"host": "https://"}, "host must start with https://"),
         ({"host": "https://jira.example:99999"}, "host is not a valid URL"),
         ({"host": "https://[::1"}, "host is not a valid URL"),
         ({"host": "https://" + "x" * 300}, "host is not a valid URL"),
