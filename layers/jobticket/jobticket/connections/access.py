@@ -171,7 +171,14 @@ class JiraAccess:
             api_url = self.app.site_api_url(connection.site_id)
             # All consents of one app share one quota.
             quota = "oauth" if connection.kind == "oauth" else api_url
-        return Site(api_url, connection.site_url, connection.deployment, quota)
+        return Site(
+            api_url,
+            connection.site_url,
+            connection.deployment,
+            quota,
+            None if connection.kind == "oauth" else connection.authorization,
+            connection.authorized_at,
+        )
 
     def _credential(
         self, connection: Connection, token: AccessToken | None, deadline: Deadline
