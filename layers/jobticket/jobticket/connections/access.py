@@ -40,7 +40,7 @@ from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.tokens import IssuedToken, TokenSource
 from jobticket.connections.vault import Vault, VaultError, kms_client
 from jobticket.http.addresses import AddressPolicy
-from jobticket.http.session import new_session
+from jobticket.http.session import PrivateAuthority, new_session
 from jobticket.jira.client import Credential, JiraClient, Pace, Site
 from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError
 from jobticket.jira.rate_limits import RateLimits
@@ -62,6 +62,8 @@ class AccessSettings(Settings):
     atlassian_api_url: str = "https://api.atlassian.com"
     atlassian_scopes: str = ""
     allow_private_hosts: bool = False
+    private_ca_secret: str = ""
+    private_ca_hosts: str = ""
 
 
 def address_policy(settings: AccessSettings) -> AddressPolicy:
@@ -103,8 +105,10 @@ class JiraAccess:
         """Make the container's access from a function's settings and, if it has one, its client."""
         table = Table(dynamodb or dynamodb_client(), settings.connections_table)
         vault = Vault(table, functools.cache(kms_client), settings.encryption_key)
-        session = new_session(address_policy(settings))
         secrets = functools.cache(secrets_client)
+        hosts = settings.private_ca_hosts.replace(",", " ").split()
+        authority = PrivateAuthority(hosts, lambda: fetch_secret(secrets(), settings.private_ca_secret))
+        session = new_session(address_policy(settings), authority if settings.private_ca_secret else None)
         secret = AppSecret(lambda: fetch_secret(secrets(), settings.atlassian_app_secret))
         app = AtlassianApp(session, settings.atlassian_auth_url, settings.atlassian_api_url, secret)
         return cls(ConnectionStore(table), vault, session, app, scopes=settings.atlassian_scopes)

@@ -18,6 +18,7 @@ from jobticket.connections.layout import (
     stored_status,
     token_of,
     token_put,
+    written,
 )
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.store.table import Delete, Put, Table, Update
@@ -142,6 +143,13 @@ class ConnectionStore:
         except StaleError:
             return False
         return True
+
+    def note_warning(self, connection: Connection, days: int) -> bool:
+        """Store that a person was told of a connection's end so many days ahead; False if that is stored."""
+        untold = Attr("warned_days").not_exists() | Attr("warned_days").gt(days)
+        current = same("expires_on", written(connection.expires_at)) & untold
+        update = Update(partition(connection.id), "CONNECTION", set={"warned_days": days}, condition=current)
+        return write_if_current(self.table, update) is not None
 
     def reseal(self, connection: Connection, secret: bytes) -> bool:
         """Replace a secret's ciphertext by another of the same secret; False if it has changed meanwhile."""
