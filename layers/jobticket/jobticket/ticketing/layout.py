@@ -13,6 +13,9 @@ COUNTS#<all | datastore>    <shard>                          how many anomalies 
 ISSUE#<integr>#<ticket>     EVENT#<stamp>#<anomaly>          an event that the ticket has not been told
 ISSUE#<integr>#<ticket>     LEASE                            the lease of the worker that tells it
 INTEGRATION                 INTEGRATION                      the ticketing integration
+WEBHOOK#<integr>            WEBHOOK                          the secret of its webhooks, and those registered
+WEBHOOK_SEEN#<digest>       WEBHOOK                          a webhook that was taken
+WEBHOOK_KEY#<name>          DATA_KEY                         a data key for these secrets
 IDEMPOTENCY#<digest>        IDEMPOTENCY                      an answer given to a request with that header
 ==========================  ===============================  =================================================
 
