@@ -144,7 +144,11 @@ def test_metrics_for_refreshed_failed_and_dead(product: Product, counted: dict[s
         ]
     )
     run(product, SWEEP)
-    assert counted == {"ConnectionsRefreshed": 1, "ConnectionRefreshesFailed": 1, "ConnectionsFoundDead": 1}
+    assert {name: value for name, value in counted.items() if value} == {
+        "ConnectionsRefreshed": 1,
+        "ConnectionRefreshesFailed": 1,
+        "ConnectionsFoundDead": 1,
+    }
     assert states(product) == {"dead": "invalid", "fails": "valid", "good": "valid"}
 
 
@@ -164,7 +168,7 @@ def test_warns_of_every_end_30_and_7_and_1_days_ahead_once(
     )
     warned: dict[str, list[tuple[int, int]]] = {}
     product.atlassian.control(access_token_seconds=3600)
-    for day in (300, 332, 333, 334, 335, 336, 355, 356, 357, 358, 361, 362, 363, 364):
+    for day in (60, 120, 180, 240, 300, 332, 333, 334, 335, 336, 355, 356, 357, 358, 361, 362, 363, 364):
         product.elapsed = timedelta(days=day)
         product.atlassian.control(clock_offset_seconds=product.elapsed.total_seconds())
         for _ in range(2):

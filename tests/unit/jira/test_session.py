@@ -231,7 +231,7 @@ class TestPrivateAuthority:
         with new_session(policy, others) as session, pytest.raises(requests.exceptions.SSLError):
             session.get(tls_jira.url)
 
-    @pytest.mark.parametrize("pem", ["", "{}", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"])
+    @pytest.mark.parametrize("pem", ["{}", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"])
     def test_a_secret_that_is_no_certificate_trusts_nothing(self, tls_jira: WireJira, pem: str) -> None:
         authority = PrivateAuthority([tls_jira.url.removeprefix("https://")], lambda: pem)
         with (

@@ -139,7 +139,7 @@ class TokenConnector:
             return self._at_gateway(site_id, host, credential, deadline)
         if login.form == "client":
             raise InvalidError(
-                "client_id and client_secret work for Jira Cloud only: the host is not a Cloud site"
+                "client_id and client_secret work for Jira Cloud only: the host does not tell a site's id"
             )
         return self._at(host, host, None, credential, deadline)
 
