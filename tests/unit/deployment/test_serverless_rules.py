@@ -221,7 +221,15 @@ class TestAlarms:
         assert alarmed("ApproximateNumberOfMessagesVisible") == places_for_failures()
 
     @pytest.mark.parametrize(
-        "metric", ["ConnectionDied", "AppRefused", "RefreshFailed", "UnhandledFaults", "KeyRingFault"]
+        "metric",
+        [
+            "ConnectionDied",
+            "ConnectionsExpiring",
+            "AppRefused",
+            "RefreshFailed",
+            "UnhandledFaults",
+            "KeyRingFault",
+        ],
     )
     def test_of_the_product_as_a_whole(self, metric: str) -> None:
         assert alarmed(metric) == {PRODUCT}

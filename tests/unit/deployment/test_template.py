@@ -50,7 +50,7 @@ def variables_of(function: str) -> dict[str, Any]:
 def names_of_parts(value: Any) -> set[str]:
     """Return every resource that a value refers to, and every key that a parameter names."""
     text = json.dumps(value)
-    names = [*TEMPLATE["Resources"], "FormerEncryptionKeyArn"]
+    names = [*TEMPLATE["Resources"], "FormerEncryptionKeyArn", "PrivateCaSecretArn"]
     return {name for name in names if f'"{name}"' in text or f'"{name}.' in text or f"${{{name}." in text}
 
 
