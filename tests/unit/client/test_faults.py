@@ -50,7 +50,7 @@ def test_a_creation_happens_once_whatever_becomes_of_its_first_answers(
     client: Jobticket, service: FaultyService, fault: Fault
 ) -> None:
     service.faults = [fault, fault]
-    assert client.jobs.create(name="Brackets", goal_quantity=5) == {"id": "1"}
+    assert client.jobs.create(name="Brackets", goal_quantity=5)["id"] == "1"
     assert service.effects == {"POST /api/jobs": 1}
     assert len({headers["Idempotency-Key"] for _, _, headers, _ in service.requests}) == 1
 

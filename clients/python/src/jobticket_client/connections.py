@@ -76,7 +76,7 @@ class Connections(Resource):
         try:
             yield
         except NeedsReauthorization as error:
-            error.connects_by(lambda return_url: self.connect_url(external_id, return_url=return_url))
+            error.connect = lambda return_url: self.connect_url(external_id, return_url=return_url)
             raise
 
 

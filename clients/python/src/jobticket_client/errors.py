@@ -17,7 +17,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 
@@ -26,6 +26,8 @@ class JobticketError(Exception):
 
     Attributes
     ----------
+    operation
+        The operationId of the call.
     status
         The HTTP status; None without an answer.
     message
@@ -34,8 +36,8 @@ class JobticketError(Exception):
         What else the body holds, such as Jira's own words.
     retry_after
         Seconds after which to try again, if the service names them.
-    operation
-        The operationId of the call.
+    idempotency_key
+        Repeat the call with this key, and its effect happens once; None if the call takes no key.
     """
 
     def __init__(
@@ -44,111 +46,81 @@ class JobticketError(Exception):
         *,
         operation: str,
         status: int | None = None,
-        details: Mapping[str, Any] | None = None,
+        details: dict[str, Any] | None = None,
         retry_after: float | None = None,
+        idempotency_key: str | None = None,
     ) -> None:
-        super().__init__(
-            f"{operation}: {message}" if status is None else f"{operation}: {message} ({status})"
-        )
+        super().__init__(f"{operation}: {message}" + (f" ({status})" if status else ""))
         self.message = message
         self.operation = operation
         self.status = status
-        self.details = dict(details or {})
+        self.details = details or {}
         self.retry_after = retry_after
+        self.idempotency_key = idempotency_key
 
 
-class Invalid(JobticketError):
-    """The request is wrong."""
+class Invalid(JobticketError): ...
 
 
-class Denied(JobticketError):
-    """The key, its scopes or the connection do not allow the call."""
+class Denied(JobticketError): ...
 
 
 class NeedsReauthorization(Denied):
     """The user must connect the Jira account again."""
 
-    _connect: Callable[[str | None], str] | None = None
-
-    def connects_by(self, connect: Callable[[str | None], str]) -> None:
-        """Set how the user connects again."""
-        self._connect = connect
+    #: Set where the call names one connection.
+    connect: Callable[[str | None], str] | None = None
 
     def connect_again(self, return_url: str | None = None) -> str:
-        """Return a link at which the user connects again. It works once, for ten minutes.
-
-        Raises
-        ------
-        JobticketError
-            If the key lacks the scope ``tokens``, for instance.
-        """
-        if self._connect is None:
+        """Return a link at which the user connects again. It works once, for ten minutes."""
+        if self.connect is None:
             raise TypeError("this error does not belong to one connection")
-        return self._connect(return_url)
+        return self.connect(return_url)
 
 
-class NotFound(JobticketError):
-    """There is no such thing, or the caller may not see it."""
+class NotFound(JobticketError): ...
 
 
-class Conflict(JobticketError):
-    """Somebody was faster, or the request does not fit the present state."""
+class Conflict(JobticketError): ...
 
 
-class TooLarge(JobticketError):
-    """The body or the answer is too large."""
+class TooLarge(JobticketError): ...
 
 
-class RateLimited(JobticketError):
-    """The service or Jira asks for fewer calls, for longer than the deadline allows."""
+class RateLimited(JobticketError): ...
 
 
-class Failed(JobticketError):
-    """Jira refused, or the service has a fault."""
+class Failed(JobticketError): ...
 
 
-class Unavailable(JobticketError):
-    """No answer, or one that says to try again later."""
+class Unavailable(JobticketError): ...
 
 
-class OutcomeUnknown(Unavailable):
-    """The request may have been carried out.
-
-    Attributes
-    ----------
-    idempotency_key
-        Repeat the call with this key: the service then does the work once. None if the call takes no key.
-    """
-
-    def __init__(self, message: str, *, idempotency_key: str | None = None, **facts: Any) -> None:
-        super().__init__(message, **facts)
-        self.idempotency_key = idempotency_key
+class OutcomeUnknown(Unavailable): ...
 
 
 _BY_STATUS: dict[int, type[JobticketError]] = {
-    400: Invalid,
-    401: Denied,
-    403: Denied,
-    404: NotFound,
-    409: Conflict,
-    413: TooLarge,
-    422: Invalid,
+    **{400: Invalid, 401: Denied, 403: Denied, 404: NotFound, 409: Conflict, 413: TooLarge, 422: Invalid},
     429: RateLimited,
-    502: Unavailable,
-    503: Unavailable,
-    504: Unavailable,
 }
 _MESSAGES = ("message", "error", "detail")
 
 
-def error_of(status: int, body: object, operation: str, retry_after: float | None) -> JobticketError:
-    """Return the error that an answer tells of, whichever of the service's three envelopes it has."""
+def error_of(status: int, body: object, lost: type[JobticketError], **facts: Any) -> JobticketError:
+    """Return the error that an answer tells of, whichever of the service's three envelopes it has.
+
+    Parameters
+    ----------
+    lost
+        The kind of 502, 503 and 504.
+    """
     members = body if isinstance(body, dict) else {}
     message = next(
         (text for name in _MESSAGES if isinstance(text := members.get(name), str)), "no explanation"
     )
-    rest = {name: value for name, value in members.items() if name not in (*_MESSAGES, "statusCode")}
-    kind = _BY_STATUS.get(status, Failed if status >= 500 else Invalid)
+    details = {name: value for name, value in members.items() if name not in (*_MESSAGES, "statusCode")}
+    other = lost if status in (502, 503, 504) else Failed if status >= 500 else Invalid
+    kind = _BY_STATUS.get(status, other)
     if members.get("needs_reauthorization") is True:
         kind = NeedsReauthorization
-    return kind(message, operation=operation, status=status, details=rest, retry_after=retry_after)
+    return kind(message, status=status, details=details, **facts)

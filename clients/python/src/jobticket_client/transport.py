@@ -6,7 +6,7 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -19,6 +19,7 @@ from urllib3.exceptions import NewConnectionError
 from jobticket_client.errors import (
     Conflict,
     JobticketError,
+    NotFound,
     OutcomeUnknown,
     RateLimited,
     Unavailable,
@@ -51,20 +52,6 @@ class _Key(AuthBase):
         return request
 
 
-@dataclass(frozen=True)
-class _Lost:
-    """A try without an answer that can be read.
-
-    Attributes
-    ----------
-    sent
-        Whether the request may have reached the service.
-    """
-
-    reason: str
-    sent: bool
-
-
 class Transport:
     """Calls operations by their operationId.
 
@@ -80,28 +67,15 @@ class Transport:
         How many connections are kept for threads that share the client.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        key: str,
-        *,
-        deadline: float,
-        pool: int,
-        sleep: Callable[[float], None] = time.sleep,
-        chance: Callable[[], float] = random.random,
-    ) -> None:
+    def __init__(self, base_url: str, key: str, *, deadline: float, pool: int) -> None:
         address = urlsplit(base_url)
         if address.scheme not in ("http", "https") or not address.hostname or address.username is not None:
-            raise ValueError(
-                "base_url must be a URL such as https://jobticket.example, without user and password"
-            )
+            raise ValueError("base_url must be a URL such as https://jobticket.example, without a password")
         if not key.isascii() or not key.isprintable() or not key.strip():
             raise ValueError("key must be printable ASCII")
         self.base_url = base_url.rstrip("/")
         self._key = _Key(key)
         self._deadline = deadline
-        self._sleep = sleep
-        self._chance = chance
         self._session = requests.Session()
         self._session.headers.update({"User-Agent": "jobticket-client", "Accept": "application/json"})
         for scheme in ("http://", "https://"):
@@ -127,16 +101,9 @@ class Transport:
         query
             Members that are None are left out.
         idempotency_key
-            A POST gets a random one otherwise. It is kept over repetitions.
+            An operation that takes one gets a random one otherwise. It is kept over repetitions.
         repeatable
-            False if a repetition would be a second effect.
-        in_path
-            The parameters of the path.
-
-        Raises
-        ------
-        JobticketError
-            One of its kinds: see :mod:`jobticket_client.errors`.
+            False if a repetition could be a second effect.
         """
         method, path, takes_key = OPERATIONS[operation]
         if method == "POST" and takes_key:
@@ -144,99 +111,75 @@ class Transport:
         elif idempotency_key is not None:
             raise TypeError(f"{operation} takes no Idempotency-Key")
         url = self.base_url + re.sub(r"\{(\w+)\}", lambda found: _in_path(in_path[found[1]]), path)
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         request = requests.Request(
-            method,
-            url,
-            params=_query(query or {}),
-            json=body,
-            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
-            auth=self._key,
+            method, url, params=_query(query or {}), json=body, headers=headers, auth=self._key
         )
+        facts = {"operation": operation, "idempotency_key": idempotency_key}
         ends, maybe_done, repetitions = time.monotonic() + self._deadline, False, 0
         while True:
-            result = self._try(request, operation)
+            result = self._try(request, facts)
             if isinstance(result, Answer):
                 return result
-            if method == "DELETE" and maybe_done and getattr(result, "status", None) == 404:
+            if method == "DELETE" and maybe_done and isinstance(result, NotFound):
                 return Answer(None)  # an earlier try removed it, and its answer was lost
-            maybe_done = maybe_done or _may_have_happened(result)
-            pause = self._pause(result, repetitions)
+            maybe_done = maybe_done or isinstance(result, OutcomeUnknown)
+            pause = _pause(result, repetitions)
             late = pause is not None and time.monotonic() + pause > ends
             if pause is None or late or (maybe_done and not repeatable):
-                raise _final(
-                    result, operation, maybe_done=maybe_done and method != "GET", key=idempotency_key
-                )
-            self._sleep(pause)
+                raise _final(result, maybe_done=maybe_done)
+            time.sleep(pause)
             repetitions += 1
 
-    def _try(self, request: requests.Request, operation: str) -> Answer | JobticketError | _Lost:
+    def _try(self, request: requests.Request, facts: Mapping[str, Any]) -> Answer | JobticketError:
         # What requests raises holds the request with its key, so it is neither kept nor chained.
+        lost = Unavailable if request.method == "GET" else OutcomeUnknown
         try:
             prepared = self._session.prepare_request(request)
             settings = self._session.merge_environment_settings(prepared.url, {}, None, None, None)
-            answer = self._session.send(
-                prepared, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), allow_redirects=False, **settings
-            )
+            timeout = (CONNECT_TIMEOUT, READ_TIMEOUT)
+            answer = self._session.send(prepared, timeout=timeout, allow_redirects=False, **settings)
+            body = answer.json() if answer.content else None
         except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL) as error:
             wrong = str(error)
+        except requests.JSONDecodeError:
+            if answer.ok:
+                return lost("the answer is not JSON", **facts)
+            return error_of(answer.status_code, None, lost, **facts)
         except requests.RequestException as error:
-            return _Lost(type(error).__name__, sent=_was_sent(error))
+            return (lost if _was_sent(error) else Unavailable)(f"no answer: {type(error).__name__}", **facts)
         else:
-            return _read(answer, operation)
+            if answer.status_code < 300:
+                return Answer(body, answer.headers)
+            after = _seconds(answer.headers.get("Retry-After"))
+            return error_of(answer.status_code, body, lost, retry_after=after, **facts)
         raise ValueError(wrong)
 
-    def _pause(self, result: JobticketError | _Lost, repetitions: int) -> float | None:
-        """Return how many seconds to wait before a repetition; None if one is no use."""
-        asked = None
-        if isinstance(result, JobticketError):
-            under_way = isinstance(result, Conflict) and result.retry_after is not None
-            if not under_way and not isinstance(result, RateLimited | Unavailable):
-                return None
-            asked = result.retry_after
-        backoff = min(FIRST_PAUSE * 2**repetitions, LONGEST_PAUSE)
-        jitter = self._chance()
-        return backoff * (0.5 + jitter / 2) if asked is None else asked + jitter * FIRST_PAUSE
+
+def _pause(error: JobticketError, repetitions: int) -> float | None:
+    """Return how many seconds to wait before a repetition; None if one is no use."""
+    under_way = isinstance(error, Conflict) and error.retry_after is not None
+    if not under_way and not isinstance(error, RateLimited | Unavailable):
+        return None
+    jitter = random.random()  # noqa: S311  # spreads callers; no secret
+    if error.retry_after is not None:
+        return error.retry_after + jitter * FIRST_PAUSE
+    return min(FIRST_PAUSE * 2**repetitions, LONGEST_PAUSE) * (0.5 + jitter / 2)
 
 
-def _read(answer: requests.Response, operation: str) -> Answer | JobticketError | _Lost:
-    try:
-        body = answer.json() if answer.content else None
-    except ValueError:
-        if answer.ok:
-            return _Lost("the answer is not JSON", sent=True)
-        body = None
-    if answer.status_code < 300:
-        return Answer(body, answer.headers)
-    return error_of(answer.status_code, body, operation, _seconds(answer.headers.get("Retry-After")))
-
-
-def _may_have_happened(result: JobticketError | _Lost) -> bool:
-    return result.sent if isinstance(result, _Lost) else isinstance(result, Unavailable)
+def _final(error: JobticketError, *, maybe_done: bool) -> JobticketError:
+    """Return the error of a call whose last try ended so."""
+    # With a key the service repeats its first answer. Without one, an earlier try may be the reason.
+    settled = error.idempotency_key and not isinstance(error, Unavailable | RateLimited | Conflict)
+    if settled or not maybe_done or isinstance(error, OutcomeUnknown):
+        return error
+    return OutcomeUnknown(**vars(error))
 
 
 def _was_sent(error: requests.RequestException) -> bool:
     """Tell whether anything of a request may have reached the service."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return not isinstance(error, requests.ConnectTimeout) and not isinstance(reason, NewConnectionError)
-
-
-def _final(
-    result: JobticketError | _Lost, operation: str, *, maybe_done: bool, key: str | None
-) -> JobticketError:
-    """Return the error of a call whose last try ended so."""
-    if isinstance(result, _Lost):
-        facts: dict[str, Any] = {"operation": operation}
-        message, settled = f"no answer: {result.reason}", False
-    else:
-        facts = {name: getattr(result, name) for name in ("operation", "status", "details", "retry_after")}
-        # With a key the service repeats its first answer. Without one, an earlier try may be the reason.
-        message, settled = result.message, key is not None and not isinstance(result, _UNSETTLED)
-    if maybe_done and not settled:
-        return OutcomeUnknown(message, idempotency_key=key, **facts)
-    return Unavailable(message, **facts) if isinstance(result, _Lost) else result
-
-
-_UNSETTLED = (Unavailable, RateLimited, Conflict)
 
 
 def _in_path(value: object) -> str:
