@@ -12,7 +12,7 @@ PACKAGER := .build/packager
 # The tests of the deployed stack run with each function's role enforced, as on AWS. AUTH=false turns that off.
 AUTH ?= true
 
-.PHONY: help run demo test unit-tests stack-tests layers chromium check format openapi lock bench fuzz soak sam-local package clean
+.PHONY: help run demo test unit-tests stack-tests layers chromium check format openapi client lock bench fuzz soak sam-local package clean
 
 help:
 	@echo "make run        the whole product on this machine: http://127.0.0.1:8000, data kept in .local"
@@ -20,7 +20,8 @@ help:
 	@echo "make test       every check and every test"
 	@echo "make check      format, lint, types, template, generated files"
 	@echo "make format     format the code"
-	@echo "make openapi    generate the OpenAPI document, its page and the sample events from the routes"
+	@echo "make openapi    generate the OpenAPI document, the client's types and the sample events from the routes"
+	@echo "make client     build the Python client as a wheel, in .build/client"
 	@echo "make lock       lock requirements with hashes, from requirements/*.in (UPGRADE=--upgrade: newer versions)"
 	@echo "make bench      measure starts, requests and pushes"
 	@echo "make fuzz       two minutes of random requests (SECONDS_OF_FUZZING=…)"
@@ -57,6 +58,7 @@ check: $(DEV)
 	$(PY) -m mypy
 	$(PY) -m tools.translated
 	PYTHONPATH=layers/jobticket:. $(PY) -m tools.openapi.document --check
+	PYTHONPATH=layers/jobticket:. $(PY) -m tools.client_types --check
 
 format: $(DEV)
 	$(PY) -m ruff format .
@@ -64,6 +66,10 @@ format: $(DEV)
 
 openapi: $(DEV)
 	PYTHONPATH=layers/jobticket:. $(PY) -m tools.openapi.document
+	PYTHONPATH=layers/jobticket:. $(PY) -m tools.client_types
+
+client: $(DEV)
+	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir .build/client clients/python
 
 lock: $(DEV)
 	$(PY) -m tools.lock $(UPGRADE)

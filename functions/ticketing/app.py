@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket import clock
 from jobticket.connections.access import AccessSettings, JiraAccess
-from jobticket.connections.credentials import TokenConnector
+from jobticket.connections.connector import TokenConnector
 from jobticket.errors import InvalidError
 from jobticket.jira.client import JiraClient
 from jobticket.observability import logger
@@ -70,7 +70,7 @@ ring = KeyRing(
 )
 access = JiraAccess.open(config, dynamodb)
 connector = TokenConnector(
-    access.store, access.vault, access.session, allow_http=config.environment == "local"
+    access.store, access.vault, access.session, access.app, allow_http=config.environment == "local"
 )
 recent = RecentChoices(time.monotonic)
 integrations = Integrations(table, access, connector, recent)
