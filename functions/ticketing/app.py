@@ -46,6 +46,7 @@ from jobticket.web import numbered_pages
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import claimed
+from jobticket.web.paging import number_of
 from jobticket.web.routes import routes_of
 
 
@@ -220,14 +221,10 @@ def list_anomalies(request: Request) -> Answer:
 
 
 def _filters(request: Request) -> Filters:
-    query = request.query
-    datastore = (
-        numbered_pages.number(query, "datastore", default=1, largest=10**15) if "datastore" in query else None
-    )
     return Filters(
         status=_word(request, "status", STATUSES),
         type=_word(request, "type", TYPES),
-        datastore=datastore,
+        datastore=number_of(request.query, "datastore", 10**15),
         archived=_flag(request, "archived"),
     )
 

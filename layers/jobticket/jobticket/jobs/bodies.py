@@ -25,31 +25,23 @@ from jobticket.web.validation import (
 )
 
 _SCRAP_REASONS = ", ".join(get_args(ScrapReason))
-_MODES = ", ".join(get_args(AdvancementMode))
 
 
-def _labels(value: Any) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
+def _strings(value: Any) -> Any:
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
         raise fault("must be an array of strings")
-    if len(value) > 100:
-        raise fault("must have at most 100 entries")
-    trimmed = [label.strip() for label in value]
-    for position, label in enumerate(trimmed):
-        if len(label) > 255:
-            raise sentence(f"jiraLabels[{position}] must be at most 255 characters")
-    return [label for label in trimmed if label]
+    return value
 
 
 def _blank_is_none(value: str) -> str | None:
     return value or None
 
 
-def _mode(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise fault("must be a string")
-    if value.strip() not in get_args(AdvancementMode):
-        raise fault(f"must be one of: {_MODES}")
-    return value.strip()
+def _mode(value: Any) -> str:
+    mode = short_text(value)
+    if mode not in get_args(AdvancementMode):
+        raise fault(f"must be one of: {', '.join(get_args(AdvancementMode))}")
+    return mode
 
 
 def _not_empty(value: Any) -> Any:
@@ -70,6 +62,12 @@ Name = Annotated[RequiredText, AfterValidator(_printable)]
 NewName = Annotated[FilledText, AfterValidator(_printable)]
 OptionalText = Annotated[ShortText, AfterValidator(_blank_is_none)]
 OptionalLongText = Annotated[LongText, AfterValidator(_blank_is_none)]
+Labels = Annotated[
+    list[ShortText],
+    ListOf,
+    BeforeValidator(_strings),
+    AfterValidator(lambda labels: list(filter(None, labels))),
+]
 Mode = Annotated[AdvancementMode, BeforeValidator(_mode)]
 #: An integer of any size: the path knows whether it has such a step.
 Index = Annotated[int, BeforeValidator(integer)]
@@ -85,7 +83,7 @@ class NewJob(Body):
     jira_part_number: OptionalText | None = None
     jira_priority: OptionalText | None = None
     jira_epic_link: OptionalText | None = None
-    jira_labels: Annotated[list[str], BeforeValidator(_labels)] | None = None
+    jira_labels: Labels | None = None
 
 
 class JobChange(Body):

@@ -30,23 +30,10 @@ def _require_id(job_id: str) -> None:
         raise job_not_found(job_id)
 
 
-def create_job(work: UnitOfWork, now: datetime, *, name: str, goal_quantity: int, **ticket: Any) -> Job:
-    """Add a new job to a unit of work.
-
-    Parameters
-    ----------
-    ticket
-        The job's ``jira_…`` fields.
-    """
+def create_job(work: UnitOfWork, now: datetime, **fields: Any) -> Job:
+    """Add a new job to a unit of work: its name, goal quantity and ``jira_…`` fields."""
     moment = clock.iso_milliseconds(now)
-    job = Job(
-        id=layout.new_id("job"),
-        name=name,
-        goal_quantity=goal_quantity,
-        created_at=moment,
-        updated_at=moment,
-        **ticket,
-    )
+    job = Job(id=layout.new_id("job"), created_at=moment, updated_at=moment, **fields)
     work.add(Put(layout.job_item(job), ABSENT))
     return job
 
@@ -112,24 +99,16 @@ def get_job(table: Table, job_id: str) -> Job:
     return Job.of(item)
 
 
-def change_job(
-    table: Table, job_id: str, now: datetime, *, name: str | None = None, goal_quantity: int | None = None
-) -> Job:
-    """Change what is given; the last write wins."""
+def change_job(table: Table, job_id: str, now: datetime, **changes: Any) -> Job:
+    """Change what is given, the name or the goal quantity; the last write wins."""
     _require_id(job_id)
-    changes = {"name": name, "goal_quantity": goal_quantity, "updated_at": clock.iso_milliseconds(now)}
-    change = Update(layout.job_pk(job_id), layout.JOB_SORT, set=layout.given(changes), condition=PRESENT)
+    stored = layout.given(changes) | {"updated_at": clock.iso_milliseconds(now)}
+    change = Update(layout.job_pk(job_id), layout.JOB_SORT, set=stored, condition=PRESENT)
     return Job.of(write(table, change, otherwise=job_not_found(job_id)) or {})
 
 
 def delete_job(table: Table, job_id: str) -> None:
-    """Delete a job that has no paths.
-
-    Raises
-    ------
-    InvalidError
-        If it still has paths.
-    """
+    """Delete a job, unless it has paths."""
     _require_id(job_id)
 
     def kept(item: Item | None) -> Exception:

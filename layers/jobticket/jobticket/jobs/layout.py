@@ -65,22 +65,14 @@ def is_id(prefix: str, text: str) -> bool:
 
 
 def serial_id(number: int) -> str:
-    """Return a serial number's id.
-
-    Examples
-    --------
-    >>> serial_id(42)
-    'SN-00042'
-    """
+    """Return a serial number's id, such as SN-00042."""
     return f"SN-{number:05d}"
 
 
 def number_of(serial: str) -> int | None:
     """Return the number of a serial number's id, None if it cannot be one."""
     match = _SERIAL.fullmatch(serial)
-    if match is None or serial_id(int(match[1])) != serial:
-        return None
-    return int(match[1])
+    return int(match[1]) if match and serial_id(int(match[1])) == serial else None
 
 
 def job_pk(job_id: str) -> str:

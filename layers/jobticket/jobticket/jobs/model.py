@@ -24,15 +24,7 @@ class Record(Shown):
 
 
 class Job(Record):
-    """A production order. Its state follows from its serial numbers; it has no status of its own.
-
-    Attributes
-    ----------
-    goal_quantity
-        Units to produce.
-    jira_ticket_key
-        The Jira issue to which the job is linked.
-    """
+    """A production order. Its state follows from its serial numbers; it has no status of its own."""
 
     id: str
     name: str
@@ -81,17 +73,12 @@ class Path(Record):
 
 
 class SerialNumber(Record):
-    """One unit and where it stands.
-
-    Attributes
-    ----------
-    current_step_index
-        The step's order, or -1 once all steps are finished.
-    """
+    """One unit and where it stands."""
 
     id: str
     job_id: str
     path_id: str
+    #: The step's order, or -1 once all steps are finished.
     current_step_index: int
     status: SerialStatus
     scrap_reason: ScrapReason | None = None
@@ -172,22 +159,15 @@ class FieldMappings(Record):
 
 
 class JobSettings(Record):
-    """The application's settings.
+    """The application's settings."""
 
-    Attributes
-    ----------
-    enabled, push_enabled
-        Both must be on before anything goes to Jira.
-    external_id
-        The Jira connection that pushes use.
-    push_paused, skip_unchanged
-        For scheduled pushes: stop all of them; skip jobs whose distribution has not changed.
-    """
-
+    #: Both must be on before anything goes to Jira.
     enabled: bool = False
     push_enabled: bool = False
+    #: For scheduled pushes: stop all of them; skip jobs whose distribution has not changed.
     push_paused: bool = False
     skip_unchanged: bool = True
+    #: The Jira connection that pushes use.
     external_id: str | None = None
     project_key: str | None = None
     field_mappings: FieldMappings = FieldMappings()

@@ -34,13 +34,7 @@ _MOVERS = 8
 
 
 def advance(table: Table, serial: str, from_step_index: int | None, now: datetime) -> SerialNumber:
-    """Move a serial number one step forward; from the last step, complete it.
-
-    Parameters
-    ----------
-    from_step_index
-        If given, move only a serial number that stands at this step; otherwise raise ``ConflictError``.
-    """
+    """Move a serial number one step forward, if it stands at this step; from the last step, complete it."""
     standing = find_serial(table, serial)
     current = standing.serial.current_step_index
     elsewhere = None
@@ -53,17 +47,9 @@ def advance(table: Table, serial: str, from_step_index: int | None, now: datetim
 
 
 def advance_to(table: Table, serial: str, target: int, now: datetime) -> tuple[SerialNumber, list[Bypassed]]:
-    """Move a serial number forward to a step; return it and the steps that it bypassed.
+    """Move a serial number forward to a step, and return also the steps that it bypassed.
 
-    Parameters
-    ----------
-    target
-        The step's index. The number of steps of the path means completion.
-
-    Raises
-    ------
-    InvalidError
-        Also if the target is not ahead, out of range, or more than one step away in strict mode.
+    The number of steps of the path means completion.
     """
     standing = find_serial(table, serial)
     _require_in_progress(standing.serial, scrapped="Cannot advance a scrapped serial")
@@ -193,12 +179,8 @@ def advance_many(
 
     A shard's serial numbers move one after the other, so that a call never conflicts with itself. One that
     is given twice, as by a double scan, moves once. After a fault of AWS the rest of its shard is not tried:
-    it would meet the same fault, and the call would run out of time.
-
-    Raises
-    ------
-    Exception
-        The fault of AWS, if it has prevented every move.
+    it would meet the same fault, and the call would run out of time. If it has prevented every move, it is
+    raised.
     """
     shards: dict[int, list[str]] = {}
     for serial in dict.fromkeys(serials):

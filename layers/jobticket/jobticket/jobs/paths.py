@@ -14,7 +14,7 @@ from jobticket.errors import InvalidError, NotFoundError
 from jobticket.jobs import layout
 from jobticket.jobs.distribution import Counts, distribution
 from jobticket.jobs.jobs import job_not_found
-from jobticket.jobs.model import AdvancementMode, Path, PathDetails, ProcessStep, StepDraft
+from jobticket.jobs.model import Path, PathDetails, ProcessStep, StepDraft
 from jobticket.store.table import Delete, Item, Put, Table, Update
 from jobticket.store.unit_of_work import ABSENT, PRESENT, Otherwise, UnitOfWork, write
 
@@ -24,28 +24,14 @@ def path_not_found(path_id: str) -> NotFoundError:
 
 
 def create_path(
-    work: UnitOfWork,
-    now: datetime,
-    *,
-    job_id: str,
-    name: str,
-    goal_quantity: int,
-    steps: Sequence[StepDraft],
-    advancement_mode: AdvancementMode = "strict",
+    work: UnitOfWork, now: datetime, *, job_id: str, steps: Sequence[StepDraft], **fields: Any
 ) -> Path:
-    """Add a new path with its steps to a unit of work, and count it at its job."""
+    """Add a new path to a unit of work, and count it at its job: its steps, name, goal quantity and mode."""
     if not layout.is_id("job", job_id):
         raise job_not_found(job_id)
-    moment = clock.iso_milliseconds(now)
+    moment, path_id = clock.iso_milliseconds(now), layout.new_id("path")
     path = Path(
-        id=layout.new_id("path"),
-        job_id=job_id,
-        name=name,
-        goal_quantity=goal_quantity,
-        advancement_mode=advancement_mode,
-        steps=_steps(steps),
-        created_at=moment,
-        updated_at=moment,
+        id=path_id, job_id=job_id, steps=_steps(steps), created_at=moment, updated_at=moment, **fields
     )
     work.add(Put(layout.path_item(path), ABSENT))
     work.add(Put({"pk": layout.path_pk(path.id), "sk": layout.PATH_SORT, "job_id": path.job_id}))
@@ -60,7 +46,7 @@ def _steps(drafts: Sequence[StepDraft], known: frozenset[str] = frozenset()) -> 
     """Return a path's steps; a draft keeps its id only if the path has such a step."""
     kept = [draft.id if draft.id in known else None for draft in drafts]
     for order, step_id in enumerate(kept):
-        if step_id is not None and step_id in kept[:order]:
+        if step_id and step_id in kept[:order]:
             raise InvalidError(f"steps[{order}].id is given twice")
     return [
         ProcessStep.of({**asdict(draft), "order": order, "id": step_id or layout.new_id("step")})
@@ -107,11 +93,6 @@ def change_path(
     """Change what is given: steps, name, goal quantity, advancement mode.
 
     Once the path has serial numbers, only names, locations and optional flags of its steps may change.
-
-    Raises
-    ------
-    InvalidError
-        If the change would move serial numbers.
     """
     job_id = job_of_path(table, path_id)
     stored = layout.given(changes) | {"updated_at": clock.iso_milliseconds(now)}
@@ -132,13 +113,7 @@ def _missing_or(path_id: str, refusal: InvalidError) -> Otherwise:
 
 
 def delete_path(table: Table, path_id: str) -> None:
-    """Delete a path that has never had serial numbers.
-
-    Raises
-    ------
-    InvalidError
-        If it has serial numbers.
-    """
+    """Delete a path, unless it has serial numbers."""
     job_id = job_of_path(table, path_id)
     work = UnitOfWork(table)
     work.add(

@@ -78,17 +78,7 @@ def create_serials(
     """Add new serial numbers at the first step of a path to a unit of work, all or none.
 
     A failure may leave a gap between the numbers of two calls. The unit is stale if the path's steps change
-    before it commits.
-
-    Parameters
-    ----------
-    job_id
-        The job that the caller expects the path to belong to.
-
-    Raises
-    ------
-    InvalidError
-        If the path belongs to another job.
+    before it commits. ``job_id`` is the job that the caller expects the path to belong to.
     """
     owner = job_of_path(work.table, path_id)
     if job_id not in (None, owner):
@@ -131,17 +121,12 @@ def count_update(job_id: str, path_id: str, shard: int, changes: dict[str, int])
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A serial number as it was read.
-
-    Attributes
-    ----------
-    stored
-        Whether it has an item of its own; if not, its batch stands for it.
-    """
+    """A serial number as it was read."""
 
     serial: SerialNumber
     number: int
     step_count: int
+    #: Whether it has an item of its own; if not, its batch stands for it.
     stored: bool
 
 
@@ -167,17 +152,7 @@ def _batch_of(table: Table, number: int) -> Batch | None:
 def list_serials(
     table: Table, path_id: str, status: SerialStatus | None, limit: int | None, after: int
 ) -> tuple[list[SerialNumber], int | None]:
-    """Return serial numbers of a path in ascending order, and the number after which the list continues.
-
-    Parameters
-    ----------
-    status
-        Only those with this status.
-    limit
-        At most this many; None for all.
-    after
-        Only those with a larger number.
-    """
+    """Return a path's serial numbers above ``after``, and the number after which the list continues."""
     job_of_path(table, path_id)
     # One more than the limit tells whether the list continues.
     most = None if limit is None else limit + 1
