@@ -21,6 +21,7 @@ from jobticket.web.validation import (
     integer,
     sentence,
     short_text,
+    text_within,
     whole_number,
 )
 
@@ -135,26 +136,32 @@ class NewSerials(Body):
     job_id: OptionalText | None = None
 
 
-class AdvanceOne(Body):
+class Move(Body):
+    """Any move: ``operator`` is the person who moves."""
+
+    operator: Annotated[str, BeforeValidator(text_within(100)), AfterValidator(_blank_is_none)] | None = None
+
+
+class AdvanceOne(Move):
     """POST /api/serials/{id}/advance."""
 
     from_step_index: Index | None = None
 
 
-class AdvanceTo(Body):
+class AdvanceTo(Move):
     """POST /api/serials/{id}/advance-to; the number of steps means completion."""
 
     target_step_index: Index
 
 
-class AdvanceBatch(Body):
+class AdvanceBatch(Move):
     """POST /api/serials/advance: a tray or a cart."""
 
     serial_ids: Annotated[list[RequiredText], ListOf, BeforeValidator(_not_empty)]
     from_step_index: Index | None = None
 
 
-class Scrap(Body):
+class Scrap(Move):
     """POST /api/serials/{id}/scrap."""
 
     reason: ScrapReason = Field(default=None, validate_default=True)
@@ -178,7 +185,7 @@ class Scrap(Body):
         return value
 
 
-class ForceComplete(Body):
+class ForceComplete(Move):
     """POST /api/serials/{id}/force-complete."""
 
     reason: OptionalLongText | None = None

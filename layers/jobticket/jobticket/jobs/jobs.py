@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
-from jobticket import clock
 from jobticket.errors import InvalidError, NotFoundError
+from jobticket.history.records import Stamp, differences, record
 from jobticket.jobs import layout
 from jobticket.jobs.distribution import Counts, job_progress
 from jobticket.jobs.model import Job, JobDetails, Path
 from jobticket.store.table import Delete, Item, Put, Table, Update
-from jobticket.store.unit_of_work import ABSENT, PRESENT, UnitOfWork, write
+from jobticket.store.unit_of_work import ABSENT, UnitOfWork, attempts
 
 _POSITION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z#(?P<job>.+)")
 
@@ -30,11 +30,11 @@ def _require_id(job_id: str) -> None:
         raise job_not_found(job_id)
 
 
-def create_job(work: UnitOfWork, now: datetime, **fields: Any) -> Job:
+def create_job(work: UnitOfWork, stamp: Stamp, **fields: Any) -> Job:
     """Add a new job to a unit of work: its name, goal quantity and ``jira_…`` fields."""
-    moment = clock.iso_milliseconds(now)
-    job = Job(id=layout.new_id("job"), created_at=moment, updated_at=moment, **fields)
+    job = Job(id=layout.new_id("job"), created_at=stamp.moment, updated_at=stamp.moment, **fields)
     work.add(Put(layout.job_item(job), ABSENT))
+    record(work, stamp, layout.job_pk(job.id), "created", name=job.name, ticket_key=job.jira_ticket_key)
     return job
 
 
@@ -99,15 +99,22 @@ def get_job(table: Table, job_id: str) -> Job:
     return Job.of(item)
 
 
-def change_job(table: Table, job_id: str, now: datetime, **changes: Any) -> Job:
+def change_job(table: Table, job_id: str, stamp: Stamp, **fields: Any) -> Job:
     """Change what is given, the name or the goal quantity; the last write wins."""
-    _require_id(job_id)
-    stored = layout.given(changes) | {"updated_at": clock.iso_milliseconds(now)}
-    change = Update(layout.job_pk(job_id), layout.JOB_SORT, set=stored, condition=PRESENT)
-    return Job.of(write(table, change, otherwise=job_not_found(job_id)) or {})
+    wanted = layout.given(fields)
+    for work in attempts(table):
+        with work:
+            before = get_job(table, job_id)
+            stamp = stamp.after(before.updated_at)
+            stored = wanted | {"updated_at": stamp.moment}
+            condition = layout.unchanged(before.updated_at)
+            work.add(Update(layout.job_pk(job_id), layout.JOB_SORT, set=stored, condition=condition))
+            if changes := differences(before, wanted):
+                record(work, stamp, layout.job_pk(job_id), "changed", changes=changes)
+    return replace(before, **stored)
 
 
-def delete_job(table: Table, job_id: str) -> None:
+def delete_job(table: Table, job_id: str, stamp: Stamp) -> None:
     """Delete a job, unless it has paths."""
     _require_id(job_id)
 
@@ -118,4 +125,6 @@ def delete_job(table: Table, job_id: str) -> None:
             f"Cannot delete job: it has {item['path_count']} path(s). Remove all paths first."
         )
 
-    write(table, Delete(layout.job_pk(job_id), layout.JOB_SORT, Attr("path_count").eq(0)), otherwise=kept)
+    with UnitOfWork(table) as work:
+        work.add(Delete(layout.job_pk(job_id), layout.JOB_SORT, Attr("path_count").eq(0)), otherwise=kept)
+        record(work, stamp, layout.job_pk(job_id), "deleted")

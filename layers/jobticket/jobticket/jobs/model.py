@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from jobticket.shown import Shown
 
@@ -98,6 +98,80 @@ class Bypassed(Record):
     step_id: str
     step_name: str
     classification: Literal["skipped", "deferred"]
+
+
+class StepName(Record):
+    step_id: str
+    step_name: str
+
+
+class SerialEvent(Record):
+    """What happened to a serial number, and who did it."""
+
+    at: str
+    action: Literal["created", "advanced", "skipped_to", "completed", "scrapped", "force_completed"]
+    from_: StepName | None = None
+    to: StepName | None = None
+    #: The name of the caller's key; not known of serial numbers that are older than the history.
+    by: str | None = None
+    operator: str | None = None
+    reason: str | None = None
+    bypassed: list[Bypassed] | None = None
+
+
+class JobEvent(Record):
+    """What happened to a job, its paths or the settings, and who did it."""
+
+    at: str
+    action: str
+    by: str
+    operator: str | None = None
+    #: Each field with its values before and after; a missing one had, or has, no value.
+    changes: dict[str, dict[str, Any]] | None = None
+    name: str | None = None
+    path_id: str | None = None
+    path_name: str | None = None
+    ticket_key: str | None = None
+    #: Of a push or comment: pushed, commented or failed, and why.
+    outcome: str | None = None
+    error: str | None = None
+
+
+class FlowDay(Record):
+    """What happened on a path on one day (UTC).
+
+    ``entered`` and ``standing`` are numbers of serial numbers by step: how many came there on the day, and
+    how many stood there at its end.
+    """
+
+    date: str
+    entered: dict[str, int]
+    completed: int
+    scrapped: int
+    standing: dict[str, int]
+
+
+class PathFlow(Record):
+    path_id: str
+    days: list[FlowDay]
+
+
+class JobFlowDay(Record):
+    """What happened on all paths of a job on one day (UTC).
+
+    ``total`` is how many serial numbers the job had at the day's end, ``goal`` how many it is to have today.
+    """
+
+    date: str
+    completed: int
+    scrapped: int
+    total: int
+    goal: int
+
+
+class JobFlow(Record):
+    job_id: str
+    days: list[JobFlowDay]
 
 
 class StepCount(Record):

@@ -71,11 +71,20 @@ class _Patience:
 
 
 @dataclass(frozen=True, slots=True)
+class Journal:
+    """The table that tells what has changed another one, and for how many days it does."""
+
+    table: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Put:
-    """Write a whole item."""
+    """Write a whole item; ``table`` names another table than the one that commits it."""
 
     item: Item
     condition: ConditionBase | None = None
+    table: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,7 @@ class Update:
     add: Mapping[str, int] = field(default_factory=dict)
     remove: Sequence[str] = ()
     condition: ConditionBase | None = None
+    table: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,7 @@ class Delete:
     pk: str
     sk: str
     condition: ConditionBase | None = None
+    table: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +117,7 @@ class Check:
     pk: str
     sk: str
     condition: ConditionBase
+    table: str | None = None
 
 
 Write = Put | Update | Delete | Check
@@ -190,9 +202,20 @@ def _key(pk: str, sk: str) -> dict[str, Any]:
 class Table:
     """One table of the product. A write raises ``ConditionFailedError`` if a condition does not hold."""
 
-    def __init__(self, client: DynamoDBClient, name: str) -> None:
+    def __init__(self, client: DynamoDBClient, name: str, journal: Journal | None = None) -> None:
         self._client = client
         self.name = name
+        self._journal = journal
+
+    @property
+    def journal(self) -> Journal:
+        if self._journal is None:
+            raise LookupError(f"changes of the table {self.name} are recorded nowhere")
+        return self._journal
+
+    def history(self) -> Table:
+        """Return the journal's table."""
+        return Table(self._client, self.journal.table)
 
     def get(
         self, pk: str, sk: str, *, consistent: bool = True, attributes: Sequence[str] = ()
@@ -312,7 +335,7 @@ class Table:
 
     def _parameters(self, write: Write) -> dict[str, Any]:
         """Return the parameters of a write, by itself or in a transaction."""
-        parameters: dict[str, Any] = {"TableName": self.name}
+        parameters: dict[str, Any] = {"TableName": write.table or self.name}
         if isinstance(write, Put):
             parameters["Item"] = _serialize(write.item)
         else:

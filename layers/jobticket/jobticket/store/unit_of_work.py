@@ -100,10 +100,10 @@ class UnitOfWork:
         writes = [self._marked(write) for write, _ in self._entries]
         try:
             match writes:
-                case [Put() as put]:
+                case [Put(table=None) as put]:
                     self.table.put(put.item, put.condition)
                     return put.item
-                case [Update(add=add) as update] if not add:
+                case [Update(add=add, table=None) as update] if not add:
                     return self.table.update(update)
                 case _:
                     self.table.transact(writes, token=secrets.token_urlsafe(24))
