@@ -83,8 +83,16 @@ def list_jobs(request: Request) -> Answer:
     position = decode_cursor(cursor) if cursor is not None else None
     if cursor is not None and not jobs.is_list_position(position):
         raise InvalidError("Invalid cursor")
-    found, following = jobs.list_jobs(table, limit_of(request.query), position)
+    found, following = jobs.list_jobs(table, limit_of(request.query), position, _wanted(request))
     return Answer(body=found, headers=_next(following))
+
+
+def _wanted(request: Request) -> jobs.Wanted | None:
+    search: str = request.query.get("search", "").strip()
+    state: Any = request.query.get("state")
+    if state not in ("open", "done", None):
+        raise InvalidError("state must be one of: open, done")
+    return jobs.Wanted(search, state) if search or state else None
 
 
 @api.route("getJobHistory")

@@ -73,11 +73,26 @@ ROUTES = Routes(
             "/api/jobs",
             scope="jobs",
             summary="List jobs, newest first",
+            description=(
+                "With `search` or `state`, a request looks at 200 jobs at most: a page may be short, or "
+                "empty, and still have a next one."
+            ),
             answers={200: array_of(model("jobs.model:Job"))},
-            errors=_PAGE,
-            parameters=(LIMIT, CURSOR),
+            errors={**_PAGE, 400: "A parameter is not valid."},
+            parameters=(
+                LIMIT,
+                CURSOR,
+                query(
+                    "search", "Only jobs whose name or ticket contains this, in any case.", {"type": "string"}
+                ),
+                query(
+                    "state",
+                    "Only jobs that are open, or done: the goal without the scrapped ones is completed.",
+                    {"type": "string", "enum": ["open", "done"]},
+                ),
+            ),
             answer_headers=NEXT_CURSOR,
-            example=Example(query={"limit": "20"}),
+            example=Example(query={"limit": "20", "search": "housing", "state": "open"}),
         ),
         Route(
             "getJob",

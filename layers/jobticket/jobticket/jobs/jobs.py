@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
 
 from boto3.dynamodb.conditions import Attr, Key
 
@@ -16,6 +18,10 @@ from jobticket.jobs.distribution import Counts, job_progress
 from jobticket.jobs.model import Job, JobDetails, Path
 from jobticket.store.table import Delete, Item, Put, Table, Update
 from jobticket.store.unit_of_work import ABSENT, UnitOfWork, attempts
+
+#: How many jobs a request for wanted ones looks at, and how many at a time.
+MOST_LOOKED_AT = 200
+LOOKERS = 8
 
 _POSITION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z#(?P<job>.+)")
 
@@ -38,18 +44,63 @@ def create_job(work: UnitOfWork, stamp: Stamp, **fields: Any) -> Job:
     return job
 
 
-def list_jobs(table: Table, limit: int | None, position: str | None) -> tuple[list[Job], str | None]:
-    """Return jobs, newest first, and the position at which the list continues."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which jobs a list shows: those whose name or ticket contains a text, and those open or done."""
+
+    search: str = ""
+    state: Literal["open", "done"] | None = None
+
+    def matches(self, table: Table, job: Job) -> bool:
+        texts = (job.name, job.jira_ticket_key or "")
+        if not any(self.search.casefold() in text.casefold() for text in texts):
+            return False
+        if self.state is None:
+            return True
+        try:
+            progress = job_progress(*load_job(table, job.id))
+        except NotFoundError:  # deleted meanwhile
+            return False
+        return (progress.progress_percent >= 100) == (self.state == "done")
+
+
+def list_jobs(
+    table: Table, limit: int | None, position: str | None, wanted: Wanted | None = None
+) -> tuple[list[Job], str | None]:
+    """Return jobs, newest first, and the position at which the list continues.
+
+    A list of wanted ones looks at so many jobs at most, so a page of it may be short, or empty, and go on.
+    """
     condition = Key("list_pk").eq(layout.JOB_LIST)
     start = _list_key(position) if position else None
-    if limit is None:
-        items = table.query_all(condition, index=layout.JOBS_INDEX, forward=False, start=start)
-        return [Job.of(item) for item in items], None
-    # One more than the limit tells whether there is a next page.
-    page = table.query(condition, index=layout.JOBS_INDEX, forward=False, limit=limit + 1, start=start)
-    shown = page.items[:limit]
-    more = len(page.items) > limit or page.next_key is not None
-    return [Job.of(item) for item in shown], shown[-1]["list_sk"] if shown and more else None
+    if limit is None and wanted is None:
+        every = table.query_all(condition, index=layout.JOBS_INDEX, forward=False, start=start)
+        return [Job.of(item) for item in every], None
+    looked_at = MOST_LOOKED_AT if wanted else limit or 0
+    # One more tells whether there is a next page.
+    page = table.query(condition, index=layout.JOBS_INDEX, forward=False, limit=looked_at + 1, start=start)
+    items = page.items[:looked_at]
+    more = len(page.items) > looked_at or page.next_key is not None
+    if wanted is None:
+        return [Job.of(item) for item in items], items[-1]["list_sk"] if items and more else None
+    return _wanted(table, items, limit or looked_at, wanted, more=more)
+
+
+def _wanted(
+    table: Table, items: Sequence[Item], limit: int, wanted: Wanted, *, more: bool
+) -> tuple[list[Job], str | None]:
+    found: list[Job] = []
+    with ThreadPoolExecutor(LOOKERS) as pool:
+        jobs = [Job.of(item) for item in items]
+        for item, job, matches in zip(
+            items, jobs, pool.map(partial(wanted.matches, table), jobs), strict=True
+        ):
+            if matches:
+                found.append(job)
+            if len(found) == limit:
+                pool.shutdown(wait=False, cancel_futures=True)
+                return found, item["list_sk"] if more or item is not items[-1] else None
+    return found, items[-1]["list_sk"] if items and more else None
 
 
 def is_list_position(position: object) -> bool:
