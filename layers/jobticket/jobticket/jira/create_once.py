@@ -15,8 +15,9 @@ from typing import Any, Protocol
 
 from jobticket.errors import RefusalError
 from jobticket.jira import shapes
+from jobticket.jira.answers import refuses_field
 from jobticket.jira.client import JiraClient
-from jobticket.jira.errors import JiraError, JiraStatusError
+from jobticket.jira.errors import JiraError
 from jobticket.jira.search import Search, quoted
 
 #: How long the search index may lag. An issue that is not found after this does not exist.
@@ -171,7 +172,7 @@ class CreateOnce:
             if error.outcome_unknown:
                 return self._settle(error, label)
             self.memory.undone()
-            if label is not None and _refuses_labels(error):
+            if label is not None and refuses_field(error, "labels"):
                 return self._create(None)
             raise
 
@@ -218,7 +219,3 @@ def _created(issue: Mapping[str, Any]) -> Created:
 
 def _soon(left: float) -> int:
     return COME_BACK_SECONDS if left <= SEARCH_LAG.total_seconds() * 2 else int(left)
-
-
-def _refuses_labels(error: JiraError) -> bool:
-    return isinstance(error, JiraStatusError) and error.status == 400 and "labels" in error.field_errors

@@ -8,10 +8,11 @@ from typing import Any
 from jobticket import foreign
 from jobticket.jira import boards, shapes
 from jobticket.jira.client import JiraClient
-from jobticket.jira.errors import JiraStatusError
+from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.listing import Listing, Reading, Row, Slice, pages, read_all
 from jobticket.jira.parallel import thread_pool
 from jobticket.jira.search import Search, quoted
+from jobticket.observability import logger
 
 TICKET_FIELDS = ("summary", "status", "assignee", "priority", "created", "updated")
 SPRINT_TICKET_FIELDS = (
@@ -39,13 +40,12 @@ def tickets_of_project(
 
 
 def sprint_or_none(client: JiraClient, project: str) -> Row | None:
-    """Return a project's active sprint; None if there is none, or if boards may not be read."""
+    """Return a project's active sprint; None if there is none. No trouble of boards costs the tickets."""
     try:
         return boards.active_sprint(client, project)
-    except JiraStatusError as error:
-        if error.status in {403, 404}:
-            return None
-        raise
+    except JiraError as error:
+        logger.warning("a project's sprint could not be read", cause=str(error))
+        return None
 
 
 def tickets_of_sprint(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from jobticket.errors import RefusalError, UnavailableError
+from jobticket.jira.answers import meant_by_creation
 from jobticket.jira.bodies import INVALID_TICKET
 from jobticket.jira.client import JiraClient
 from jobticket.jira.create_once import Created, CreateOnce, Memory, UnsettledError, UntraceableError
@@ -68,7 +69,7 @@ def create_issue(
         refusal = refusal_of(lost.cause, CREATE_TEXTS, write=True)
         raise refusal if memory.mark is None else OutcomeUnknownError(refusal) from lost
     except JiraError as error:
-        raise refusal_of(_meant(error), CREATE_TEXTS, write=error.outcome_unknown) from error
+        raise refusal_of(meant_by_creation(error), CREATE_TEXTS, write=error.outcome_unknown) from error
     return _read_back(client, created, issue)
 
 
@@ -100,19 +101,3 @@ def fields_of(client: JiraClient, issue: NewIssue, project: str) -> Row:
     if issue.assignee is not None:
         fields["assignee"] = named_assignee(client, issue.assignee)
     return fields
-
-
-def _meant(error: JiraError) -> JiraError:
-    """Return a 400 as the 403 or 404 that it means: Jira tells a missing project or permission in words."""
-    if not isinstance(error, JiraStatusError) or error.status != 400:
-        return error
-    faulty = error.field_errors.keys()
-    if not faulty <= {"project", "pid", "issuetype"}:
-        return error
-    said = (*error.messages, *error.field_errors.values())
-    forbidden = any("permission" in text.lower() for text in said)
-    if not faulty and not forbidden:
-        return error
-    return JiraStatusError(
-        403 if forbidden else 404, error.reason, messages=error.messages, field_errors=error.field_errors
-    )

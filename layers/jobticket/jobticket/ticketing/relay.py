@@ -27,7 +27,6 @@ from jobticket.jira.documents.model import Document
 from jobticket.jira.errors import (
     JiraError,
     JiraForbiddenError,
-    JiraRefusedCredentialsError,
     JiraStatusError,
     JiraTimeoutError,
 )
@@ -307,7 +306,7 @@ def _judged(
     error: JiraError, *, untouched: bool, settles_at: datetime | None = None
 ) -> TransientError | LastingError:
     # Refused credentials are put right at the connection. The event itself is not refused.
-    if not error.transient and not isinstance(error, JiraRefusedCredentialsError):
+    if not error.transient and not error.of_connection:
         return LastingError(sentence(error))
     asked = error.retry_after if isinstance(error, JiraStatusError) else None
     return TransientError(sentence(error), untouched=untouched, settles_at=settles_at, retry_after=asked)
