@@ -41,7 +41,7 @@ from jobticket.errors import InvalidError
 from jobticket.http.errors import NoAnswerError
 from jobticket.http.transport import send
 from jobticket.jira.client import Credential, JiraClient, Site
-from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError, JiraStatusError
+from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError
 
 #: Enough for a slow site and a slow gateway, and well within a request.
 VERIFY_SECONDS = 20.0
@@ -204,5 +204,5 @@ def _advising(login: Login) -> Iterator[None]:
     except AtlassianError as error:
         raise InvalidError(f"Connection failed: Atlassian gives no access token ({error})") from None
     except JiraError as error:
-        said = error.details if isinstance(error, JiraStatusError) else {}
-        raise InvalidError(advice_on(error, login.form), details={"details": said} if said else {}) from None
+        said = {"details": error.details} if error.details else {}
+        raise InvalidError(advice_on(error, login.form), details=said) from None
