@@ -169,8 +169,6 @@ class TokenConnector:
         site = Site(api_url, site_url or api_url, "cloud", api_url)
         client = JiraClient(self._session, site, credential, deadline=deadline)
         account = account_at(client)
-        if account is None:
-            raise InvalidError("Connection failed: check the host (it does not answer like Jira)")
         return _Found(api_url, site_url or _public_url(client) or api_url, site_id, account)
 
 
