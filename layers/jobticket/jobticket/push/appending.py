@@ -255,7 +255,7 @@ class Appending:
                 return now
         if late:
             raise UnsettledWriteError(lost)
-        if status is not None:
+        if isinstance(lost, JiraStatusError):
             raise lost  # Jira's answer did come, and it is a refusal
         raise _NotArrivedError(lost, now)
 
