@@ -142,7 +142,7 @@ class _Answer:
             denied = "AUTHENTICATION_DENIED" in logins
             if "CAPTCHA" in self.headers.get(DENIED_HEADER, "").upper() or (denied and self.status == 403):
                 return self._login(CAPTCHA)
-            if (denied or "AUTHENTICATED_FAILED" in logins) and self.status != 401:
+            if denied or "AUTHENTICATED_FAILED" in logins:
                 return JiraRefusedCredentialsError(401, _PHRASES[401])
         return self._refusal_in_words() if self.status in {401, 403} else None
 

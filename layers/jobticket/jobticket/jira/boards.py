@@ -13,6 +13,7 @@ from jobticket.jira.answers import has_no_sprints, is_hidden, names_no_project
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraStatusError
 from jobticket.jira.listing import Listing, Reading, Row, Slice, pages, read_all, shaped
+from jobticket.jira.parallel import PARALLEL
 
 NO_BOARDS = "No agile boards found for this project"
 PAGE = 50
@@ -68,9 +69,11 @@ def sprints_of_boards(
     """
     in_state = {} if state is None else {"state": state}
     path = "/rest/agile/1.0/board/{board}/sprint"
+    # Few boards may have many sprints each, but never many active ones.
+    ahead = 2 if state is None and len(boards) <= PARALLEL // 2 else 1
     readings = {
         board["id"]: Reading(
-            Listing(PAGE),
+            Listing(PAGE, ahead=ahead),
             pages(client, path, "values", show_sprint, in_state, board=board["id"]),
             lambda error: has_no_sprints(error) or is_hidden(error),
         )
