@@ -221,7 +221,7 @@ class TestTroubleshooting:
         )
         atlassian.fault({"path": "/myself", "delay_ms": 400, "times": None})
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("jobticket.connections.credentials.VERIFY_SECONDS", 0.2)
+            patch.setattr("jobticket.connections.connector.VERIFY_SECONDS", 0.2)
             answers["timeout"] = api.post(INTEGRATION, setup_body(atlassian))
         atlassian.control(faults=[])
         assert {answer.status for answer in answers.values()} == {400}

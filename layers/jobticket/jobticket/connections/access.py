@@ -214,13 +214,17 @@ class JiraAccess:
 
         If it does, the connection is marked. Neither the client nor a later one sends them again.
         """
+        accepted: list[Credential] = []
 
         def confirmed() -> Credential:
+            if accepted:
+                return accepted[0]
             credential = replace(renew(), renew=None)
             try:
                 account_at(self._client_with(connection, credential, deadline))
             except (JiraRefusedCredentialsError, JiraLoginError) as error:
                 raise self._refused(connection, error) from None
+            accepted.append(credential)
             return credential
 
         return confirmed

@@ -41,7 +41,12 @@ from jobticket.errors import InvalidError
 from jobticket.http.errors import NoAnswerError
 from jobticket.http.transport import send
 from jobticket.jira.client import Credential, JiraClient, Site
-from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError
+from jobticket.jira.errors import (
+    JiraError,
+    JiraRefusedCredentialsError,
+    JiraTimeoutError,
+    JiraUnreachableError,
+)
 
 #: Enough for a slow site and a slow gateway, and well within a request.
 VERIFY_SECONDS = 20.0
@@ -127,14 +132,8 @@ class TokenConnector:
         if site_id is not None:
             return self._at_gateway(site_id, None, credential, deadline)
         if login.form == "basic":
-            try:
-                return self._at(host, host, None, credential, deadline)
-            except JiraRefusedCredentialsError:
-                site_id = self._site_id_at(host, deadline)
-                if site_id is None:
-                    raise
-        else:
-            site_id = self._site_id_at(host, deadline)
+            return self._by_login(host, credential, deadline)
+        site_id = self._site_id_at(host, deadline)
         if site_id is not None:
             return self._at_gateway(site_id, host, credential, deadline)
         if login.form == "client":
@@ -142,6 +141,18 @@ class TokenConnector:
                 "client_id and client_secret work for Jira Cloud only: the host does not tell a site's id"
             )
         return self._at(host, host, None, credential, deadline)
+
+    def _by_login(self, host: str, credential: Credential, deadline: Deadline) -> _Found:
+        try:
+            return self._at(host, host, None, credential, deadline)
+        except JiraRefusedCredentialsError as refusal:
+            site_id = self._site_id_at(host, deadline)
+            if site_id is None:
+                raise
+            try:
+                return self._at_gateway(site_id, host, credential, deadline)
+            except (JiraUnreachableError, JiraTimeoutError):
+                raise refusal from None  # the site at least has said what it thinks
 
     def _site_id_at(self, host: str, deadline: Deadline) -> str | None:
         """Ask a host for its id as a Cloud site, without a login; None if it tells none."""

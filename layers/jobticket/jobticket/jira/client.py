@@ -124,8 +124,8 @@ class Credential:
     authorization
         The value of the ``Authorization`` header.
     renew
-        Called once after a 401. Returns a fresh credential, or raises the error for the caller. None if the
-        credential cannot be renewed.
+        Called after a 401. Returns a fresh credential, the same if Jira accepts it elsewhere, or raises the
+        error for the caller. None if the credential cannot be renewed.
     secrets
         What no error may show, even if Jira's answer does.
     """
@@ -321,9 +321,13 @@ class JiraClient:
                 try:
                     if progress.renewed or refused.renew is None or isinstance(error, JiraLoginError):
                         raise error
-                    self._credential = refused.renew()
+                    renewed = refused.renew()
                 except Exception as final:
                     self._dead = final
+                else:
+                    if renewed.authorization == refused.authorization:
+                        raise error  # Jira takes it elsewhere, and there is no other
+                    self._credential = renewed
             self._require_living(progress)
         progress.renewed = True
 
