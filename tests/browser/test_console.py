@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.support.deployed import Stack
-from tests.support.scripted_api import HOSTILE, SERIAL, VIEWS, ScriptedApi, ago
+from tests.support.scripted_api import HOSTILE, JOB, SERIAL, VIEWS, ScriptedApi, ago
 
 KEY = "a-key-that-is-typed-in"
 LARGEST_VIEW = 120 * 1024
@@ -190,6 +190,21 @@ def test_an_operator_goes_on_retries_and_redrives(console: Page, api: ScriptedAp
     go(console, "#/queues")
     console.get_by_role("button", name="Try again what failed").click()
     expect(said).to_contain_text("2 messages will be tried again")
+
+
+def test_a_list_of_jobs_goes_on(console: Page, desk: BrowserContext) -> None:
+    def page_of(route: Route) -> None:
+        if "cursor=second" in route.request.url:
+            route.fulfill(json=[JOB | {"id": "job_Late", "name": "The late one"}])
+        else:
+            route.fulfill(json=[], headers={"x-next-cursor": "second"})
+
+    desk.route("**/api/jobs?**", page_of)
+    go(console, "#/jobs?search=late")
+    expect(console.get_by_text("None so far")).to_be_visible()
+    console.get_by_role("button", name="Look further").click()
+    expect(console.get_by_role("link", name="The late one")).to_be_visible()
+    expect(console.get_by_role("button", name="Look further")).to_have_count(0)
 
 
 class Floor:
