@@ -23,7 +23,7 @@ from jobticket.ticketing import anomalies, bodies, linked_tickets, links
 from jobticket.ticketing.anomalies import Filters
 from jobticket.ticketing.explanations import translated
 from jobticket.ticketing.form import form_specification
-from jobticket.ticketing.integration import Integrations, StoredIntegration
+from jobticket.ticketing.integration import Integrations, StoredIntegration, client_of
 from jobticket.ticketing.model import (
     ARCHIVED,
     STATUSES,
@@ -184,7 +184,7 @@ def get_form_specification(request: Request) -> Answer:
 
 
 def _client(stored: StoredIntegration, request: Request) -> JiraClient:
-    return integrations.client(stored, request.deadline)
+    return client_of(access, stored, request.deadline)
 
 
 # -------------------------------------------------------------------------------------------------- anomalies

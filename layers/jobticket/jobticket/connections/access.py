@@ -154,7 +154,14 @@ class JiraAccess:
             # Not the stored URL: a changed row must not send the access token elsewhere. All consents of one
             # app share one quota.
             api_url, quota = self.app.site_api_url(connection.site_id), "oauth"
-        return Site(api_url, connection.site_url, connection.deployment, quota)
+        return Site(
+            api_url,
+            connection.site_url,
+            connection.deployment,
+            quota,
+            None if connection.kind == "oauth" else connection.authorization,
+            connection.authorized_at,
+        )
 
     def _credential(
         self, connection: Connection, token: AccessToken | None, deadline: Deadline

@@ -31,7 +31,7 @@ from jobticket.http.addresses import AddressPolicy
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-#: The calls of one request, and some to spare.
+#: The calls of one request at the same time.
 CONNECTIONS_PER_HOST = 16
 HOSTS = 20
 #: A frozen container does not see that a server hung up. A connection that rested longer is not used again:

@@ -36,16 +36,7 @@ from decimal import Decimal
 
 from jobticket.shown import Shown
 from jobticket.store.table import Item, Table, Update
-from jobticket.ticketing.model import (
-    ARCHIVED,
-    Anomaly,
-    AnomalyComment,
-    AnomalyLink,
-    Container,
-    Datastore,
-    FailedCheck,
-    Integration,
-)
+from jobticket.ticketing.model import ARCHIVED, Anomaly, Container, Datastore, FailedCheck
 
 ANOMALY = "ANOMALY"
 ATTEMPT = "TICKET_ATTEMPT"
@@ -141,15 +132,3 @@ def anomaly_from(item: Item) -> Anomaly:
         "failed_checks": [FailedCheck.of(check) for check in item["failed_checks"]],
     }
     return Anomaly.of({**item, **parts})
-
-
-def comment_from(item: Item) -> AnomalyComment:
-    return AnomalyComment.of(item)
-
-
-def link_from(item: Item) -> AnomalyLink:
-    return AnomalyLink.of(item)
-
-
-def integration_from(item: Item) -> Integration:
-    return Integration.of(item)

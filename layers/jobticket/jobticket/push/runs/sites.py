@@ -1,4 +1,4 @@
-"""What all workers know of a site: until when they leave it alone, and who pushes to it.
+"""What all workers know of a site: until when it is stopped, and how many push to it.
 
 Each site has one item, all in one partition, so that the sweep reads them by one query. A worker's view of
 them may be a second old, so a stop may be a second late. The places at a site are leases in a partition of
@@ -23,20 +23,16 @@ from jobticket.store.unit_of_work import write_if_current
 
 if TYPE_CHECKING:  # the scheduler needs nothing of Jira
     from jobticket.jira.client import Site
-    from jobticket.push.decisions import Verdict
+    from jobticket.push.runs.decisions import Verdict
 
 SITES = "PUSH_SITES"
 #: How old a worker's view may be.
 FRESH_SECONDS = 1.0
-#: A site that nothing was pushed to for so long is forgotten.
+#: A site is forgotten after so long without pushes.
 KEPT = timedelta(days=30)
 #: How long a place is held: longer than a push takes, and not so long that dead workers keep others out.
 HELD = timedelta(seconds=60)
-#: A site whose last place was taken longer ago is not being pushed to.
-ACTIVE = timedelta(seconds=20)
-#: How old a worker's view of who is being pushed to may be.
-NEIGHBOURS_FRESH_SECONDS = 10.0
-#: So many failures in a row, of whichever jobs, and a site is left alone for a while.
+#: After so many failures in a row, of any jobs, a site is stopped for a while.
 TROUBLES = 8
 FIRST_QUARANTINE_SECONDS = 30.0
 LONGEST_QUARANTINE_SECONDS = 600.0
@@ -44,7 +40,7 @@ LONGEST_QUARANTINE_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A site that is left alone."""
+    """Until when a site is stopped, and why."""
 
     until: datetime
     reason: str
@@ -52,60 +48,42 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One of the places at a site: its holder may push there, for a time.
-
-    Attributes
-    ----------
-    number
-        None at a site that is alone: there they are not counted.
-    """
+    """One of the places at a site: its holder may push there until its lease expires."""
 
     site: str
-    number: int | None
+    number: int
     lease: Lease
 
 
 def places_pk(site: str) -> str:
-    """Return the partition of the places at a site."""
     return f"PUSH_PLACES#{site}"
 
 
 def app_key(quota: str) -> str:
-    """Return under which name the quota of a whole app is kept."""
+    """Return the key of the item that stops a whole app."""
     return f"quota {quota}"
 
 
 def quarantine(troubles: int) -> float:
-    """Return for how long a site is left alone after so many failures in a row, 0 for not at all."""
+    """Return for how long a site is stopped after so many failures in a row, 0 for not at all."""
     if troubles < TROUBLES:
         return 0.0
-    longest: float = min(
-        LONGEST_QUARANTINE_SECONDS, FIRST_QUARANTINE_SECONDS * 2 ** (troubles // TROUBLES - 1)
-    )
-    return longest
+    doubled: float = FIRST_QUARANTINE_SECONDS * 2 ** (troubles // TROUBLES - 1)
+    return min(LONGEST_QUARANTINE_SECONDS, doubled)
 
 
 @dataclass(slots=True)
 class Sites:
-    """What is known of the sites. One a container.
-
-    Parameters
-    ----------
-    table
-        The table of jobs.
-    places
-        How many workers may push to one site at once while there are others to push to.
-    """
+    """What is known of the sites; at most ``places`` workers push to one at once. One per container."""
 
     table: Table
-    places: int = 5
+    places: int = 10
     now: Callable[[], datetime] = clock.now
     monotonic: Callable[[], float] = time.monotonic
     _seen: dict[str, tuple[float, Item]] = field(default_factory=dict)
-    _neighbours: tuple[float, dict[str, int]] = (float("-inf"), {})
 
     def stopped(self, site: Site) -> Stopped | None:
-        """Tell whether a site is left alone, for its own sake or for the app's."""
+        """Return what stops a site, itself or its app; None if it is open."""
         now = clock.epoch_milliseconds(self.now())
         notes = [self._look(site.api_url), self._look(app_key(site.quota_key))]
         note = max(notes, key=lambda item: int(item.get("stopped_until", 0)))
@@ -121,17 +99,19 @@ class Sites:
             self._seen[key] = (self.monotonic(), item)
         return item
 
-    def enter(self, site: Site) -> Place | None:
-        """Take a place at a site; None if all are taken.
+    def know(self, site: Site) -> None:
+        """Let the sweep know a site. Most calls find it known and write nothing."""
+        item = self._look(site.api_url)
+        if "quota" not in item or item.get("expires_at", 0) < clock.epoch(self.now() + KEPT / 2):
+            known = {"quota": site.quota_key, "expires_at": clock.epoch(self.now() + KEPT)}
+            item = self.table.update(Update(SITES, site.api_url, set=known))
+            self._seen[site.api_url] = (self.monotonic(), item)
 
-        A site that is alone has places for everybody. It is known to the sweep from its first place on.
-        """
+    def enter(self, site: Site) -> Place | None:
+        """Take a place at a site; None if all are taken."""
+        self.know(site)
         now = self.now()
         lease = Lease.begin(now, HELD)
-        crowded = self._has_neighbours(site.api_url)
-        self.table.update(Update(SITES, site.api_url, set=self._entered(site, now)))
-        if not crowded:
-            return Place(site.api_url, None, lease)
         expiry = {"expires_at": clock.epoch(lease.until + HELD)}
         for number in self._free_places(site.api_url, now):
             with contextlib.suppress(HeldError):
@@ -147,50 +127,22 @@ class Sites:
         }
         return [number for number in range(self.places) if str(number) not in held]
 
-    def know(self, site: Site) -> None:
-        """Let the sweep know a site where jobs wait, though nobody may have been there yet."""
-        if "quota" not in self._look(site.api_url):
-            known = {"quota": site.quota_key, "expires_at": clock.epoch(self.now() + KEPT)}
-            self.table.update(Update(SITES, site.api_url, set=known))
-            self._seen.pop(site.api_url, None)
-
-    def _entered(self, site: Site, now: datetime) -> Item:
-        return {
-            "quota": site.quota_key,
-            "entered_at": clock.epoch_milliseconds(now),
-            "expires_at": clock.epoch(now + KEPT),
-        }
-
-    def _has_neighbours(self, key: str) -> bool:
-        """Tell whether other sites are being pushed to."""
-        read_at, entered = self._neighbours
-        if self.monotonic() - read_at >= NEIGHBOURS_FRESH_SECONDS:
-            items = self.table.query_all(Key("pk").eq(SITES))
-            entered = {item["sk"]: int(item.get("entered_at", 0)) for item in items}
-            self._neighbours = self.monotonic(), entered
-        active = clock.epoch_milliseconds(self.now() - ACTIVE)
-        return any(at > active for other, at in entered.items() if other != key)
-
     def leave(self, place: Place) -> None:
         """Give a place back."""
-        if place.number is not None:
-            give_back(self.table, places_pk(place.site), str(place.number), place.lease)
+        give_back(self.table, places_pk(place.site), str(place.number), place.lease)
 
     def failed(self, site: Site, verdict: Verdict) -> Stopped | None:
-        """Stop what a failure asks to stop; return the stop that holds this site now."""
+        """Stop what a failure asks to stop; return what stops this site now."""
         if verdict.stop is not None:
             key = app_key(site.quota_key) if verdict.stop.whole_app else site.api_url
             self._stop(key, verdict.stop.seconds, verdict.stop.reason)
         if verdict.trouble:
-            self._trouble(site)
+            item = self.table.update(Update(SITES, site.api_url, add={"troubles": 1}))
+            self._seen[site.api_url] = (self.monotonic(), item)
+            troubles = int(item["troubles"])
+            if troubles % TROUBLES == 0:
+                self._stop(site.api_url, quarantine(troubles), f"{troubles} failures in a row")
         return self.stopped(site)
-
-    def _trouble(self, site: Site) -> None:
-        item = self.table.update(Update(SITES, site.api_url, add={"troubles": 1}))
-        self._seen[site.api_url] = (self.monotonic(), item)
-        troubles = int(item["troubles"])
-        if troubles % TROUBLES == 0:
-            self._stop(site.api_url, quarantine(troubles), f"{troubles} failures in a row")
 
     def succeeded(self, site: Site) -> None:
         """Forget a site's failures."""
@@ -202,21 +154,14 @@ class Sites:
     def _stop(self, key: str, seconds: float, reason: str) -> None:
         now = self.now()
         until = clock.epoch_milliseconds(now + timedelta(seconds=seconds))
-        write = Update(
-            SITES,
-            key,
-            set={
-                "stopped_until": until,
-                "reason": reason,
-                "expires_at": clock.epoch(now + KEPT),
-            },
-            condition=Attr("stopped_until").not_exists() | Attr("stopped_until").lt(until),
-        )
+        expires_at = clock.epoch(now + KEPT)
+        longer = Attr("stopped_until").not_exists() | Attr("stopped_until").lt(until)
+        stop = {"stopped_until": until, "reason": reason, "expires_at": expires_at}
         self._seen.pop(key, None)
-        write_if_current(self.table, write)  # a longer stop stays
+        write_if_current(self.table, Update(SITES, key, set=stop, condition=longer))  # a longer stop stays
 
     def known(self) -> dict[str, bool]:
-        """Return the sites that are known, and whether each is open: not left alone."""
+        """Return the known sites, and whether each is open."""
         now = clock.epoch_milliseconds(self.now())
         items = {item["sk"]: item for item in self.table.query_all(Key("pk").eq(SITES))}
 

@@ -1,6 +1,6 @@
 """What becomes of a job whose push did not succeed. Pure: errors and numbers come in, a verdict comes out.
 
-A delay is no failure: what waits for a limit, for a site that is down for everybody or for another push to
+A delay is not a failure: to wait for a limit, for a site that is down for everybody or for another push to
 the same ticket costs no try. Only what went wrong with this very push does.
 """
 
@@ -16,8 +16,8 @@ from jobticket.push.appending import UnsettledWriteError
 from jobticket.push.pushing import LEASE
 from jobticket.store.lease import HeldError
 
-#: With the pauses of ``backoff``, a push is given up after more than an hour of trouble of its own. Trouble
-#: of a whole site costs it few tries: the site is left alone (``jobticket.push.sites.quarantine``).
+#: With the pauses of ``backoff``, a push fails after more than an hour of trouble of its own. Trouble of a
+#: whole site costs it few tries, because the site is stopped (``jobticket.push.runs.sites.quarantine``).
 MOST_TRIES = 40
 FIRST_PAUSE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 120.0
@@ -29,13 +29,7 @@ BUSY_TICKET_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """What a limit stops.
-
-    Attributes
-    ----------
-    whole_app
-        Everything that shares the app's quota; else the one site.
-    """
+    """What a limit stops, and for how long: the site, or everything that shares the app's quota."""
 
     whole_app: bool
     seconds: float
@@ -44,18 +38,9 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of the job.
+    """What becomes of the job, after how many seconds, and whether it has used up a try.
 
-    Attributes
-    ----------
-    seconds
-        After how long to try again, if it waits.
-    costs_try
-        Whether the push has used up one of its tries.
-    stop
-        What else must stop.
-    trouble
-        Whether the failure speaks against the site.
+    ``stop`` is what else must stop. ``trouble`` counts against the site.
     """
 
     becomes: Literal["waiting", "failed"]
@@ -66,15 +51,7 @@ class Verdict:
 
 
 def judge(failure: Exception, tries: int, chance: float) -> Verdict:
-    """Decide.
-
-    Parameters
-    ----------
-    tries
-        How many tries there were, this one included.
-    chance
-        From 0 to 1: spreads what would come back at the same moment.
-    """
+    """Decide after so many tries; chance, from 0 to 1, spreads what would come back at the same moment."""
     if isinstance(failure, HeldError):
         return Verdict("waiting", BUSY_TICKET_SECONDS * (1 + chance))
     if isinstance(failure, JiraRateLimitedError):
