@@ -6,16 +6,13 @@ import base64
 import hashlib
 import hmac
 import json
-import queue
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from local.atlassian.default_data import DANA, PLANT_NORTH, ROBIN
+from tests.support.webhook_receiver import Receiver, receiving
 from tests.unit.atlassian.conftest import SCOPES, Auth, Caller
 
 HOOK = "/rest/api/3/webhook"
@@ -24,51 +21,10 @@ DAY = 86_400
 WITH_WEBHOOKS = f"{SCOPES} manage:jira-webhook"
 
 
-@dataclass
-class Received:
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> dict[str, Any]:
-        parsed: dict[str, Any] = json.loads(self.body)
-        return parsed
-
-
-@dataclass
-class Receiver:
-    """Takes webhooks, and answers each with the next status that is prepared, or 202."""
-
-    url: str
-    arrived: queue.Queue[Received] = field(default_factory=queue.Queue)
-    statuses: list[int] = field(default_factory=list)
-
-    def next(self) -> Received:
-        return self.arrived.get(timeout=30)
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            found.arrived.put(Received(self.path, dict(self.headers), body))
-            self.send_response(found.statuses.pop(0) if found.statuses else 202)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_arguments: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found = Receiver(f"http://127.0.0.1:{server.server_port}/hook")
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield found
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with receiving() as found:
+        yield found
 
 
 @pytest.fixture

@@ -51,8 +51,12 @@ class Wakeups:
         # One by one: the emulator wants a right for batches that AWS does not know. Few changes have many.
         return sum(not self._send(issue, deduplication_id) for issue, deduplication_id in ids.items())
 
-    def _send(self, issue: Issue, deduplication_id: str) -> bool:
-        body = {"integration_id": issue.integration_id, "ticket_id": issue.ticket_id}
+    def look(self, issue: Issue, deduplication_id: str) -> bool:
+        """Let the worker read an issue from Jira; tell whether the queue has taken the message."""
+        return self._send(issue, deduplication_id, look=True)
+
+    def _send(self, issue: Issue, deduplication_id: str, **more: bool) -> bool:
+        body = {"integration_id": issue.integration_id, "ticket_id": issue.ticket_id, **more}
         try:
             self._sqs.send_message(
                 QueueUrl=self._queue_url,
