@@ -73,7 +73,7 @@ class Plan:
     jobs: int = 10_000
     sites: int = 5
     workers: int = 10
-    places: int = 10
+    places: int = 20
     quirks: Quirks = field(default_factory=Quirks)
     outage: tuple[float, float] | None = (60.0, 3660.0)
     points_an_hour: int = 65_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from jobticket.jira.documents.adf import to_adf
@@ -104,7 +104,7 @@ def _fitting(
     document: Document = ()
     for longest in _NAME_LENGTHS:
         steps = tuple((_beginning(name, longest), count) for name, count in path.steps)
-        document = render(PathStatus(_beginning(path.name, longest), steps, path.completed))
+        document = render(replace(path, name=_beginning(path.name, longest), steps=steps))
         if measure(document) <= limit:
             break
     return document

@@ -18,7 +18,8 @@ from boto3.dynamodb.conditions import Attr, ConditionBase
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
-from jobticket.connections.credentials import TokenConnector, advice_on
+from jobticket.connections.connector import TokenConnector
+from jobticket.connections.credentials import advice_on, checked_login
 from jobticket.connections.errors import (
     ConnectionNotFoundError,
     ConnectionUnavailableError,
@@ -39,7 +40,7 @@ from jobticket.ticketing.recent import find as find_choice
 PROVIDER = "ticketing"
 JIRA = "jira"
 #: What may be set besides the connection.
-OPTIONS = ("project_key", "issue_type")
+OPTIONS = ("project_key", "issue_type", "status_out", "status_in", "reopen_status")
 
 NOT_CONFIGURED = "No ticketing integration is configured"
 
@@ -68,6 +69,13 @@ class StoredIntegration:
 
     integration: Integration
     source: Source
+    #: Whether Jira has an address to send webhooks to.
+    has_webhook: bool = False
+
+    @property
+    def follows(self) -> bool:
+        """Whether tickets are looked at again after they were linked."""
+        return self.has_webhook or bool(self.integration.status_out or self.integration.status_in)
 
     @property
     def site(self) -> str:
@@ -87,7 +95,7 @@ def find(table: Table) -> StoredIntegration | None:
 
 def _stored_from(item: Item) -> StoredIntegration:
     source = Source(item["provider"], item["connection"], item["site"])
-    return StoredIntegration(Integration.of(item), source)
+    return StoredIntegration(Integration.of(item), source, "webhook" in item)
 
 
 class OtherSiteError(UpstreamError):
@@ -269,9 +277,10 @@ class Integrations:
         # A new name each time: a refusal later on leaves the credentials in use as they are.
         name = ConnectionId(PROVIDER, f"integration-{number}-{secrets.token_hex(4)}")
         try:
-            connection, _ = self.connector.connect(name, api_url, token, now=now, deadline=deadline)
+            login = checked_login(token)
+            connection, _ = self.connector.connect(name, api_url, login, now=now, deadline=deadline)
         except InvalidError as error:
-            raise InvalidError(_in_our_words(error.message)) from None
+            raise InvalidError(_in_our_words(error.message), details=error.details) from None
         return Source(PROVIDER, name.external_id, connection.site_url)
 
     def _ask(self, provider: str, connection: str, deadline: Deadline) -> Source:

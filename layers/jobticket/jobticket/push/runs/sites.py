@@ -77,7 +77,7 @@ class Sites:
     """What is known of the sites; at most ``places`` workers push to one at once. One per container."""
 
     table: Table
-    places: int = 10
+    places: int = 20
     now: Callable[[], datetime] = clock.now
     monotonic: Callable[[], float] = time.monotonic
     _seen: dict[str, tuple[float, Item]] = field(default_factory=dict)
