@@ -8,6 +8,7 @@ from html import escape
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from local.atlassian import catalogue, rich_text, ticket_html
+from local.atlassian.differences import difference
 from local.atlassian.emulator import Emulator, Request
 from local.atlassian.html import page
 from local.atlassian.issues import set_status
@@ -55,7 +56,7 @@ def _project(emulator: Emulator, site: Site, project_id: int) -> str:
         f"{escape(issue.summary)}</li>"
         for issue in newest
     )
-    count = f"{len(ids)} tickets"
+    count = "1 ticket" if len(ids) == 1 else f"{len(ids)} tickets"
     if len(ids) > _SHOWN_TICKETS:
         count += f", the newest {_SHOWN_TICKETS} below"
     return (
@@ -239,19 +240,19 @@ def _history(emulator: Emulator, issue: Issue) -> str:
     rows = "".join(
         f"<tr><td>{_when(history.created)}</td>"
         f"<td>{escape(emulator.world.accounts[history.author].display_name)}</td>"
-        f"<td>{escape(change.field)}</td><td>{escape(_short(change.from_text))}</td>"
-        f"<td>{escape(_short(change.to_text))}</td></tr>"
+        f"<td>{escape(_field_name(change.field))}</td>"
+        f"<td>{difference(change.from_text, change.to_text)}</td></tr>"
         for history in issue.histories[::-1][:_SHOWN_CHANGES]
         for change in history.changes
     )
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("When", "Who", "Field", "From", "To"))
+    heads = "".join(f'<th scope="col">{name}</th>' for name in ("When", "Who", "Field", "Change"))
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
     return f'<div class="table history">{table}</div>'
 
 
-def _short(text: str | None) -> str:
-    text = text or ""
-    return text if len(text) <= 200 else text[:200] + "…"
+def _field_name(field: str) -> str:
+    known = catalogue.FIELDS.get(field)
+    return known.name if known else field
 
 
 def picture(_emulator: Emulator, _request: Request) -> Answer:
