@@ -40,6 +40,7 @@ from jobticket.web import numbered_pages
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import claimed
+from jobticket.web.paging import number_of
 from jobticket.web.routes import routes_of
 
 
@@ -240,11 +241,10 @@ def list_anomalies(request: Request) -> Answer:
 
 
 def _filters(query: Mapping[str, str]) -> Filters:
-    wanted = numbered_pages.number(query, "datastore", default=0, largest=10**15)
     return Filters(
         status=numbered_pages.word(query, "status", STATUSES),
         type=numbered_pages.word(query, "type", TYPES),
-        datastore=wanted or None,
+        datastore=number_of(query, "datastore", 10**15),
         archived=numbered_pages.flag(query, "archived"),
     )
 

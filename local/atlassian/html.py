@@ -91,9 +91,13 @@ summary { cursor: pointer; padding: .5rem 0; }
 .day, time { white-space: nowrap; }
 .history td:nth-child(4) { min-width: 16rem; width: 100%; }
 @media (max-width: 40rem) {
-  .history thead { display: none; } .history table, .history tbody, .history tr, .history td { display: block; }
-  .history tr { border: 1px solid var(--line); border-radius: .375rem; padding: .5rem .75rem; margin: .5rem 0; }
-  .history td { border: 0; padding: .1rem 0; } .history td:nth-child(-n+2) { display: inline; color: var(--soft); }
+  .history thead { display: none; }
+  .history table, .history tbody, .history tr, .history td { display: block; }
+  .history tr { border: 1px solid var(--line); border-radius: .375rem; padding: .5rem .75rem;
+    margin: .5rem 0; }
+  .history td { border: 0; padding: .1rem 0; }
+  .history td:nth-child(-n+2) { display: inline; color: var(--soft); }
+  .history td:nth-child(2)::before { content: ", "; }
   .history td:nth-child(3) { font-weight: 600; } .history td:nth-child(4) { min-width: 0; } }
 .difference { font: .875rem/1.5 ui-monospace, monospace; white-space: pre-wrap; }
 del, ins { border-radius: .2rem; padding: 0 .2rem; text-decoration-thickness: 1px; }
