@@ -13,10 +13,10 @@ from jobticket.clock import Deadline
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.observability import logger, metrics
 from jobticket.push.pushing import Pusher
-from jobticket.push.queue import PushQueue, read_jobs, sqs_client
-from jobticket.push.records import Records
-from jobticket.push.sites import Sites
-from jobticket.push.worker import Tally, Worker
+from jobticket.push.runs.push_records import Records
+from jobticket.push.runs.queue import Jobs, PushQueue, sqs_client
+from jobticket.push.runs.sites import Sites
+from jobticket.push.runs.worker import Tally, Worker
 from jobticket.store.table import Table, dynamodb_client
 
 #: What the function needs to put away its work after the last push.
@@ -72,7 +72,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _take(record: Mapping[str, Any], deadline: Deadline) -> Tally:
     try:
-        return worker.take(read_jobs(record["body"]), deadline)
+        return worker.take(Jobs.read(record["body"]), deadline)
     except Exception:
         logger.exception("a message of pushes failed", message_id=record["messageId"])
         return Counter(fault=1)

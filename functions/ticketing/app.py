@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket import clock
 from jobticket.connections.access import JiraAccess
-from jobticket.connections.credentials import TokenConnector
+from jobticket.connections.connector import TokenConnector
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.shown import Shown
@@ -60,7 +60,7 @@ ring = KeyRing(
 )
 access = JiraAccess.open(config, dynamodb)
 connector = TokenConnector(
-    access.store, access.vault, access.session, allow_http=config.environment == "local"
+    access.store, access.vault, access.session, access.app, allow_http=config.environment == "local"
 )
 recent = RecentChoices(time.monotonic)
 integrations = Integrations(table, access, connector, recent)

@@ -27,6 +27,8 @@ os.environ |= {
     "ATLASSIAN_SCOPES": "read:jira-work write:jira-work read:jira-user",
     "ENVIRONMENT": "local",
     "ALLOW_PRIVATE_HOSTS": "false",
+    "PRIVATE_CA_SECRET": "private-ca",
+    "PRIVATE_CA_HOSTS": "localhost:1",
     "PUBLIC_URL": "http://127.0.0.1:8000",
 }
 os.environ.pop("AWS_ENDPOINT_URL", None)

@@ -18,7 +18,8 @@ from boto3.dynamodb.conditions import Attr, ConditionBase
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
-from jobticket.connections.credentials import TokenConnector, advice_on
+from jobticket.connections.connector import TokenConnector
+from jobticket.connections.credentials import advice_on, checked_login
 from jobticket.connections.errors import (
     ConnectionNotFoundError,
     ConnectionUnavailableError,
@@ -276,9 +277,10 @@ class Integrations:
         # A new name each time: a refusal later on leaves the credentials in use as they are.
         name = ConnectionId(PROVIDER, f"integration-{number}-{secrets.token_hex(4)}")
         try:
-            connection, _ = self.connector.connect(name, api_url, token, now=now, deadline=deadline)
+            login = checked_login(token)
+            connection, _ = self.connector.connect(name, api_url, login, now=now, deadline=deadline)
         except InvalidError as error:
-            raise InvalidError(_in_our_words(error.message)) from None
+            raise InvalidError(_in_our_words(error.message), details=error.details) from None
         return Source(PROVIDER, name.external_id, connection.site_url)
 
     def _ask(self, provider: str, connection: str, deadline: Deadline) -> Source:

@@ -19,6 +19,9 @@ INTEGRATION                 INTEGRATION                      the ticketing integ
 RULES                       RULE#<id>                        a rule that makes tickets
 RULES                       COUNT                            how many rules there are
 RULE_DAY#<id>               <date>                           which anomalies got a rule's tickets on a day
+WEBHOOK#<integr>            WEBHOOK                          the secret of its webhooks, and those registered
+WEBHOOK_SEEN#<digest>       WEBHOOK                          a webhook that was taken
+WEBHOOK_KEY#<name>          DATA_KEY                         a data key for these secrets
 IDEMPOTENCY#<digest>        IDEMPOTENCY                      an answer given to a request with that header
 ==========================  ===============================  =================================================
 

@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_to_bytes
@@ -60,6 +60,8 @@ class Answer:
         A model, a mapping or a list is sent as JSON; text and bytes are sent as they are; None sends nothing.
     cookies
         Whole ``Set-Cookie`` values.
+    encoding
+        How the bytes of the body are compressed already.
     """
 
     status: int = 200
@@ -67,6 +69,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
     cookies: tuple[str, ...] = ()
+    encoding: str = ""
 
 
 class Request:
@@ -347,10 +350,11 @@ def _proxy_answer(answer: Answer, event: Mapping[str, Any], further: Mapping[str
     is_long = len(body) >= COMPRESS_FROM
     if is_long:
         headers["Vary"] = ", ".join(filter(None, (further.get("Vary"), "Accept-Encoding")))
-    compressed = is_long and _accepts_gzip(asked.get("accept-encoding", ""))
-    if compressed:
-        headers["Content-Encoding"] = "gzip"
-        payload = base64.b64encode(gzip.compress(body, 6, mtime=0)).decode()
+    if is_long and not answer.encoding and accepts_gzip(asked.get("accept-encoding", "")):
+        answer, body = replace(answer, encoding="gzip"), gzip.compress(body, 6, mtime=0)
+    if answer.encoding:
+        headers["Content-Encoding"] = answer.encoding
+        payload = base64.b64encode(body).decode()
     else:
         payload = body.decode()
     if len(payload.encode()) + payload.count('"') + payload.count("\\") > LARGEST_ANSWER:
@@ -359,12 +363,13 @@ def _proxy_answer(answer: Answer, event: Mapping[str, Any], further: Mapping[str
     return {
         "statusCode": answer.status,
         "body": payload,  # never null: the emulator of API Gateway treats null as a fault
-        "isBase64Encoded": compressed,
+        "isBase64Encoded": bool(answer.encoding),
         "multiValueHeaders": many | ({"Set-Cookie": list(answer.cookies)} if answer.cookies else {}),
     }
 
 
-def _accepts_gzip(accepted: str) -> bool:
+def accepts_gzip(accepted: str) -> bool:
+    """Tell whether a caller takes compressed answers, by its Accept-Encoding."""
     quality = dict(_coding(entry) for entry in accepted.split(","))
     return quality.get("gzip", quality.get("*", 0.0)) > 0
 
