@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from jobticket import clock
 from jobticket.clock import Deadline
@@ -172,7 +173,10 @@ class Keeper:
 
     def _keep(self, connection: Connection, run: KeeperRun, deadline: Deadline) -> None:
         now = self._now()
-        told = {"external_id": connection.id.external_id, "expires_at": written(connection.expires_at)}
+        told: dict[str, Any] = {
+            "external_id": connection.id.external_id,
+            "expires_at": written(connection.expires_at),
+        }
         if not connection.is_usable(now):
             run.needs_person += 1
             logger.warning("connection needs a person", status=connection.status(now), **told)

@@ -115,7 +115,7 @@ class Search:
             rows = {str(row["id"]): row for row in self.all()}
             return [rows[each] for each in choose(list(rows))]
         ids = [each for page in self._id_pages() for each in page]
-        with thread_pool(PARALLEL_FOR_ISSUES) as threads:
+        with thread_pool() as threads:
             chunks = [threads.submit(self._bulk, some) for some in _chunks(choose(ids) if ids else [])]
             return [row for chunk in chunks for row in chunk.result()]
 

@@ -16,12 +16,12 @@ ISSUE#<integr>#<ticket>     TICKET                           its links, and how 
 ISSUE#<integr>#NEW-<id>     EVENT#<stamp>#<anomaly>          an anomaly's ticket, which a rule is to make
 SWEEP                       SWEEP                            since when changes of tickets were not looked for
 INTEGRATION                 INTEGRATION                      the ticketing integration
-RULES                       RULE#<id>                        a rule that makes tickets
-RULES                       COUNT                            how many rules there are
-RULE_DAY#<id>               <date>                           which anomalies got a rule's tickets on a day
 WEBHOOK#<integr>            WEBHOOK                          the secret of its webhooks, and those registered
 WEBHOOK_SEEN#<digest>       WEBHOOK                          a webhook that was taken
 WEBHOOK_KEY#<name>          DATA_KEY                         a data key for these secrets
+RULES                       RULE#<id>                        a rule that makes tickets
+RULES                       COUNT                            how many rules there are
+RULE_DAY#<id>               <date>                           which anomalies got a rule's tickets on a day
 IDEMPOTENCY#<digest>        IDEMPOTENCY                      an answer given to a request with that header
 ==========================  ===============================  =================================================
 
