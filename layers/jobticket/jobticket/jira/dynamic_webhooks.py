@@ -1,4 +1,4 @@
-"""Webhooks that an OAuth app registers for itself. Jira forgets them after 30 days, unless they are extended."""
+"""Webhooks that an OAuth app registers for itself. Jira forgets them after 30 days unless extended."""
 
 from __future__ import annotations
 

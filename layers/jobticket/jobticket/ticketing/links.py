@@ -83,19 +83,19 @@ def add_link(
     seen = {"seen": ticket.status} if ticket.status else {}
     looked = {"looked": clock.epoch_milliseconds(now), **seen}
     work.add(Put({**item, **_key(link), "site": stored.site, **looked}, ABSENT))
-    work.add(Update(_issue(link).pk, TICKET, set={ticket_member(anomaly_id): link.id}))
+    work.add(Update(issue_of(link).pk, TICKET, set={ticket_member(anomaly_id): link.id}))
     notices = FIRST_NOTICES[origin] if notices is None else notices
     revision = Revision(notices=notices, links=[LiveLink.of(link, stored.site)])
     return link, revise(work, loaded, revision, now)
 
 
-def _issue(link: AnomalyLink) -> Issue:
+def issue_of(link: AnomalyLink) -> Issue:
     return Issue(link.integration_id, link.ticket_id)
 
 
 def forget_link(link: AnomalyLink) -> Update:
     """Return the write that takes a removed link from its ticket's item."""
-    return Update(_issue(link).pk, TICKET, remove=[ticket_member(link.anomaly_id)])
+    return Update(issue_of(link).pk, TICKET, remove=[ticket_member(link.anomaly_id)])
 
 
 def _key(link: AnomalyLink) -> dict[str, str]:
@@ -133,7 +133,7 @@ def drop_events(table: Table, link: AnomalyLink) -> None:
 
 
 def _events_of(table: Table, link: AnomalyLink) -> list[Event]:
-    return [event for event in outbox.pending(table, _issue(link)) if event.link_id == link.id]
+    return [event for event in outbox.pending(table, issue_of(link)) if event.link_id == link.id]
 
 
 def retry(table: Table, link: AnomalyLink, now: datetime) -> list[Event]:

@@ -1,4 +1,4 @@
-"""Webhooks at Jira, which make it prompt that anomalies follow their tickets. Without them, the sweep does it.
+"""Webhooks at Jira, which make it prompt that anomalies follow tickets. Without them, the sweep does it.
 
 Nothing here may stop what it belongs to: a registration that fails costs at most five minutes a change.
 """
@@ -57,7 +57,7 @@ class Webhooks:
         return secret
 
     def register(self, now: datetime, deadline: Deadline) -> None:
-        """Register webhooks for the integration as it is now, if its connection may, in place of earlier ones."""
+        """Register webhooks for the present integration, if its connection may, in place of earlier ones."""
         stored = integration.find(self.table)
         if stored is None or not self._may_register(stored):
             return
