@@ -52,13 +52,14 @@ class Shown:
         for name, member, is_optional in self._members:
             value = getattr(self, name)
             if value is not None or not is_optional:
-                shown[member] = _jsonable(value)
+                shown[member] = jsonable(value)
         return shown
 
 
-def _jsonable(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
+    """Return a value of a field as JSON has it."""
     if isinstance(value, Shown):
         return value.as_json()
     if isinstance(value, list):
-        return [_jsonable(entry) for entry in value]
+        return [jsonable(entry) for entry in value]
     return value

@@ -10,6 +10,7 @@ class AdvanceBatch(TypedDict):
     POST /api/serials/advance: a tray or a cart.
     """
 
+    operator: NotRequired[str]
     serial_ids: list[str]
     from_step_index: NotRequired[int]
 
@@ -19,6 +20,7 @@ class AdvanceOne(TypedDict):
     POST /api/serials/{id}/advance.
     """
 
+    operator: NotRequired[str]
     from_step_index: NotRequired[int]
 
 
@@ -27,6 +29,7 @@ class AdvanceTo(TypedDict):
     POST /api/serials/{id}/advance-to; the number of steps means completion.
     """
 
+    operator: NotRequired[str]
     target_step_index: int
 
 
@@ -151,11 +154,27 @@ class FieldMappingsChange(TypedDict):
     epic_link: NotRequired[str]
 
 
+class FlowDay(TypedDict):
+    """
+    What happened on a path on one day (UTC).
+
+    ``entered`` and ``standing`` are numbers of serial numbers by step: how many came there on the day, and
+    how many stood there at its end.
+    """
+
+    date: str
+    entered: dict[str, int]
+    completed: int
+    scrapped: int
+    standing: dict[str, int]
+
+
 class ForceComplete(TypedDict):
     """
     POST /api/serials/{id}/force-complete.
     """
 
+    operator: NotRequired[str]
     reason: NotRequired[str]
 
 
@@ -228,13 +247,6 @@ class JiraTicket(TypedDict):
 class Job(TypedDict):
     """
     A production order. Its state follows from its serial numbers; it has no status of its own.
-
-    Attributes
-    ----------
-    goal_quantity
-        Units to produce.
-    jira_ticket_key
-        The Jira issue to which the job is linked.
     """
 
     id: str
@@ -259,6 +271,38 @@ class JobChange(TypedDict):
     goal_quantity: NotRequired[int]
 
 
+class JobEvent(TypedDict):
+    """
+    What happened to a job, its paths or the settings, and who did it.
+    """
+
+    at: str
+    action: str
+    by: str
+    operator: NotRequired[str]
+    changes: NotRequired[dict[str, dict[str, Any]]]
+    name: NotRequired[str]
+    pathId: NotRequired[str]
+    pathName: NotRequired[str]
+    ticketKey: NotRequired[str]
+    outcome: NotRequired[str]
+    error: NotRequired[str]
+
+
+class JobFlowDay(TypedDict):
+    """
+    What happened on all paths of a job on one day (UTC).
+
+    ``total`` is how many serial numbers the job had at the day's end, ``goal`` how many it is to have today.
+    """
+
+    date: str
+    completed: int
+    scrapped: int
+    total: int
+    goal: int
+
+
 class JobLink(TypedDict):
     """
     POST /api/jira/link: links a job, or without ``jobId`` creates one.
@@ -280,15 +324,6 @@ class JobReference(TypedDict):
 class JobSettings(TypedDict):
     """
     The application's settings.
-
-    Attributes
-    ----------
-    enabled, push_enabled
-        Both must be on before anything goes to Jira.
-    external_id
-        The Jira connection that pushes use.
-    push_paused, skip_unchanged
-        For scheduled pushes: stop all of them; skip jobs whose distribution has not changed.
     """
 
     enabled: NotRequired[bool]
@@ -402,6 +437,11 @@ class NewStep(TypedDict):
     name: str
     location: NotRequired[str]
     optional: NotRequired[bool]
+
+
+class PathFlow(TypedDict):
+    pathId: str
+    days: list[FlowDay]
 
 
 class PathProgress(TypedDict):
@@ -528,6 +568,7 @@ class Scrap(TypedDict):
     POST /api/serials/{id}/scrap.
     """
 
+    operator: NotRequired[str]
     reason: NotRequired[Literal["out_of_tolerance", "process_defect", "damaged", "operator_error", "other"]]
     explanation: NotRequired[str]
 
@@ -535,11 +576,6 @@ class Scrap(TypedDict):
 class SerialNumber(TypedDict):
     """
     One unit and where it stands.
-
-    Attributes
-    ----------
-    current_step_index
-        The step's order, or -1 once all steps are finished.
     """
 
     id: str
@@ -596,6 +632,11 @@ class StepEntry(TypedDict):
     location: NotRequired[str]
     optional: NotRequired[bool]
     id: NotRequired[str]
+
+
+class StepName(TypedDict):
+    stepId: str
+    stepName: str
 
 
 class TicketMetadata(TypedDict):
@@ -1147,6 +1188,11 @@ class FormSpecification(TypedDict):
     properties: list[FormProperty]
 
 
+class JobFlow(TypedDict):
+    jobId: str
+    days: list[JobFlowDay]
+
+
 class JobProgress(TypedDict):
     """
     How far a job has come; ``progress_percent`` is unrounded and may exceed 100.
@@ -1301,6 +1347,21 @@ class RulePatch(TypedDict):
     on_recurrence: NotRequired[Literal["comment", "reopen", "nothing"]]
 
 
+SerialEvent = TypedDict(
+    "SerialEvent",
+    {
+        "at": str,
+        "action": Literal["created", "advanced", "skipped_to", "completed", "scrapped", "force_completed"],
+        "from": NotRequired[StepName],
+        "to": NotRequired[StepName],
+        "by": NotRequired[str],
+        "operator": NotRequired[str],
+        "reason": NotRequired[str],
+        "bypassed": NotRequired[list[Bypassed]],
+    },
+)
+
+
 class TicketAnswer(TypedDict):
     """
     What creating a ticket answers.
@@ -1413,10 +1474,13 @@ OPERATIONS: dict[str, tuple[str, str, bool]] = {
     "getJob": ("GET", "/api/jobs/{id}", False),
     "changeJob": ("PUT", "/api/jobs/{id}", False),
     "deleteJob": ("DELETE", "/api/jobs/{id}", False),
+    "getJobFlow": ("GET", "/api/jobs/{id}/flow", False),
+    "getJobHistory": ("GET", "/api/jobs/{id}/history", False),
     "createPath": ("POST", "/api/paths", True),
     "getPath": ("GET", "/api/paths/{id}", False),
     "changePath": ("PUT", "/api/paths/{id}", False),
     "deletePath": ("DELETE", "/api/paths/{id}", False),
+    "getPathFlow": ("GET", "/api/paths/{id}/flow", False),
     "createSerials": ("POST", "/api/serials", True),
     "listSerials": ("GET", "/api/serials", False),
     "advanceSerials": ("POST", "/api/serials/advance", False),
@@ -1424,9 +1488,11 @@ OPERATIONS: dict[str, tuple[str, str, bool]] = {
     "advanceSerial": ("POST", "/api/serials/{id}/advance", False),
     "advanceSerialTo": ("POST", "/api/serials/{id}/advance-to", False),
     "forceCompleteSerial": ("POST", "/api/serials/{id}/force-complete", False),
+    "getSerialHistory": ("GET", "/api/serials/{id}/history", False),
     "scrapSerial": ("POST", "/api/serials/{id}/scrap", False),
     "getSettings": ("GET", "/api/settings", False),
     "changeSettings": ("PUT", "/api/settings", False),
+    "getSettingsHistory": ("GET", "/api/settings/history", False),
     "chooseSite": ("GET", "/finalize-connection/jira/{connection_code}", False),
     "getHealth": ("GET", "/health", False),
     "getOpenapi": ("GET", "/openapi.json", False),

@@ -165,17 +165,19 @@ class Search:
         return [rows[each] for each in order if each in rows]
 
     def _id_pages(self) -> Iterator[list[str]]:
-        """Yield the ids of all issues, each once, until a page brings nothing new."""
+        """Yield the ids of all issues, each once, until two pages in a row bring nothing new."""
         seen: set[str] = set()
         tokens: set[str] = set()
         token: str | None = None
+        barren = 0
         while True:
             answer = self._cloud_page(("id",), IDS_A_PAGE, token)
             fresh = [each for each in dict.fromkeys(_ids(answer)) if each not in seen]
             seen.update(fresh)
             yield fresh
             token = _next_token(answer)
-            if not fresh or token is None or token in tokens:
+            barren = 0 if fresh else barren + 1
+            if barren == 2 or token is None or token in tokens:
                 return
             tokens.add(token)
 

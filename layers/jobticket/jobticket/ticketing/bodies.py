@@ -26,6 +26,7 @@ from jobticket.ticketing.model import (
     Recurrence,
 )
 from jobticket.web import numbered_pages
+from jobticket.web.paging import number_of
 from jobticket.web.validation import Body, Flag, RequiredText, ShortText, fault, short_text, whole_number
 
 LONGEST_TEXT = 100_000
@@ -318,10 +319,9 @@ class NewIntegration(IntegrationPatch):
 
 def filters_of(query: Mapping[str, str]) -> Filters:
     """Return which anomalies a list shows."""
-    datastore = numbered_pages.number(query, "datastore", default=0, largest=10**15)
     return Filters(
         status=numbered_pages.word(query, "status", STATUSES),
         type=numbered_pages.word(query, "type", TYPES),
-        datastore=datastore or None,
+        datastore=number_of(query, "datastore", 10**15),
         archived=numbered_pages.flag(query, "archived"),
     )

@@ -17,7 +17,6 @@ from jobticket.jira.documents.model import Document
 from jobticket.jira.errors import (
     JiraError,
     JiraForbiddenError,
-    JiraRefusedCredentialsError,
     JiraStatusError,
     JiraTimeoutError,
 )
@@ -256,7 +255,7 @@ def judged(
 ) -> TransientError | LastingError:
     """Return whether an event is refused for good, or may be told later."""
     # Refused credentials are put right at the connection. The event itself is not refused.
-    if not error.transient and not isinstance(error, JiraRefusedCredentialsError):
+    if not error.transient and not error.of_connection:
         return LastingError(sentence(error))
     asked = error.retry_after if isinstance(error, JiraStatusError) else None
     return TransientError(sentence(error), untouched=untouched, settles_at=settles_at, retry_after=asked)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from boto3.dynamodb.conditions import Attr
 
@@ -115,6 +115,8 @@ class Attempt:
     lease: Lease
     settles_at: datetime | None = None
     labelled: bool = True
+    #: Each creation has an attempt of its own.
+    memo: ClassVar[None] = None
 
     @classmethod
     def new(cls, table: Table, anomaly_id: int, request: str, site: str, now: datetime) -> Self:
