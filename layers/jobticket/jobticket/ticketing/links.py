@@ -83,7 +83,9 @@ def add_link(
     seen = {"seen": ticket.status} if ticket.status else {}
     looked = {"looked": clock.epoch_milliseconds(now), **seen}
     work.add(Put({**item, **_key(link), "site": stored.site, **looked}, ABSENT))
-    work.add(Update(issue_of(link).pk, TICKET, set={ticket_member(anomaly_id): link.id}))
+    # Its status is to be looked at: another link may have seen another one.
+    member = {ticket_member(anomaly_id): link.id}
+    work.add(Update(issue_of(link).pk, TICKET, set=member, remove=["status"]))
     notices = FIRST_NOTICES[origin] if notices is None else notices
     revision = Revision(notices=notices, links=[LiveLink.of(link, stored.site)])
     return link, revise(work, loaded, revision, now)
@@ -200,8 +202,11 @@ def seen_values(status: str | None, now: datetime) -> dict[str, Any]:
 
 def note_move(table: Table, link: AnomalyLink, status: str | None) -> bool:
     """Store where the product is about to move a ticket, None if it did not; False if the link is gone."""
-    moved = change(link, remove=["moving"]) if status is None else change(link, set={"moving": status})
-    return write_if_current(table, moved) is not None
+    if status is None:
+        return write_if_current(table, change(link, remove=["moving"])) is not None
+    # What it looked like before is no measure of news any more: people may move it back there.
+    table.update(Update(issue_of(link).pk, TICKET, remove=["status"]))
+    return write_if_current(table, change(link, set={"moving": status})) is not None
 
 
 def conflict(link: AnomalyLink, status: str, anomaly: str, stamp: int, now: datetime) -> Update:

@@ -53,13 +53,15 @@ def _both_ways(ticket_sync: Driven, table: Table) -> None:
     """Make a ticket by rule, move it with its anomaly, and let the anomaly follow it."""
     maps = {"status_out": {"Acknowledged": "In Progress"}, "status_in": {"In Progress": "Active"}}
     table.update(Update(layout.INTEGRATION, layout.INTEGRATION, set={**maps, "project_key": "MISC"}))
-    for limit in (1, 1):
-        with UnitOfWork(table) as work:
-            rules.create_rule(work, {"name": "all", "daily_limit": limit}, clock.now())
+    with UnitOfWork(table) as work:
+        rules.create_rule(work, {"name": "all", "daily_limit": 1}, clock.now())
+    numbers = []
+    for _ in range(2):
         with UnitOfWork(table) as work:
             reported = anomalies.report_anomaly(work, REPORT, clock.now())
+        numbers.append(reported.anomaly.id)
         ticket_sync.handle(_wake_up(reported.events[0].issue))
-    (link,) = load(table, 3).links
+    (link,) = load(table, numbers[0]).links
     issue = layout.Issue(link.integration_id, link.ticket_id)
     with UnitOfWork(table) as work:
         anomalies.change_anomaly(work, link.anomaly_id, "Acknowledged", None, clock.now())
