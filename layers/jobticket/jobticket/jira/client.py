@@ -216,9 +216,11 @@ class JiraClient:
         """Return the JSON; not repeated by default: somebody may have written something newer meanwhile."""
         return self._request("PUT", template, values, params, json, repeatable=repeatable)
 
-    def delete(self, template: str, *, params: Mapping[str, Any] | None = None, **values: object) -> Any:
+    def delete(
+        self, template: str, *, json: Any = None, params: Mapping[str, Any] | None = None, **values: object
+    ) -> Any:
         """Delete. See ``JiraStatusError.after_lost_answer`` for a 404 to a repeated call."""
-        return self._request("DELETE", template, values, params, None, repeatable=True)
+        return self._request("DELETE", template, values, params, json, repeatable=True)
 
     def _request(
         self,
