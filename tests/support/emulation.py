@@ -37,18 +37,19 @@ class Copies:
     """Stands for the module ``copy`` in moto's model of DynamoDB."""
 
     def __init__(self) -> None:
-        self._before: Table | None = None
+        self._before: dict[str, Table] = {}
 
     def deepcopy(self, thing: Any, memo: Any = None) -> Any:
         if isinstance(thing, Table):
-            self._before = self._table(thing)
-            return self._before
+            # Moto asks once for each write, before the first of them.
+            return self._before.setdefault(thing.name, self._table(thing))
         copied = copy.deepcopy(thing, memo)
-        if isinstance(thing, Item) and self._before is not None:
+        if isinstance(thing, Item):
             # An update is about to change the item in place: the table as it was keeps the copy.
-            partition: Any = self._before.items.get(thing.hash_key, {})
-            if partition.get(thing.range_key) is thing:
-                partition[thing.range_key] = copied
+            for before in self._before.values():
+                partition: Any = before.items.get(thing.hash_key, {})
+                if partition.get(thing.range_key) is thing:
+                    partition[thing.range_key] = copied
         return copied
 
     @staticmethod
@@ -58,8 +59,8 @@ class Copies:
         return before
 
     def forget(self) -> None:
-        """Let go of the table as it was: after a rollback it is the table that is."""
-        self._before = None
+        """Let go of the tables as they were: after a rollback they are the tables that are."""
+        self._before = {}
 
 
 def _backend(backends: Any) -> Any:
@@ -166,6 +167,7 @@ def install() -> None:
     transact = vars_of_models.DynamoDBBackend.transact_write_items
 
     def transact_and_forget(backend: Any, items: Any) -> None:
+        copies.forget()
         try:
             transact(backend, items)
         finally:

@@ -17,6 +17,8 @@ os.environ |= {
     "JOBS_TABLE": "jobs",
     "CONNECTIONS_TABLE": "connections",
     "TICKETING_TABLE": "ticketing",
+    "HISTORY_TABLE": "history",
+    "HISTORY_RETENTION_DAYS": "730",
     "TICKET_EVENTS_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/ticket-events.fifo",
     "PUSH_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/pushes",
     "PUSH_SITE_CONCURRENCY": "5",

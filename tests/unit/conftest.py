@@ -77,6 +77,7 @@ def _make_account() -> None:
         "JobsTable": "jobs",
         "ConnectionsTable": "connections",
         "TicketingTable": "ticketing",
+        "HistoryTable": "history",
     }.items():
         create_table(dynamodb, resource, name)
     secrets = client("secretsmanager")

@@ -10,6 +10,7 @@ class AdvanceBatch(TypedDict):
     POST /api/serials/advance: a tray or a cart.
     """
 
+    operator: NotRequired[str]
     serial_ids: list[str]
     from_step_index: NotRequired[int]
 
@@ -19,6 +20,7 @@ class AdvanceOne(TypedDict):
     POST /api/serials/{id}/advance.
     """
 
+    operator: NotRequired[str]
     from_step_index: NotRequired[int]
 
 
@@ -27,6 +29,7 @@ class AdvanceTo(TypedDict):
     POST /api/serials/{id}/advance-to; the number of steps means completion.
     """
 
+    operator: NotRequired[str]
     target_step_index: int
 
 
@@ -61,7 +64,8 @@ class AnomalyLink(TypedDict):
     title: str
     status: NotRequired[str | None]
     url: str
-    origin: Literal["created", "linked"]
+    origin: Literal["created", "linked", "rule"]
+    rule_id: NotRequired[int]
     created: str
     last_synced: NotRequired[str | None]
     last_sync_error: NotRequired[str | None]
@@ -74,6 +78,16 @@ class AnomalyPatch(TypedDict):
 
     status: NotRequired[Literal["Active", "Acknowledged", "Resolved", "Duplicate", "Invalid", "Discarded"]]
     description: NotRequired[str]
+
+
+class Breakage(TypedDict):
+    """
+    Why a rule rests until it is saved again.
+    """
+
+    since: str
+    error: str
+    details: str
 
 
 class Bypassed(TypedDict):
@@ -90,6 +104,18 @@ class CheckEntry(TypedDict):
     message: str
     field: NotRequired[str]
     rule_type: NotRequired[str]
+
+
+class ConditionEntry(TypedDict):
+    """
+    Which anomalies a rule fits; an empty list fits none.
+    """
+
+    types: NotRequired[list[Literal["record", "shape"]]]
+    datastore_ids: NotRequired[list[int]]
+    container_ids: NotRequired[list[int]]
+    rule_types: NotRequired[list[str]]
+    min_weight: NotRequired[int | float]
 
 
 class Container(TypedDict):
@@ -128,11 +154,27 @@ class FieldMappingsChange(TypedDict):
     epic_link: NotRequired[str]
 
 
+class FlowDay(TypedDict):
+    """
+    What happened on a path on one day (UTC).
+
+    ``entered`` and ``standing`` are numbers of serial numbers by step: how many came there on the day, and
+    how many stood there at its end.
+    """
+
+    date: str
+    entered: dict[str, int]
+    completed: int
+    scrapped: int
+    standing: dict[str, int]
+
+
 class ForceComplete(TypedDict):
     """
     POST /api/serials/{id}/force-complete.
     """
 
+    operator: NotRequired[str]
     reason: NotRequired[str]
 
 
@@ -152,6 +194,9 @@ class Integration(TypedDict):
     external_id: NotRequired[str | None]
     project_key: NotRequired[str | None]
     issue_type: NotRequired[str | None]
+    status_out: NotRequired[dict[str, str]]
+    status_in: NotRequired[dict[str, str]]
+    reopen_status: NotRequired[str]
     status: Literal["Connected", "Error"]
     created: str
     updated: str
@@ -168,6 +213,9 @@ class IntegrationPatch(TypedDict):
     external_id: NotRequired[str]
     project_key: NotRequired[str]
     issue_type: NotRequired[str]
+    status_out: NotRequired[dict[str, str]]
+    status_in: NotRequired[dict[str, str]]
+    reopen_status: NotRequired[str]
 
 
 class JiraTicket(TypedDict):
@@ -199,13 +247,6 @@ class JiraTicket(TypedDict):
 class Job(TypedDict):
     """
     A production order. Its state follows from its serial numbers; it has no status of its own.
-
-    Attributes
-    ----------
-    goal_quantity
-        Units to produce.
-    jira_ticket_key
-        The Jira issue to which the job is linked.
     """
 
     id: str
@@ -230,6 +271,38 @@ class JobChange(TypedDict):
     goal_quantity: NotRequired[int]
 
 
+class JobEvent(TypedDict):
+    """
+    What happened to a job, its paths or the settings, and who did it.
+    """
+
+    at: str
+    action: str
+    by: str
+    operator: NotRequired[str]
+    changes: NotRequired[dict[str, dict[str, Any]]]
+    name: NotRequired[str]
+    pathId: NotRequired[str]
+    pathName: NotRequired[str]
+    ticketKey: NotRequired[str]
+    outcome: NotRequired[str]
+    error: NotRequired[str]
+
+
+class JobFlowDay(TypedDict):
+    """
+    What happened on all paths of a job on one day (UTC).
+
+    ``total`` is how many serial numbers the job had at the day's end, ``goal`` how many it is to have today.
+    """
+
+    date: str
+    completed: int
+    scrapped: int
+    total: int
+    goal: int
+
+
 class JobLink(TypedDict):
     """
     POST /api/jira/link: links a job, or without ``jobId`` creates one.
@@ -251,15 +324,6 @@ class JobReference(TypedDict):
 class JobSettings(TypedDict):
     """
     The application's settings.
-
-    Attributes
-    ----------
-    enabled, push_enabled
-        Both must be on before anything goes to Jira.
-    external_id
-        The Jira connection that pushes use.
-    push_paused, skip_unchanged
-        For scheduled pushes: stop all of them; skip jobs whose distribution has not changed.
     """
 
     enabled: NotRequired[bool]
@@ -327,6 +391,9 @@ class NewIntegration(TypedDict):
     external_id: NotRequired[str]
     project_key: NotRequired[str]
     issue_type: NotRequired[str]
+    status_out: NotRequired[dict[str, str]]
+    status_in: NotRequired[dict[str, str]]
+    reopen_status: NotRequired[str]
 
 
 class NewJob(TypedDict):
@@ -370,6 +437,11 @@ class NewStep(TypedDict):
     name: str
     location: NotRequired[str]
     optional: NotRequired[bool]
+
+
+class PathFlow(TypedDict):
+    pathId: str
+    days: list[FlowDay]
 
 
 class PathProgress(TypedDict):
@@ -420,11 +492,83 @@ class PushEntry(TypedDict):
     details: NotRequired[dict[str, Any]]
 
 
+class RuleCondition(TypedDict):
+    """
+    Which anomalies a rule fits: all that is given must hold.
+    """
+
+    types: NotRequired[list[Literal["record", "shape"]]]
+    datastore_ids: NotRequired[list[int]]
+    container_ids: NotRequired[list[int]]
+    rule_types: NotRequired[list[str]]
+    min_weight: NotRequired[int | float]
+
+
+class RuleTest(TypedDict):
+    """
+    POST /api/integrations/ticketing/rules/{id}/test.
+    """
+
+    anomaly_id: int
+
+
+class RuleTicket(TypedDict):
+    """
+    The ticket that a rule makes; ``title`` may hold {datastore}, {container}, {type} and {id}.
+    """
+
+    project_key: NotRequired[str]
+    issue_type: NotRequired[str]
+    priority: NotRequired[str]
+    title: NotRequired[str]
+
+
+class RuleTicketDraft(TypedDict):
+    """
+    A rule's ticket as it would be made now.
+    """
+
+    title: str
+    description: str
+    priority: NotRequired[str | None]
+    project_key: NotRequired[str | None]
+    issue_type: NotRequired[str | None]
+
+
+class RuleTicketEntry(TypedDict):
+    """
+    What a rule sets of its tickets; the rest comes from the integration.
+    """
+
+    project_key: NotRequired[str]
+    issue_type: NotRequired[str]
+    priority: NotRequired[str]
+    title: NotRequired[str]
+
+
+class RuleTrial(TypedDict):
+    """
+    What a rule would do with an anomaly.
+
+    Attributes
+    ----------
+    fits
+        Whether the rule fits the anomaly.
+    made_by
+        The rule that would have made the ticket.
+    """
+
+    ticket: RuleTicketDraft
+    fits: bool
+    made_by: NotRequired[int | None]
+
+
 class Scrap(TypedDict):
     """
     POST /api/serials/{id}/scrap.
     """
 
+    operator: NotRequired[str]
     reason: NotRequired[Literal["out_of_tolerance", "process_defect", "damaged", "operator_error", "other"]]
     explanation: NotRequired[str]
 
@@ -432,11 +576,6 @@ class Scrap(TypedDict):
 class SerialNumber(TypedDict):
     """
     One unit and where it stands.
-
-    Attributes
-    ----------
-    current_step_index
-        The step's order, or -1 once all steps are finished.
     """
 
     id: str
@@ -493,6 +632,11 @@ class StepEntry(TypedDict):
     location: NotRequired[str]
     optional: NotRequired[bool]
     id: NotRequired[str]
+
+
+class StepName(TypedDict):
+    stepId: str
+    stepName: str
 
 
 class TicketMetadata(TypedDict):
@@ -1044,6 +1188,11 @@ class FormSpecification(TypedDict):
     properties: list[FormProperty]
 
 
+class JobFlow(TypedDict):
+    jobId: str
+    days: list[JobFlowDay]
+
+
 class JobProgress(TypedDict):
     """
     How far a job has come; ``progress_percent`` is unrounded and may exceed 100.
@@ -1099,6 +1248,20 @@ class NewPath(TypedDict):
     advancement_mode: NotRequired[Literal["strict", "flexible"]]
 
 
+class NewRule(TypedDict):
+    """
+    POST /api/integrations/ticketing/rules.
+    """
+
+    name: str
+    enabled: NotRequired[bool]
+    position: NotRequired[int]
+    when: NotRequired[ConditionEntry]
+    ticket: NotRequired[RuleTicketEntry]
+    daily_limit: NotRequired[int]
+    on_recurrence: NotRequired[Literal["comment", "reopen", "nothing"]]
+
+
 class Path(TypedDict):
     """
     A route through the shop floor: the steps that a job's serial numbers go through, in order.
@@ -1143,6 +1306,62 @@ class PathDetails(TypedDict):
     scrappedCount: int
 
 
+class Rule(TypedDict):
+    """
+    Makes the tickets of the anomalies that it fits.
+
+    Attributes
+    ----------
+    position
+        The first enabled rule by position that fits makes the ticket.
+    tickets_today, beyond_limit_today
+        How many tickets it has made on this UTC day, and how many the limit has prevented.
+    """
+
+    id: int
+    name: str
+    enabled: bool
+    position: int
+    when: RuleCondition
+    ticket: RuleTicket
+    daily_limit: int
+    on_recurrence: Literal["comment", "reopen", "nothing"]
+    created: str
+    updated: str
+    tickets_today: NotRequired[int]
+    beyond_limit_today: NotRequired[int]
+    broken: NotRequired[Breakage]
+
+
+class RulePatch(TypedDict):
+    """
+    PUT /api/integrations/ticketing/rules/{id}: changes what is given; mends a broken rule.
+    """
+
+    name: NotRequired[str]
+    enabled: NotRequired[bool]
+    position: NotRequired[int]
+    when: NotRequired[ConditionEntry]
+    ticket: NotRequired[RuleTicketEntry]
+    daily_limit: NotRequired[int]
+    on_recurrence: NotRequired[Literal["comment", "reopen", "nothing"]]
+
+
+SerialEvent = TypedDict(
+    "SerialEvent",
+    {
+        "at": str,
+        "action": Literal["created", "advanced", "skipped_to", "completed", "scrapped", "force_completed"],
+        "from": NotRequired[StepName],
+        "to": NotRequired[StepName],
+        "by": NotRequired[str],
+        "operator": NotRequired[str],
+        "reason": NotRequired[str],
+        "bypassed": NotRequired[list[Bypassed]],
+    },
+)
+
+
 class TicketAnswer(TypedDict):
     """
     What creating a ticket answers.
@@ -1156,6 +1375,14 @@ class TicketAnswer(TypedDict):
 
 class ListAnomaliesAnswer(TypedDict):
     items: list[Anomaly]
+    total: int
+    page: int
+    size: int
+    pages: int
+
+
+class ListRulesAnswer(TypedDict):
+    items: list[Rule]
     total: int
     page: int
     size: int
@@ -1225,6 +1452,12 @@ OPERATIONS: dict[str, tuple[str, str, bool]] = {
     "deleteIntegration": ("DELETE", "/api/integrations/ticketing", False),
     "createAnomalyTicket": ("POST", "/api/integrations/ticketing/anomalies/{anomaly_id}/tickets", True),
     "getFormSpecification": ("GET", "/api/integrations/ticketing/form-specification", False),
+    "listRules": ("GET", "/api/integrations/ticketing/rules", False),
+    "createRule": ("POST", "/api/integrations/ticketing/rules", True),
+    "getRule": ("GET", "/api/integrations/ticketing/rules/{rule_id}", False),
+    "changeRule": ("PUT", "/api/integrations/ticketing/rules/{rule_id}", False),
+    "deleteRule": ("DELETE", "/api/integrations/ticketing/rules/{rule_id}", False),
+    "testRule": ("POST", "/api/integrations/ticketing/rules/{rule_id}/test", False),
     "testIntegration": ("POST", "/api/integrations/ticketing/test", False),
     "searchTickets": ("GET", "/api/integrations/ticketing/tickets/search", False),
     "getTicket": ("GET", "/api/integrations/ticketing/tickets/{ticket_id}", False),
@@ -1241,10 +1474,13 @@ OPERATIONS: dict[str, tuple[str, str, bool]] = {
     "getJob": ("GET", "/api/jobs/{id}", False),
     "changeJob": ("PUT", "/api/jobs/{id}", False),
     "deleteJob": ("DELETE", "/api/jobs/{id}", False),
+    "getJobFlow": ("GET", "/api/jobs/{id}/flow", False),
+    "getJobHistory": ("GET", "/api/jobs/{id}/history", False),
     "createPath": ("POST", "/api/paths", True),
     "getPath": ("GET", "/api/paths/{id}", False),
     "changePath": ("PUT", "/api/paths/{id}", False),
     "deletePath": ("DELETE", "/api/paths/{id}", False),
+    "getPathFlow": ("GET", "/api/paths/{id}/flow", False),
     "createSerials": ("POST", "/api/serials", True),
     "listSerials": ("GET", "/api/serials", False),
     "advanceSerials": ("POST", "/api/serials/advance", False),
@@ -1252,9 +1488,11 @@ OPERATIONS: dict[str, tuple[str, str, bool]] = {
     "advanceSerial": ("POST", "/api/serials/{id}/advance", False),
     "advanceSerialTo": ("POST", "/api/serials/{id}/advance-to", False),
     "forceCompleteSerial": ("POST", "/api/serials/{id}/force-complete", False),
+    "getSerialHistory": ("GET", "/api/serials/{id}/history", False),
     "scrapSerial": ("POST", "/api/serials/{id}/scrap", False),
     "getSettings": ("GET", "/api/settings", False),
     "changeSettings": ("PUT", "/api/settings", False),
+    "getSettingsHistory": ("GET", "/api/settings/history", False),
     "chooseSite": ("GET", "/finalize-connection/jira/{connection_code}", False),
     "getHealth": ("GET", "/health", False),
     "getOpenapi": ("GET", "/openapi.json", False),

@@ -48,7 +48,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except JiraError as error:
-        raise refused_by_jira(error) from None
+        raise refused_by_jira(error) from error
     # A connection's own 401 and 403 are about its grant. A caller would take them for the API key's.
     except ConnectionUnavailableError as error:
         raise UnavailableError(error.explanation, retry_after=error.retry_after) from None

@@ -41,7 +41,7 @@ from jobticket.ticketing.recent import find as find_choice
 PROVIDER = "ticketing"
 JIRA = "jira"
 #: What may be set besides the connection.
-OPTIONS = ("project_key", "issue_type")
+OPTIONS = ("project_key", "issue_type", "status_out", "status_in", "reopen_status")
 
 NOT_CONFIGURED = "No ticketing integration is configured"
 
@@ -70,6 +70,13 @@ class StoredIntegration:
 
     integration: Integration
     source: Source
+    #: Whether Jira has an address to send webhooks to.
+    has_webhook: bool = False
+
+    @property
+    def follows(self) -> bool:
+        """Whether tickets are looked at again after they were linked."""
+        return self.has_webhook or bool(self.integration.status_out or self.integration.status_in)
 
     @property
     def site(self) -> str:
@@ -89,7 +96,7 @@ def find(table: Table) -> StoredIntegration | None:
 
 def _stored_from(item: Item) -> StoredIntegration:
     source = Source(item["provider"], item["connection"], item["site"])
-    return StoredIntegration(Integration.of(item), source)
+    return StoredIntegration(Integration.of(item), source, "webhook" in item)
 
 
 class OtherSiteError(UpstreamError):
