@@ -18,8 +18,6 @@ For every call:
 * What an answer means is decided in ``jobticket.jira.answers``.
 * At most 16 calls of a client are under way at the same time, half as many after each refusal of a burst.
 * Everything else raises an error of ``jobticket.jira.errors``, which never contains a secret.
-
-Use ``JiraAccess.client_for`` (``jobticket.connections.access``) to get one for a connection.
 """
 
 from __future__ import annotations
