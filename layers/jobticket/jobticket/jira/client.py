@@ -121,8 +121,8 @@ class Credential:
     authorization
         The value of the ``Authorization`` header.
     renew
-        Called once after a 401. Returns a fresh credential, or raises the error for the caller. None if the
-        credential cannot be renewed.
+        Called after a 401. Returns a fresh credential, the same if Jira accepts it elsewhere, or raises the
+        error for the caller. None if the credential cannot be renewed.
     secrets
         What no error may show, even if Jira's answer does.
     """
@@ -149,8 +149,6 @@ class JiraClient:
         The container's session (``jobticket.http.session.new_session``).
     deadline
         When all calls of this client must have ended.
-    rate_limits
-        The limits that the container knows.
     """
 
     def __init__(
@@ -198,10 +196,7 @@ class JiraClient:
         repeatable: bool = False,
         **values: object,
     ) -> Any:
-        """Return the JSON of the answer, None if it has no body.
-
-        ``repeatable``: sending it twice does what sending it once does (a search, a bulk read, an upsert).
-        """
+        """Return the JSON, None without a body; ``repeatable`` if twice does what once does, as a search."""
         return self._request("POST", template, values, params, json, repeatable=repeatable)
 
     def put(
@@ -312,9 +307,13 @@ class JiraClient:
                 try:
                     if progress.renewed or refused.renew is None or isinstance(error, JiraLoginError):
                         raise error
-                    self._credential = refused.renew()
+                    renewed = refused.renew()
                 except Exception as final:
                     self._dead = final
+                else:
+                    if renewed.authorization == refused.authorization:
+                        raise error  # Jira takes it elsewhere, and there is no other
+                    self._credential = renewed
             self._require_living(progress)
         progress.renewed = True
 

@@ -13,6 +13,7 @@
     ├── JiraMalformedAnswerError        the answer is not Jira's: a page, a redirect, broken JSON
     │   └── JiraEndlessAnswerError      longer than any answer of Jira's
     ├── JiraUnreachableError            no connection, or a broken one
+    │   ├── JiraUntrustedError          the certificate is not trusted
     │   └── JiraAddressRefusedError     the host resolves to an address that is not allowed
     └── JiraTimeoutError                no answer within the time left
 
@@ -175,6 +176,10 @@ class JiraUnreachableError(JiraError):
     pass
 
 
+class JiraUntrustedError(JiraUnreachableError):
+    pass
+
+
 class JiraAddressRefusedError(JiraUnreachableError):
     lasts = True
 
@@ -196,7 +201,7 @@ def words_of(error: JiraError) -> str:
 
 _KINDS: dict[type[http.NoAnswerError], type[JiraError]] = {
     http.SlowError: JiraTimeoutError,
-    http.UntrustedError: JiraUnreachableError,
+    http.UntrustedError: JiraUntrustedError,
     http.ForbiddenAddressError: JiraAddressRefusedError,
     http.UnreachableError: JiraUnreachableError,
     http.EndlessError: JiraEndlessAnswerError,

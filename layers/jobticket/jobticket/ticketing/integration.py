@@ -26,6 +26,7 @@ from jobticket.connections.errors import (
     ReauthorizationNeededError,
 )
 from jobticket.connections.model import ConnectionId
+from jobticket.connections.report import ask_account
 from jobticket.errors import ConflictError, InvalidError, NotFoundError, UpstreamError
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraNotFoundError
@@ -286,13 +287,13 @@ class Integrations:
     def _ask(self, provider: str, connection: str, deadline: Deadline) -> Source:
         """Return the connection if Jira accepts it."""
         try:
-            client = self.access.client_for(connection, provider, deadline=deadline)
-            client.get("/rest/api/2/myself")
+            found = self.access.connection(connection, provider)
+            ask_account(self.access, found, deadline)
         except (ConnectionNotFoundError, ReauthorizationNeededError, ConnectionUnavailableError) as error:
             raise InvalidError(error.explanation) from None
         except JiraError as error:
             raise InvalidError(_in_our_words(advice_on(error))) from None
-        return Source(provider, connection, client.site.browse_url)
+        return Source(provider, connection, found.site_url)
 
     def _check_defaults(self, source: Source, options: dict[str, Any], deadline: Deadline) -> None:
         """Refuse a default project or issue type that does not exist."""
