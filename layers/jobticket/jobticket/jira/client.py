@@ -147,8 +147,6 @@ class JiraClient:
         The container's session (``jobticket.http.session.new_session``).
     deadline
         When all calls of this client must have ended.
-    rate_limits
-        The limits that the container knows.
     """
 
     def __init__(
@@ -196,10 +194,7 @@ class JiraClient:
         repeatable: bool = False,
         **values: object,
     ) -> Any:
-        """Return the JSON of the answer, None if it has no body.
-
-        ``repeatable``: sending it twice does what sending it once does (a search, a bulk read, an upsert).
-        """
+        """Return the JSON, None without a body; ``repeatable`` if twice does what once does, as a search."""
         return self._request("POST", template, values, params, json, repeatable=repeatable)
 
     def put(
