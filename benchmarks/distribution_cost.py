@@ -15,13 +15,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.table import print_table
+from jobticket.history.records import Stamp
 from jobticket.jobs import jobs, moves, paths, serials
 from jobticket.jobs.model import Path, StepDraft
-from jobticket.store.table import Table
+from jobticket.store.table import Journal, Table
 from jobticket.store.unit_of_work import UnitOfWork
 
 FEW, MANY = 20, 100_000
-MOMENT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+STAMP = Stamp(datetime(2026, 11, 22, 9, 30, tzinfo=UTC), "benchmark")
 UNIT = 4096
 
 
@@ -88,15 +89,15 @@ def _size(attribute: Mapping[str, Any]) -> int:
 def costs(client: Any, table_name: str, quantity: int) -> dict[str, Cost]:
     """Make a job with two paths and serial numbers on both; return what looking at them costs."""
     meter = Meter(client)
-    table = Table(meter, table_name)  # type: ignore[arg-type]
+    table = Table(meter, table_name, Journal("history", 730))  # type: ignore[arg-type]
     with UnitOfWork(table) as work:
-        job = jobs.create_job(work, MOMENT, name="J", goal_quantity=50)
+        job = jobs.create_job(work, STAMP, name="J", goal_quantity=50)
     steps = [StepDraft(name, "Hall 1") for name in ("CNC", "Deburr", "Wash", "QC")]
     route: dict[str, Any] = {"job_id": job.id, "name": "Main Route", "goal_quantity": 50, "steps": steps}
     made = []
     for _ in range(2):
         with UnitOfWork(table) as work:
-            made.append(paths.create_path(work, MOMENT, **route))
+            made.append(paths.create_path(work, STAMP, **route))
     _fill(table, made[0], quantity)
     _fill(table, made[1], FEW)
     measured: dict[str, Cost] = {}
@@ -120,9 +121,9 @@ def _fill(table: Table, path: Path, quantity: int) -> None:
     for start in range(0, quantity, 1000):
         numbers = serials.Numbers(table, min(1000, quantity - start))
         with UnitOfWork(table) as work:
-            made = serials.create_serials(work, numbers, MOMENT, path_id=path.id)
+            made = serials.create_serials(work, numbers, STAMP, path_id=path.id)
         first = first or [serial.id for serial in made[:FEW]]
-    for result in moves.advance_many(table, first, None, MOMENT):
+    for result in moves.advance_many(table, first, None, STAMP):
         if result.error is not None:
             raise AssertionError(result.error)
 

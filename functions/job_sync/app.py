@@ -16,6 +16,7 @@ from jobticket.aws import AWS_FAULTS
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.connections.errors import ConnectionUnavailableError
 from jobticket.errors import InvalidError, NotFoundError, UnavailableError, UpstreamError
+from jobticket.history.records import Stamp
 from jobticket.jira.errors import JiraNotFoundError
 from jobticket.jira.keys import MalformedKeyError
 from jobticket.jobs.model import JobSettings
@@ -37,7 +38,7 @@ from jobticket.push.runs.push_records import Outcome, Records, Ref, Status
 from jobticket.push.runs.run import Starter, begin_run, lambda_client
 from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
 from jobticket.secret_store import fetch_secret, secrets_client
-from jobticket.store.table import Table, dynamodb_client
+from jobticket.store.table import Journal, Table, dynamodb_client
 from jobticket.store.unit_of_work import UnitOfWork, attempts
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
@@ -53,13 +54,15 @@ class JobSyncSettings(AccessSettings):
     """The environment of this function."""
 
     jobs_table: str
+    history_table: str
+    history_retention_days: int
     key_ring_secret: str
     push_scheduler_function: str
 
 
 config = JobSyncSettings.from_environment()
 dynamodb = dynamodb_client()
-table = Table(dynamodb, config.jobs_table)
+table = Table(dynamodb, config.jobs_table, Journal(config.history_table, config.history_retention_days))
 secrets = secrets_client()
 ring = KeyRing(
     lambda: fetch_secret(secrets, config.key_ring_secret),
@@ -181,11 +184,12 @@ def link(request: Request) -> Answer:
         if body.job_id is not None:
             linking.require_unlinked(table, body.job_id)
         ticket = _ticket(request, settings, body.ticket_key)
+        stamp = Stamp(now, request.caller.name)
         with UnitOfWork(table) as work:
             if body.job_id is None:
-                job = linking.create_linked_job(work, ticket, body.goal_quantity, now)
+                job = linking.create_linked_job(work, ticket, body.goal_quantity, stamp)
             else:
-                job = linking.link_job(work, body.job_id, ticket, now)
+                job = linking.link_job(work, body.job_id, ticket, stamp)
             answer = Answer(201 if body.job_id is None else 200, {"job": job})
             claim.keep(work, answer)
     return answer
@@ -194,7 +198,7 @@ def link(request: Request) -> Answer:
 @api.route("unlinkJob")
 def unlink(request: Request) -> Answer:
     require_enabled(read_settings(table))
-    linking.unlink_job(table, request.path("jobId"), clock.now())
+    linking.unlink_job(table, request.path("jobId"), Stamp(clock.now(), request.caller.name))
     return Answer(204)
 
 

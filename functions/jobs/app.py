@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, get_args
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,16 +11,17 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jobticket import clock
 from jobticket.config import Settings
 from jobticket.errors import ConflictError, InvalidError
-from jobticket.jobs import bodies, jobs, moves, paths, serials, settings
+from jobticket.history.records import Stamp
+from jobticket.jobs import bodies, jobs, layout, moves, paths, serials, settings, timeline
 from jobticket.jobs.model import SerialStatus, StepDraft
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
-from jobticket.store.table import Table, dynamodb_client
+from jobticket.store.table import Journal, Table, dynamodb_client
 from jobticket.store.unit_of_work import CONTENDED, UnitOfWork, attempts
 from jobticket.web.api import Answer, Api, Model, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import claimed
-from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
+from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of, number_of
 from jobticket.web.routes import routes_of
 
 
@@ -29,11 +29,14 @@ class JobsSettings(Settings):
     """The environment of this function."""
 
     jobs_table: str
+    history_table: str
+    history_retention_days: int
     key_ring_secret: str
 
 
 config = JobsSettings.from_environment()
-table = Table(dynamodb_client(), config.jobs_table)
+journal = Journal(config.history_table, config.history_retention_days)
+table = Table(dynamodb_client(), config.jobs_table, journal)
 secrets = secrets_client()
 ring = KeyRing(
     lambda: fetch_secret(secrets, config.key_ring_secret),
@@ -49,17 +52,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return api.resolve(event, context)
 
 
+def _stamp(request: Request, body: bodies.Move | None = None) -> Stamp:
+    return Stamp(clock.now(), request.caller.name, None if body is None else body.operator)
+
+
 def _created(
-    request: Request, make: Callable[[UnitOfWork, datetime], Any], exhausted: Exception = CONTENDED
+    request: Request, make: Callable[[UnitOfWork, Stamp], Any], exhausted: Exception = CONTENDED
 ) -> Answer:
     """Create something in a unit of work and answer 201, once for each idempotency key."""
-    now = clock.now()
-    with claimed(request, table, now) as claim:
+    stamp = _stamp(request)
+    with claimed(request, table, stamp.at) as claim:
         if claim.answer is not None:
             return claim.answer
         for work in attempts(table, exhausted=exhausted):
             with work:
-                answer = Answer(201, make(work, now))
+                answer = Answer(201, make(work, stamp))
                 claim.keep(work, answer)
     return answer
 
@@ -67,7 +74,7 @@ def _created(
 @api.route("createJob")
 def create_job(request: Request) -> Answer:
     body = request.parse(bodies.NewJob)
-    return _created(request, lambda work, now: jobs.create_job(work, now, **body.model_dump()))
+    return _created(request, lambda work, stamp: jobs.create_job(work, stamp, **body.model_dump()))
 
 
 @api.route("listJobs")
@@ -76,8 +83,39 @@ def list_jobs(request: Request) -> Answer:
     position = decode_cursor(cursor) if cursor is not None else None
     if cursor is not None and not jobs.is_list_position(position):
         raise InvalidError("Invalid cursor")
-    found, following = jobs.list_jobs(table, limit_of(request.query), position)
+    found, following = jobs.list_jobs(table, limit_of(request.query), position, _wanted(request))
     return Answer(body=found, headers=_next(following))
+
+
+def _wanted(request: Request) -> jobs.Wanted | None:
+    search: str = request.query.get("search", "").strip()
+    state: Any = request.query.get("state")
+    if state not in ("open", "done", None):
+        raise InvalidError("state must be one of: open, done")
+    return jobs.Wanted(search, state) if search or state else None
+
+
+@api.route("getJobHistory")
+def get_job_history(request: Request) -> Answer:
+    job_id = request.path("id")
+    answer = _history(request, layout.job_pk(job_id))
+    if not answer.body and "cursor" not in request.query:
+        jobs.get_job(table, job_id)  # the history of a deleted job stays
+    return answer
+
+
+@api.route("getJobFlow")
+def get_job_flow(request: Request) -> Answer:
+    return Answer(body=timeline.job_flow(table, request.path("id"), clock.now(), _days(request)))
+
+
+@api.route("getPathFlow")
+def get_path_flow(request: Request) -> Answer:
+    return Answer(body=timeline.path_flow(table, request.path("id"), clock.now(), _days(request)))
+
+
+def _days(request: Request) -> int:
+    return number_of(request.query, "days", 400) or 30
 
 
 @api.route("getJob")
@@ -89,19 +127,19 @@ def get_job(request: Request) -> Answer:
 def change_job(request: Request) -> Answer:
     job_id = request.path("id")
     body = _parse_for_existing(request, bodies.JobChange, lambda: jobs.get_job(table, job_id))
-    return Answer(body=jobs.change_job(table, job_id, clock.now(), **body.model_dump()))
+    return Answer(body=jobs.change_job(table, job_id, _stamp(request), **body.model_dump()))
 
 
 @api.route("deleteJob")
 def delete_job(request: Request) -> Answer:
-    jobs.delete_job(table, request.path("id"))
+    jobs.delete_job(table, request.path("id"), _stamp(request))
     return Answer(204)
 
 
 @api.route("createPath")
 def create_path(request: Request) -> Answer:
     body = request.parse(bodies.NewPath)
-    return _created(request, lambda work, now: paths.create_path(work, now, **_path_values(body)))
+    return _created(request, lambda work, stamp: paths.create_path(work, stamp, **_path_values(body)))
 
 
 @api.route("getPath")
@@ -113,7 +151,7 @@ def get_path(request: Request) -> Answer:
 def change_path(request: Request) -> Answer:
     path_id = request.path("id")
     body = _parse_for_existing(request, bodies.PathChange, lambda: paths.job_of_path(table, path_id))
-    return Answer(body=paths.change_path(table, path_id, clock.now(), **_path_values(body)))
+    return Answer(body=paths.change_path(table, path_id, _stamp(request), **_path_values(body)))
 
 
 def _path_values(body: bodies.NewPath | bodies.PathChange) -> dict[str, Any]:
@@ -123,7 +161,7 @@ def _path_values(body: bodies.NewPath | bodies.PathChange) -> dict[str, Any]:
 
 @api.route("deletePath")
 def delete_path(request: Request) -> Answer:
-    paths.delete_path(table, request.path("id"))
+    paths.delete_path(table, request.path("id"), _stamp(request))
     return Answer(204)
 
 
@@ -133,8 +171,8 @@ def create_serials(request: Request) -> Answer:
     numbers = serials.Numbers(table, body.quantity)
     return _created(
         request,
-        lambda work, now: serials.create_serials(
-            work, numbers, now, path_id=body.path_id, job_id=body.job_id
+        lambda work, stamp: serials.create_serials(
+            work, numbers, stamp, path_id=body.path_id, job_id=body.job_id
         ),
         exhausted=ConflictError("The path's steps have just been changed"),
     )
@@ -161,23 +199,32 @@ def get_serial(request: Request) -> Answer:
     return Answer(body=serials.find_serial(table, request.path("id")).serial)
 
 
+@api.route("getSerialHistory")
+def get_serial_history(request: Request) -> Answer:
+    serial, part = request.path("id"), Part(request.query)
+    place = _place(part, f"history {serial}")
+    found, following = timeline.serial_history(table, serial, clock.now(), part.limit, place)
+    return Answer(body=found, headers=part.headers(f"history {serial}", following))
+
+
 @api.route("advanceSerial")
 def advance(request: Request) -> Answer:
     body = request.parse(bodies.AdvanceOne)
-    return Answer(body=moves.advance(table, request.path("id"), body.from_step_index, clock.now()))
+    return Answer(body=moves.advance(table, request.path("id"), body.from_step_index, _stamp(request, body)))
 
 
 @api.route("advanceSerialTo")
 def advance_to(request: Request) -> Answer:
     body = request.parse(bodies.AdvanceTo)
-    moved, bypassed = moves.advance_to(table, request.path("id"), body.target_step_index, clock.now())
+    stamp = _stamp(request, body)
+    moved, bypassed = moves.advance_to(table, request.path("id"), body.target_step_index, stamp)
     return Answer(body={"serial": moved, "bypassed": bypassed})
 
 
 @api.route("advanceSerials")
 def advance_batch(request: Request) -> Answer:
     body = request.parse(bodies.AdvanceBatch)
-    results = moves.advance_many(table, body.serial_ids, body.from_step_index, clock.now())
+    results = moves.advance_many(table, body.serial_ids, body.from_step_index, _stamp(request, body))
     advanced = sum(result.error is None for result in results)
     return Answer(
         body={
@@ -201,13 +248,13 @@ def scrap(request: Request) -> Answer:
     body = _parse_for_existing(
         request, bodies.Scrap, lambda: moves.require_scrappable(serials.find_serial(table, serial).serial)
     )
-    return Answer(body=moves.scrap(table, serial, body.reason, body.explanation, clock.now()))
+    return Answer(body=moves.scrap(table, serial, body.reason, body.explanation, _stamp(request, body)))
 
 
 @api.route("forceCompleteSerial")
 def force_complete(request: Request) -> Answer:
     body = request.parse(bodies.ForceComplete)
-    return Answer(body=moves.force_complete(table, request.path("id"), body.reason, clock.now()))
+    return Answer(body=moves.force_complete(table, request.path("id"), body.reason, _stamp(request, body)))
 
 
 @api.route("getSettings")
@@ -215,10 +262,15 @@ def get_settings(_request: Request) -> Answer:
     return Answer(body=settings.read_settings(table))
 
 
+@api.route("getSettingsHistory")
+def get_settings_history(request: Request) -> Answer:
+    return _history(request, settings.SETTINGS)
+
+
 @api.route("changeSettings")
 def change_settings(request: Request) -> Answer:
     body = request.parse(bodies.SettingsChange)
-    return Answer(body=settings.change_settings(table, clock.now(), **body.model_dump()))
+    return Answer(body=settings.change_settings(table, _stamp(request), **body.model_dump()))
 
 
 def _parse_for_existing(request: Request, model: type[Model], look_up: Callable[[], Any]) -> Model:
@@ -229,6 +281,19 @@ def _parse_for_existing(request: Request, model: type[Model], look_up: Callable[
     except InvalidError:
         look_up()
         raise
+
+
+def _history(request: Request, subject: str) -> Answer:
+    part = Part(request.query)
+    found, following = timeline.job_history(table, subject, clock.now(), part.limit, _place(part, subject))
+    return Answer(body=found, headers=part.headers(subject, following))
+
+
+def _place(part: Part, of: str) -> str | None:
+    position = part.position(of)
+    if not isinstance(position, str | None):
+        raise InvalidError("Invalid cursor")
+    return position
 
 
 def _next(position: Any) -> dict[str, str]:

@@ -31,6 +31,13 @@ _MOVE = {
     409: "The serial number stands elsewhere, or someone else has just moved it.",
 }
 _CREATE = (IDEMPOTENCY_KEY,)
+_PAGE = {400: "The limit or the cursor is not valid.", 413: "The answer is too large: ask for pages."}
+_DAYS = query(
+    "days",
+    "How many days (UTC), today included.",
+    {"type": "integer", "minimum": 1, "maximum": 400, "default": 30},
+)
+_DAYS_ERROR = {400: "days is not an integer from 1 to 400."}
 
 
 ROUTES = Routes(
@@ -66,14 +73,26 @@ ROUTES = Routes(
             "/api/jobs",
             scope="jobs",
             summary="List jobs, newest first",
+            description=(
+                "With `search` or `state`, a request looks at 200 jobs at most: a page may be short, or "
+                "empty, and still have a next one."
+            ),
             answers={200: array_of(model("jobs.model:Job"))},
-            errors={
-                400: "The limit or the cursor is not valid.",
-                413: "The answer is too large: ask for pages.",
-            },
-            parameters=(LIMIT, CURSOR),
+            errors={**_PAGE, 400: "A parameter is not valid."},
+            parameters=(
+                LIMIT,
+                CURSOR,
+                query(
+                    "search", "Only jobs whose name or ticket contains this, in any case.", {"type": "string"}
+                ),
+                query(
+                    "state",
+                    "Only jobs that are open, or done: the goal without the scrapped ones is completed.",
+                    {"type": "string", "enum": ["open", "done"]},
+                ),
+            ),
             answer_headers=NEXT_CURSOR,
-            example=Example(query={"limit": "20"}),
+            example=Example(query={"limit": "20", "search": "housing", "state": "open"}),
         ),
         Route(
             "getJob",
@@ -84,6 +103,30 @@ ROUTES = Routes(
             answers={200: model("jobs.model:JobDetails")},
             errors=_JOB,
             example=Example(path={"id": "job_BracketOrder"}),
+        ),
+        Route(
+            "getJobHistory",
+            "GET",
+            "/api/jobs/{id}/history",
+            scope="jobs",
+            summary="Show what happened to a job, its paths and its ticket, oldest first",
+            answers={200: array_of(model("jobs.model:JobEvent"))},
+            errors={**_JOB, **_PAGE},
+            parameters=(LIMIT, CURSOR),
+            description="A change has each field before and after. A deleted job keeps its history.",
+            answer_headers=NEXT_CURSOR,
+            example=Example(path={"id": "job_BracketOrder"}, query={"limit": "20"}),
+        ),
+        Route(
+            "getJobFlow",
+            "GET",
+            "/api/jobs/{id}/flow",
+            scope="jobs",
+            summary="Show how many serial numbers a job finished and lost on each day",
+            answers={200: model("jobs.model:JobFlow")},
+            errors={**_JOB, **_DAYS_ERROR},
+            parameters=(_DAYS,),
+            example=Example(path={"id": "job_BracketOrder"}, query={"days": "14"}),
         ),
         Route(
             "changeJob",
@@ -142,6 +185,17 @@ ROUTES = Routes(
             answers={200: model("jobs.model:PathDetails")},
             errors=_PATH,
             example=Example(path={"id": "path_MillingRoute"}),
+        ),
+        Route(
+            "getPathFlow",
+            "GET",
+            "/api/paths/{id}/flow",
+            scope="jobs",
+            summary="Show how many serial numbers went through a path on each day",
+            answers={200: model("jobs.model:PathFlow")},
+            errors={**_PATH, **_DAYS_ERROR},
+            parameters=(_DAYS,),
+            example=Example(path={"id": "path_MillingRoute"}, query={"days": "14"}),
         ),
         Route(
             "changePath",
@@ -221,6 +275,18 @@ ROUTES = Routes(
             example=Example(path={"id": "SN-00001"}),
         ),
         Route(
+            "getSerialHistory",
+            "GET",
+            "/api/serials/{id}/history",
+            scope="jobs",
+            summary="Show who moved a serial number and when, oldest first",
+            answers={200: array_of(model("jobs.model:SerialEvent"))},
+            errors={**_SERIAL, **_PAGE},
+            parameters=(LIMIT, CURSOR),
+            answer_headers=NEXT_CURSOR,
+            example=Example(path={"id": "SN-00001"}, query={"limit": "20"}),
+        ),
+        Route(
             "advanceSerial",
             "POST",
             "/api/serials/{id}/advance",
@@ -229,7 +295,7 @@ ROUTES = Routes(
             answers={200: model("jobs.model:SerialNumber")},
             errors=_MOVE,
             body=model("jobs.bodies:AdvanceOne"),
-            example=Example(path={"id": "SN-00001"}, body={"fromStepIndex": 0}),
+            example=Example(path={"id": "SN-00001"}, body={"fromStepIndex": 0, "operator": "Anna Nowak"}),
         ),
         Route(
             "advanceSerialTo",
@@ -304,6 +370,18 @@ ROUTES = Routes(
             scope="jobs",
             summary="Get the settings",
             answers={200: model("jobs.model:JobSettings")},
+        ),
+        Route(
+            "getSettingsHistory",
+            "GET",
+            "/api/settings/history",
+            scope="admin",
+            summary="Show who changed the settings and how, oldest first",
+            answers={200: array_of(model("jobs.model:JobEvent"))},
+            errors=_PAGE,
+            parameters=(LIMIT, CURSOR),
+            answer_headers=NEXT_CURSOR,
+            example=Example(query={"limit": "20"}),
         ),
         Route(
             "changeSettings",

@@ -17,6 +17,8 @@ os.environ |= {
     "JOBS_TABLE": "jobs",
     "CONNECTIONS_TABLE": "connections",
     "TICKETING_TABLE": "ticketing",
+    "HISTORY_TABLE": "history",
+    "HISTORY_RETENTION_DAYS": "730",
     "TICKET_EVENTS_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/ticket-events.fifo",
     "PUSH_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/pushes",
     "TICKET_EVENTS_DEAD_LETTERS": "https://sqs.eu-west-1.amazonaws.com/123456789012/ticket-events-dead-letters.fifo",
@@ -30,6 +32,8 @@ os.environ |= {
     "ATLASSIAN_SCOPES": "read:jira-work write:jira-work read:jira-user",
     "ENVIRONMENT": "local",
     "ALLOW_PRIVATE_HOSTS": "false",
+    "PRIVATE_CA_SECRET": "private-ca",
+    "PRIVATE_CA_HOSTS": "localhost:1",
     "PUBLIC_URL": "http://127.0.0.1:8000",
 }
 os.environ.pop("AWS_ENDPOINT_URL", None)

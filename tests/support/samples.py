@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from jobticket.connections.vault import CONSENTS, Vault
+from jobticket.history.records import Stamp
 from jobticket.jobs import layout, serials
 from jobticket.jobs import model as jobs
 from jobticket.push.runs.run import Runs
 from jobticket.push.runs.sites import SITES
-from jobticket.store.table import Table
+from jobticket.store.table import Journal, Table
 from jobticket.store.unit_of_work import UnitOfWork
 from tests.support.consents import store_consent
 
@@ -58,7 +59,7 @@ def seed_operations(dynamodb: Any, sqs: Any) -> None:
 
 def _seed_jobs(dynamodb: Any) -> None:
     """Put in what the samples of the jobs function name: two jobs, two paths, 20 serial numbers."""
-    table = Table(dynamodb, os.environ["JOBS_TABLE"])
+    table = Table(dynamodb, os.environ["JOBS_TABLE"], Journal(os.environ["HISTORY_TABLE"], 730))
     stamps: dict[str, Any] = {
         "created_at": "2026-11-22T09:30:00.000Z",
         "updated_at": "2026-11-22T09:30:00.000Z",
@@ -81,4 +82,5 @@ def _seed_jobs(dynamodb: Any) -> None:
         table.put(layout.path_item(path))
         table.put({"pk": layout.path_pk(path_id), "sk": layout.PATH_SORT, "job_id": order.id})
     with UnitOfWork(table) as work:
-        serials.create_serials(work, serials.Numbers(table, 20), MOMENT, path_id="path_MillingRoute")
+        stamp = Stamp(MOMENT, "shop-floor")
+        serials.create_serials(work, serials.Numbers(table, 20), stamp, path_id="path_MillingRoute")

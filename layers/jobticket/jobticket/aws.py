@@ -22,33 +22,17 @@ ATTEMPTS = 3
 SECONDS_FOR_A_REPEAT = 6.0
 
 #: With these codes the same request may succeed a moment later. So it may after any 5xx or 429.
-PASSING_CODES = frozenset(
-    {
-        "DependencyTimeoutException",
-        "InternalFailure",
-        "InternalServerError",
-        "InternalServiceError",
-        "KMSInternalException",
-        "KeyUnavailableException",
-        "KmsThrottled",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        "ServiceException",
-        "ServiceUnavailable",
-        "ServiceUnavailableException",
-        "Throttling",
-        "ThrottledException",
-        "ThrottlingError",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionConflictException",
-        "TransactionInProgressException",
-    }
-)
+# fmt: off
+PASSING_CODES = frozenset((
+    "DependencyTimeoutException", "InternalFailure", "InternalServerError", "InternalServiceError",
+    "KMSInternalException", "KeyUnavailableException", "KmsThrottled",
+    "ProvisionedThroughputExceededException", "RequestLimitExceeded", "RequestThrottled",
+    "RequestThrottledException", "RequestTimeout", "RequestTimeoutException", "ServiceException",
+    "ServiceUnavailable", "ServiceUnavailableException", "Throttling", "ThrottledException",
+    "ThrottlingError", "ThrottlingException", "TooManyRequestsException", "TransactionConflictException",
+    "TransactionInProgressException",
+))
+# fmt: on
 #: The same, of one write of a cancelled transaction; "None" marks the writes that were not the reason.
 PASSING_REASONS = frozenset(
     {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None", ""}

@@ -51,16 +51,10 @@ def _read(name: str, kind: Any, environment: Mapping[str, str]) -> Any:
         return _one_of(name, text, get_args(kind))
     if kind is bool:
         return _one_of(name, text, ("true", "false")) == "true"
-    if kind is int:
-        return _whole_number(name, text)
-    if kind is not str:
+    if kind not in (int, str):
         raise TypeError(f"no setting can be a {kind}")
-    return text
-
-
-def _whole_number(name: str, text: str) -> int:
     try:
-        return int(text)
+        return kind(text)
     except ValueError:
         raise SettingsError(f"{name} must be a whole number, not {text!r}") from None
 

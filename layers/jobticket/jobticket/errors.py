@@ -25,16 +25,9 @@ from typing import Any, ClassVar
 
 
 class RefusalError(Exception):
-    """The request is refused.
+    """The request is refused: a message for the caller, and further members of the error body.
 
-    Parameters
-    ----------
-    message
-        The text for the caller.
-    details
-        Further members of the error body.
-    retry_after
-        Seconds after which another try may succeed; sent as ``Retry-After``.
+    Another try may succeed after ``retry_after`` seconds, which are sent as ``Retry-After``.
     """
 
     status: ClassVar[int] = 500

@@ -17,6 +17,7 @@ import pytest
 
 from jobticket.observability import PRODUCT
 from local.template import load_template, resources_of_type
+from tools.openapi import document as openapi
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = load_template()
@@ -220,7 +221,15 @@ class TestAlarms:
         assert alarmed("ApproximateNumberOfMessagesVisible") == places_for_failures()
 
     @pytest.mark.parametrize(
-        "metric", ["ConnectionDied", "AppRefused", "RefreshFailed", "UnhandledFaults", "KeyRingFault"]
+        "metric",
+        [
+            "ConnectionDied",
+            "ConnectionsExpiring",
+            "AppRefused",
+            "RefreshFailed",
+            "UnhandledFaults",
+            "KeyRingFault",
+        ],
     )
     def test_of_the_product_as_a_whole(self, metric: str) -> None:
         assert alarmed(metric) == {PRODUCT}
@@ -287,16 +296,18 @@ class TestDeployment:
 
 
 def test_every_public_route_has_a_throttle_of_its_own() -> None:
-    document = json.loads((ROOT / "functions" / "site" / "openapi.json").read_text())
     public = {
-        (method.upper(), "/" + path.replace("/", "~1"))
-        for path, methods in document["paths"].items()
-        for method, operation in methods.items()
-        if not operation["security"]
+        (route.method, route.path if route.path == "/" else "/" + route.path.replace("/", "~1"))
+        for _, routes in openapi.declared()
+        for route in routes.routes
+        if route.scope is None
     }
     throttled = {
-        (setting["HttpMethod"], setting["ResourcePath"])
+        (setting["HttpMethod"], setting["ResourcePath"]): setting["ThrottlingRateLimit"]
         for setting in API["MethodSettings"]
-        if setting["ThrottlingRateLimit"] == {"Ref": "PublicThrottleRate"}
+        if setting["ResourcePath"] != "/*"
     }
-    assert throttled == public
+    assert throttled.keys() == public
+    # A page loads a dozen files at once, and each costs little.
+    assert throttled.pop(("GET", "/~1assets~1{version}~1{file}")) == {"Ref": "ThrottleRate"}
+    assert [where for where, rate in throttled.items() if rate != {"Ref": "PublicThrottleRate"}] == []

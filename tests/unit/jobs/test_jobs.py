@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.faults import Faults
 from tests.support.gateway import Gateway
+from tests.support.shop_floor import advance, new_job, new_path, new_serials
 
 FULL = {
     "name": "JOB-2024-001",
@@ -253,3 +254,63 @@ def test_a_control_character_in_a_name_is_refused_wherever_names_are_given(
         assert answer.json()["message"] == f"{what} must not contain control characters"
     broken = jobs_api.post("/api/jobs", {"name": "a\r\nb", "goalQuantity": 1})
     assert broken.json()["name"] == "a\r\nb"
+
+
+class TestWanted:
+    """Jobs that are searched for, or open or done."""
+
+    @pytest.fixture
+    def floor(self, jobs_api: Gateway) -> dict[str, str]:
+        """Three jobs: one done, one with a part that is not, one without any."""
+        names = {}
+        for name, ticket, goal in (
+            ("Housing", "PI-1", 1),
+            ("Bracket", "PI-2", 1),
+            ("Big housing", "PI-3", 1),
+        ):
+            job = new_job(jobs_api, name=name, jiraTicketKey=ticket, goalQuantity=goal)
+            names[name] = job["id"]
+        for name in ("Housing", "Bracket"):
+            path = new_path(jobs_api, names[name], steps=("CNC",))
+            serial = new_serials(jobs_api, path["id"])[0]["id"]
+            if name == "Housing":
+                advance(jobs_api, serial)
+        return names
+
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ("search=HOUSING", ["Big housing", "Housing"]),
+            ("search=pi-2", ["Bracket"]),
+            ("search=%20", ["Big housing", "Bracket", "Housing"]),
+            ("search=nothing", []),
+            ("state=done", ["Housing"]),
+            ("state=open", ["Big housing", "Bracket"]),
+            ("state=open&search=housing", ["Big housing"]),
+        ],
+    )
+    def test_lists_only_these(self, jobs_api: Gateway, floor: Any, query: str, expected: list[str]) -> None:
+        answer = jobs_api.get(f"/api/jobs?{query}")
+        assert [job["name"] for job in answer.json()] == expected
+        assert "x-next-cursor" not in answer.headers
+
+    def test_an_unknown_state_is_refused(self, jobs_api: Gateway) -> None:
+        answer = jobs_api.get("/api/jobs?state=closed")
+        assert (answer.status, answer.json()["message"]) == (400, "state must be one of: open, done")
+
+    @pytest.mark.parametrize("looked_at", [1, 2, 3, 200])
+    def test_pages_go_on_until_all_were_looked_at(
+        self, jobs_api: Gateway, floor: Any, monkeypatch: pytest.MonkeyPatch, looked_at: int
+    ) -> None:
+        monkeypatch.setattr("jobticket.jobs.jobs.MOST_LOOKED_AT", looked_at)
+        found, cursor = [], ""
+        for _ in range(5):
+            answer = jobs_api.get(
+                "/api/jobs?search=housing&limit=1" + (f"&cursor={cursor}" if cursor else "")
+            )
+            found += [job["name"] for job in answer.json()]
+            cursor = answer.headers.get("x-next-cursor", "")
+            if not cursor:
+                break
+        assert found == ["Big housing", "Housing"]
+        assert not cursor

@@ -353,7 +353,7 @@ def test_serials_created_meanwhile_keep_their_path(jobs_api: Gateway, faults: Fa
 
 def test_serials_created_meanwhile_keep_their_steps(jobs_api: Gateway, faults: Faults) -> None:
     path = new_path(jobs_api)
-    between(faults, "update_item", lambda: new_serials(jobs_api, path["id"], 3))
+    between(faults, "transact_write_items", lambda: new_serials(jobs_api, path["id"], 3))
     refused = jobs_api.put(f"/api/paths/{path['id']}", {"steps": [{"name": "Only"}]})
     assert refused.json()["message"] == "Cannot change steps: the path has serial numbers"
     assert counted(jobs_api.get(f"/api/paths/{path['id']}").json()) == [3, 0, 0, 0, 0]

@@ -124,7 +124,7 @@ def tables_on(ticket: MemoryTicket) -> list[Content]:
     return [table.content for text in texts for table in find_tables(text)]
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents(), st.sampled_from([6_000, 1_000_000]), st.lists(PUSHES, min_size=1, max_size=4))
 def test_no_node_of_a_persons_is_lost_or_altered(original: Node, limit: int, pushes: list[Push]) -> None:
     ticket = MemoryTicket(limit)
@@ -157,7 +157,7 @@ def _persons(content: list[Node]) -> list[Node]:
     return [node for number, node in enumerate(content) if number not in ours]
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents(), STATUSES, st.booleans())
 def test_a_try_after_a_crash_adds_one_table_and_keeps_every_node(
     original: Node, paths: list[PathStatus], arrived: bool

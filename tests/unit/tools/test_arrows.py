@@ -14,10 +14,11 @@ ARROWS = {
     "store": set[str](),
     "http": set[str](),
     "web": {"store"},
-    "jobs": {"store", "web"},
+    "history": {"store"},
+    "jobs": {"store", "web", "history"},
     "jira": {"http"},
     "connections": {"store", "web", "http", "jira"},
-    "push": {"store", "web", "http", "jira", "connections", "jobs"},
+    "push": {"store", "web", "http", "jira", "connections", "jobs", "history"},
     "ticketing": {"store", "web", "http", "jira", "connections"},
 }
 PACKAGES = sorted(path.parent.name for path in DOMAIN.glob("*/__init__.py"))

@@ -21,35 +21,28 @@ from jobticket.web.validation import (
     integer,
     sentence,
     short_text,
+    text_within,
     whole_number,
 )
 
 _SCRAP_REASONS = ", ".join(get_args(ScrapReason))
-_MODES = ", ".join(get_args(AdvancementMode))
 
 
-def _labels(value: Any) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
+def _strings(value: Any) -> Any:
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
         raise fault("must be an array of strings")
-    if len(value) > 100:
-        raise fault("must have at most 100 entries")
-    trimmed = [label.strip() for label in value]
-    for position, label in enumerate(trimmed):
-        if len(label) > 255:
-            raise sentence(f"jiraLabels[{position}] must be at most 255 characters")
-    return [label for label in trimmed if label]
+    return value
 
 
 def _blank_is_none(value: str) -> str | None:
     return value or None
 
 
-def _mode(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise fault("must be a string")
-    if value.strip() not in get_args(AdvancementMode):
-        raise fault(f"must be one of: {_MODES}")
-    return value.strip()
+def _mode(value: Any) -> str:
+    mode = short_text(value)
+    if mode not in get_args(AdvancementMode):
+        raise fault(f"must be one of: {', '.join(get_args(AdvancementMode))}")
+    return mode
 
 
 def _not_empty(value: Any) -> Any:
@@ -70,6 +63,12 @@ Name = Annotated[RequiredText, AfterValidator(_printable)]
 NewName = Annotated[FilledText, AfterValidator(_printable)]
 OptionalText = Annotated[ShortText, AfterValidator(_blank_is_none)]
 OptionalLongText = Annotated[LongText, AfterValidator(_blank_is_none)]
+Labels = Annotated[
+    list[ShortText],
+    ListOf,
+    BeforeValidator(_strings),
+    AfterValidator(lambda labels: list(filter(None, labels))),
+]
 Mode = Annotated[AdvancementMode, BeforeValidator(_mode)]
 #: An integer of any size: the path knows whether it has such a step.
 Index = Annotated[int, BeforeValidator(integer)]
@@ -85,7 +84,7 @@ class NewJob(Body):
     jira_part_number: OptionalText | None = None
     jira_priority: OptionalText | None = None
     jira_epic_link: OptionalText | None = None
-    jira_labels: Annotated[list[str], BeforeValidator(_labels)] | None = None
+    jira_labels: Labels | None = None
 
 
 class JobChange(Body):
@@ -137,26 +136,32 @@ class NewSerials(Body):
     job_id: OptionalText | None = None
 
 
-class AdvanceOne(Body):
+class Move(Body):
+    """Any move: ``operator`` is the person who moves."""
+
+    operator: Annotated[str, BeforeValidator(text_within(100)), AfterValidator(_blank_is_none)] | None = None
+
+
+class AdvanceOne(Move):
     """POST /api/serials/{id}/advance."""
 
     from_step_index: Index | None = None
 
 
-class AdvanceTo(Body):
+class AdvanceTo(Move):
     """POST /api/serials/{id}/advance-to; the number of steps means completion."""
 
     target_step_index: Index
 
 
-class AdvanceBatch(Body):
+class AdvanceBatch(Move):
     """POST /api/serials/advance: a tray or a cart."""
 
     serial_ids: Annotated[list[RequiredText], ListOf, BeforeValidator(_not_empty)]
     from_step_index: Index | None = None
 
 
-class Scrap(Body):
+class Scrap(Move):
     """POST /api/serials/{id}/scrap."""
 
     reason: ScrapReason = Field(default=None, validate_default=True)
@@ -180,7 +185,7 @@ class Scrap(Body):
         return value
 
 
-class ForceComplete(Body):
+class ForceComplete(Move):
     """POST /api/serials/{id}/force-complete."""
 
     reason: OptionalLongText | None = None

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
 
 from boto3.dynamodb.conditions import Attr, Key
 
-from jobticket import clock
 from jobticket.errors import InvalidError, NotFoundError
+from jobticket.history.records import Stamp, differences, record
 from jobticket.jobs import layout
 from jobticket.jobs.distribution import Counts, job_progress
 from jobticket.jobs.model import Job, JobDetails, Path
 from jobticket.store.table import Delete, Item, Put, Table, Update
-from jobticket.store.unit_of_work import ABSENT, PRESENT, UnitOfWork, write
+from jobticket.store.unit_of_work import ABSENT, UnitOfWork, attempts
+
+#: How many jobs a request for wanted ones looks at, and how many at a time.
+MOST_LOOKED_AT = 200
+LOOKERS = 8
 
 _POSITION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z#(?P<job>.+)")
 
@@ -30,39 +36,71 @@ def _require_id(job_id: str) -> None:
         raise job_not_found(job_id)
 
 
-def create_job(work: UnitOfWork, now: datetime, *, name: str, goal_quantity: int, **ticket: Any) -> Job:
-    """Add a new job to a unit of work.
-
-    Parameters
-    ----------
-    ticket
-        The job's ``jira_…`` fields.
-    """
-    moment = clock.iso_milliseconds(now)
-    job = Job(
-        id=layout.new_id("job"),
-        name=name,
-        goal_quantity=goal_quantity,
-        created_at=moment,
-        updated_at=moment,
-        **ticket,
-    )
+def create_job(work: UnitOfWork, stamp: Stamp, **fields: Any) -> Job:
+    """Add a new job to a unit of work: its name, goal quantity and ``jira_…`` fields."""
+    job = Job(id=layout.new_id("job"), created_at=stamp.moment, updated_at=stamp.moment, **fields)
     work.add(Put(layout.job_item(job), ABSENT))
+    record(work, stamp, layout.job_pk(job.id), "created", name=job.name, ticket_key=job.jira_ticket_key)
     return job
 
 
-def list_jobs(table: Table, limit: int | None, position: str | None) -> tuple[list[Job], str | None]:
-    """Return jobs, newest first, and the position at which the list continues."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which jobs a list shows: those whose name or ticket contains a text, and those open or done."""
+
+    search: str = ""
+    state: Literal["open", "done"] | None = None
+
+    def matches(self, table: Table, job: Job) -> bool:
+        texts = (job.name, job.jira_ticket_key or "")
+        if not any(self.search.casefold() in text.casefold() for text in texts):
+            return False
+        if self.state is None:
+            return True
+        try:
+            progress = job_progress(*load_job(table, job.id))
+        except NotFoundError:  # deleted meanwhile
+            return False
+        return (progress.progress_percent >= 100) == (self.state == "done")
+
+
+def list_jobs(
+    table: Table, limit: int | None, position: str | None, wanted: Wanted | None = None
+) -> tuple[list[Job], str | None]:
+    """Return jobs, newest first, and the position at which the list continues.
+
+    A list of wanted ones looks at so many jobs at most, so a page of it may be short, or empty, and go on.
+    """
     condition = Key("list_pk").eq(layout.JOB_LIST)
     start = _list_key(position) if position else None
-    if limit is None:
-        items = table.query_all(condition, index=layout.JOBS_INDEX, forward=False, start=start)
-        return [Job.of(item) for item in items], None
-    # One more than the limit tells whether there is a next page.
-    page = table.query(condition, index=layout.JOBS_INDEX, forward=False, limit=limit + 1, start=start)
-    shown = page.items[:limit]
-    more = len(page.items) > limit or page.next_key is not None
-    return [Job.of(item) for item in shown], shown[-1]["list_sk"] if shown and more else None
+    if limit is None and wanted is None:
+        every = table.query_all(condition, index=layout.JOBS_INDEX, forward=False, start=start)
+        return [Job.of(item) for item in every], None
+    looked_at = MOST_LOOKED_AT if wanted else limit or 0
+    # One more tells whether there is a next page.
+    page = table.query(condition, index=layout.JOBS_INDEX, forward=False, limit=looked_at + 1, start=start)
+    items = page.items[:looked_at]
+    more = len(page.items) > looked_at or page.next_key is not None
+    if wanted is None:
+        return [Job.of(item) for item in items], items[-1]["list_sk"] if items and more else None
+    return _wanted(table, items, limit or looked_at, wanted, more=more)
+
+
+def _wanted(
+    table: Table, items: Sequence[Item], limit: int, wanted: Wanted, *, more: bool
+) -> tuple[list[Job], str | None]:
+    found: list[Job] = []
+    with ThreadPoolExecutor(LOOKERS) as pool:
+        jobs = [Job.of(item) for item in items]
+        for item, job, matches in zip(
+            items, jobs, pool.map(partial(wanted.matches, table), jobs), strict=True
+        ):
+            if matches:
+                found.append(job)
+            if len(found) == limit:
+                pool.shutdown(wait=False, cancel_futures=True)
+                return found, item["list_sk"] if more or item is not items[-1] else None
+    return found, items[-1]["list_sk"] if items and more else None
 
 
 def is_list_position(position: object) -> bool:
@@ -112,24 +150,23 @@ def get_job(table: Table, job_id: str) -> Job:
     return Job.of(item)
 
 
-def change_job(
-    table: Table, job_id: str, now: datetime, *, name: str | None = None, goal_quantity: int | None = None
-) -> Job:
-    """Change what is given; the last write wins."""
-    _require_id(job_id)
-    changes = {"name": name, "goal_quantity": goal_quantity, "updated_at": clock.iso_milliseconds(now)}
-    change = Update(layout.job_pk(job_id), layout.JOB_SORT, set=layout.given(changes), condition=PRESENT)
-    return Job.of(write(table, change, otherwise=job_not_found(job_id)) or {})
+def change_job(table: Table, job_id: str, stamp: Stamp, **fields: Any) -> Job:
+    """Change what is given, the name or the goal quantity; the last write wins."""
+    wanted = layout.given(fields)
+    for work in attempts(table):
+        with work:
+            before = get_job(table, job_id)
+            stamp = stamp.after(before.updated_at)
+            stored = wanted | {"updated_at": stamp.moment}
+            condition = layout.unchanged(before.updated_at)
+            work.add(Update(layout.job_pk(job_id), layout.JOB_SORT, set=stored, condition=condition))
+            if changes := differences(before, wanted):
+                record(work, stamp, layout.job_pk(job_id), "changed", changes=changes)
+    return replace(before, **stored)
 
 
-def delete_job(table: Table, job_id: str) -> None:
-    """Delete a job that has no paths.
-
-    Raises
-    ------
-    InvalidError
-        If it still has paths.
-    """
+def delete_job(table: Table, job_id: str, stamp: Stamp) -> None:
+    """Delete a job, unless it has paths."""
     _require_id(job_id)
 
     def kept(item: Item | None) -> Exception:
@@ -139,4 +176,6 @@ def delete_job(table: Table, job_id: str) -> None:
             f"Cannot delete job: it has {item['path_count']} path(s). Remove all paths first."
         )
 
-    write(table, Delete(layout.job_pk(job_id), layout.JOB_SORT, Attr("path_count").eq(0)), otherwise=kept)
+    with UnitOfWork(table) as work:
+        work.add(Delete(layout.job_pk(job_id), layout.JOB_SORT, Attr("path_count").eq(0)), otherwise=kept)
+        record(work, stamp, layout.job_pk(job_id), "deleted")

@@ -33,6 +33,8 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from boto3.dynamodb.conditions import Attr, ConditionBase
+
 from jobticket.jobs.model import Job, Path, ProcessStep, Record
 from jobticket.store.table import Item
 
@@ -65,22 +67,14 @@ def is_id(prefix: str, text: str) -> bool:
 
 
 def serial_id(number: int) -> str:
-    """Return a serial number's id.
-
-    Examples
-    --------
-    >>> serial_id(42)
-    'SN-00042'
-    """
+    """Return a serial number's id, such as SN-00042."""
     return f"SN-{number:05d}"
 
 
 def number_of(serial: str) -> int | None:
     """Return the number of a serial number's id, None if it cannot be one."""
     match = _SERIAL.fullmatch(serial)
-    if match is None or serial_id(int(match[1])) != serial:
-        return None
-    return int(match[1])
+    return int(match[1]) if match and serial_id(int(match[1])) == serial else None
 
 
 def job_pk(job_id: str) -> str:
@@ -105,8 +99,12 @@ def path_sort(path_id: str) -> str:
     return f"PATH#{path_id}"
 
 
+def count_prefix(path_id: str) -> str:
+    return f"{path_sort(path_id)}#COUNT#"
+
+
 def count_sort(path_id: str, shard: int) -> str:
-    return f"{path_sort(path_id)}#COUNT#{shard:02d}"
+    return f"{count_prefix(path_id)}{shard:02d}"
 
 
 def batch_sort(first: int) -> str:
@@ -117,9 +115,19 @@ def serial_sort(number: int) -> str:
     return f"SN#{number:012d}"
 
 
+def serial_subject(serial: str) -> str:
+    """Return the partition of the history that tells of a serial number; a job's is ``job_pk``."""
+    return f"SERIAL#{serial}"
+
+
 def given(values: Mapping[str, Any]) -> Item:
     """Return the values that are there."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def unchanged(since: str | None) -> ConditionBase:
+    """Return the condition that something is as it was read; each change is later than the last."""
+    return Attr("updated_at").not_exists() if since is None else Attr("updated_at").eq(since)
 
 
 def present(record: Record) -> Item:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from jobticket.shown import Shown
 
@@ -24,15 +24,7 @@ class Record(Shown):
 
 
 class Job(Record):
-    """A production order. Its state follows from its serial numbers; it has no status of its own.
-
-    Attributes
-    ----------
-    goal_quantity
-        Units to produce.
-    jira_ticket_key
-        The Jira issue to which the job is linked.
-    """
+    """A production order. Its state follows from its serial numbers; it has no status of its own."""
 
     id: str
     name: str
@@ -81,17 +73,12 @@ class Path(Record):
 
 
 class SerialNumber(Record):
-    """One unit and where it stands.
-
-    Attributes
-    ----------
-    current_step_index
-        The step's order, or -1 once all steps are finished.
-    """
+    """One unit and where it stands."""
 
     id: str
     job_id: str
     path_id: str
+    #: The step's order, or -1 once all steps are finished.
     current_step_index: int
     status: SerialStatus
     scrap_reason: ScrapReason | None = None
@@ -111,6 +98,80 @@ class Bypassed(Record):
     step_id: str
     step_name: str
     classification: Literal["skipped", "deferred"]
+
+
+class StepName(Record):
+    step_id: str
+    step_name: str
+
+
+class SerialEvent(Record):
+    """What happened to a serial number, and who did it."""
+
+    at: str
+    action: Literal["created", "advanced", "skipped_to", "completed", "scrapped", "force_completed"]
+    from_: StepName | None = None
+    to: StepName | None = None
+    #: The name of the caller's key; not known of serial numbers that are older than the history.
+    by: str | None = None
+    operator: str | None = None
+    reason: str | None = None
+    bypassed: list[Bypassed] | None = None
+
+
+class JobEvent(Record):
+    """What happened to a job, its paths or the settings, and who did it."""
+
+    at: str
+    action: str
+    by: str
+    operator: str | None = None
+    #: Each field with its values before and after; a missing one had, or has, no value.
+    changes: dict[str, dict[str, Any]] | None = None
+    name: str | None = None
+    path_id: str | None = None
+    path_name: str | None = None
+    ticket_key: str | None = None
+    #: Of a push or comment: pushed, commented or failed, and why.
+    outcome: str | None = None
+    error: str | None = None
+
+
+class FlowDay(Record):
+    """What happened on a path on one day (UTC).
+
+    ``entered`` and ``standing`` are numbers of serial numbers by step: how many came there on the day, and
+    how many stood there at its end.
+    """
+
+    date: str
+    entered: dict[str, int]
+    completed: int
+    scrapped: int
+    standing: dict[str, int]
+
+
+class PathFlow(Record):
+    path_id: str
+    days: list[FlowDay]
+
+
+class JobFlowDay(Record):
+    """What happened on all paths of a job on one day (UTC).
+
+    ``total`` is how many serial numbers the job had at the day's end, ``goal`` how many it is to have today.
+    """
+
+    date: str
+    completed: int
+    scrapped: int
+    total: int
+    goal: int
+
+
+class JobFlow(Record):
+    job_id: str
+    days: list[JobFlowDay]
 
 
 class StepCount(Record):
@@ -172,22 +233,15 @@ class FieldMappings(Record):
 
 
 class JobSettings(Record):
-    """The application's settings.
+    """The application's settings."""
 
-    Attributes
-    ----------
-    enabled, push_enabled
-        Both must be on before anything goes to Jira.
-    external_id
-        The Jira connection that pushes use.
-    push_paused, skip_unchanged
-        For scheduled pushes: stop all of them; skip jobs whose distribution has not changed.
-    """
-
+    #: Both must be on before anything goes to Jira.
     enabled: bool = False
     push_enabled: bool = False
+    #: For scheduled pushes: stop all of them; skip jobs whose distribution has not changed.
     push_paused: bool = False
     skip_unchanged: bool = True
+    #: The Jira connection that pushes use.
     external_id: str | None = None
     project_key: str | None = None
     field_mappings: FieldMappings = FieldMappings()

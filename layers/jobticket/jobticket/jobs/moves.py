@@ -1,7 +1,7 @@
 """Moving serial numbers: forward step by step, to completion, or out of production.
 
 A move is one transaction. It changes the serial number, on the condition that it still stands where it was
-read, and its shard of the path's counts.
+read, and its shard of the path's counts; it records the move, and counts it in the day's flow.
 
 Every move raises ``NotFoundError`` if there is no such serial number, ``InvalidError`` if it is scrapped or
 completed, and ``ConflictError`` if somebody else has moved it meanwhile.
@@ -12,16 +12,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
 
-from jobticket import clock
 from jobticket.aws import UNAVAILABLE, is_passing
 from jobticket.errors import ConflictError, InvalidError, RefusalError
+from jobticket.history.flow import count_flow
+from jobticket.history.records import Stamp, record
 from jobticket.jobs.distribution import SCRAPPED, place, shard_of
-from jobticket.jobs.layout import number_of, path_pk, present, serial_sort
+from jobticket.jobs.layout import number_of, path_pk, present, serial_sort, serial_subject
 from jobticket.jobs.model import Bypassed, ScrapReason, SerialNumber
 from jobticket.jobs.paths import read_path
 from jobticket.jobs.serials import Standing, count_update, find_serial
@@ -33,14 +33,8 @@ from jobticket.store.unit_of_work import ABSENT, UnitOfWork
 _MOVERS = 8
 
 
-def advance(table: Table, serial: str, from_step_index: int | None, now: datetime) -> SerialNumber:
-    """Move a serial number one step forward; from the last step, complete it.
-
-    Parameters
-    ----------
-    from_step_index
-        If given, move only a serial number that stands at this step; otherwise raise ``ConflictError``.
-    """
+def advance(table: Table, serial: str, from_step_index: int | None, stamp: Stamp) -> SerialNumber:
+    """Move a serial number one step forward, if it stands at this step; from the last step, complete it."""
     standing = find_serial(table, serial)
     current = standing.serial.current_step_index
     elsewhere = None
@@ -49,21 +43,13 @@ def advance(table: Table, serial: str, from_step_index: int | None, now: datetim
         if current != from_step_index:
             raise elsewhere
     _require_in_progress(standing.serial, scrapped="Cannot advance a scrapped serial")
-    return _move(table, standing, _arrival(standing, current + 1), now, elsewhere)
+    return _move(table, standing, _arrival(standing, current + 1), stamp, "advanced", elsewhere=elsewhere)
 
 
-def advance_to(table: Table, serial: str, target: int, now: datetime) -> tuple[SerialNumber, list[Bypassed]]:
-    """Move a serial number forward to a step; return it and the steps that it bypassed.
+def advance_to(table: Table, serial: str, target: int, stamp: Stamp) -> tuple[SerialNumber, list[Bypassed]]:
+    """Move a serial number forward to a step, and return also the steps that it bypassed.
 
-    Parameters
-    ----------
-    target
-        The step's index. The number of steps of the path means completion.
-
-    Raises
-    ------
-    InvalidError
-        Also if the target is not ahead, out of range, or more than one step away in strict mode.
+    The number of steps of the path means completion.
     """
     standing = find_serial(table, serial)
     _require_in_progress(standing.serial, scrapped="Cannot advance a scrapped serial")
@@ -75,8 +61,7 @@ def advance_to(table: Table, serial: str, target: int, now: datetime) -> tuple[S
     path, _ = read_path(table, standing.serial.path_id, standing.serial.job_id)
     if path.advancement_mode == "strict" and target != current + 1:
         raise InvalidError("Path is in strict mode: can only advance to the next step")
-    moved = _move(table, standing, _arrival(standing, target), now)
-    return moved, [
+    bypassed = [
         Bypassed(
             step_id=step.id,
             step_name=step.name,
@@ -84,10 +69,13 @@ def advance_to(table: Table, serial: str, target: int, now: datetime) -> tuple[S
         )
         for step in path.steps[current + 1 : target]
     ]
+    action = "skipped_to" if bypassed else "advanced"
+    told = [present(step) for step in bypassed] or None
+    return _move(table, standing, _arrival(standing, target), stamp, action, bypassed=told), bypassed
 
 
 def scrap(
-    table: Table, serial: str, reason: ScrapReason, explanation: str | None, now: datetime
+    table: Table, serial: str, reason: ScrapReason, explanation: str | None, stamp: Stamp
 ) -> SerialNumber:
     """Take a serial number out of production for good; it keeps its step index."""
     standing = find_serial(table, serial)
@@ -98,12 +86,12 @@ def scrap(
         "scrap_reason": reason,
         "scrap_explanation": explanation,
         "scrap_step_id": path.steps[standing.serial.current_step_index].id,
-        "scrapped_at": clock.iso_milliseconds(now),
+        "scrapped_at": stamp.moment,
     }
-    return _move(table, standing, changes, now)
+    return _move(table, standing, changes, stamp, "scrapped", reason=reason)
 
 
-def force_complete(table: Table, serial: str, reason: str | None, now: datetime) -> SerialNumber:
+def force_complete(table: Table, serial: str, reason: str | None, stamp: Stamp) -> SerialNumber:
     """Complete a serial number, whichever step it stands at."""
     standing = find_serial(table, serial)
     _require_in_progress(standing.serial, scrapped="Cannot force-complete a scrapped serial")
@@ -111,10 +99,10 @@ def force_complete(table: Table, serial: str, reason: str | None, now: datetime)
         "status": "completed",
         "current_step_index": -1,
         "force_completed": True,
-        "force_completed_at": clock.iso_milliseconds(now),
+        "force_completed_at": stamp.moment,
         "force_completed_reason": reason,
     }
-    return _move(table, standing, changes, now)
+    return _move(table, standing, changes, stamp, "force_completed", reason=reason)
 
 
 def require_scrappable(serial: SerialNumber) -> None:
@@ -142,12 +130,16 @@ def _move(
     table: Table,
     standing: Standing,
     changes: dict[str, Any],
-    now: datetime,
+    stamp: Stamp,
+    action: str,
+    *,
     elsewhere: ConflictError | None = None,
+    **details: Any,
 ) -> SerialNumber:
-    """Change a serial number and its count together, if it still stands where it was read."""
+    """Change a serial number, its count and what tells of it, if it still stands where it was read."""
     before, shard = standing.serial, shard_of(standing.number)
-    moved = replace(before, **changes, updated_at=clock.iso_milliseconds(now))
+    moved = replace(before, **changes, updated_at=stamp.moment)
+    left, reached = _counted_at(before), _counted_at(moved)
     work = UnitOfWork(table)
     work.add(
         Update(
@@ -158,11 +150,31 @@ def _move(
         ),
         otherwise=elsewhere or ConflictError("Serial has been moved by someone else"),
     )
-    work.add(
-        count_update(moved.job_id, moved.path_id, shard, {_counted_at(before): -1, _counted_at(moved): 1})
-    )
+    work.add(count_update(moved.job_id, moved.path_id, shard, {left: -1, reached: 1}))
+    count_flow(work, stamp, moved.path_id, shard, come=reached, gone=left)
+    _record(work, stamp, before, moved, action, **details)
     work.commit()
     return moved
+
+
+def _record(
+    work: UnitOfWork, stamp: Stamp, before: SerialNumber, moved: SerialNumber, action: str, **details: Any
+) -> None:
+    """Record a move, and steps by their index: a move does not read the path."""
+    left, reached = before.current_step_index, moved.current_step_index
+    record(
+        work,
+        stamp,
+        serial_subject(moved.id),
+        "completed" if reached < 0 and action != "force_completed" else action,
+        # A serial number moves forward only, and leaves no step twice.
+        order=f"{left:03d}",
+        from_index=left,
+        to_index=None if reached in (-1, left) else reached,
+        job_id=moved.job_id,
+        path_id=moved.path_id,
+        **details,
+    )
 
 
 def _unmoved(standing: Standing) -> ConditionBase:
@@ -187,18 +199,14 @@ class AdvanceResult:
 
 
 def advance_many(
-    table: Table, serials: Sequence[str], from_step_index: int | None, now: datetime
+    table: Table, serials: Sequence[str], from_step_index: int | None, stamp: Stamp
 ) -> list[AdvanceResult]:
     """Move each of several serial numbers one step forward; one's failure does not stop the others.
 
     A shard's serial numbers move one after the other, so that a call never conflicts with itself. One that
     is given twice, as by a double scan, moves once. After a fault of AWS the rest of its shard is not tried:
-    it would meet the same fault, and the call would run out of time.
-
-    Raises
-    ------
-    Exception
-        The fault of AWS, if it has prevented every move.
+    it would meet the same fault, and the call would run out of time. If it has prevented every move, it is
+    raised.
     """
     shards: dict[int, list[str]] = {}
     for serial in dict.fromkeys(serials):
@@ -210,7 +218,7 @@ def advance_many(
             if done and done[-1].fault is not None:
                 done.append(replace(done[-1], serial_id=serial))
             else:
-                done.append(_advance_one(table, serial, from_step_index, now))
+                done.append(_advance_one(table, serial, from_step_index, stamp))
         return done
 
     with ThreadPoolExecutor(max_workers=_MOVERS) as pool:
@@ -227,9 +235,9 @@ def advance_many(
     ]
 
 
-def _advance_one(table: Table, serial: str, from_step_index: int | None, now: datetime) -> AdvanceResult:
+def _advance_one(table: Table, serial: str, from_step_index: int | None, stamp: Stamp) -> AdvanceResult:
     try:
-        return AdvanceResult(serial, advance(table, serial, from_step_index, now))
+        return AdvanceResult(serial, advance(table, serial, from_step_index, stamp))
     except RefusalError as refusal:
         return AdvanceResult(serial, error=refusal.message)
     except Exception as fault:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from functools import cached_property
 from itertools import islice
 from typing import Self
 
 from boto3.dynamodb.conditions import Attr, Key
 
-from jobticket import clock
 from jobticket.errors import InvalidError, NotFoundError
+from jobticket.history.flow import count_flow
+from jobticket.history.records import Stamp
 from jobticket.jobs import layout
 from jobticket.jobs.distribution import place, shard_of
 from jobticket.jobs.model import SerialNumber, SerialStatus
@@ -36,15 +36,21 @@ class Batch:
     path_id: str
     step_count: int
     created_at: str
+    #: Who created it; not known of old ones.
+    by: str | None = None
 
     @classmethod
     def of(cls, item: Item) -> Self:
         """Return the batch that an item holds."""
-        return cls(**{name: item[name] for name in cls.__slots__})
+        return cls(**{name: item[name] for name in cls.__slots__ if name in item})
 
     @property
     def last(self) -> int:
         return self.first + self.quantity - 1
+
+    def shards(self) -> Counter[int]:
+        """Return how many of its serial numbers each shard counts."""
+        return Counter(shard_of(number) for number in range(self.first, self.last + 1))
 
     def serial(self, number: int) -> SerialNumber:
         """Return a serial number of the batch as it was created."""
@@ -73,30 +79,23 @@ class Numbers:
 
 
 def create_serials(
-    work: UnitOfWork, numbers: Numbers, now: datetime, *, path_id: str, job_id: str | None = None
+    work: UnitOfWork, numbers: Numbers, stamp: Stamp, *, path_id: str, job_id: str | None = None
 ) -> list[SerialNumber]:
     """Add new serial numbers at the first step of a path to a unit of work, all or none.
 
     A failure may leave a gap between the numbers of two calls. The unit is stale if the path's steps change
-    before it commits.
-
-    Parameters
-    ----------
-    job_id
-        The job that the caller expects the path to belong to.
-
-    Raises
-    ------
-    InvalidError
-        If the path belongs to another job.
+    before it commits. ``job_id`` is the job that the caller expects the path to belong to.
     """
     owner = job_of_path(work.table, path_id)
     if job_id not in (None, owner):
         raise InvalidError(f"Path does not belong to job {job_id}")
     path, item = read_path(work.table, path_id, owner)
-    moment = clock.iso_milliseconds(now)
-    batch = Batch(numbers.first, numbers.quantity, owner, path_id, len(path.steps), moment)
+    steps = len(path.steps)
+    batch = Batch(numbers.first, numbers.quantity, owner, path_id, steps, stamp.moment, stamp.by)
     _add_batch(work, batch, item)
+    for shard, count in batch.shards().items():
+        work.add(count_update(owner, path_id, shard, {place(0): count}))
+        count_flow(work, stamp, path_id, shard, come=place(0), gone=None, number=count)
     return [batch.serial(number) for number in range(batch.first, batch.last + 1)]
 
 
@@ -117,9 +116,6 @@ def _add_batch(work: UnitOfWork, batch: Batch, path_item: Item) -> None:
             ),
             otherwise=lambda path: path_not_found(batch.path_id) if path is None else None,
         )
-    per_shard = Counter(shard_of(number) for number in range(batch.first, batch.last + 1))
-    for shard, count in per_shard.items():
-        work.add(count_update(batch.job_id, batch.path_id, shard, {place(0): count}))
 
 
 def count_update(job_id: str, path_id: str, shard: int, changes: dict[str, int]) -> Update:
@@ -131,18 +127,17 @@ def count_update(job_id: str, path_id: str, shard: int, changes: dict[str, int])
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A serial number as it was read.
-
-    Attributes
-    ----------
-    stored
-        Whether it has an item of its own; if not, its batch stands for it.
-    """
+    """A serial number as it was read."""
 
     serial: SerialNumber
     number: int
-    step_count: int
+    batch: Batch
+    #: Whether it has an item of its own; if not, its batch stands for it.
     stored: bool
+
+    @property
+    def step_count(self) -> int:
+        return self.batch.step_count
 
 
 def find_serial(table: Table, serial: str) -> Standing:
@@ -153,7 +148,7 @@ def find_serial(table: Table, serial: str) -> Standing:
         raise NotFoundError(f"SerialNumber not found: {serial}")
     item = table.get(layout.path_pk(batch.path_id), layout.serial_sort(number))
     found = SerialNumber.of(item) if item else batch.serial(number)
-    return Standing(found, number, batch.step_count, stored=item is not None)
+    return Standing(found, number, batch, stored=item is not None)
 
 
 def _batch_of(table: Table, number: int) -> Batch | None:
@@ -167,17 +162,7 @@ def _batch_of(table: Table, number: int) -> Batch | None:
 def list_serials(
     table: Table, path_id: str, status: SerialStatus | None, limit: int | None, after: int
 ) -> tuple[list[SerialNumber], int | None]:
-    """Return serial numbers of a path in ascending order, and the number after which the list continues.
-
-    Parameters
-    ----------
-    status
-        Only those with this status.
-    limit
-        At most this many; None for all.
-    after
-        Only those with a larger number.
-    """
+    """Return a path's serial numbers above ``after``, and the number after which the list continues."""
     job_of_path(table, path_id)
     # One more than the limit tells whether the list continues.
     most = None if limit is None else limit + 1

@@ -31,13 +31,7 @@ LONGEST_PAUSE_SECONDS = 0.4
 
 
 class HeldError(Exception):
-    """Somebody else holds the lease.
-
-    Attributes
-    ----------
-    seconds
-        The most that is left of it.
-    """
+    """Somebody else holds the lease, for at most ``seconds``."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"held for at most {seconds:.1f} s")
@@ -56,20 +50,12 @@ class Waits(Protocol):
 
 @dataclass(slots=True)
 class Lease:
-    """A lease and its end.
+    """A lease and its end."""
 
-    Attributes
-    ----------
-    owner
-        A random name, new each time a lease is taken.
-    until
-        When it expires.
-    must_run_out
-        Set by a holder whose effect may still arrive: the lease then expires instead of being given back.
-    """
-
+    #: A random name, new each time a lease is taken.
     owner: str
     until: datetime
+    #: Set by a holder whose effect may still arrive: the lease then expires instead of being given back.
     must_run_out: bool = False
 
     @classmethod
@@ -112,21 +98,9 @@ def take(
     also: Mapping[str, Any] | None = None,
     condition: ConditionBase | None = None,
 ) -> Item:
-    """Take a lease and return its item as it is then; a missing item is created.
+    """Take a lease, set further attributes and return the item as it is then; a missing one is created.
 
-    Parameters
-    ----------
-    also
-        Further attributes to set.
-    condition
-        A further condition.
-
-    Raises
-    ------
-    HeldError
-        If somebody else has it.
-    StaleError
-        If it is free and the further condition does not hold.
+    Raise ``HeldError`` if somebody else has it, ``StaleError`` if the further condition does not hold.
     """
     wanted = free(now) if condition is None else free(now) & condition
     update = Update(pk, sk, set={**(also or {}), **lease.attributes()}, condition=wanted)
@@ -164,19 +138,9 @@ def hold(
     patience: Deadline | None = None,
     waits: Waits | None = None,
 ) -> Iterator[Lease]:
-    """Hold a lease that is an item of its own, for a ``with`` block.
+    """Hold a lease that is an item of its own for a ``with`` block; no holder works longer than ``length``.
 
-    Parameters
-    ----------
-    length
-        Longer than any holder works.
-    patience
-        How long to wait for another holder, with ``waits``; by default, not at all.
-
-    Raises
-    ------
-    HeldError
-        If somebody else still has it then.
+    Wait for another holder as long as ``patience`` says, by default not at all; then raise ``HeldError``.
     """
     pause = FIRST_PAUSE_SECONDS
     while True:

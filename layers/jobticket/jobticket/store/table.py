@@ -35,30 +35,17 @@ LARGEST_BATCH = 100
 
 
 class ConditionFailedError(Exception):
-    """A write's condition did not hold; nothing was written.
-
-    Attributes
-    ----------
-    items
-        The items of the failed writes as they were, by position in the transaction; None for a missing one.
-    after_lost_answer
-        Whether an earlier try of the same call had no answer, and so may have committed.
-    """
+    """A write's condition did not hold; nothing was written."""
 
     def __init__(self, items: Mapping[int, Item | None], *, after_lost_answer: bool = False) -> None:
-        super().__init__(f"the condition of write {min(items)} did not hold")
+        #: The index of the first write that failed.
+        self.position = min(items)
+        super().__init__(f"the condition of write {self.position} did not hold")
+        #: The items of the failed writes as they were, by their index; None for a missing one.
         self.items = items
+        self.item = items[self.position]
+        #: Whether an earlier try of the same call had no answer, and so may have committed.
         self.after_lost_answer = after_lost_answer
-
-    @property
-    def position(self) -> int:
-        """The index of the first write that failed."""
-        return min(self.items)
-
-    @property
-    def item(self) -> Item | None:
-        """The item of that write as it was, if there was one."""
-        return self.items[self.position]
 
 
 def dynamodb_client() -> DynamoDBClient:
@@ -75,13 +62,7 @@ class _Patience:
         self._attempt = 0
 
     def wait(self, cause: Exception | None = None) -> None:
-        """Wait for the next attempt.
-
-        Raises
-        ------
-        ConflictTimeoutError
-            If there is no time for one.
-        """
+        """Wait for the next attempt; raise ``ConflictTimeoutError`` if there is no time for one."""
         self._attempt += 1
         pause = random.uniform(0, min(0.4, 0.01 * 2**self._attempt))  # noqa: S311 - jitter, not a secret
         if time.monotonic() + pause > self._deadline:
@@ -90,11 +71,20 @@ class _Patience:
 
 
 @dataclass(frozen=True, slots=True)
+class Journal:
+    """The table that tells what has changed another one, and for how many days it does."""
+
+    table: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Put:
-    """Write a whole item."""
+    """Write a whole item; ``table`` names another table than the one that commits it."""
 
     item: Item
     condition: ConditionBase | None = None
+    table: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +94,11 @@ class Update:
     pk: str
     sk: str
     set: Mapping[str, Any] = field(default_factory=dict)
-    add: Mapping[str, int] = field(default_factory=dict)
+    #: Adds a number to a number, or a set of numbers to a set.
+    add: Mapping[str, Any] = field(default_factory=dict)
     remove: Sequence[str] = ()
     condition: ConditionBase | None = None
+    table: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +108,7 @@ class Delete:
     pk: str
     sk: str
     condition: ConditionBase | None = None
+    table: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +118,7 @@ class Check:
     pk: str
     sk: str
     condition: ConditionBase
+    table: str | None = None
 
 
 Write = Put | Update | Delete | Check
@@ -195,12 +189,11 @@ class Expression:
         return placeholder
 
     def parameters(self) -> dict[str, Any]:
-        given: dict[str, Any] = {}
-        if self.names:
-            given["ExpressionAttributeNames"] = self.names
-        if self.values:
-            given["ExpressionAttributeValues"] = _serialize(self.values)
-        return given
+        given = {
+            "ExpressionAttributeNames": self.names,
+            "ExpressionAttributeValues": _serialize(self.values),
+        }
+        return {name: value for name, value in given.items() if value}
 
 
 def _key(pk: str, sk: str) -> dict[str, Any]:
@@ -208,31 +201,32 @@ def _key(pk: str, sk: str) -> dict[str, Any]:
 
 
 class Table:
-    """One table of the product.
+    """One table of the product. A write raises ``ConditionFailedError`` if a condition does not hold."""
 
-    Parameters
-    ----------
-    client
-        A DynamoDB client.
-    name
-        The table's name.
-    """
-
-    def __init__(self, client: DynamoDBClient, name: str) -> None:
+    def __init__(self, client: DynamoDBClient, name: str, journal: Journal | None = None) -> None:
         self._client = client
         self.name = name
+        self._journal = journal
+
+    @property
+    def journal(self) -> Journal:
+        if self._journal is None:
+            raise LookupError(f"changes of the table {self.name} are recorded nowhere")
+        return self._journal
+
+    def history(self) -> Table:
+        """Return the journal's table."""
+        return Table(self._client, self.journal.table)
 
     def get(
         self, pk: str, sk: str, *, consistent: bool = True, attributes: Sequence[str] = ()
     ) -> Item | None:
         """Read one item, or the named attributes of it."""
         expression = Expression()
-        parameters: dict[str, Any] = {"ConsistentRead": consistent}
+        parameters: dict[str, Any] = {"TableName": self.name, "Key": _key(pk, sk)}
         if attributes:
             parameters["ProjectionExpression"] = expression.projection(attributes)
-        answer = self._client.get_item(
-            TableName=self.name, Key=_key(pk, sk), **parameters, **expression.parameters()
-        )
+        answer = self._client.get_item(ConsistentRead=consistent, **parameters, **expression.parameters())
         return _deserialize(answer["Item"]) if "Item" in answer else None
 
     def get_all(self, keys: Sequence[tuple[str, str]]) -> Iterator[Item]:
@@ -255,34 +249,16 @@ class Table:
                 patience.wait()
 
     def put(self, item: Item, condition: ConditionBase | None = None) -> None:
-        """Write one whole item.
-
-        Raises
-        ------
-        ConditionFailedError
-            If the condition does not hold.
-        """
+        """Write one whole item."""
         self._single(self._client.put_item, Put(item, condition))
 
     def update(self, write: Update) -> Item:
-        """Change one item and return it as it is afterwards.
-
-        Raises
-        ------
-        ConditionFailedError
-            If the condition does not hold.
-        """
+        """Change one item and return it as it is afterwards."""
         answer = self._single(self._client.update_item, write, ReturnValues="ALL_NEW")
         return _deserialize(answer["Attributes"])
 
     def delete(self, pk: str, sk: str, condition: ConditionBase | None = None) -> Item | None:
-        """Delete one item and return what it held.
-
-        Raises
-        ------
-        ConditionFailedError
-            If the condition does not hold.
-        """
+        """Delete one item and return what it held."""
         answer = self._single(self._client.delete_item, Delete(pk, sk, condition), ReturnValues="ALL_OLD")
         return _deserialize(answer["Attributes"]) if answer.get("Attributes") else None
 
@@ -304,16 +280,13 @@ class Table:
             "KeyConditionExpression": expression.condition(condition, key=True),
             "ScanIndexForward": forward,
             "ConsistentRead": consistent and index is None,
-        }
-        if filter_by is not None:
-            parameters["FilterExpression"] = expression.condition(filter_by)
-        optional = {
+            "FilterExpression": None if filter_by is None else expression.condition(filter_by),
             "IndexName": index,
             "Limit": limit,
             "ExclusiveStartKey": _serialize(start) if start else None,
         }
-        parameters |= {name: value for name, value in optional.items() if value is not None}
-        answer = self._client.query(**parameters, **expression.parameters())
+        given = {name: value for name, value in parameters.items() if value is not None}
+        answer = self._client.query(**given, **expression.parameters())
         last = answer.get("LastEvaluatedKey")
         return Page([_deserialize(item) for item in answer["Items"]], _deserialize(last) if last else None)
 
@@ -330,14 +303,7 @@ class Table:
         """Commit all writes together, or none.
 
         Conflicts with other transactions, throttling and lost answers are retried with the same token and
-        jitter. DynamoDB commits a token once in ten minutes.
-
-        Raises
-        ------
-        ConditionFailedError
-            If a condition does not hold.
-        ConflictTimeoutError
-            If the items stayed contended.
+        jitter, until a ``ConflictTimeoutError``. DynamoDB commits a token once in ten minutes.
         """
         items: Any = [{OPERATIONS[type(write)]: self._parameters(write)} for write in writes]
         patience = _Patience()
@@ -370,7 +336,7 @@ class Table:
 
     def _parameters(self, write: Write) -> dict[str, Any]:
         """Return the parameters of a write, by itself or in a transaction."""
-        parameters: dict[str, Any] = {"TableName": self.name}
+        parameters: dict[str, Any] = {"TableName": write.table or self.name}
         if isinstance(write, Put):
             parameters["Item"] = _serialize(write.item)
         else:

@@ -44,13 +44,7 @@ Otherwise = Exception | Callable[[Item | None], Exception | None]
 
 
 class StaleError(Exception):
-    """A condition did not hold; nothing was written.
-
-    Attributes
-    ----------
-    item
-        The item as it was, None if it did not exist.
-    """
+    """A condition did not hold; nothing was written. ``item`` is as it was, None if it did not exist."""
 
     def __init__(self, item: Item | None) -> None:
         super().__init__("what was read has changed since")
@@ -58,14 +52,9 @@ class StaleError(Exception):
 
 
 class UnitOfWork:
-    """Collects writes to one table and commits them together.
+    """Collects writes and commits them together.
 
-    Parameters
-    ----------
-    table
-        The table.
-    exhausted
-        What a ``with`` block raises if the unit is stale; None if another unit follows.
+    If it is stale, a ``with`` block raises ``exhausted``, or nothing if that is None: another unit follows.
     """
 
     def __init__(self, table: Table, *, exhausted: Exception | None = CONTENDED) -> None:
@@ -76,28 +65,14 @@ class UnitOfWork:
         self._entries: list[tuple[Write, Otherwise | None]] = []
 
     def add(self, write: Write, otherwise: Otherwise | None = None) -> None:
-        """Add a write.
-
-        Parameters
-        ----------
-        otherwise
-            What to raise if the write's condition does not hold. By default :class:`StaleError`.
-        """
+        """Add a write, and what to raise if its condition does not hold: by default, ``StaleError``."""
         self._entries.append((write, otherwise))
 
     def commit(self) -> Item | None:
         """Write all or nothing; return the item as it is now if it was a single put or update.
 
-        An empty unit makes no call; a single put or update needs no transaction.
-
-        Raises
-        ------
-        StaleError
-            If a condition does not hold whose write names no other error.
-        Exception
-            What the failed write names.
-        ConflictTimeoutError
-            If the items stayed contended.
+        An empty unit makes no call; a single put or update needs no transaction. If a condition does not
+        hold, its write's error is raised; ``ConflictTimeoutError`` if the items stayed contended.
         """
         item = self._send() if self._entries else None
         self.committed = True
@@ -125,10 +100,10 @@ class UnitOfWork:
         writes = [self._marked(write) for write, _ in self._entries]
         try:
             match writes:
-                case [Put() as put]:
+                case [Put(table=None) as put]:
                     self.table.put(put.item, put.condition)
                     return put.item
-                case [Update(add=add) as update] if not add:
+                case [Update(add=add, table=None) as update] if not add:
                     return self.table.update(update)
                 case _:
                     self.table.transact(writes, token=secrets.token_urlsafe(24))
@@ -163,11 +138,6 @@ def attempts(table: Table, *, most: int = ATTEMPTS, exhausted: Exception = CONTE
     """Yield units of work until one of them has committed.
 
     Each is for a ``with`` block that reads and adds writes. Only the last one raises if it is stale.
-
-    Parameters
-    ----------
-    exhausted
-        What the last one raises; by default 503.
     """
     for left in range(most - 1, -1, -1):
         work = UnitOfWork(table, exhausted=None if left else exhausted)

@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_to_bytes
@@ -52,35 +52,24 @@ Model = TypeVar("Model", bound="Body")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A route's answer.
-
-    Parameters
-    ----------
-    body
-        A model, a mapping or a list is sent as JSON; text and bytes are sent as they are; None sends nothing.
-    cookies
-        Whole ``Set-Cookie`` values.
-    """
+    """A route's answer."""
 
     status: int = 200
+    #: A model, a mapping or a list is sent as JSON; text and bytes are sent as they are; None sends nothing.
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
+    #: Whole ``Set-Cookie`` values.
     cookies: tuple[str, ...] = ()
+    #: How the bytes of the body are compressed already.
+    encoding: str = ""
 
 
 class Request:
-    """A request as a route sees it.
+    """A request as a route sees it: API Gateway's event for a proxy integration, and who sent it.
 
-    Parameters
-    ----------
-    event
-        API Gateway's event for a proxy integration. Path parameters are still percent-encoded, query
-        parameters are decoded.
-    caller
-        Who is calling; None on a public route.
-    deadline
-        When the route must have answered.
+    In the event, path parameters are still percent-encoded and query parameters are decoded. A public route
+    has no caller. The route must have answered by the deadline.
     """
 
     def __init__(
@@ -92,7 +81,6 @@ class Request:
 
     @property
     def caller(self) -> Caller:
-        """Who is calling."""
         if self._caller is None:
             raise LookupError("a public route has no caller")
         return self._caller
@@ -150,7 +138,6 @@ class Request:
 
     @cached_property
     def raw_body(self) -> bytes:
-        """The body's bytes."""
         body = self._event.get("body") or ""
         if self._event.get("isBase64Encoded"):
             return base64.b64decode(body, validate=True)
@@ -158,13 +145,7 @@ class Request:
 
     @cached_property
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object; a missing body counts as an empty one.
-
-        Raises
-        ------
-        InvalidError
-            If the body is not a JSON object.
-        """
+        """The body as a JSON object; a missing body counts as an empty one."""
         try:
             # JSON on a network is UTF-8; json.loads would take UTF-16 and UTF-32 as well.
             text = self.raw_body.decode("utf-8-sig")
@@ -187,11 +168,11 @@ class Request:
 
 def _decoded(segment: str) -> str:
     try:
-        if _MALFORMED_PERCENT.search(segment):
-            raise InvalidError("Invalid percent-encoding in the path")
-        return unquote_to_bytes(segment).decode()
+        if _MALFORMED_PERCENT.search(segment) is None:
+            return unquote_to_bytes(segment).decode()
     except UnicodeError:
-        raise InvalidError("Invalid percent-encoding in the path") from None
+        pass
+    raise InvalidError("Invalid percent-encoding in the path")
 
 
 Handler = Callable[[Request], Answer]
@@ -199,34 +180,21 @@ ProxyAnswer = dict[str, Any]
 
 
 class Api:
-    """The routes of one function.
-
-    Parameters
-    ----------
-    routes
-        What the function declares.
-    key_ring
-        Knows the callers; needed once a route has a scope.
-    cross_origin
-        Which web pages of other origins may read the answers; by default none.
-    """
+    """The routes of one function; a route with a scope needs a key ring."""
 
     def __init__(
-        self,
-        routes: Routes,
-        key_ring: KeyRing | None = None,
-        *,
-        cross_origin: CrossOrigin | None = None,
+        self, routes: Routes, key_ring: KeyRing | None = None, *, cross_origin: CrossOrigin | None = None
     ) -> None:
         self._declared = routes
         self._key_ring = key_ring
         self._cross_origin = cross_origin
-        # API Gateway has matched the route already and names it; matching a path once more would cost a
-        # start 60 ms of imports, and would have to know stages, base paths and custom domains.
-        self._bound: dict[tuple[str, str], tuple[Route, Handler]] = {}
-        for route in routes.routes:
-            if route.method == "OPTIONS":  # a browser asks before it calls a route from another origin
-                self._bound[route.method, route.path] = route, lambda _request: Answer(204)
+        # API Gateway has matched the route already and names it. A browser sends OPTIONS before it calls a
+        # route from another origin.
+        self._bound: dict[tuple[str, str], tuple[Route, Handler]] = {
+            (route.method, route.path): (route, lambda _request: Answer(204))
+            for route in routes.routes
+            if route.method == "OPTIONS"
+        }
 
     @property
     def routes(self) -> list[Route]:
@@ -275,9 +243,7 @@ class Api:
             return self._refused(refusal, event)
         except Exception as fault:
             if is_passing(fault):
-                logger.warning(
-                    "AWS is in trouble", route=route.path, method=route.method, reason=reason(fault)
-                )
+                logger.warning("AWS fails", route=route.path, method=route.method, reason=reason(fault))
                 return self._refused(UnavailableError(UNAVAILABLE, retry_after=RETRY_SECONDS), event)
             logger.exception("unhandled fault", route=route.path, method=route.method)
             count("UnhandledFaults")
@@ -313,14 +279,14 @@ def _deadline(context: Any) -> Deadline:
 
 
 def _encode(answer: Answer) -> bytes:
-    body = answer.body
-    if body is None:
-        return b""
-    if isinstance(body, bytes):
-        return body
-    if isinstance(body, str) and answer.content_type != "application/json":
-        return body.encode()
-    return to_json(body)
+    match answer.body:
+        case None:
+            return b""
+        case bytes(body):
+            return body
+        case str(body) if answer.content_type != "application/json":
+            return body.encode()
+    return to_json(answer.body)
 
 
 def to_json(body: Any) -> bytes:
@@ -347,10 +313,11 @@ def _proxy_answer(answer: Answer, event: Mapping[str, Any], further: Mapping[str
     is_long = len(body) >= COMPRESS_FROM
     if is_long:
         headers["Vary"] = ", ".join(filter(None, (further.get("Vary"), "Accept-Encoding")))
-    compressed = is_long and _accepts_gzip(asked.get("accept-encoding", ""))
-    if compressed:
-        headers["Content-Encoding"] = "gzip"
-        payload = base64.b64encode(gzip.compress(body, 6, mtime=0)).decode()
+    if is_long and not answer.encoding and accepts_gzip(asked.get("accept-encoding", "")):
+        answer, body = replace(answer, encoding="gzip"), gzip.compress(body, 6, mtime=0)
+    if answer.encoding:
+        headers["Content-Encoding"] = answer.encoding
+        payload = base64.b64encode(body).decode()
     else:
         payload = body.decode()
     if len(payload.encode()) + payload.count('"') + payload.count("\\") > LARGEST_ANSWER:
@@ -359,20 +326,12 @@ def _proxy_answer(answer: Answer, event: Mapping[str, Any], further: Mapping[str
     return {
         "statusCode": answer.status,
         "body": payload,  # never null: the emulator of API Gateway treats null as a fault
-        "isBase64Encoded": compressed,
+        "isBase64Encoded": bool(answer.encoding),
         "multiValueHeaders": many | ({"Set-Cookie": list(answer.cookies)} if answer.cookies else {}),
     }
 
 
-def _accepts_gzip(accepted: str) -> bool:
-    quality = dict(_coding(entry) for entry in accepted.split(","))
-    return quality.get("gzip", quality.get("*", 0.0)) > 0
-
-
-def _coding(entry: str) -> tuple[str, float]:
-    coding, _, parameters = entry.partition(";")
-    weight = parameters.replace(" ", "").lower().removeprefix("q=")
-    try:
-        return coding.strip().lower(), float(weight or 1)
-    except ValueError:
-        return coding.strip().lower(), 1.0
+def accepts_gzip(accepted: str) -> bool:
+    codings = dict(entry.partition(";")[::2] for entry in accepted.lower().replace(" ", "").split(","))
+    # Only a weight of 0 refuses a coding.
+    return re.fullmatch(r"q=0(\.0*)?", codings.get("gzip", codings.get("*", "q=0"))) is None

@@ -40,13 +40,7 @@ class Caller:
     scopes: frozenset[str]
 
     def require(self, scope: str) -> None:
-        """Refuse unless the key has the scope.
-
-        Raises
-        ------
-        ForbiddenError
-            With the missing scope's name.
-        """
+        """Refuse unless the key has the scope."""
         if scope not in self.scopes and "*" not in self.scopes:
             raise ForbiddenError(f"This key does not have the scope: {scope}")
 
@@ -54,14 +48,8 @@ class Caller:
 class KeyRing:
     """Identifies callers by their keys.
 
-    Parameters
-    ----------
-    fetch
-        Returns the ring's JSON text; called when the cached ring is too old or lacks a key.
-    monotonic
-        Seconds on a clock that never goes back.
-    local
-        Whether this is the local stack; only there the published default key is valid.
+    ``fetch`` returns the ring's JSON text; it is called when the cached ring is too old or lacks a key. Only
+    on the ``local`` stack the published default key is valid.
     """
 
     def __init__(self, fetch: Callable[[], str], monotonic: Callable[[], float], *, local: bool) -> None:
@@ -75,15 +63,7 @@ class KeyRing:
         self._lock = threading.Lock()
 
     def authenticate(self, authorization: str | None) -> Caller:
-        """Return who sent an ``Authorization: Bearer <key>`` header.
-
-        Raises
-        ------
-        UnauthenticatedError
-            If the header is missing or malformed or the key is not on the ring.
-        UnavailableError
-            503, if the ring is too old and cannot be fetched.
-        """
+        """Return who sent an ``Authorization: Bearer <key>`` header."""
         digest = hashlib.sha256(_bearer(authorization).encode("utf-8", "surrogatepass")).hexdigest()
         if not self._local and hmac.compare_digest(digest, LOCAL_KEY_SHA256):
             raise UnauthenticatedError("Invalid secret key")

@@ -42,32 +42,22 @@ UNSETTLED = ("settles_at", "memo")
 
 @dataclass(slots=True)
 class Claim:
-    """The right to do the work of one key. A request without a key has a claim that remembers nothing.
-
-    Attributes
-    ----------
-    pk
-        The record's partition key; None when the request came without a key.
-    answer
-        The answer to the first request with the key; None if the work is still to do.
-    taken_over
-        Whether an earlier holder died during the work, so that its effect outside the database may exist.
-    settles_at
-        Until when the effect of an earlier try may still appear; None if its outcome is known.
-    memo
-        What that try left to recognise its effect by, besides the mark.
-    kept
-        Whether an answer was added to a unit of work.
-    """
+    """The right to do the work of one key. A request without a key has a claim that remembers nothing."""
 
     table: Table
+    #: The record's partition key; None when the request came without a key.
     pk: str | None
     lease: Lease
     now: datetime
+    #: The answer to the first request with the key; None if the work is still to do.
     answer: Answer | None = None
+    #: Whether an earlier holder died during the work, so that its effect outside the database may exist.
     taken_over: bool = False
+    #: Until when the effect of an earlier try may still appear; None if its outcome is known.
     settles_at: datetime | None = None
+    #: What that try left to recognise its effect by, besides the mark.
     memo: Item | None = None
+    #: Whether an answer was added to a unit of work.
     kept: bool = False
 
     @property
@@ -91,15 +81,7 @@ class Claim:
     def begin(self, settles_at: datetime, memo: Item | None = None) -> None:
         """Remember, before an effect outside the database is tried, until when it may appear.
 
-        Parameters
-        ----------
-        memo
-            What a repeat of the request needs to know.
-
-        Raises
-        ------
-        ConflictError
-            If the claim was taken over meanwhile.
+        ``memo`` is what a repeat of the request needs to know.
         """
         self._note({"settles_at": clock.epoch(settles_at), **({"memo": memo} if memo else {})})
 
@@ -136,21 +118,10 @@ def claimed(request: Request, table: Table, now: datetime, *, route: str | None 
 
     The block commits ``claim.keep(work, answer)`` together with its effect. Without it (the answer tells of
     no effect), or after a refusal, the key is free again. After any other exception the outcome is unknown,
-    and the claim stays until its lease expires.
+    and the claim stays until its lease expires. ``route`` is a name that routes with the same effect share.
 
-    Parameters
-    ----------
-    route
-        The name that several routes with the same effect share; by default the request's own route.
-
-    Raises
-    ------
-    InvalidError
-        If the key's length is not 1 to 255.
-    ConflictError
-        409, while the first request is under way.
-    UnprocessableError
-        422, if the key came with another body before.
+    Raise ``ConflictError`` while the first request is under way, ``UnprocessableError`` if the key came with
+    another body before.
     """
     key = request.headers.get("idempotency-key")
     lease = Lease.begin(now, LEASE)

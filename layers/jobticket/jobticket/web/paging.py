@@ -13,20 +13,19 @@ from jobticket.errors import InvalidError
 LARGEST_LIMIT = 500
 
 
-def limit_of(query: Mapping[str, str], *, largest: int = LARGEST_LIMIT) -> int | None:
-    """Return the query's ``limit``, None without one.
-
-    Raises
-    ------
-    InvalidError
-        If it is not a whole number from 1 to ``largest``.
-    """
-    text = query.get("limit")
+def number_of(query: Mapping[str, str], name: str, largest: int) -> int | None:
+    """Return a whole number from 1 of the query, None without it."""
+    text = query.get(name)
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= largest):
-        raise InvalidError(f"limit must be an integer from 1 to {largest}")
+    if not (text.isascii() and text.isdigit() and len(text) < 17 and 1 <= int(text) <= largest):
+        raise InvalidError(f"{name} must be an integer from 1 to {largest}")
     return int(text)
+
+
+def limit_of(query: Mapping[str, str]) -> int | None:
+    """Return the query's ``limit``, None without one."""
+    return number_of(query, "limit", LARGEST_LIMIT)
 
 
 def encode_cursor(position: Any) -> str:
@@ -36,13 +35,7 @@ def encode_cursor(position: Any) -> str:
 
 
 def decode_cursor(cursor: str) -> Any:
-    """Read a cursor; the caller checks the form of the position.
-
-    Raises
-    ------
-    InvalidError
-        If it cannot be a cursor of ours.
-    """
+    """Read a cursor, or refuse it if it is not one of ours; the caller checks the form of the position."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         position = json.loads(raw)
@@ -54,21 +47,9 @@ def decode_cursor(cursor: str) -> Any:
 
 
 class Part:
-    """The part of a list that a request asks for; by default all of it.
+    """The part of a list that a request asks for; by default all of it. A cursor belongs to its list.
 
-    A cursor is bound to the list that it came from.
-
-    Attributes
-    ----------
-    limit
-        The most entries to return, None for all.
-    is_continued
-        Whether the request has a cursor.
-
-    Raises
-    ------
-    InvalidError
-        If ``limit`` or ``cursor`` is invalid.
+    ``limit`` is the most entries to return, None for all.
     """
 
     def __init__(self, query: Mapping[str, str]) -> None:

@@ -58,7 +58,9 @@ def sentence(text: str) -> PydanticCustomError:
     return PydanticCustomError("sentence", "{text}", {"text": text})
 
 
-def _text(limit: int) -> Callable[[Any], str]:
+def text_within(limit: int) -> Callable[[Any], str]:
+    """Return a check for a text of at most so many characters, which is trimmed."""
+
     def check(value: Any) -> str:
         if not isinstance(value, str):
             raise fault("must be a string")
@@ -70,7 +72,7 @@ def _text(limit: int) -> Callable[[Any], str]:
     return check
 
 
-short_text = _text(SHORT_TEXT)
+short_text = text_within(SHORT_TEXT)
 
 
 def _filled(otherwise: str) -> AfterValidator:
@@ -132,7 +134,7 @@ RequiredText = Annotated[str, BeforeValidator(short_text), _filled("is required"
 #: The same, for an optional field that cannot be empty.
 FilledText = Annotated[ShortText, _filled("cannot be empty")]
 #: Explanations and reasons.
-LongText = Annotated[str, BeforeValidator(_text(LONG_TEXT))]
+LongText = Annotated[str, BeforeValidator(text_within(LONG_TEXT))]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 WholeNumber = Annotated[int, BeforeValidator(whole_number())]
 ListOf = BeforeValidator(_list)

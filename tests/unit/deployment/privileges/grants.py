@@ -31,6 +31,8 @@ class Access:
         The attributes that a read of DynamoDB names; None if it reads all.
     context
         The encryption context, in KMS.
+    returned
+        What a write of DynamoDB returns of the item; None if the call does not say.
     """
 
     action: str
@@ -38,6 +40,7 @@ class Access:
     leading_key: str | None = None
     attributes: frozenset[str] | None = None
     context: frozenset[tuple[str, str]] = frozenset()
+    returned: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ def _holds(operator: str, key: str, wanted: list[str], access: Access) -> bool:
         return access.attributes is not None
     if (operator, key) == ("StringEqualsIfExists", "dynamodb:Select"):
         return True  # a GetItem has no such parameter
+    if (operator, key) == ("StringEqualsIfExists", "dynamodb:ReturnValues"):
+        return access.returned is None or access.returned in wanted
     if operator == "StringEquals" and key.startswith("kms:EncryptionContext:"):
         return dict(access.context).get(key.removeprefix("kms:EncryptionContext:")) in wanted
     raise NotImplementedError(f"teach this test the condition {operator} {key}")

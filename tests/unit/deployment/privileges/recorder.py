@@ -97,7 +97,12 @@ class Recorder:
             resource += f"/index/{parameters['IndexName']}"
         context = frozenset(parameters.get("EncryptionContext", {}).items())
         return Access(
-            f"{service}:{action}", resource, _leading_key(parameters), _attributes(parameters), context
+            f"{service}:{action}",
+            resource,
+            _leading_key(parameters),
+            _attributes(parameters),
+            context,
+            parameters.get("ReturnValues"),
         )
 
 

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from jobticket import clock
 from jobticket.jobs.jobs import create_job
 from jobticket.jobs.model import StepDraft
 from jobticket.jobs.paths import create_path
 from jobticket.jobs.settings import change_settings
-from jobticket.store.table import Table
 from jobticket.store.unit_of_work import UnitOfWork
+from tests.support.tables import recorded, stamp
 from tests.unit.conftest import client
 from tests.unit.deployment.privileges.driving import Driven
 
@@ -32,18 +31,18 @@ def drive(job_sync: Driven) -> None:
 
 
 def _linked_job() -> str:
-    table, now = Table(client("dynamodb"), "jobs"), clock.now()
-    change_settings(table, now, enabled=True, push_enabled=True, project_key="PI")
+    table = recorded(client("dynamodb"), "jobs")
+    change_settings(table, stamp(), enabled=True, push_enabled=True, project_key="PI")
     with UnitOfWork(table) as work:
-        job = create_job(work, now, name="Housing", goal_quantity=5, jira_ticket_key="PI-7")
+        job = create_job(work, stamp(), name="Housing", goal_quantity=5, jira_ticket_key="PI-7")
     with UnitOfWork(table) as work:
-        create_path(work, now, job_id=job.id, name="Route", goal_quantity=5, steps=[StepDraft("CNC")])
+        create_path(work, stamp(), job_id=job.id, name="Route", goal_quantity=5, steps=[StepDraft("CNC")])
     return job.id
 
 
 def _use(external_id: str) -> None:
-    table = Table(client("dynamodb"), "jobs")
-    change_settings(table, clock.now(), external_id=external_id)
+    table = recorded(client("dynamodb"), "jobs")
+    change_settings(table, stamp(), external_id=external_id)
 
 
 def _refresh_tokens(job_sync: Driven) -> None:

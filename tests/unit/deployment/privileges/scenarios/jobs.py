@@ -13,8 +13,13 @@ def drive(jobs: Driven) -> None:
     jobs.call("PUT", f"/api/jobs/{job['id']}", {"goalQuantity": 60})
     jobs.call("PUT", f"/api/paths/{path['id']}", {"name": "Other route", "steps": STEPS})
     _move(jobs, path["id"])
-    for url in ("/api/jobs", "/api/jobs?limit=1", f"/api/jobs/{job['id']}", f"/api/paths/{path['id']}"):
+    for url in ("/api/jobs", "/api/jobs?limit=1"):
         jobs.call("GET", url)
+    for url in (f"/api/jobs/{job['id']}", f"/api/paths/{path['id']}"):
+        jobs.call("GET", url)
+        jobs.call("GET", f"{url}/flow")
+    for url in (f"/api/jobs/{job['id']}", "/api/serials/SN-00001", "/api/settings"):
+        jobs.call("GET", f"{url}/history")
     jobs.call("PUT", "/api/settings", {"enabled": True, "projectKey": "PI"})
     jobs.call("GET", "/api/settings")
     _create_once(jobs)

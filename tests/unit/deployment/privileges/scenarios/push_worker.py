@@ -13,6 +13,7 @@ from jobticket.store.table import Table
 from local.atlassian.default_data import PLANT_NORTH
 from tests.support.consents import store_consent
 from tests.support.gateway import LambdaContext
+from tests.support.tables import recorded, stamp
 from tests.unit.atlassian.conftest import Auth
 from tests.unit.conftest import FORMER_KEY, client
 from tests.unit.deployment.privileges.driving import Driven
@@ -42,7 +43,7 @@ def _take(push_worker: Driven, message: Mapping[str, Any]) -> None:
 
 def _refresh_tokens(push_worker: Driven, job_id: str) -> None:
     """Push through consents without a good access token; their secrets are of another month and KMS key."""
-    change_settings(Table(client("dynamodb"), "jobs"), clock.now(), skip_unchanged=False)
+    change_settings(recorded(client("dynamodb"), "jobs"), stamp(), skip_unchanged=False)
     table = Table(client("dynamodb"), "connections")
     earlier = clock.now() - timedelta(days=40)
     good = Auth(push_worker.atlassian).tokens()["refresh_token"]
