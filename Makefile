@@ -12,7 +12,7 @@ PACKAGER := .build/packager
 # The tests of the deployed stack run with each function's role enforced, as on AWS. AUTH=false turns that off.
 AUTH ?= true
 
-.PHONY: help run demo test layers chromium check format openapi lock bench fuzz soak sam-local package clean
+.PHONY: help run demo test unit-tests stack-tests layers chromium check format openapi client lock bench fuzz soak sam-local package clean
 
 help:
 	@echo "make run        the whole product on this machine: http://127.0.0.1:8000, data kept in .local"
@@ -20,7 +20,8 @@ help:
 	@echo "make test       every check and every test"
 	@echo "make check      format, lint, types, template, generated files"
 	@echo "make format     format the code"
-	@echo "make openapi    generate the OpenAPI document, its page and the sample events from the routes"
+	@echo "make openapi    generate the OpenAPI document, the client's types and the sample events from the routes"
+	@echo "make client     build the Python client as a wheel, in .build/client"
 	@echo "make lock       lock requirements with hashes, from requirements/*.in (UPGRADE=--upgrade: newer versions)"
 	@echo "make bench      measure starts, requests and pushes"
 	@echo "make fuzz       two minutes of random requests (SECONDS_OF_FUZZING=…)"
@@ -35,10 +36,14 @@ run: $(LOCAL)
 demo: $(LOCAL)
 	@exec $(PY) -m local demo
 
-# What mostly waits runs in parallel: downloads, and tests of the stack.
+# Tests of the stack mostly wait, and take longest: everything else runs meanwhile, and gives way to them.
 test:
-	@$(MAKE) --no-print-directory -j 3 -O check layers chromium
-	$(PY) -m pytest tests --ignore=tests/stack --ignore=tests/browser -n 2 --dist worksteal
+	@$(MAKE) --no-print-directory -j 4 -O stack-tests unit-tests check
+
+unit-tests: layers
+	nice -n 5 $(PY) -m pytest tests --ignore=tests/stack --ignore=tests/browser -n 2 --dist worksteal
+
+stack-tests: layers chromium
 	AUTH=$(AUTH) $(PY) -m pytest tests/browser tests/stack -n 3 --dist loadgroup --no-loadscope-reorder
 
 layers: $(DEV)
@@ -53,6 +58,7 @@ check: $(DEV)
 	$(PY) -m mypy
 	$(PY) -m tools.translated
 	PYTHONPATH=layers/jobticket:. $(PY) -m tools.openapi.document --check
+	PYTHONPATH=layers/jobticket:. $(PY) -m tools.client_types --check
 
 format: $(DEV)
 	$(PY) -m ruff format .
@@ -60,6 +66,10 @@ format: $(DEV)
 
 openapi: $(DEV)
 	PYTHONPATH=layers/jobticket:. $(PY) -m tools.openapi.document
+	PYTHONPATH=layers/jobticket:. $(PY) -m tools.client_types
+
+client: $(DEV)
+	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir .build/client clients/python
 
 lock: $(DEV)
 	$(PY) -m tools.lock $(UPGRADE)
@@ -91,7 +101,7 @@ $(LOCAL): $(REQUIREMENTS) | $(PY)
 
 $(DEV): $(REQUIREMENTS) | $(PY)
 	@echo "Installing what checks and tests need (once) ..."
-	@$(PY) $(INSTALL) requirements/dev.txt
+	@$(PY) tools/install.py requirements/dev.txt
 	@touch $(LOCAL) $@
 
 # Compiled code fits one version of Python, so packages are built with Lambda's.

@@ -33,14 +33,14 @@ from jobticket.jobs.layout import LINKED_INDEX, job_item, path_item
 from jobticket.jobs.model import Job, JobSettings, Path, ProcessStep
 from jobticket.observability import logger
 from jobticket.push.pushing import Pusher
-from jobticket.push.queue import Jobs
-from jobticket.push.records import BY_TIME_INDEX, DUE_INDEX, Records
-from jobticket.push.runs import Runs
-from jobticket.push.schedule import Scheduler
-from jobticket.push.sites import Sites
+from jobticket.push.runs.push_records import BY_TIME_INDEX, DUE_INDEX, Records
+from jobticket.push.runs.queue import Jobs
+from jobticket.push.runs.run import Runs
+from jobticket.push.runs.scheduler import Scheduler
+from jobticket.push.runs.sites import Sites
+from jobticket.push.runs.worker import Worker
 from jobticket.push.tables import find_tables
 from jobticket.push.ticket import SETTLING_SECONDS, PushedTicket
-from jobticket.push.worker import Worker
 
 INDEXES = {
     LINKED_INDEX: ("linked_pk", "linked_sk"),
@@ -73,7 +73,7 @@ class Plan:
     jobs: int = 10_000
     sites: int = 5
     workers: int = 10
-    places: int = 5
+    places: int = 20
     quirks: Quirks = field(default_factory=Quirks)
     outage: tuple[float, float] | None = (60.0, 3660.0)
     points_an_hour: int = 65_000
@@ -383,7 +383,7 @@ class Night:
 
         For each site they have the work of the calls that it was sent, with the time that each took to
         answer or to fail, and the pauses that Jira asked for. No more work at once than there are, nor at one
-        site than may, unless it is the only one.
+        site than may.
         """
         left = {site.name: site.busy_seconds for site in self.sites}
         points = {site.name: site.points / site.busy_seconds for site in self.sites}
@@ -394,9 +394,8 @@ class Night:
             working = [
                 site for site in self.sites if left[site.name] > 0 and not self._stopped(site, second, used)
             ]
-            most = self.plan.workers if len(working) == 1 else self.plan.places
             for site in sorted(working, key=lambda site: -left[site.name]):
-                done = min(free, most, left[site.name])
+                done = min(free, self.plan.places, left[site.name])
                 left[site.name] -= done
                 used += done * points[site.name]
                 free -= done

@@ -8,11 +8,11 @@ from typing import Any
 from benchmarks.table import print_table
 from jobticket.clock import Deadline
 from jobticket.jobs.layout import LINKED_SHARDS
-from jobticket.push.queue import Jobs
-from jobticket.push.records import Records
-from jobticket.push.runs import Runs
-from jobticket.push.schedule import PAGE, Scheduler
-from jobticket.push.sites import Sites
+from jobticket.push.runs.push_records import Records
+from jobticket.push.runs.queue import Jobs
+from jobticket.push.runs.run import Runs
+from jobticket.push.runs.scheduler import PAGE, Scheduler
+from jobticket.push.runs.sites import Sites
 from jobticket.store.table import Item, Page
 
 SIZES = (100, 1_000, 10_000, 100_000)

@@ -21,6 +21,6 @@ class Aws:
 
     def client(self, service: str) -> Any:
         """Make a client. Its type depends on a string, so the stubs do not know it here."""
-        # A proxy in the environment is for other hosts.
-        config = Config(proxies={}, connect_timeout=5, read_timeout=60, retries={"total_max_attempts": 2})
+        # A proxy in the environment is for other hosts. Of many callers at once, the emulator lets some wait.
+        config = Config(proxies={}, connect_timeout=60, read_timeout=60, retries={"total_max_attempts": 2})
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]

@@ -12,9 +12,11 @@ from tests.support.deployed import Stack, running
 
 NEED_THE_STACK = ("stack", "browser")
 
-# Neither the machine's pace nor chance decides whether a test of properties passes. `make fuzz` leaves it to chance.
-settings.register_profile("chance", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("steady", settings.get_profile("chance"), derandomize=True)
+# Neither the machine's pace nor chance decides whether a test of properties passes. `make fuzz` leaves it to chance, with more examples.
+settings.register_profile(
+    "chance", deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("steady", settings.get_profile("chance"), derandomize=True, max_examples=40)
 settings.load_profile("steady")
 
 

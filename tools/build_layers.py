@@ -20,7 +20,7 @@ import py_compile
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +145,9 @@ def _fill(source: Path, python: Path, target: Target) -> None:
     for package in (path for path in source.iterdir() if path.is_dir() and path.name != "__pycache__"):
         shutil.copytree(package, python / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     requirements = source / "requirements.txt"
-    if requirements.exists():
+    if (source / "build.py").exists():
+        _run([sys.executable, str(source / "build.py"), str(python)], "build", source)
+    elif requirements.exists():
         _install(requirements, python, target)
 
 
@@ -161,11 +163,13 @@ def _install(requirements: Path, python: Path, target: Target) -> None:
         "--require-hashes",
     ]
     command += ["--target", str(python), "--requirement", str(requirements)]
-    finished = subprocess.run([*command, *target.pip_options()], capture_output=True, text=True, check=False)
+    _run([*command, *target.pip_options()], "install", requirements)
+
+
+def _run(command: Sequence[str], verb: str, what: Path) -> None:
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
     if finished.returncode != 0:
-        raise LayerBuildError(
-            f"pip could not install {requirements.relative_to(ROOT)}:\n{finished.stderr.strip()}"
-        )
+        raise LayerBuildError(f"Could not {verb} {what.relative_to(ROOT)}:\n{finished.stderr.strip()}")
 
 
 def _thin_out(python: Path) -> None:

@@ -20,14 +20,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 WANTED = ROOT / "requirements"
 OLDEST_PYTHON = "3.11"
-#: The packages, and the lock of each file. The first holds every package and gives the others their versions.
+#: The packages, and the lock of each file. The first gives the others their versions.
 LOCKS = {
     "dev.in": WANTED / "dev.txt",
     "local.in": WANTED / "local.txt",
     "package.in": WANTED / "package.txt",
     "dependencies.in": ROOT / "layers" / "dependencies" / "requirements.txt",
     "encryption.in": ROOT / "layers" / "encryption" / "requirements.txt",
+    "pages.in": ROOT / "layers" / "pages" / "requirements.txt",
 }
+#: Packages of which only files are served: they are not installed, and need none of their dependencies.
+SERVED = "pages.in"
 HEADER = "# Locked by `make lock` from requirements/{}. Change that instead.\n"
 
 
@@ -35,7 +38,10 @@ def lock(options: Sequence[str] = ()) -> None:
     """Write every locked file; versions stay unless the options ask for newer ones."""
     everything, *parts = LOCKS
     _compile(everything, [*options])
+    _compile(SERVED, ["--no-deps", *options])
     for wanted in parts:
+        if wanted == SERVED:
+            continue
         shutil.copy(LOCKS[everything], LOCKS[wanted])  # uv keeps the versions in it
         _compile(wanted, ["--constraint", str(LOCKS[everything])])
 

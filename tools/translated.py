@@ -61,6 +61,8 @@ EVERY_SWITCH = {
     "AlarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms",
     "DomainName": "tickets.example.com",
     "CertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/1",
+    "PrivateCaSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:ca-1a2b3c",
+    "PrivateCaHosts": "jira.example.com",
     "EncryptionKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/2",
     "FormerEncryptionKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/1",
 }

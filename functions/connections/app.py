@@ -18,13 +18,13 @@ from jobticket.connections.connect_tokens import (
     LONGEST_CONNECT_TOKEN_SECONDS,
     ConnectTokens,
 )
-from jobticket.connections.credentials import TokenConnector
+from jobticket.connections.connector import TokenConnector
+from jobticket.connections.credentials import checked_expiry, checked_login
 from jobticket.connections.errors import ConnectionUnavailableError
 from jobticket.connections.layout import written
 from jobticket.connections.model import ConnectionId, checked_id, is_name
 from jobticket.connections.origins import ReturnOrigins
 from jobticket.connections.sessions import SessionStore
-from jobticket.connections.tokens import REFRESH_FIELD
 from jobticket.connections.vault import VaultError
 from jobticket.errors import InvalidError
 from jobticket.observability import logger
@@ -58,7 +58,7 @@ sessions = SessionStore(access.store.table)
 connect_tokens = ConnectTokens(sessions)
 origins = ReturnOrigins.parse(config.return_origins)
 connector = TokenConnector(
-    access.store, access.vault, access.session, allow_http=config.environment == "local"
+    access.store, access.vault, access.session, access.app, allow_http=config.environment == "local"
 )
 api = Api(routes_of(__name__), ring)
 
@@ -103,18 +103,22 @@ def _position(cursor: str) -> ConnectionId:
 
 @api.route("putApiToken")
 def put_api_token(request: Request) -> Answer:
-    name = _named(request, request.json.get("provider"))
+    body, now = request.json, clock.now()
+    name = _named(request, body.get("provider"))
+    login = checked_login(body.get("credentials"), body.get("client_id"), body.get("client_secret"))
     connection, account = connector.connect(
         name,
-        request.json.get("host"),
-        request.json.get("credentials"),
-        now=clock.now(),
+        body.get("host"),
+        login,
+        expires_at=checked_expiry(body.get("token_expires_at"), now),
+        now=now,
         deadline=request.deadline,
     )
     return Answer(
         body={
             "external_id": name.external_id,
             "kind": connection.kind,
+            "via": connection.via,
             "host": connection.site_url,
             "account": account.as_json(),
         }
@@ -166,12 +170,14 @@ def check_connection_validity(request: Request) -> Answer:
     connection = access.store.get(_queried(request))
     if connection is None:
         return Answer(body={"exists": False, "is_expired": False, "is_invalid": False})
+    missing = connection.missing_scopes(config.atlassian_scopes)
     return Answer(
         body={
             "exists": True,
             "is_expired": connection.is_expired(clock.now()),
             "is_invalid": connection.invalid,
             "expires_at": written(connection.expires_at),
+            **({"missing_scopes": missing} if missing else {}),
         }
     )
 
@@ -182,8 +188,9 @@ def get_connection_credentials(request: Request) -> Answer:
     with _unavailable_while_unreadable(name):
         connection = access.connection(name.external_id, name.provider)
         if connection.kind != "oauth":
-            raise InvalidError("Connection has no OAuth tokens")
-        refresh_token = access.vault.open(name, REFRESH_FIELD, connection.secret)
+            lacks = "refresh token" if connection.has_tokens else "OAuth tokens"
+            raise InvalidError(f"Connection has no {lacks}")
+        refresh_token = access.vault.open(name, connection.secret_field, connection.secret)
     return Answer(
         body={
             "refresh_token": refresh_token,

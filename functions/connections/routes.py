@@ -18,13 +18,15 @@ from jobticket.web.routes import (
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
+_TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
 _MAYBE_TIME: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
-_KIND: dict[str, Any] = {"enum": ["oauth", "api_token", "personal_access_token"]}
+_KINDS = ("api_token", "personal_access_token", "client_credentials")
+_SCOPES = {"type": "array", "items": _TEXT}
 _ACCOUNT = object_of(("accountId", "name"), displayName=_TEXT, accountId=_TEXT, name=_TEXT)
 _CONNECTION = object_of(
     external_id=_TEXT,
     provider={"enum": ["jira"]},
-    kind=_KIND,
+    kind={"enum": ["oauth", *_KINDS]},
     site_name=_TEXT,
     site_url=_TEXT,
     selected_project_id=_MAYBE_TEXT,
@@ -45,8 +47,10 @@ _NAMED = (
     query("provider", "Only jira.", {"enum": ["jira"]}, required=True),
 )
 _FLAG: dict[str, Any] = {"type": "boolean"}
-_TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
-_DEAD = {403: "The grant is over: needs_reauthorization is true. Or the key does not have the scope."}
+_DEAD = {
+    403: "The grant is over: needs_reauthorization is true, and missing_scopes names what it lacked. "
+    "Or the key does not have the scope."
+}
 
 
 ROUTES = Routes(
@@ -68,16 +72,34 @@ ROUTES = Routes(
             "PUT",
             "/api/backend/connections/{external_id}/api-token",
             scope="tokens",
-            summary="Connect with an API token or a personal access token",
-            answers={200: object_of(external_id=_TEXT, kind=_KIND, host=_TEXT, account=_ACCOUNT)},
+            summary="Connect with a token of any kind",
+            answers={
+                200: object_of(
+                    external_id=_TEXT,
+                    kind={"enum": list(_KINDS)},
+                    via={"enum": ["site", "gateway"]},
+                    host=_TEXT,
+                    account=_ACCOUNT,
+                )
+            },
             errors={
                 400: "A field is faulty, or Jira does not take the credentials; each fault has its own text."
             },
-            body=object_of(provider={"enum": ["jira"]}, host=_TEXT, credentials=_TEXT),
+            body=object_of(
+                ("credentials", "client_id", "client_secret", "token_expires_at"),
+                provider={"enum": ["jira"]},
+                host=_TEXT,
+                credentials=_TEXT,
+                client_id=_TEXT,
+                client_secret=_TEXT,
+                token_expires_at=_TIME,
+            ),
             parameters=(_IN_QUERY,),
-            description="`credentials` with a colon are an email and API token, or a user name and "
-            "password; without one they are a Data Center's personal access token. Replaces the connection "
-            "of that name.",
+            description="`host` is the URL at which people open Jira. `credentials` with a colon are an "
+            "email and API token, or a user name and password; without one they are a service account's "
+            "token, or a Data Center's personal access token. `client_id` and `client_secret`, instead of "
+            "`credentials`, are a service account's client credentials. Where they work is found by trying: "
+            "at the site or at Atlassian's gateway. Replaces the connection of that name.",
             example=Example(
                 path={"external_id": "team-1"},
                 body={
@@ -86,6 +108,17 @@ ROUTES = Routes(
                     "credentials": "demo@example.com:local-api-token",
                 },
             ),
+            more_examples={
+                "service-account": Example(
+                    path={"external_id": "team-1"},
+                    body={
+                        "provider": "jira",
+                        "host": "https://your-domain.atlassian.net",
+                        "client_id": "local-service-client",
+                        "client_secret": "local-service-secret",
+                    },
+                )
+            },
         ),
         Route(
             "testConnection",
@@ -140,7 +173,12 @@ ROUTES = Routes(
             summary="Tell whether a connection can be used",
             answers={
                 200: object_of(
-                    ("expires_at",), exists=_FLAG, is_expired=_FLAG, is_invalid=_FLAG, expires_at=_MAYBE_TIME
+                    ("expires_at", "missing_scopes"),
+                    exists=_FLAG,
+                    is_expired=_FLAG,
+                    is_invalid=_FLAG,
+                    expires_at=_MAYBE_TIME,
+                    missing_scopes=_SCOPES,
                 )
             },
             errors=_FAULTY,

@@ -16,13 +16,15 @@ from jobticket.aws import AWS_FAULTS
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.connections.errors import ConnectionUnavailableError
 from jobticket.errors import InvalidError, NotFoundError, UnavailableError, UpstreamError
-from jobticket.history.records import Stamp
+from jobticket.history.records import Stamp, record
 from jobticket.jira.errors import JiraNotFoundError
 from jobticket.jira.keys import MalformedKeyError
+from jobticket.jobs.layout import job_pk
 from jobticket.jobs.model import JobSettings
 from jobticket.jobs.settings import read_settings
 from jobticket.observability import logger
 from jobticket.push import linking
+from jobticket.push.appending import Try
 from jobticket.push.bodies import JobLink, JobReference
 from jobticket.push.connection import (
     FAILURES,
@@ -31,10 +33,10 @@ from jobticket.push.connection import (
     require_enabled,
     require_push_enabled,
 )
-from jobticket.push.push_list import is_position, list_pushes, status_of
-from jobticket.push.pushing import REPEATED_WITHIN, Pusher, PushResult, Try
-from jobticket.push.records import Outcome, Records, Ref, Status
-from jobticket.push.starting import Starter, begin_run, lambda_client
+from jobticket.push.pushing import REPEATED_WITHIN, Pusher, PushResult
+from jobticket.push.runs.push_list import is_position, list_pushes, status_of
+from jobticket.push.runs.push_records import Outcome, Records, Ref, Status
+from jobticket.push.runs.run import Starter, begin_run, lambda_client
 from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
 from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.store.table import Journal, Table, dynamodb_client
@@ -44,6 +46,9 @@ from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import claimed
 from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of
 from jobticket.web.routes import routes_of
+
+#: Of a caller who does not say how many.
+PUSHES_A_PAGE = 50
 
 
 class JobSyncSettings(AccessSettings):
@@ -118,12 +123,12 @@ def push_all(request: Request) -> Answer:
 
 @api.route("listPushes")
 def pushes(request: Request) -> Answer:
-    limit = limit_of(request.query)
+    limit = limit_of(request.query) or PUSHES_A_PAGE
     cursor = request.query.get("cursor")
     position = None if cursor is None else decode_cursor(cursor)
     if position is not None and not is_position(position):
         raise InvalidError("Invalid cursor")
-    page = list_pushes(
+    found, following = list_pushes(
         table,
         clock.now(),
         job_id=request.query.get("jobId"),
@@ -131,8 +136,8 @@ def pushes(request: Request) -> Answer:
         limit=limit,
         position=position,
     )
-    next_cursor = None if page.position is None else encode_cursor(page.position)
-    return Answer(body={"pushes": [entry.as_json() for entry in page.pushes], "next_cursor": next_cursor})
+    next_cursor = None if following is None else encode_cursor(following)
+    return Answer(body={"pushes": [entry.as_json() for entry in found], "next_cursor": next_cursor})
 
 
 @api.route("commentOnJob")
@@ -140,10 +145,12 @@ def comment(request: Request) -> Answer:
     def comment_one(job_id: str, settings: JobSettings, attempt: Try) -> PushResult:
         return pusher.comment(job_id, settings, request.deadline, attempt)
 
-    return _send(request, comment_one)
+    return _send(request, comment_one, told="commented")
 
 
-def _send(request: Request, effect: Callable[[str, JobSettings, Try], PushResult]) -> Answer:
+def _send(
+    request: Request, effect: Callable[[str, JobSettings, Try], PushResult], told: str | None = None
+) -> Answer:
     settings = read_settings(table)
     require_push_enabled(settings)
     job_id = request.parse(JobReference).job_id
@@ -164,6 +171,8 @@ def _send(request: Request, effect: Callable[[str, JobSettings, Try], PushResult
         if result.success:
             with UnitOfWork(table) as work:
                 claim.keep(work, answer)
+                if told is not None:
+                    record(work, Stamp(clock.now(), request.caller.name), job_pk(job_id), told)
     return answer
 
 

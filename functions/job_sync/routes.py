@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobticket.push.records import STATUSES
+from jobticket.push.runs.push_records import STATUSES
 from jobticket.web.routes import (
     CURSOR,
     IDEMPOTENCY_KEY,
@@ -84,7 +84,7 @@ ROUTES = Routes(
             summary="List what became of pushes, newest first",
             answers={
                 200: object_of(
-                    pushes=array_of(model("push.push_list:PushEntry")),
+                    pushes=array_of(model("push.runs.push_list:PushEntry")),
                     next_cursor={"type": ["string", "null"], "description": "Null on the last page."},
                 )
             },

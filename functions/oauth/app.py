@@ -13,7 +13,6 @@ from typing import Any, Literal
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket.aws import AWS_FAULTS
-from jobticket.connections import consent_pages
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.connections.connect_tokens import ConnectTokens, ConsentRequest
 from jobticket.connections.consent import (
@@ -24,7 +23,7 @@ from jobticket.connections.consent import (
     Consent,
     Pending,
 )
-from jobticket.connections.consent_pages import PageNotice
+from jobticket.connections.consent_pages import ConsentPages
 from jobticket.connections.model import PROVIDERS, checked_id
 from jobticket.connections.origins import ReturnOrigins, with_parameter
 from jobticket.connections.sessions import SessionStore, digest
@@ -79,7 +78,7 @@ consent = Consent(
     public_url=config.public_url,
 )
 origins = ReturnOrigins.parse(config.return_origins)
-pages = consent_pages.ConsentPages(config.public_url, Path(__file__).parent / "pages")
+pages = ConsentPages(config.public_url, Path(__file__).parent / "pages")
 api = Api(
     routes_of(__name__),
     cross_origin=CrossOrigin(
@@ -158,7 +157,7 @@ def callback(request: Request) -> Answer:
         return _not_connected(request, refusal.message, _callback_notice(refusal.message))
     except FAULTS:
         logger.exception("a consent cannot be accepted for now")
-        return _later(_not_connected(request, UNAVAILABLE, consent_pages.UNAVAILABLE, status=503))
+        return _later(_not_connected(request, UNAVAILABLE, "unavailable", status=503))
     link = f"{config.public_url}/finalize-connection/{provider}/{accepted.code}"
     return Answer(302, headers=PRIVATE | {"Location": link}, cookies=(_set_cookie(accepted),))
 
@@ -169,11 +168,11 @@ def _refused(request: Request, provider: str, state: str, error: str) -> Answer:
     if return_url is not None:
         back = with_parameter(return_url, "error", reason)
         return Answer(302, headers=PRIVATE | {"Location": back})
-    notice = consent_pages.DENIED if reason == "access_denied" else consent_pages.FAILED
+    notice = "denied" if reason == "access_denied" else "failed"
     return _not_connected(request, reason, notice)
 
 
-def _not_connected(request: Request, error: str, notice: PageNotice, *, status: int = 400) -> Answer:
+def _not_connected(request: Request, error: str, notice: str, *, status: int = 400) -> Answer:
     """Answer why there is no connection: a browser gets a page."""
     if "text/html" in request.headers.get("accept", ""):
         return pages.notice(status, notice)
@@ -184,9 +183,9 @@ def _later(answer: Answer) -> Answer:
     return replace(answer, headers={**answer.headers, "Retry-After": str(RETRY_SECONDS)})
 
 
-def _callback_notice(text: str) -> PageNotice:
-    known = {INVALID_STATE: consent_pages.EXPIRED_SIGN_IN, EXCHANGE_FAILED: consent_pages.FAILED}
-    return known.get(text, consent_pages.INCOMPLETE)
+def _callback_notice(text: str) -> str:
+    known = {INVALID_STATE: "expired_sign_in", EXCHANGE_FAILED: "failed"}
+    return known.get(text, "incomplete")
 
 
 # --- choosing a site ----------------------------------------------------------------------------------------
@@ -198,16 +197,16 @@ def choose(request: Request) -> Answer:
     try:
         pending = _pending(request, code)
     except InvalidError:
-        return pages.notice(400, consent_pages.EXPIRED_PAGE)
+        return pages.notice(400, "expired_page")
     except ForbiddenError:
-        return pages.notice(403, consent_pages.OTHER_BROWSER)
+        return pages.notice(403, "other_browser")
     except FAULTS:
         logger.exception("a pending consent cannot be read for now")
-        return _later(pages.notice(503, consent_pages.UNAVAILABLE))
+        return _later(pages.notice(503, "unavailable"))
     try:
         sites = consent.sites(pending, request.deadline)
     except UpstreamError:
-        return pages.notice(502, consent_pages.FAILED)
+        return pages.notice(502, "failed")
     return pages.choice(
         code=code,
         external_id=pending.request.name.external_id,

@@ -133,6 +133,7 @@ ROUTES = Routes(
             scope=None,
             summary="The pages' style",
             answers={200: "text/css"},
+            is_listed=False,
         ),
         Route(
             "getScript",
@@ -141,6 +142,7 @@ ROUTES = Routes(
             scope=None,
             summary="The pages' script",
             answers={200: "text/javascript"},
+            is_listed=False,
         ),
         Route(
             "listSites",

@@ -12,11 +12,11 @@ from jobticket.clock import Deadline
 from jobticket.config import Settings
 from jobticket.jobs.settings import pushes_are_wanted, read_settings
 from jobticket.observability import logger, metrics
-from jobticket.push.queue import PushQueue, sqs_client
-from jobticket.push.records import Records
-from jobticket.push.runs import Runs
-from jobticket.push.schedule import Scheduler, scheduled_time
-from jobticket.push.sites import Sites
+from jobticket.push.runs.push_records import Records
+from jobticket.push.runs.queue import PushQueue, sqs_client
+from jobticket.push.runs.run import Runs
+from jobticket.push.runs.scheduler import Scheduler, scheduled_time
+from jobticket.push.runs.sites import Sites
 from jobticket.store.table import Table, dynamodb_client
 
 #: What writing down the end of a call takes.

@@ -13,11 +13,11 @@ from jobticket.clock import Deadline
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.observability import logger, metrics
 from jobticket.push.pushing import Pusher
-from jobticket.push.queue import PushQueue, read_jobs, sqs_client
-from jobticket.push.records import Records
-from jobticket.push.sites import Sites
-from jobticket.push.worker import Tally, Worker
-from jobticket.store.table import Table, dynamodb_client
+from jobticket.push.runs.push_records import Records
+from jobticket.push.runs.queue import Jobs, PushQueue, sqs_client
+from jobticket.push.runs.sites import Sites
+from jobticket.push.runs.worker import Tally, Worker
+from jobticket.store.table import Journal, Table, dynamodb_client
 
 #: What the function needs to put away its work after the last push.
 SPARE_SECONDS = 5.0
@@ -35,13 +35,15 @@ class PushWorkerSettings(AccessSettings):
     """The environment of this function."""
 
     jobs_table: str
+    history_table: str
+    history_retention_days: int
     push_queue: str
     push_site_concurrency: int
 
 
 config = PushWorkerSettings.from_environment()
 dynamodb = dynamodb_client()
-table = Table(dynamodb, config.jobs_table)
+table = Table(dynamodb, config.jobs_table, Journal(config.history_table, config.history_retention_days))
 access = JiraAccess.open(config, dynamodb)
 worker = Worker(
     table,
@@ -72,7 +74,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _take(record: Mapping[str, Any], deadline: Deadline) -> Tally:
     try:
-        return worker.take(read_jobs(record["body"]), deadline)
+        return worker.take(Jobs.read(record["body"]), deadline)
     except Exception:
         logger.exception("a message of pushes failed", message_id=record["messageId"])
         return Counter(fault=1)

@@ -1,14 +1,14 @@
-"""A deployment's health, and its API as a document and as a page. All of it is public."""
+"""The pages that people look at, the deployment's health, and its API as a document. All of it is public."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import functools
 import json
 import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from jobticket.secret_store import secrets_client
 from jobticket.store.table import dynamodb_client
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.routes import routes_of
+from jobticket.web.static_files import StaticFiles
 
 #: How long the result of a check is kept, in seconds.
 HEALTH_SECONDS = 10.0
@@ -34,32 +35,42 @@ class SiteSettings(Settings):
     ticketing_table: str
     key_ring_secret: str
     atlassian_app_secret: str
+    atlassian_url: str = ""
 
 
 HERE = Path(__file__).parent
-DOCUMENT = (HERE / "openapi.json").read_text()
-PAGE = (HERE / "docs.html").read_text()
-VERSION = json.loads(DOCUMENT)["info"]["version"]
+DOCUMENT = HERE / "openapi.json"
 
 config = SiteSettings.from_environment()
 dynamodb = dynamodb_client()
 secrets = secrets_client()
 api = Api(routes_of(__name__))
+files = StaticFiles(HERE / "pages", "page_libraries")
 
-
-def _style_source(page: str) -> str:
-    """Return the source for Content-Security-Policy that allows only the page's own style."""
-    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
-    digest = hashlib.sha256(style.group(1).encode() if style else b"").digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
+#: What every page may load: its own files, and calls of this origin.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
 PAGE_HEADERS = {
-    "Content-Security-Policy": f"default-src 'none'; style-src {_style_source(PAGE)}; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "public, max-age=300",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+#: The console never makes HTML of text: the browser itself refuses it.
+OWN_PAGE = PAGE_HEADERS | {
+    "Content-Security-Policy": f"{POLICY}; img-src 'self'; require-trusted-types-for 'script'"
+}
+#: The API reference has two icons in its style sheet.
+REFERENCE = PAGE_HEADERS | {"Content-Security-Policy": f"{POLICY}; img-src 'self' data:"}
 
 
 class Health:
@@ -115,23 +126,60 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return api.resolve(event, context)
 
 
+@functools.cache
+def version() -> str:
+    """Return the product's version."""
+    return str(json.loads(DOCUMENT.read_bytes())["info"]["version"])
+
+
+@functools.cache
+def document() -> bytes:
+    return DOCUMENT.read_bytes()
+
+
 @api.route("getHealth")
 def get_health(_request: Request) -> Answer:
     checks = health.look()
     well = all(state == "reachable" for state in checks.values())
-    body = {"status": "ok" if well else "degraded", "version": VERSION, "checks": checks}
+    body = {"status": "ok" if well else "degraded", "version": version(), "checks": checks}
     return Answer(200, body) if well else Answer(503, body, {"Retry-After": str(int(HEALTH_SECONDS))})
 
 
 @api.route("getOpenapi")
-def get_document(_request: Request) -> Answer:
-    return Answer(
-        body=DOCUMENT.encode(),
-        headers={"Cache-Control": "public, max-age=300"},
-        content_type="application/json",
-    )
+def get_document(request: Request) -> Answer:
+    return files.content(request, "openapi.json", document(), {})
+
+
+@api.route("getStart")
+def get_start(request: Request) -> Answer:
+    # Only the local stack has an emulated Jira to look at.
+    hidden = "" if config.atlassian_url else " hidden"
+    return files.page(request, "start.html", OWN_PAGE, jira=escape(config.atlassian_url), hidden=hidden)
 
 
 @api.route("getDocs")
-def get_page(_request: Request) -> Answer:
-    return Answer(body=PAGE, headers=PAGE_HEADERS, content_type="text/html; charset=utf-8")
+def get_reference(request: Request) -> Answer:
+    return files.page(request, "docs.html", REFERENCE)
+
+
+@api.route("getConsole")
+def get_console(request: Request) -> Answer:
+    return files.page(request, "console.html", OWN_PAGE)
+
+
+@api.route("openAnomaly")
+def open_anomaly(request: Request) -> Answer:
+    id_ = request.query.get("id", "")
+    place = f"#/anomalies/{id_}" if re.fullmatch("[0-9]{1,19}", id_) else "#/anomalies"
+    # Relative: the address may begin with a stage.
+    return Answer(302, headers=PAGE_HEADERS | {"Location": f"../../console{place}"})
+
+
+@api.route("getAsset")
+def get_asset(request: Request) -> Answer:
+    return files.asset(request, request.path("version"), request.path("file"))
+
+
+@api.route("getFavicon")
+def get_favicon(request: Request) -> Answer:
+    return files.icon(request, "favicon.svg")

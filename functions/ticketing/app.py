@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket import clock
 from jobticket.connections.access import AccessSettings, JiraAccess
-from jobticket.connections.credentials import TokenConnector
+from jobticket.connections.connector import TokenConnector
 from jobticket.errors import InvalidError
 from jobticket.jira.client import JiraClient
 from jobticket.observability import logger
@@ -23,7 +23,7 @@ from jobticket.ticketing import anomalies, bodies, linked_tickets, links
 from jobticket.ticketing.anomalies import Filters
 from jobticket.ticketing.explanations import translated
 from jobticket.ticketing.form import form_specification
-from jobticket.ticketing.integration import Integrations, StoredIntegration
+from jobticket.ticketing.integration import Integrations, StoredIntegration, client_of
 from jobticket.ticketing.model import (
     ARCHIVED,
     STATUSES,
@@ -71,7 +71,7 @@ ring = KeyRing(
 )
 access = JiraAccess.open(config, dynamodb)
 connector = TokenConnector(
-    access.store, access.vault, access.session, allow_http=config.environment == "local"
+    access.store, access.vault, access.session, access.app, allow_http=config.environment == "local"
 )
 recent = RecentChoices(time.monotonic)
 integrations = Integrations(table, access, connector, recent)
@@ -185,7 +185,7 @@ def get_form_specification(request: Request) -> Answer:
 
 
 def _client(stored: StoredIntegration, request: Request) -> JiraClient:
-    return integrations.client(stored, request.deadline)
+    return client_of(access, stored, request.deadline)
 
 
 # -------------------------------------------------------------------------------------------------- anomalies

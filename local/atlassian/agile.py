@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from local.atlassian import jql, wire
 from local.atlassian.jql import Both, Clause, Query, Value
 from local.atlassian.model import Board, Sprint
 from local.atlassian.routing import Answer, Call, JiraError, Route
 from local.atlassian.search import offset_page
+
+T = TypeVar("T")
 
 _PAGE = 50
 _NO_BOARD = (
@@ -73,13 +76,25 @@ def list_boards(call: Call) -> Answer:
         boards = [board for board in boards if board.type in types]
     if name := call.text("name").lower():
         boards = [board for board in boards if name in board.name.lower()]
-    return Answer(wire.page_of(call, boards, lambda board: _show_board(call, board), cap=_PAGE))
+    return Answer(_page(call, boards, _show_board, call.controls.hidden_boards))
+
+
+def _page(
+    call: Call, found: list[T], show: Callable[[Call, T], dict[str, Any]], hidden: list[int]
+) -> dict[str, Any]:
+    """Return a page; what the account may not see is left out of it after it was cut."""
+    page = wire.page_of(call, found, lambda each: show(call, each), cap=_PAGE)
+    page["values"] = [each for each in page["values"] if each["id"] not in hidden]
+    if not call.controls.agile_totals:
+        del page["total"]
+    return page
 
 
 def _board(call: Call) -> Board:
     number = call.params["board"]
     board = call.site.boards.get(int(number)) if number.isascii() and number.isdigit() else None
-    if board is None or not call.sees(call.site.projects[board.project_id]):
+    hidden = call.controls.hidden_boards
+    if board is None or board.id in hidden or not call.sees(call.site.projects[board.project_id]):
         raise JiraError(404, _NO_BOARD)
     if board.id in call.controls.forbidden_boards:
         raise JiraError(403, "You do not have permission to view this board.")
@@ -94,6 +109,8 @@ def list_sprints(call: Call) -> Answer:
     board = _board(call)
     if board.type != "scrum":
         raise JiraError(400, "The board does not support sprints")
+    if board.id in call.controls.unmapped_boards:
+        raise JiraError(422, "This board has no columns with a mapped status.")
     states = call.texts("state")
     unknown = [state for state in states if state not in _STATES]
     if unknown:
@@ -101,13 +118,15 @@ def list_sprints(call: Call) -> Answer:
     sprints = [call.site.sprints[each] for each in board.sprint_ids]
     sprints = [sprint for sprint in sprints if not states or sprint.state in states]
     sprints.sort(key=lambda sprint: _STATES.index(sprint.state))
-    return Answer(wire.page_of(call, sprints, lambda sprint: _show_sprint(call, sprint), cap=_PAGE))
+    return Answer(_page(call, sprints, _show_sprint, call.controls.hidden_sprints))
 
 
 def _sprint(call: Call) -> Sprint:
     number = call.params["sprint"]
     sprint = call.site.sprints.get(int(number)) if number.isascii() and number.isdigit() else None
-    if sprint is None or not call.sees(call.site.projects[call.site.boards[sprint.board_id].project_id]):
+    if sprint is None or sprint.id in call.controls.hidden_sprints:
+        raise JiraError(404, _NO_SPRINT)
+    if not call.sees(call.site.projects[call.site.boards[sprint.board_id].project_id]):
         raise JiraError(404, _NO_SPRINT)
     if sprint.board_id in call.controls.forbidden_boards:
         raise JiraError(403, "You do not have permission to view this sprint.")
@@ -132,7 +151,7 @@ def _issues(call: Call, scope: Clause) -> Answer:
     start, size = call.page(_PAGE, _PAGE)
     fields = tuple(call.texts("fields")) or ("*navigable",)
     return offset_page(
-        call, Query(where, asked.order or jql.parse("ORDER BY rank").order), start, size, fields
+        call, Query(where, asked.order or jql.parse("ORDER BY rank").order), start, size, fields, short=True
     )
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from aiohttp import web
+from multidict import CIMultiDict
 
-from local.atlassian import consent, control, oauth, pages
+from local.atlassian import consent, control, login_page, oauth, pages
 from local.atlassian.bodies import parse
 from local.atlassian.controls import Fault
 from local.atlassian.emulator import Emulator, Request
@@ -36,10 +37,13 @@ def make_app(emulator: Emulator) -> web.Application:
         ("*", "/ex/{rest:.*}", Emulator.rest),
         ("*", "/rest/{rest:.*}", Emulator.rest),
         ("*", "/sites/{slug}/rest/{rest:.*}", Emulator.rest),
+        ("*", "/{context:.+}/rest/{rest:.*}", Emulator.rest),
+        ("GET", "/_edge/tenant_info", Emulator.tenant_info),
+        ("GET", "/sites/{slug}/_edge/tenant_info", Emulator.tenant_info),
     ]
     for method, path, work in recorded:
         app.router.add_route(method, path, _recorded(emulator, work))
-    for method, path, work in (*control.ROUTES, *pages.ROUTES):
+    for method, path, work in (*control.ROUTES, *pages.ROUTES, *login_page.ROUTES):
         app.router.add_route(method, path, _plain(emulator, work))
     return app
 
@@ -124,6 +128,7 @@ async def _exchange(
     if delay:
         await asyncio.sleep(delay / 1000)
     answer = _fault_answer(fault) if fault.status else _worked(emulator, work, asked)
+    answer.headers = {**answer.headers, **fault.headers}
     entry["milliseconds"] = round((time.monotonic() - begun) * 1000, 1)
     if fault.drop == "after":
         return _hang_up(request)
@@ -149,7 +154,9 @@ def _worked(emulator: Emulator, work: Work, asked: Request) -> Answer:
 
 
 def _response(answer: Answer) -> web.Response:
-    headers = dict(answer.headers)
+    headers: CIMultiDict[str] = CIMultiDict()
+    for name, value in answer.headers.items():
+        headers.extend((name, each) for each in ([value] if isinstance(value, str) else value))
     if answer.body is None:
         return web.Response(status=answer.status, headers=headers)
     if isinstance(answer.body, str):

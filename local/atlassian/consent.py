@@ -91,7 +91,7 @@ def _form(
         "<h1>Jobticket wants to use Jira in your name</h1>"
         f"{_problem(problem)}"
         f'<form method="post" action="/authorize">{hidden}'
-        f"{_accounts(list(emulator.world.accounts.values()))}"
+        f"{_accounts(_people(emulator))}"
         "<fieldset class='card'><legend>Sites that it may reach</legend>"
         f"{''.join(_site(emulator, site) for site in sites)}</fieldset>"
         f"<h2>It may then</h2><ul>{scopes}</ul>"
@@ -104,6 +104,10 @@ def _form(
 
 def _problem(text: str) -> str:
     return f'<p class="card error" role="alert">{escape(text)}</p>' if text else ""
+
+
+def _people(emulator: Emulator) -> list[Account]:
+    return [account for account in emulator.world.accounts.values() if not account.service_token]
 
 
 def _accounts(accounts: list[Account]) -> str:

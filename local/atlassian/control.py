@@ -58,7 +58,8 @@ class _Bulk(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    project: str = Field(pattern=r"^[A-Z][A-Z0-9_]{1,19}$")
+    # A Data Center lets its administrators allow digits first, ``_`` and ``-``.
+    project: str = Field(pattern=r"^[A-Z0-9][A-Z0-9_-]{1,59}$")
     site: str | None = None
     lead: str | None = None
     count: int = Field(default=0, ge=0, le=200_000)
@@ -103,6 +104,7 @@ def reset(emulator: Emulator, _request: Request) -> Answer:
     emulator.controls.reset()
     emulator.world.clock_offset = 0
     emulator.limiter.clear()
+    emulator.logins.clear()
     emulator.log.clear()
     return Answer(status=204)
 

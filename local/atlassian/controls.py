@@ -15,7 +15,8 @@ class Fault(BaseModel):
     """Something that goes wrong with the calls that match.
 
     Without ``status`` the work is done as usual, only later (``delay_ms``), without an answer (``drop``) or
-    with one that breaks off (``truncate_bytes``). With ``status`` nothing is done and that is the answer.
+    with one that breaks off (``truncate_bytes``) or has more ``headers``. With ``status`` nothing is done and
+    that is the answer. A list of values is a header that is sent several times.
     ``times`` is how often it strikes; null is always.
     """
 
@@ -25,7 +26,7 @@ class Fault(BaseModel):
     path: str = ".*"
     times: int | None = 1
     status: int | None = Field(default=None, ge=200, le=599)
-    headers: dict[str, str] = {}
+    headers: dict[str, str | list[str]] = {}
     body: Any = None
     delay_ms: float = Field(default=0, ge=0)
     drop: Literal["before", "after"] | None = None
@@ -50,8 +51,22 @@ class Fault(BaseModel):
             self.times -= 1
 
 
+class Bucket(BaseModel):
+    """An account's tokens at a Data Center: a call costs one, each interval brings ``fill_rate`` new ones."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(ge=0)
+    fill_rate: int = Field(ge=0)
+    interval_seconds: float = Field(default=1, gt=0)
+
+
 class RateLimits(BaseModel):
-    """Cloud's limits. Null switches one off; the per-issue one is on, as at Atlassian."""
+    """Limits of both kinds of site. Null switches one off; the per-issue one is on, as at Atlassian.
+
+    ``account_buckets`` are a Data Center's, by the account's name; ``*`` is everybody without one.
+    ``retry_after`` and ``reason`` say how the headers of a refusal look: as they should, absent, or as given.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,7 +74,9 @@ class RateLimits(BaseModel):
     tenant_points_per_hour: int | None = Field(default=None, ge=0)
     burst_per_second: int | None = Field(default=None, ge=1)
     issue_writes_per_2s: int | None = Field(default=20, ge=1)
-    retry_after: bool = True
+    account_buckets: dict[str, Bucket] = {}
+    retry_after: bool | str = True
+    reason: bool | str = True
 
 
 class Controls(BaseModel):
@@ -74,6 +91,14 @@ class Controls(BaseModel):
     clock_offset_seconds: float = 0
     data_center: bool = False
     basic_disabled: bool = False
+    #: How many wrong passwords make a Data Center ask for a CAPTCHA.
+    captcha_after: int | None = Field(default=3, ge=1)
+    #: How the header of a login's outcome is sent: alone, twice, or as a list.
+    login_reason: Literal["plain", "repeated", "listed"] = "plain"
+    #: Under which path a Data Center runs.
+    context_path: str = Field(default="", pattern=r"^(/[A-Za-z0-9._-]+)*$")
+    #: What scoped API tokens and service accounts may do; null is all that the product asks for.
+    token_scopes: list[str] | None = None
     text_limit: int = Field(default=32_767, ge=1)
     workflow: Literal["simplified", "steps"] = "simplified"
     search_lag_ms: float = Field(default=0, ge=0)
@@ -83,6 +108,13 @@ class Controls(BaseModel):
     project_issue_types: dict[str, list[str]] = {}
     hidden_projects: list[str] = []
     forbidden_boards: list[int] = []
+    unmapped_boards: list[int] = []
+    #: What the account may not see. Pages of boards, sprints and their issues get shorter by it.
+    hidden_boards: list[int] = []
+    hidden_sprints: list[int] = []
+    hidden_issues: list[str] = []
+    #: Whether pages of boards and sprints tell how many there are.
+    agile_totals: bool = True
     off_screen_fields: list[str] = []
     record_bodies: bool = False
     rate_limits: RateLimits = RateLimits()

@@ -20,11 +20,35 @@ DANA = Account(
     personal_token="local-personal-token",  # noqa: S106
 )
 ROBIN = Account(
-    "712020:6c1f7a52-0d3e-4f0b-9a55-2f1f3f0a1d02", "robin", "JIRAUSER10101", "Robin Reed", "robin@example.com"
+    "712020:6c1f7a52-0d3e-4f0b-9a55-2f1f3f0a1d02",
+    "robin",
+    "JIRAUSER10101",
+    "Robin Reed",
+    "robin@example.com",
+    password="local-robin-password",  # noqa: S106
+    api_token="local-robin-api-token",  # noqa: S106
+    personal_token="local-robin-personal-token",  # noqa: S106
 )
 KIM = Account(
     "712020:6c1f7a52-0d3e-4f0b-9a55-2f1f3f0a1d03", "kim", "JIRAUSER10102", "Kim Kessler", "kim@example.com"
 )
+SASHA = Account(
+    "712020:6c1f7a52-0d3e-4f0b-9a55-2f1f3f0a1d04",
+    "sasha",
+    "JIRAUSER10103",
+    "Sasha Scoped",
+    "scoped@example.com",
+    scoped_token="local-scoped-token",  # noqa: S106
+)
+SERVICE = Account(
+    "712020:6c1f7a52-0d3e-4f0b-9a55-2f1f3f0a1d05",
+    "jobticket-service",
+    "JIRAUSER10104",
+    "Jobticket service",
+    "jobticket-service@serviceaccount.example.com",
+    service_token="local-service-token",  # noqa: S106
+)
+ACCOUNTS = (DANA, ROBIN, KIM, SASHA, SERVICE)
 
 PLANT_NORTH = "11111111-2222-4333-8444-555555550001"
 PLANT_SOUTH = "11111111-2222-4333-8444-555555550002"
@@ -109,10 +133,15 @@ _TICKETS: dict[int, tuple[str, catalogue.IssueType, dict[str, Any]]] = {
 }
 
 
+def add_accounts(world: World) -> None:
+    """Add the people, with the credentials that the documentation names."""
+    for account in ACCOUNTS:
+        world.add_account(account)
+
+
 def fill(world: World) -> None:
     """Put the default data into an empty world."""
-    for account in (DANA, ROBIN, KIM):
-        world.add_account(account)
+    add_accounts(world)
     _plant_north(world, world.add_site(Site(PLANT_NORTH, "plant-north", "Plant North")))
     _small_site(world, Site(PLANT_SOUTH, "plant-south", "Plant South"), "PS", "Plant South orders", 5)
     _small_site(world, Site(DATA_TEAM, "data-team", "Data Team"), "DQ", "Data quality", 8)

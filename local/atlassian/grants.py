@@ -92,6 +92,18 @@ class Grants:
         self.codes = {each: code for each, code in self.codes.items() if code.expires > now}
         return self._issue(family, 0, now, access_seconds)
 
+    def issue_to_service(
+        self, account: str, sites: list[str], scopes: list[str], now: float, access_seconds: float
+    ) -> Issued:
+        """Hand a service account its next access token; earlier ones stay good until they expire."""
+        family_id = f"service {account}"
+        family = self.families.get(family_id)
+        if family is None or family.revoked or family.scopes != scopes:
+            family = Family(family_id, account, scopes, now)
+            self.families[family_id] = family
+        self.sites[account] = dict.fromkeys(sites, scopes)
+        return self._issue(family, 0, now, access_seconds)
+
     def refresh(self, token: str, now: float, access_seconds: float, reuse_interval: float) -> Issued:
         """Trade a refresh token for the next one.
 

@@ -199,7 +199,7 @@ def bulk_fetch(call: Call) -> Answer:
 
 def _visible(call: Call, id_or_key: str) -> Issue | None:
     issue = call.site.issue(id_or_key)
-    return issue if issue and call.sees(call.site.projects[issue.project_id]) else None
+    return issue if issue and call.sees_issue(issue) else None
 
 
 def pick(call: Call) -> Answer:
@@ -218,8 +218,7 @@ def pick(call: Call) -> Answer:
 
 
 def _newest(call: Call) -> list[Issue]:
-    seen = {project.id for project in call.visible_projects()}
-    return [issue for issue in reversed(call.site.issues.values()) if issue.project_id in seen]
+    return [issue for issue in reversed(call.site.issues.values()) if call.sees_issue(issue)]
 
 
 def _suggests(issue: Issue, query: str) -> bool:

@@ -23,6 +23,9 @@ class Account:
     password: str | None = None
     api_token: str | None = None
     personal_token: str | None = None
+    # Good at the gateway only: a person's token with scopes, and the token of a service account.
+    scoped_token: str | None = None
+    service_token: str | None = None
 
 
 @dataclass(slots=True)

@@ -6,7 +6,15 @@ import hmac
 from typing import Any
 
 from local.atlassian.bodies import parse
-from local.atlassian.emulator import CLIENT_ID, CLIENT_SECRET, Emulator, Request
+from local.atlassian.default_data import SERVICE
+from local.atlassian.emulator import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    SERVICE_CLIENT_ID,
+    SERVICE_CLIENT_SECRET,
+    Emulator,
+    Request,
+)
 from local.atlassian.grants import Family, InvalidGrantError, Issued
 from local.atlassian.routing import Answer, JiraError
 
@@ -52,10 +60,19 @@ def grant_type(body: bytes) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def _is_client(body: dict[str, Any], client_id: str, secret: str) -> bool:
+    known_id = hmac.compare_digest(str(body.get("client_id")).encode(), client_id.encode())
+    known_secret = hmac.compare_digest(str(body.get("client_secret")).encode(), secret.encode())
+    return known_id and known_secret
+
+
 def _check_client(body: dict[str, Any]) -> None:
-    known_id = hmac.compare_digest(str(body.get("client_id")).encode(), CLIENT_ID.encode())
-    known_secret = hmac.compare_digest(str(body.get("client_secret")).encode(), CLIENT_SECRET.encode())
-    if not (known_id and known_secret):
+    """Take the app for its users' grants and the service account for its own token, never the reverse."""
+    if body.get("grant_type") == "client_credentials":
+        known = _is_client(body, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET)
+    else:
+        known = _is_client(body, CLIENT_ID, CLIENT_SECRET)
+    if not known:
         raise _refuse(401, "access_denied", "Unauthorized")
 
 
@@ -67,6 +84,12 @@ def _issue(emulator: Emulator, body: dict[str, Any]) -> Issued:
             return emulator.grants.exchange(code, redirect_uri, now, controls.access_token_seconds)
         except InvalidGrantError as error:
             raise _refuse(403, "invalid_grant", "Invalid authorization code") from error
+    if body.get("grant_type") == "client_credentials":
+        sites = [site.id for site in emulator.world.sites.values() if site.jira]
+        scopes = emulator.logins.token_scopes()
+        return emulator.grants.issue_to_service(
+            SERVICE.account_id, sites, scopes, now, controls.access_token_seconds
+        )
     if body.get("grant_type") == "refresh_token":
         refresh = _required(body, "refresh_token")
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, datetime
 from html import escape
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from local.atlassian import catalogue, rich_text, ticket_html
 from local.atlassian.emulator import Emulator, Request
@@ -66,7 +66,11 @@ def _project(emulator: Emulator, site: Site, project_id: int) -> str:
 def _find(emulator: Emulator, request: Request) -> tuple[Site | None, Issue | None]:
     parts = request.raw_path.strip("/").split("/")
     world = emulator.world
-    site = world.site_by_slug(unquote(parts[1])) if parts[0] == "sites" else world.default_site
+    if parts[0] == "sites":
+        site = world.site_by_slug(unquote(parts[1]))
+    else:
+        here = urlsplit(emulator.site_url(world.default_site)).path
+        site = world.default_site if request.raw_path.startswith(f"{here}/browse/") else None
     return site, site.issue(unquote(parts[-1])) if site else None
 
 
@@ -228,6 +232,9 @@ ROUTES = [
     ("POST", "/browse/{key}", edit),
     ("GET", "/sites/{slug}/browse/{key}", browse),
     ("POST", "/sites/{slug}/browse/{key}", edit),
+    ("GET", "/{context:.+}/browse/{key}", browse),
+    ("POST", "/{context:.+}/browse/{key}", edit),
     ("GET", "/images/{rest:.*}", picture),
     ("GET", "/sites/{slug}/images/{rest:.*}", picture),
+    ("GET", "/{context:.+}/images/{rest:.*}", picture),
 ]

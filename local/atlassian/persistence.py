@@ -14,6 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
+from local.atlassian import default_data
 from local.atlassian.emulator import Emulator
 from local.atlassian.grants import AccessToken, Code, Family, Grants, RefreshToken
 from local.atlassian.model import (
@@ -152,6 +153,8 @@ def _site_pieces(site: Site, separator: str) -> Iterator[str]:
 def _restore_world(world: World, document: dict[str, Any]) -> None:
     for account in document["accounts"]:
         world.add_account(Account(**account))
+    # A state of an earlier version does not know everybody yet.
+    default_data.add_accounts(world)
     for saved in document["sites"]:
         world.add_site(_restore_site(saved))
 

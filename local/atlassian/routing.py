@@ -18,6 +18,8 @@ from local.atlassian.model import Account, Issue, Project
 from local.atlassian.world import Site, World
 
 T = TypeVar("T")
+Headers = dict[str, str | list[str]]
+"""A list is a header that is sent several times."""
 NOT_VISIBLE = "Issue does not exist or you do not have permission to see it."
 
 
@@ -30,11 +32,11 @@ class JiraError(Exception):
         *messages: str,
         errors: Mapping[str, str] | None = None,
         body: Any = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | list[str]] | None = None,
     ) -> None:
         super().__init__(status, *messages)
         self.status = status
-        self.headers = dict(headers or {})
+        self.headers: Headers = dict(headers or {})
         self.body = (
             body if body is not None else {"errorMessages": list(messages), "errors": dict(errors or {})}
         )
@@ -46,7 +48,7 @@ class Answer:
 
     body: Any = None
     status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | list[str]] = field(default_factory=dict)
     points: int = 1
 
 
@@ -133,6 +135,11 @@ class Call:
     def sees(self, project: Project) -> bool:
         return self.account is not None and project.key not in self.controls.hidden_projects
 
+    def sees_issue(self, issue: Issue) -> bool:
+        return issue.key not in self.controls.hidden_issues and self.sees(
+            self.site.projects[issue.project_id]
+        )
+
     @property
     def named_issue(self) -> Issue | None:
         """The issue that the path names, if it does, whoever asks."""
@@ -141,7 +148,7 @@ class Call:
     def issue(self) -> Issue:
         """Return the issue the path names, or answer 404 as Jira does for both reasons."""
         issue = self.site.issue(self.params["issue"])
-        if issue is None or not self.sees(self.site.projects[issue.project_id]):
+        if issue is None or not self.sees_issue(issue):
             raise JiraError(404, NOT_VISIBLE)
         return issue
 

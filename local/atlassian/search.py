@@ -67,8 +67,14 @@ def indexed(call: Call, issue: Issue, reconciled: frozenset[int]) -> Issue | Non
     return known[0] if known and known[1] > call.world.now() else issue
 
 
+def _visible(call: Call, ids: list[int]) -> list[int]:
+    if not call.controls.hidden_issues:
+        return ids
+    return [each for each in ids if (issue := call.site.issues.get(each)) and call.sees_issue(issue)]
+
+
 def find(call: Call, query: jql.Query, reconciled: frozenset[int] = frozenset()) -> list[int]:
-    """Return the ids of all issues that match, in order."""
+    """Return the ids of all issues that match, in order, of projects that the account sees."""
     matcher = Matcher(call)
     check = matcher.predicate(query.where) if query.where else None
     keys = matcher.sort_key(default_order(query))
@@ -145,7 +151,7 @@ class Searches:
             raise JiraError(400, "The number of issues to reconcile is limited to 50.")
         if token := one_of(body, "nextPageToken", str, ""):
             return self._snapshots.find(token, text)
-        return None, find(call, query, frozenset(reconciled)), 0
+        return None, _visible(call, find(call, query, frozenset(reconciled))), 0
 
     def routes(self) -> list[Route]:
         api = "/rest/api/{version}/search"
@@ -178,7 +184,7 @@ def _show(call: Call, issue: Issue, fields: tuple[str, ...], expand: list[str]) 
 
 def _count(call: Call) -> Answer:
     query = _bounded(one_of(call.json(), "jql", str, ""))
-    return Answer({"count": len(find(call, query))})
+    return Answer({"count": len(_visible(call, find(call, query)))})
 
 
 def _removed(_call: Call) -> Answer:
@@ -197,10 +203,16 @@ def _post_search(call: Call) -> Answer:
     return offset_page(call, query, max(0, start), min(max(0, size), _PAGE_DATA_CENTER), fields)
 
 
-def offset_page(call: Call, query: jql.Query, start: int, size: int, fields: tuple[str, ...]) -> Answer:
-    """Return a page by startAt and maxResults, as Data Center and the agile routes have it."""
-    ids = _find_again(call, query)
-    page = [call.site.issues[each] for each in ids[start : start + size]]
+def offset_page(
+    call: Call, query: jql.Query, start: int, size: int, fields: tuple[str, ...], *, short: bool = False
+) -> Answer:
+    """Return a page by startAt and maxResults, as Data Center and the agile routes have it.
+
+    ``short`` counts what the account may not see and leaves it out of the page, as the agile routes do.
+    """
+    found = _find_again(call, query)
+    ids = found if short else _visible(call, found)
+    page = [call.site.issues[each] for each in _visible(call, ids[start : start + size])]
     expand = call.texts("expand")
     answer = {
         "expand": "schema,names",

@@ -123,6 +123,29 @@ def test_jobs_are_pushed_through_a_consent(team: Team, job: str) -> None:
     assert push(team, job) == {"success": True}
 
 
+@pytest.mark.parametrize(
+    ("given", "kind", "via"),
+    [
+        ({"credentials": CREDENTIALS}, "api_token", "site"),
+        ({"credentials": "scoped@example.com:local-scoped-token"}, "api_token", "gateway"),
+        ({"credentials": "local-service-token"}, "api_token", "gateway"),
+        (
+            {"client_id": "local-service-client", "client_secret": "local-service-secret"},
+            "client_credentials",
+            "gateway",
+        ),
+    ],
+    ids=["token", "scoped", "service", "client"],
+)
+def test_a_push_through_a_token_of_any_kind(
+    team: Team, job: str, given: dict[str, str], kind: str, via: str
+) -> None:
+    body = {"provider": "jira", "host": f" {team.stack.atlassian_url}/ ", **given}
+    told = team.call("PUT", f"/api/backend/connections/{team.external_id}/api-token", body)
+    assert (told["kind"], told["via"]) == (kind, via)
+    assert push(team, job) == {"success": True}
+
+
 def test_a_push_through_a_dead_grant_says_which(team: Team, job: str) -> None:
     team.walk.to_connection(team.external_id)
     team.expire()

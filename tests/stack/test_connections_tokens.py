@@ -36,6 +36,7 @@ class Scene:
         self.external_id = f"race-{next(_numbers)}"
         self._table = stack.outputs["ConnectionsTableName"]
         self._dynamodb = stack.client("dynamodb")
+        self._grant_type = "refresh_token"
         self._key = {"pk": {"S": partition(ConnectionId("jira", self.external_id))}}
         self.authorize()
         self._asked_before = 0
@@ -43,6 +44,17 @@ class Scene:
     def authorize(self) -> None:
         """Walk through a consent for this connection, in place of any earlier one."""
         assert self.consent().create().status == 200
+
+    def connect_a_service_account(self) -> None:
+        """Connect with client credentials, in place of the consent."""
+        service = {"client_id": "local-service-client", "client_secret": "local-service-secret"}
+        answer = self.stack.request(
+            "PUT",
+            f"/api/backend/connections/{self.external_id}/api-token",
+            json={"provider": "jira", "host": self.stack.atlassian_url, **service},
+        )
+        assert (answer.status_code, answer.json()["kind"]) == (200, "client_credentials")
+        self._grant_type = "client_credentials"
 
     def consent(self) -> Walk:
         """Walk as far as the choice of a site, which comes next."""
@@ -63,7 +75,7 @@ class Scene:
             UpdateExpression="SET usable_until = :past",
             ExpressionAttributeValues={":past": {"S": "2020-01-01T00:00:00.000Z"}},
         )
-        self._asked_before = self.atlassian.token_calls()
+        self._asked_before = self.atlassian.token_calls(self._grant_type)
 
     def row(self) -> dict[str, Any]:
         key = self._key | {"sk": {"S": "CONNECTION"}}
@@ -72,8 +84,8 @@ class Scene:
 
     @property
     def token_calls(self) -> int:
-        """How often the token endpoint was asked to refresh since the token expired."""
-        return self.atlassian.token_calls() - self._asked_before
+        """How often the token endpoint was asked for a token since the last one expired."""
+        return self.atlassian.token_calls(self._grant_type) - self._asked_before
 
     def disturb(self, **fault: Any) -> None:
         self.atlassian.control(faults=[{"method": "POST", "path": "/oauth/token", **fault}])
@@ -133,6 +145,15 @@ def is_token(answer: str) -> bool:
 def test_one_call_serves_all(scene: Scene) -> None:
     scene.expire()
     token = only(scene.callers.ask(scene.external_id))
+    assert scene.token_calls == 1
+    assert scene.token().json()["access_token"] == token
+
+
+def test_one_call_serves_all_callers_of_a_service_account(scene: Scene) -> None:
+    scene.connect_a_service_account()
+    scene.expire()
+    token = only(scene.callers.ask(scene.external_id))
+    assert is_token(token)
     assert scene.token_calls == 1
     assert scene.token().json()["access_token"] == token
 

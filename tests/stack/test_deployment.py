@@ -107,8 +107,6 @@ def test_a_new_stack_lets_nobody_in_until_an_operator_adds_a_key(account: Accoun
     [
         ({"CertificateArn": "arn:aws:acm:eu-west-1:000000000000:certificate/1"}, "go together"),
         ({"DomainName": "tickets.example.com"}, "go together"),
-        ({"PushSiteConcurrency": "10", "PushConcurrency": "10"}, "must be below PushConcurrency"),
-        ({"PushSiteConcurrency": "5", "PushConcurrency": "2"}, "must be below PushConcurrency"),
     ],
 )
 def test_parameters_that_contradict_each_other_are_refused(

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from jobticket import clock
 from jobticket.connections.atlassian import Grant
 from jobticket.connections.connection_store import ConnectionStore
-from jobticket.connections.model import GRANT_LIFETIME, Connection, ConnectionId
-from jobticket.connections.tokens import MARGIN, REFRESH_FIELD, cached_token
+from jobticket.connections.model import GRANT_LIFETIME, REFRESH_FIELD, Connection, ConnectionId
+from jobticket.connections.tokens import MARGIN, cached_token
 from jobticket.connections.vault import Vault
 from jobticket.store.table import Table
 

@@ -18,6 +18,7 @@ os.environ |= {
     "CONNECTIONS_TABLE": "connections",
     "TICKETING_TABLE": "ticketing",
     "HISTORY_TABLE": "history",
+    "EVENT_BUS": "jobticket-events",
     "HISTORY_RETENTION_DAYS": "730",
     "TICKET_EVENTS_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/ticket-events.fifo",
     "PUSH_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/pushes",
@@ -29,6 +30,8 @@ os.environ |= {
     "ATLASSIAN_SCOPES": "read:jira-work write:jira-work read:jira-user",
     "ENVIRONMENT": "local",
     "ALLOW_PRIVATE_HOSTS": "false",
+    "PRIVATE_CA_SECRET": "private-ca",
+    "PRIVATE_CA_HOSTS": "localhost:1",
     "PUBLIC_URL": "http://127.0.0.1:8000",
 }
 os.environ.pop("AWS_ENDPOINT_URL", None)

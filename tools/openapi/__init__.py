@@ -1,1 +1,1 @@
-"""The OpenAPI 3.1 document, its page and the sample events, generated from routes and models."""
+"""The OpenAPI 3.1 document and the sample events, generated from routes and models."""

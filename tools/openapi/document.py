@@ -1,4 +1,4 @@
-"""The OpenAPI document, its page and the sample events, generated from the routes of the functions.
+"""The OpenAPI document and the sample events, generated from the routes of the functions.
 
 ``python -m tools.openapi.document`` writes them; ``--check`` tells which are out of date.
 """
@@ -16,13 +16,11 @@ from typing import Any
 
 from jobticket.web.routes import Route, Routes
 from tools.openapi.events import sample_events
-from tools.openapi.page import page
 from tools.openapi.schemas import Mode, Model, schemas_of
 
 ROOT = Path(__file__).parents[2]
-#: Where the function that serves them finds the document and its page.
+#: Where the function that serves it finds the document.
 DOCUMENT = ROOT / "functions" / "site" / "openapi.json"
-PAGE = ROOT / "functions" / "site" / "docs.html"
 
 #: The schema of an error, by the function that makes its envelope.
 ERRORS = {"message_envelope": "Refusal", "error_envelope": "Error", "detail_envelope": "Detail"}
@@ -63,6 +61,8 @@ class Document:
         """Add every route of a function."""
         error = ERRORS[routes.envelope.__name__]
         for route in routes.routes:
+            if not route.is_listed or route.method == "OPTIONS":
+                continue
             self.paths.setdefault(route.path, {})[route.method.lower()] = self._operation(route, tag, error)
 
     def _operation(self, route: Route, tag: str, error: str) -> dict[str, Any]:
@@ -187,7 +187,7 @@ def build() -> dict[str, Any]:
 def written() -> dict[Path, str]:
     """Return the content of every generated file."""
     document = build()
-    files = {DOCUMENT: json.dumps(document, indent=1, ensure_ascii=False) + "\n", PAGE: page(document)}
+    files = {DOCUMENT: json.dumps(document, indent=1, ensure_ascii=False) + "\n"}
     for function, routes in declared():
         for name, event in sample_events(routes).items():
             files[ROOT / "events" / function / f"{name}.json"] = event

@@ -73,3 +73,40 @@ def test_boards_may_share_a_sprint(jira: Caller) -> None:
     (number,) = jira("POST", "/_control/issues", {"project": "SCRUM", "boards": [board]}).json()["boards"]
     sprints = jira.get(f"{AGILE}/board/{number}/sprint").json()["values"]
     assert [(each["id"], each["originBoardId"]) for each in sprints] == [(2, 1)]
+
+
+def test_a_board_without_mapped_columns(jira: Caller) -> None:
+    jira.control(unmapped_boards=[1])
+    answer = jira.get(f"{AGILE}/board/1/sprint")
+    assert answer.status_code == 422
+    assert answer.json()["errorMessages"] == ["This board has no columns with a mapped status."]
+    assert jira.get(f"{AGILE}/board/1").status_code == 200
+
+
+def test_pages_get_shorter_by_what_one_may_not_see(jira: Caller) -> None:
+    made = jira("POST", "/_control/issues", {"project": "MANY", "boards": 1, "sprints": 60}).json()
+    path = f"{AGILE}/board/{made['boards'][0]}/sprint"
+    jira.control(hidden_sprints=made["sprints"][:50], agile_totals=False)
+    first, second = (jira.get(path, startAt=start, maxResults=50).json() for start in (0, 50))
+    # The active sprint is the newest and comes after the closed ones.
+    assert (len(first["values"]), first["isLast"], "total" in first) == (0, False, False)
+    assert (len(second["values"]), second["isLast"]) == (10, True)
+    assert jira.get(f"{AGILE}/sprint/{made['sprints'][0]}").status_code == 404
+    jira.control(hidden_boards=[1])
+    boards = jira.get(f"{AGILE}/board", projectKeyOrId="SCRUM", maxResults=1).json()
+    assert (boards["values"], boards["isLast"]) == ([], False)
+    assert jira.get(f"{AGILE}/board/1").status_code == 404
+
+
+def test_issues_that_one_may_not_see(jira: Caller) -> None:
+    path = f"{AGILE}/sprint/2/issue"
+    keys = [each["key"] for each in jira.get(path, fields="summary").json()["issues"]]
+    jira.control(hidden_issues=keys[:2])
+    page = jira.get(path, fields="summary", maxResults=3).json()
+    assert (page["total"], [each["key"] for each in page["issues"]]) == (4, keys[2:3])
+    assert jira.get(f"/rest/api/2/issue/{keys[0]}").status_code == 404
+    body = {"jql": "sprint = 2", "fields": ["key"]}
+    assert len(jira("POST", "/rest/api/2/search/jql", body).json()["issues"]) == 2
+    assert jira("POST", "/rest/api/2/search/approximate-count", body).json() == {"count": 2}
+    bulk = jira("POST", "/rest/api/2/issue/bulkfetch", {"issueIdsOrKeys": keys}).json()
+    assert len(bulk["issueErrors"]) == 2

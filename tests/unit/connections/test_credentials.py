@@ -34,6 +34,7 @@ def test_connects_cloud(api: Gateway, jira: WireJira) -> None:
     assert answered.json() == {
         "external_id": "team-1",
         "kind": "api_token",
+        "via": "site",
         "host": jira.url,
         "account": {"displayName": "Mia Krystof", "accountId": "5b10a2844c20165700ede21g"},
     }
@@ -43,11 +44,14 @@ def test_connects_cloud(api: Gateway, jira: WireJira) -> None:
 
 
 def test_connects_a_data_center(api: Gateway, jira: WireJira) -> None:
-    jira.acts = [answer(body=SERVER_MYSELF)]
+    jira.acts = [answer(404), answer(body=SERVER_MYSELF)]
     answered = put(api, jira, credentials="NjE2MDk3NTE2OTEw")
     assert answered.json()["kind"] == "personal_access_token"
     assert answered.json()["account"] == {"displayName": "Mia Krystof", "name": "mkrystof"}
-    assert jira.requests[0].headers["authorization"] == "Bearer NjE2MDk3NTE2OTEw"
+    asked, sent = jira.requests
+    assert asked.target == "/_edge/tenant_info"
+    assert "authorization" not in asked.headers
+    assert sent.headers["authorization"] == "Bearer NjE2MDk3NTE2OTEw"
 
 
 def test_the_client_of_a_connection(function: ModuleType, api: Gateway, jira: WireJira) -> None:
@@ -89,7 +93,7 @@ def test_a_lost_connection(api: Gateway, jira: WireJira, monkeypatch: pytest.Mon
 
 
 def test_a_network_time_out(api: Gateway, jira: WireJira, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobticket.connections.credentials.VERIFY_SECONDS", 0.2)
+    monkeypatch.setattr("jobticket.connections.connector.VERIFY_SECONDS", 0.2)
     jira.acts = [jira.silent] * 9
     assert "Network timeout" in put(api, jira).json()["error"]
 
@@ -104,14 +108,18 @@ def test_a_network_time_out(api: Gateway, jira: WireJira, monkeypatch: pytest.Mo
         ({"host": 5}, "host is required"),
         ({"host": "jira.example"}, "host must start with https://"),
         ({"host": "ftp://jira.example"}, "host must start with https://"),
-        ({"host": "https://jira.example/"}, "host must not end with a slash"),
-        ({"host": "https://jira.example/jira"}, "host must not have a path"),
-        ({"host": "https://jira.example?x=1"}, "host must not have a path"),
-        ({"host": "https://jira.example#x"}, "host must not have a path"),
-        ({"host": "https://user:pass@jira.example"}, "host is not a valid URL"),
-        ({"host": "https://jira.example\\@evil.example"}, "host is not a valid URL"),
+        ({"host": "  "}, "host is required"),
+        ({"host": "https://jira.example/a//b"}, "host is not a valid URL"),
+        ({"host": "https://jira.example/../jira"}, "host is not a valid URL"),
+        ({"host": "https://jira.example/%2e%2e"}, "host is not a valid URL"),
+        ({"host": "https://jira.example/ji ra"}, "host is not a valid URL"),
+        ({"host": "https://jira.example?x=1"}, "host must not have a query or a fragment"),
+        ({"host": "https://jira.example/jira#x"}, "host must not have a query or a fragment"),
+        ({"host": "https://user:pass@jira.example"}, "host must not have user info"),
+        ({"host": "https://jira.example\\@evil.example"}, "host must not have user info"),
+        ({"host": "https://jira.example\\evil.example"}, "host is not a valid URL"),
         ({"host": "https://jira example"}, "host is not a valid URL"),
-        ({"host": "https://"}, "host must not end with a slash"),
+        ({"host": "https://"}, "host must start with https://"),
         ({"host": "https://jira.example:99999"}, "host is not a valid URL"),
         ({"host": "https://[::1"}, "host is not a valid URL"),
         ({"host": "https://" + "x" * 300}, "host is not a valid URL"),

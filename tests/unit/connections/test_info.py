@@ -11,6 +11,7 @@ import pytest
 
 from jobticket.connections.tokens import LEASE, MARGIN
 from jobticket.store import table as dynamo
+from jobticket.store.table import Update
 from tests.support.faults import LOST, refused
 from tests.unit.conftest import client, gateway, load_function
 from tests.unit.connections.conftest import Product
@@ -294,3 +295,75 @@ def test_a_cold_container_makes_three_calls_more(
     calls.clear()
     gateway(cold).get(PREFIX + "get-access-token" + NAMED)
     assert calls == ["dynamodb:GetItem"]
+
+
+# --- scopes that a grant lacks ------------------------------------------------------------------------------
+
+
+def test_tells_which_scopes_a_grant_lacks(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(product.oauth.consent, "_scopes", "read:jira-work")
+    product.walk().to_connection()
+    lacks = ["write:jira-work", "read:jira-user"]
+    assert product.validity()["missing_scopes"] == lacks
+    product.elapsed += timedelta(hours=2)
+    assert product.access_token().status == 200
+    assert product.validity()["missing_scopes"] == lacks, "a refresh tells again"
+    product.atlassian.revoke()
+    product.elapsed += timedelta(hours=2)
+    for _ in range(2):
+        refused = product.access_token()
+        assert (refused.status, refused.json()["missing_scopes"]) == (403, lacks)
+
+
+def test_a_grant_that_lacks_no_scope_says_nothing_of_scopes(product: Product) -> None:
+    product.walk().to_connection()
+    assert "missing_scopes" not in product.validity()
+    product.atlassian.revoke()
+    product.elapsed += timedelta(hours=2)
+    assert "missing_scopes" not in product.access_token().json()
+
+
+def test_a_connection_from_before_scopes_were_kept(product: Product) -> None:
+    product.walk().to_connection()
+    row = Update("CONNECTION#jira#team-1", "CONNECTION", remove=["scopes"])
+    product.connections.access.store.table.update(row)
+    assert "missing_scopes" not in product.validity()
+
+
+# --- a token endpoint that limits ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", ["9223372036854775807", "86400", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_an_absurd_pause_of_the_token_endpoint_is_believed_for_an_hour(product: Product, asked: str) -> None:
+    for external_id in ("team-1", "team-2"):
+        product.walk().to_connection(external_id)
+    product.elapsed += timedelta(hours=2)
+    product.atlassian.control(
+        faults=[{"path": "/oauth/token", "status": 429, "headers": {"Retry-After": asked}}]
+    )
+    limited = product.access_token()
+    assert limited.status == 503
+    assert 3600 < int(limited.headers["retry-after"]) <= 86_400
+    asked_so_far = product.atlassian.token_calls()
+    assert product.access_token("team-2").status == 200, "another connection is not held up"
+    held = product.access_token()
+    assert (held.status, int(held.headers["retry-after"]) <= 3600) == (503, True)
+    assert product.atlassian.token_calls() == asked_so_far + 1
+    product.elapsed += timedelta(minutes=61)
+    assert product.access_token().status == 200
+
+
+def test_a_new_authorization_forgets_a_pause(product: Product) -> None:
+    product.walk().to_connection()
+    product.elapsed += timedelta(hours=2)
+    product.atlassian.control(
+        faults=[{"path": "/oauth/token", "status": 429, "headers": {"Retry-After": "3000"}}]
+    )
+    assert product.access_token().status == 503
+    minted = product.backend.post(
+        "/api/backend/connect-sessions", {"provider": "jira", "external_id": "team-1"}
+    ).json()["connect_token"]
+    walk = product.walk()
+    walk.to_choice("team-1", headers={"x_connect_token": minted})
+    assert walk.create().status == 200
+    assert product.access_token().status == 200

@@ -144,8 +144,57 @@ def test_metrics_for_refreshed_failed_and_dead(product: Product, counted: dict[s
         ]
     )
     run(product, SWEEP)
-    assert counted == {"ConnectionsRefreshed": 1, "ConnectionRefreshesFailed": 1, "ConnectionsFoundDead": 1}
+    assert {name: value for name, value in counted.items() if value} == {
+        "ConnectionsRefreshed": 1,
+        "ConnectionRefreshesFailed": 1,
+        "ConnectionsFoundDead": 1,
+    }
     assert states(product) == {"dead": "invalid", "fails": "valid", "good": "valid"}
+
+
+def test_warns_of_every_end_30_and_7_and_1_days_ahead_once(
+    product: Product, log: io.StringIO, counted: dict[str, float]
+) -> None:
+    product.walk().to_connection("consent")
+    end = product.now() + timedelta(days=363)
+    product.backend.put(
+        "/api/backend/connections/token/api-token",
+        {
+            "provider": "jira",
+            "host": product.atlassian.url,
+            "credentials": "demo@example.com:local-api-token",
+            "token_expires_at": end.isoformat(),
+        },
+    )
+    warned: dict[str, list[tuple[int, int]]] = {}
+    product.atlassian.control(access_token_seconds=3600)
+    for day in (60, 120, 180, 240, 300, 332, 333, 334, 335, 336, 355, 356, 357, 358, 361, 362, 363, 364):
+        product.elapsed = timedelta(days=day)
+        product.atlassian.control(clock_offset_seconds=product.elapsed.total_seconds())
+        for _ in range(2):
+            run(product, SWEEP)
+        for line in map(json.loads, log.getvalue().splitlines()):
+            if line["message"] == "connection expires soon":
+                warned.setdefault(line["external_id"], []).append((day, line["days"]))
+        log.truncate(log.seek(0))
+    assert warned == {
+        "token": [(333, 30), (356, 7), (362, 1)],
+        "consent": [(335, 30), (358, 7), (364, 1)],
+    }
+    assert counted["ConnectionsExpiring"] == 6
+
+
+def test_new_credentials_are_warned_of_anew(product: Product, log: io.StringIO) -> None:
+    body = {
+        "provider": "jira",
+        "host": product.atlassian.url,
+        "credentials": "demo@example.com:local-api-token",
+        "token_expires_at": (product.now() + timedelta(days=20)).isoformat(),
+    }
+    for _ in range(2):
+        product.backend.put("/api/backend/connections/team-1/api-token", body)
+        run(product, SWEEP)
+    assert log.getvalue().count("connection expires soon") == 2
 
 
 def test_reports_what_needs_a_person(product: Product, log: io.StringIO) -> None:
@@ -156,7 +205,7 @@ def test_reports_what_needs_a_person(product: Product, log: io.StringIO) -> None
     )
     product.elapsed += timedelta(hours=1)
     product.access_token("dies")
-    product.elapsed += timedelta(days=355)
+    product.elapsed += timedelta(days=366)
     run(product, SWEEP)
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     named = {line["external_id"] for line in lines if line["message"] == "connection needs a person"}

@@ -25,9 +25,9 @@ from jobticket.connections.errors import (
     ConnectionUnavailableError,
     ReauthorizationNeededError,
 )
-from jobticket.connections.model import Connection, ConnectionId
+from jobticket.connections.model import REFRESH_FIELD, Connection, ConnectionId
 from jobticket.connections.refreshes import RefreshStore
-from jobticket.connections.tokens import LEASE, REFRESH_FIELD, TokenSource
+from jobticket.connections.tokens import LEASE, TokenSource
 from jobticket.connections.vault import Vault
 from jobticket.errors import InvalidError
 from jobticket.jira.client import Pace

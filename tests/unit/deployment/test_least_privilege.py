@@ -24,6 +24,12 @@ from tests.unit.deployment.privileges.driving import Driven
 from tests.unit.deployment.privileges.grants import Access, granted_to, names_in_environment
 from tests.unit.deployment.privileges.recorder import Recorder
 
+#: What parameters of the template name, by its name in the tests' environment.
+BY_PARAMETER = {
+    FORMER_KEY: "FormerEncryptionKeyArn",
+    os.environ["EVENT_BUS"]: "EventBusName",
+    "private-ca": "PrivateCaSecretArn",
+}
 ROOT = Path(__file__).parents[3]
 FUNCTIONS = {
     Path(properties["CodeUri"]).name: name
@@ -59,7 +65,7 @@ def test_role_and_code_agree(folder: str, aws: None, atlassian: str, monkeypatch
     function = FUNCTIONS[folder]
     monkeypatch.setenv("ATLASSIAN_AUTH_URL", atlassian)
     monkeypatch.setenv("ATLASSIAN_API_URL", atlassian)
-    names = names_in_environment(function, os.environ) | {FORMER_KEY: "FormerEncryptionKeyArn"}
+    names = names_in_environment(function, os.environ) | BY_PARAMETER
     recorder = Recorder(names, monkeypatch)
     scenario = scenario_of(folder)
     with recorder.recording():
@@ -67,6 +73,8 @@ def test_role_and_code_agree(folder: str, aws: None, atlassian: str, monkeypatch
     driven = Driven(module, recorder, atlassian)
 
     scenario.drive(driven)
+    if "PRIVATE_CA_SECRET" in template()["Resources"][function]["Properties"]["Environment"]["Variables"]:
+        driven.reach_a_private_host()
 
     assert routes_of(folder) <= driven.succeeded, "the scenario leaves routes out"
     assert driven.succeeded or driven.handled, "the scenario does nothing"
@@ -110,6 +118,13 @@ class TestConditions:
         assert grant.allows(dataclasses.replace(read, attributes=named))
         assert not grant.allows(dataclasses.replace(read, attributes=named | {"secret"}))
         assert not grant.allows(read)
+
+    @pytest.mark.parametrize(("returned", "allowed"), [(None, True), ("NONE", True), ("ALL_OLD", False)])
+    def test_oauth_is_not_given_the_sealed_secret_that_it_replaces(
+        self, returned: str | None, allowed: bool
+    ) -> None:
+        put = Access("dynamodb:PutItem", "ConnectionsTable", "CONNECTION#jira#team-1", returned=returned)
+        assert any(grant.allows(put) for grant in granted_to("OauthFunction")) is allowed
 
     @pytest.mark.parametrize("function", FUNCTIONS.values())
     def test_who_opens_what(self, function: str) -> None:

@@ -2,7 +2,7 @@
 
 Their packages read templates after the SAM transform and have not kept up with cfn-lint, so each rule that
 applies stands here as a check. The rest do not apply: no AppSync, Step Functions, SNS topics or EventBridge
-rules of our own, and no streams.
+rules of our own.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 
 from jobticket.observability import PRODUCT
 from local.template import load_template, resources_of_type
+from tools.openapi import document as openapi
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = load_template()
@@ -45,6 +46,15 @@ def queue_events() -> Iterator[tuple[str, dict[str, Any]]]:
                 yield function, event["Properties"]
 
 
+def streams() -> list[dict[str, Any]]:
+    return [
+        event["Properties"]
+        for properties in FUNCTIONS.values()
+        for event in properties.get("Events", {}).values()
+        if event["Type"] == "DynamoDB"
+    ]
+
+
 def main_queues() -> list[str]:
     return [name for name, properties in QUEUES.items() if "RedrivePolicy" in properties]
 
@@ -55,7 +65,11 @@ def places_for_failures() -> set[str]:
         FUNCTIONS[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
         for name in functions_with("ScheduleV2")
     }
-    return dead | failed
+    return (
+        dead
+        | failed
+        | {_name(source["DestinationConfig"]["OnFailure"]["Destination"]) for source in streams()}
+    )
 
 
 def alarmed(metric: str) -> set[str]:
@@ -148,6 +162,13 @@ class TestLambda:
         # keeps it from receiving those.
         assert queue["VisibilityTimeout"] >= 2 * (GLOBALS | FUNCTIONS[function])["Timeout"]
 
+    @pytest.mark.parametrize("source", streams())
+    def test_a_stream_is_not_held_up_for_ever(self, source: dict[str, Any]) -> None:
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert source["BisectBatchOnFunctionError"] is True
+        assert source["MaximumRetryAttempts"] > 0
+        assert 3600 <= source["MaximumRecordAgeInSeconds"] < 24 * 3600, "the stream forgets after a day"
+
     def test_permission_multiple_principals(self) -> None:
         assert not resources_of_type(TEMPLATE, "AWS::Lambda::Permission"), "SAM makes one for each source"
 
@@ -173,6 +194,10 @@ class TestApiGateway:
 
     def test_tracing(self) -> None:
         assert API["TracingEnabled"] is True
+
+
+def _is_always_there(resource: str) -> bool:
+    return "Condition" not in RESOURCES[resource]
 
 
 def _quoted(line: str) -> str:
@@ -220,7 +245,15 @@ class TestAlarms:
         assert alarmed("ApproximateNumberOfMessagesVisible") == places_for_failures()
 
     @pytest.mark.parametrize(
-        "metric", ["ConnectionDied", "AppRefused", "RefreshFailed", "UnhandledFaults", "KeyRingFault"]
+        "metric",
+        [
+            "ConnectionDied",
+            "ConnectionsExpiring",
+            "AppRefused",
+            "RefreshFailed",
+            "UnhandledFaults",
+            "KeyRingFault",
+        ],
     )
     def test_of_the_product_as_a_whole(self, metric: str) -> None:
         assert alarmed(metric) == {PRODUCT}
@@ -278,25 +311,28 @@ class TestDeployment:
     def test_has_a_dashboard_of_json(self) -> None:
         body = json.loads(RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
         shown = json.dumps(body)
-        for queue in QUEUES:
+        # A dashboard cannot name what a parameter leaves out.
+        for queue in filter(_is_always_there, QUEUES):
             assert f"${{{queue}.QueueName}}" in shown
         for table in resources_of_type(TEMPLATE, "AWS::DynamoDB::Table"):
             assert f"${{{table}}}" in shown
-        for function in FUNCTIONS:
+        for function in filter(_is_always_there, FUNCTIONS):
             assert shown.count(f"${{{function}}}") >= 3  # errors, duration, throttles
 
 
 def test_every_public_route_has_a_throttle_of_its_own() -> None:
-    document = json.loads((ROOT / "functions" / "site" / "openapi.json").read_text())
     public = {
-        (method.upper(), "/" + path.replace("/", "~1"))
-        for path, methods in document["paths"].items()
-        for method, operation in methods.items()
-        if not operation["security"]
+        (route.method, route.path if route.path == "/" else "/" + route.path.replace("/", "~1"))
+        for _, routes in openapi.declared()
+        for route in routes.routes
+        if route.scope is None
     }
     throttled = {
-        (setting["HttpMethod"], setting["ResourcePath"])
+        (setting["HttpMethod"], setting["ResourcePath"]): setting["ThrottlingRateLimit"]
         for setting in API["MethodSettings"]
-        if setting["ThrottlingRateLimit"] == {"Ref": "PublicThrottleRate"}
+        if setting["ResourcePath"] != "/*"
     }
-    assert throttled == public
+    assert throttled.keys() == public
+    # A page loads a dozen files at once, and each costs little.
+    assert throttled.pop(("GET", "/~1assets~1{version}~1{file}")) == {"Ref": "ThrottleRate"}
+    assert [where for where, rate in throttled.items() if rate != {"Ref": "PublicThrottleRate"}] == []

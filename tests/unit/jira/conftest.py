@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pytest
 import requests
@@ -61,10 +62,12 @@ def make_client(session: requests.Session, jira: WireJira, clock: Clock) -> Make
         credential: Credential | None = None,
         rate_limits: RateLimits | None = None,
         real_time: bool = False,
+        account: str | None = None,
+        authorized_at: datetime | None = None,
     ) -> JiraClient:
         return JiraClient(
             session,
-            Site(jira.url, "https://browse.example", "cloud", "quota"),
+            Site(jira.url, "https://browse.example", "cloud", "quota", account, authorized_at),
             credential or Credential("Basic dXNlcjpzZWNyZXQtdG9rZW4=", secrets=("secret-token",)),
             deadline=Deadline.after(seconds) if real_time else Deadline.after(seconds, clock.monotonic),
             rate_limits=rate_limits,

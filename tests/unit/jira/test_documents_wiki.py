@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobticket.jira.documents.model import (
@@ -104,20 +104,17 @@ def test_what_would_act_is_escaped_and_no_more(text: str, markup: str) -> None:
     assert shown(markup) == text
 
 
-@settings(deadline=None, max_examples=300)
 @given(NAMES)
 def test_any_text_is_shown_as_it_is(text: str) -> None:
     assert shown(escape(text)) == text
     assert unescape(escape(text)) == text
 
 
-@settings(deadline=None, max_examples=300)
 @given(NAMES)
 def test_any_strong_name_is_strong_throughout(name: str) -> None:
     assert shown(to_wiki((strong(name),))) == f"<b>{name}</b>"
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 def test_any_name_stays_in_its_cell(names: list[str]) -> None:
     header, row = rendered(to_wiki((TextTable(tuple(names), (tuple(names),)),)))
@@ -125,7 +122,6 @@ def test_any_name_stays_in_its_cell(names: list[str]) -> None:
     assert row == Row(tuple(("cell", name) for name in names))
 
 
-@settings(deadline=None, max_examples=200)
 @given(NAMES)
 def test_any_item_is_one_item(name: str) -> None:
     assert rendered(to_wiki((BulletList(((Text(f"{name}: 5 parts"),),)),))) == [
@@ -133,14 +129,12 @@ def test_any_item_is_one_item(name: str) -> None:
     ]
 
 
-@settings(deadline=None, max_examples=200)
 @given(TEXTS, NAMES, TEXTS)
 def test_strong_text_within_a_line(before: str, name: str, after: str) -> None:
     line = shown(to_wiki((Paragraph((Text(before), Text(name, strong=True), Text(after))),)))
     assert line == f"{before}<b>{name}</b>{after}"
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.lists(TEXTS, max_size=5))
 def test_any_text_of_several_lines_keeps_its_lines(lines: list[str]) -> None:
     for end in ("\n", "\r\n", "\r"):

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from jobticket.clock import Deadline
 from jobticket.http.addresses import AddressPolicy
-from jobticket.http.session import AddressRefusedError, new_session
+from jobticket.http.session import AddressRefusedError, PrivateAuthority, new_session
 from jobticket.jira.client import Credential, JiraClient, Site
 from jobticket.jira.errors import JiraAddressRefusedError, JiraTimeoutError, JiraUnreachableError
 from tests.unit.jira.wire import WireJira, answer, serving
@@ -216,3 +216,26 @@ def test_a_dripping_answer_over_tls_ends_by_the_deadline(
     _client(trusting, tls_jira.url).get("/rest/api/2/myself")
     with pytest.raises(JiraTimeoutError):
         _client(trusting, tls_jira.url, seconds=0.4).get("/rest/api/2/myself")
+
+
+class TestPrivateAuthority:
+    """A certificate authority that is trusted for the hosts that the deployment names, and nowhere else."""
+
+    def test_is_trusted_for_its_hosts_only(self, tls_jira: WireJira, certificate: Path) -> None:
+        host = tls_jira.url.removeprefix("https://")
+        tls_jira.acts = [answer(body={"over": "tls"})]
+        policy = AddressPolicy(allow_loopback=True)
+        with new_session(policy, PrivateAuthority([host.upper()], certificate.read_text)) as session:
+            assert _client(session, tls_jira.url).get("/rest/api/2/myself") == {"over": "tls"}
+        others = PrivateAuthority([f"other.{host}", "localhost", f"{host}.example"], certificate.read_text)
+        with new_session(policy, others) as session, pytest.raises(requests.exceptions.SSLError):
+            session.get(tls_jira.url)
+
+    @pytest.mark.parametrize("pem", ["{}", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"])
+    def test_a_secret_that_is_no_certificate_trusts_nothing(self, tls_jira: WireJira, pem: str) -> None:
+        authority = PrivateAuthority([tls_jira.url.removeprefix("https://")], lambda: pem)
+        with (
+            new_session(AddressPolicy(allow_loopback=True), authority) as session,
+            pytest.raises(requests.exceptions.ConnectionError),
+        ):
+            session.get(tls_jira.url)

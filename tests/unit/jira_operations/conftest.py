@@ -15,8 +15,7 @@ import requests
 from moto import mock_aws
 
 from jobticket import clock
-from jobticket.connections.credentials import secret_field
-from jobticket.connections.model import Connection, ConnectionId, Kind
+from jobticket.connections.model import Connection, ConnectionId, Kind, secret_field
 from jobticket.jira.client import Deployment, Pace
 from jobticket.jira.rate_limits import RateLimits
 from local.atlassian.testing import running

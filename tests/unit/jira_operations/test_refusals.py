@@ -10,7 +10,15 @@ import pytest
 
 from jobticket.clock import now
 from tests.support.gateway import Gateway, LambdaContext
-from tests.unit.jira_operations.conftest import AUTH, Atlassian, Jira, Time, connect
+from tests.unit.jira_operations.conftest import (
+    AUTH,
+    PASSWORD,
+    PERSONAL_TOKEN,
+    Atlassian,
+    Jira,
+    Time,
+    connect,
+)
 
 EVENTS = Path(__file__).parents[3] / "events" / "jira"
 READS: dict[str, dict[str, Any]] = {
@@ -390,6 +398,36 @@ class TestRateLimits:
         asked = len(atlassian.asked())
         assert call(jira, "get-issue-details").status == 429
         assert len(atlassian.asked()) == asked
+
+    def test_a_limited_account_of_a_data_center_holds_up_no_other(
+        self, server: Jira, function: Any, atlassian: Atlassian
+    ) -> None:
+        password: dict[str, Any] = {"credentials": PASSWORD, "authorization": "another"}
+        connect(function, atlassian.url, external_id="b", deployment="data_center", **password)
+        other = Jira(server.api, "b")
+        atlassian.fault({"path": "/rest/", "status": 429, "headers": {"Retry-After": "9223372036854775807"}})
+        limited = call(server, "get-issue-details")
+        assert (limited.status, limited.headers["retry-after"]) == (429, "86400")
+        asked = len(atlassian.asked())
+        assert call(server, "get-projects").status == 429
+        assert len(atlassian.asked()) == asked
+        for name in READS:
+            assert call(other, name).status == 200
+
+    def test_new_credentials_forget_a_limit(
+        self, server: Jira, function: Any, atlassian: Atlassian, passing: Time
+    ) -> None:
+        atlassian.fault({"path": "/rest/", "status": 429, "headers": {"Retry-After": "9223372036854775807"}})
+        assert call(server, "get-issue-details").status == 429
+        assert call(server, "get-issue-details").status == 429
+        passing.passed += 60
+        again: dict[str, Any] = {
+            "kind": "personal_access_token",
+            "credentials": PERSONAL_TOKEN,
+            "authorization": "second",
+        }
+        connect(function, atlassian.url, external_id="server", deployment="data_center", **again)
+        assert call(server, "get-issue-details").status == 200
 
     @every
     def test_no_limited_write_happens_twice(self, jira: Jira, atlassian: Atlassian, name: str) -> None:

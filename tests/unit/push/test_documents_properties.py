@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from jobticket.jira.documents.adf import to_adf
 from jobticket.jira.documents.model import Document
 from jobticket.jira.errors import JiraStatusError, JiraUnreachableError
-from jobticket.push.appending import KEPT_IN_COMMENT, Appended, Appending
+from jobticket.push.appending import KEPT_IN_COMMENT, Appended, Appending, Try
 from jobticket.push.descriptions import Description, Nodes
 from jobticket.push.edits import DescriptionChange, Mark, Snapshot
 from jobticket.push.status import PathStatus, json_length, sections
@@ -73,10 +72,8 @@ class MemoryTicket:
     def measure(self, content: Document) -> int:
         return json_length(content)
 
-    def read(self) -> Snapshot:
+    def read(self, *, again: bool = False) -> Snapshot:
         return Snapshot(self.key, Nodes.read(copy.deepcopy(self.stored)), tuple(reversed(self.changes)))
-
-    read_again = read
 
     def save(self, new: Node) -> None:
         if new != self.stored:
@@ -106,14 +103,12 @@ class MemoryTicket:
         return event in self.comments
 
 
-def run(ticket: Any, push: Push, number: int, mark: Mark | None = None) -> tuple[Appended, Mark]:
-    kept: list[Mark] = []
+def run(ticket: Any, push: Push, number: int) -> tuple[Appended, Mark]:
+    kept: list[dict[str, Any]] = []
 
-    def render(limit: int) -> Sequence[Document]:
-        return sections(push.paths, DAY, json_length, limit)
-
-    appended = Appending(ticket, ticket.read(), render, f"push {number}", kept.append, mark).run()
-    return appended, Mark.of(json.loads(json.dumps(kept[-1].as_item())))
+    attempt = Try(f"push {number}", None, kept.append)
+    appended = Appending(ticket, ticket.read(), push.paths, DAY, attempt).run()
+    return appended, Mark.of(json.loads(json.dumps(kept[-1])))
 
 
 def contents_of(push: Push) -> list[Content]:
@@ -129,7 +124,7 @@ def tables_on(ticket: MemoryTicket) -> list[Content]:
     return [table.content for text in texts for table in find_tables(text)]
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents(), st.sampled_from([6_000, 1_000_000]), st.lists(PUSHES, min_size=1, max_size=4))
 def test_no_node_of_a_persons_is_lost_or_altered(original: Node, limit: int, pushes: list[Push]) -> None:
     ticket = MemoryTicket(limit)
@@ -162,7 +157,7 @@ def _persons(content: list[Node]) -> list[Node]:
     return [node for number, node in enumerate(content) if number not in ours]
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents(), STATUSES, st.booleans())
 def test_a_try_after_a_crash_adds_one_table_and_keeps_every_node(
     original: Node, paths: list[PathStatus], arrived: bool
@@ -185,8 +180,5 @@ def test_a_try_after_a_crash_adds_one_table_and_keeps_every_node(
 
 
 def _again(ticket: Any, push: Push, mark: Mark) -> tuple[Appended, Mark]:
-    def render(limit: int) -> Sequence[Document]:
-        return sections(push.paths, DAY, json_length, limit)
-
-    appending = Appending(ticket, ticket.read(), render, "push 1", lambda _mark: None, mark)
+    appending = Appending(ticket, ticket.read(), push.paths, DAY, Try("push 1", mark.as_item()))
     return appending.run(), mark

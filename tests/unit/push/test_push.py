@@ -19,8 +19,7 @@ from jobticket.clock import Deadline
 from jobticket.jira.client import Pace
 from jobticket.jobs.settings import read_settings
 from jobticket.push import appending
-from jobticket.push.appending import MOVED, TABLES_MOVED
-from jobticket.push.pushing import Try
+from jobticket.push.appending import MOVED, TABLES_MOVED, Try
 from jobticket.push.ticket import SETTLING_SECONDS
 from tests.support.faults import CRASH, Crash, Faults, refused
 from tests.unit.conftest import client

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobticket.jira.documents.adf import to_adf, to_nodes
@@ -70,7 +70,6 @@ def test_names_of_the_field_are_found_as_they_are(name: str) -> None:
     assert contents(find_tables_in_markup(to_wiki(pushed))) == [found]
 
 
-@settings(deadline=None, max_examples=150)
 @given(NAMES, st.lists(st.tuples(NAMES, st.integers(0, 10**6)), max_size=4), st.integers(0))
 def test_any_names_are_found_as_they_are(name: str, steps: list[tuple[str, int]], completed: int) -> None:
     names, counts = [step for step, _ in steps], [count for _, count in steps]

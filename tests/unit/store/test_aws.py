@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from jobticket.aws import NoTimeLeftError, is_passing, time_limit
 from jobticket.clock import Deadline
 from jobticket.connections.vault import kms_client
-from jobticket.push.queue import sqs_client as push_queue_client
-from jobticket.push.starting import lambda_client
+from jobticket.push.runs.queue import sqs_client as push_queue_client
+from jobticket.push.runs.run import lambda_client
 from jobticket.secret_store import secrets_client
 from jobticket.store.table import dynamodb_client
 from jobticket.ticketing.wakeups import sqs_client as wakeups_client

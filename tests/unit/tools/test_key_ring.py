@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from jobticket.errors import UnauthenticatedError
+from jobticket.errors import UnauthenticatedError, UnavailableError
 from jobticket.secret_store import fetch_secret
 from jobticket.web.authentication import KeyRing
 from tests.unit.conftest import client
@@ -30,6 +30,27 @@ def test_the_first_key_of_a_stack_needs_no_preparation(aws: None, capsys: pytest
     main(["--secret", "new-ring", "add", "tablets", "--scopes", "jobs"])
     key = capsys.readouterr().out.strip()
     assert ring("new-ring").authenticate(f"Bearer {key}").name == "tablets"
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["gone", "to be deleted"])
+def test_a_ring_that_is_deleted_does_not_replace_the_one_that_is_known(
+    aws: None, at_once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    monkeypatch.setattr("jobticket.web.authentication.count", counted.append)
+    seconds = iter(range(0, 10_000, 100))
+    known = KeyRing(
+        lambda: fetch_secret(client("secretsmanager"), "key-ring"), lambda: next(seconds) / 10, local=False
+    )
+    known.authenticate("Bearer only-jobs")
+    client("secretsmanager").delete_secret(SecretId="key-ring", ForceDeleteWithoutRecovery=at_once)
+    while not counted:  # a key that is not known has the ring fetched
+        with pytest.raises(UnauthenticatedError):
+            known.authenticate("Bearer unknown")
+    assert counted == ["KeyRingFault"]
+    assert known.authenticate("Bearer only-jobs").scopes == {"jobs"}
+    with pytest.raises(UnavailableError):
+        ring().authenticate("Bearer only-jobs")
 
 
 def test_a_secret_that_is_not_there_is_not_an_empty_ring(aws: None) -> None:

@@ -26,9 +26,10 @@ from jobticket import clock
 from jobticket.aws import AWS_FAULTS
 from jobticket.clock import Deadline
 from jobticket.config import Settings
+from jobticket.connections.account import account_at
 from jobticket.connections.atlassian import AppSecret, AtlassianApp
 from jobticket.connections.connection_store import ConnectionStore
-from jobticket.connections.credentials import credential_of, secret_field
+from jobticket.connections.credentials import bearer, credential_of
 from jobticket.connections.errors import (
     ConnectionNotFoundError,
     ConnectionUnavailableError,
@@ -39,8 +40,9 @@ from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.tokens import IssuedToken, TokenSource
 from jobticket.connections.vault import Vault, VaultError, kms_client
 from jobticket.http.addresses import AddressPolicy
-from jobticket.http.session import new_session
+from jobticket.http.session import PrivateAuthority, new_session
 from jobticket.jira.client import Credential, JiraClient, Pace, Site
+from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError
 from jobticket.jira.rate_limits import RateLimits
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
@@ -58,7 +60,10 @@ class AccessSettings(Settings):
     atlassian_app_secret: str
     atlassian_auth_url: str = "https://auth.atlassian.com"
     atlassian_api_url: str = "https://api.atlassian.com"
+    atlassian_scopes: str = ""
     allow_private_hosts: bool = False
+    private_ca_secret: str = ""
+    private_ca_hosts: str = ""
 
 
 def address_policy(settings: AccessSettings) -> AddressPolicy:
@@ -82,6 +87,7 @@ class JiraAccess:
         session: requests.Session,
         app: AtlassianApp,
         *,
+        scopes: str = "",
         now: Callable[[], datetime] = clock.now,
         pace: Pace | None = None,
     ) -> None:
@@ -89,7 +95,7 @@ class JiraAccess:
         self.vault = vault
         self.session = session
         self.app = app
-        self.tokens = TokenSource(store, vault, app, now=now, pace=pace)
+        self.tokens = TokenSource(store, vault, app, scopes=scopes, now=now, pace=pace)
         self._now = now
         self._pace = pace
         self._rate_limits = RateLimits()
@@ -99,11 +105,13 @@ class JiraAccess:
         """Make the container's access from a function's settings and, if it has one, its client."""
         table = Table(dynamodb or dynamodb_client(), settings.connections_table)
         vault = Vault(table, functools.cache(kms_client), settings.encryption_key)
-        session = new_session(address_policy(settings))
         secrets = functools.cache(secrets_client)
+        hosts = settings.private_ca_hosts.replace(",", " ").split()
+        authority = PrivateAuthority(hosts, lambda: fetch_secret(secrets(), settings.private_ca_secret))
+        session = new_session(address_policy(settings), authority if settings.private_ca_secret else None)
         secret = AppSecret(lambda: fetch_secret(secrets(), settings.atlassian_app_secret))
         app = AtlassianApp(session, settings.atlassian_auth_url, settings.atlassian_api_url, secret)
-        return cls(ConnectionStore(table), vault, session, app)
+        return cls(ConnectionStore(table), vault, session, app, scopes=settings.atlassian_scopes)
 
     def connection(self, external_id: str, provider: str = "jira") -> Connection:
         """Return a connection, or raise ``ConnectionNotFoundError``."""
@@ -129,20 +137,32 @@ class JiraAccess:
 
     def client_of(self, connection: Connection, *, deadline: Deadline) -> JiraClient:
         """Return a client for a connection that has been read."""
-        token = self.store.get_token(connection.id) if connection.kind == "oauth" else None
+        token = self.store.get_token(connection.id) if connection.has_tokens else None
         return self._client(connection, token, deadline)
 
     def unchecked_client(self, connection: Connection, *, deadline: Deadline) -> JiraClient:
-        """Return a client even for credentials that Jira has refused: it may accept them by now."""
-        return self.client_of(replace(connection, invalid=False), deadline=deadline)
+        """Return a client even for credentials that Jira has refused: it may accept them by now.
+
+        It does not mark them.
+        """
+        if connection.kind == "oauth":
+            return self.client_of(connection, deadline=deadline)
+        with _naming(connection.id):
+            if connection.has_tokens:
+                issued = self.tokens.refreshed(connection.id, deadline, even_if_dead=True)
+                return self._client_with(connection, bearer(issued.text), deadline)
+            return self._client_with(connection, self._opened(connection), deadline)
 
     def _client(self, connection: Connection, token: AccessToken | None, deadline: Deadline) -> JiraClient:
         if not connection.is_usable(self._now()):
-            raise ReauthorizationNeededError(connection.id)
+            raise self.tokens.needs_authorization(connection)
+        return self._client_with(connection, self._credential(connection, token, deadline), deadline)
+
+    def _client_with(self, connection: Connection, credential: Credential, deadline: Deadline) -> JiraClient:
         return JiraClient(
             self.session,
             self._site(connection),
-            self._credential(connection, token, deadline),
+            credential,
             deadline=deadline,
             rate_limits=self._rate_limits,
             pace=self._pace,
@@ -150,27 +170,75 @@ class JiraAccess:
 
     def _site(self, connection: Connection) -> Site:
         api_url, quota = connection.api_url, connection.api_url
-        if connection.kind == "oauth" and connection.site_id is not None:
-            # Not the stored URL: a changed row must not send the access token elsewhere. All consents of one
-            # app share one quota.
-            api_url, quota = self.app.site_api_url(connection.site_id), "oauth"
-        return Site(api_url, connection.site_url, connection.deployment, quota)
+        if connection.has_tokens and connection.site_id is not None:
+            # Not the stored URL: a changed row must not send the access token elsewhere.
+            api_url = self.app.site_api_url(connection.site_id)
+            # All consents of one app share one quota.
+            quota = "oauth" if connection.kind == "oauth" else api_url
+        return Site(
+            api_url,
+            connection.site_url,
+            connection.deployment,
+            quota,
+            None if connection.kind == "oauth" else connection.authorization,
+            connection.authorized_at,
+        )
 
     def _credential(
         self, connection: Connection, token: AccessToken | None, deadline: Deadline
     ) -> Credential:
-        name = connection.id
-        with _naming(name):
-            if connection.kind == "oauth":
-                return self._bearer(name, self.tokens.of_read(name, token, deadline), deadline)
-            return credential_of(self.vault.open(name, secret_field(connection.api_url), connection.secret))
+        with _naming(connection.id):
+            if connection.has_tokens:
+                issued = self.tokens.of_read(connection.id, token, deadline)
+                return self._bearer(connection, issued, deadline)
+            credential = self._opened(connection)
+        return replace(credential, renew=self._confirming(connection, lambda: credential, deadline))
 
-    def _bearer(self, name: ConnectionId, issued: IssuedToken, deadline: Deadline) -> Credential:
+    def _opened(self, connection: Connection) -> Credential:
+        return credential_of(self.vault.open(connection.id, connection.secret_field, connection.secret))
+
+    def _bearer(self, connection: Connection, issued: IssuedToken, deadline: Deadline) -> Credential:
         def renew() -> Credential:
-            with _naming(name):
-                return self._bearer(name, self.tokens.renewed(name, issued.text, deadline), deadline)
+            with _naming(connection.id):
+                again = self.tokens.renewed(connection.id, issued.text, deadline)
+            return self._bearer(connection, again, deadline)
 
-        return Credential(f"Bearer {issued.text}", renew, secrets=(issued.text,))
+        if connection.kind != "oauth":
+            renew = self._confirming(connection, renew, deadline)
+        return replace(bearer(issued.text), renew=renew)
+
+    def _confirming(
+        self, connection: Connection, renew: Callable[[], Credential], deadline: Deadline
+    ) -> Callable[[], Credential]:
+        """Return a renewal that asks ``/myself`` once whether Jira really refuses the credentials.
+
+        If it does, the connection is marked, and nothing is sent with them any more.
+        """
+        is_dead = False
+
+        def confirmed() -> Credential:
+            nonlocal is_dead
+            if is_dead:
+                raise self.tokens.needs_authorization(connection)
+            credential = replace(renew(), renew=None)
+            try:
+                account_at(self._client_with(connection, credential, deadline))
+            except JiraRefusedCredentialsError as error:
+                is_dead = True
+                raise self._refused(connection, error) from None
+            return credential
+
+        return confirmed
+
+    def _refused(self, connection: Connection, error: JiraError) -> ReauthorizationNeededError:
+        try:
+            is_news = self.store.mark(connection, invalid=True)
+        except AWS_FAULTS:
+            logger.exception("refused credentials not marked", external_id=connection.id.external_id)
+            is_news = False
+        if is_news:
+            return self.tokens.died(connection, str(error))
+        return self.tokens.needs_authorization(connection)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ import requests
 
 from jobticket import clock, foreign
 from jobticket.clock import Deadline
-from jobticket.connections.credentials import account_of
+from jobticket.connections.account import account_at
 from jobticket.http.errors import NoAnswerError
 from jobticket.http.retry_after import retry_after
 from jobticket.http.transport import HttpAnswer, send
@@ -33,7 +33,10 @@ from jobticket.jira.errors import JiraError
 SECRET_SECONDS = 300.0
 #: Only these say that the grant itself is dead.
 DEAD = frozenset({"invalid_grant", "unauthorized_client"})
+#: For client credentials these say the same: they are a connection's own, not the deployment's.
+CLIENT_DEAD = frozenset({"invalid_client", "access_denied"})
 MOST_SITES = 500
+LONGEST_SCOPES = 4096
 #: How long an access token may live, in seconds, and what is taken for any other value.
 SHORTEST_LIFE, LONGEST_LIFE, USUAL_LIFE = 60, 30 * 86_400, 3600
 #: The site-choice page waits this long for the account's name.
@@ -76,6 +79,7 @@ class Grant:
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
     expires_in: int
+    scopes: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,15 @@ class AtlassianApp:
         """Exchange a refresh token for its successor and an access token, without a retry."""
         return self._token({"grant_type": "refresh_token", "refresh_token": refresh_token}, deadline)
 
+    def client_grant(self, secret: str, deadline: Deadline) -> Grant:
+        """Exchange a service account's client credentials, as they are sealed, for an access token."""
+        try:
+            return self._asked({"grant_type": "client_credentials", **json.loads(secret)}, deadline)
+        except AppRefusedError as error:
+            if str(error) in CLIENT_DEAD:
+                raise GrantDeadError(str(error)) from None
+            raise
+
     def sites(self, access_token: str, deadline: Deadline) -> list[GrantedSite]:
         """Return the Jira sites that the access token reaches."""
         headers = {"Authorization": f"Bearer {access_token}"}
@@ -170,14 +183,19 @@ class AtlassianApp:
             answer = send(self._session, "GET", url, to="Atlassian", deadline=deadline, headers=headers)
         except NoAnswerError as error:
             raise AtlassianUnavailableError(str(error), outcome_unknown=False) from None
-        resources = _body_of(answer.content)
+        resources = json_of(answer.content)
         if answer.status != 200 or not isinstance(resources, list):
             raise AtlassianUnavailableError(f"status {answer.status}", outcome_unknown=False)
         return jira_sites(resources)
 
     def site_api_url(self, site_id: str) -> str:
-        """Return where the REST API of a granted site is."""
+        """Return where the gateway has a site's REST API."""
         return f"{self._api_url}/ex/jira/{quote(site_id, safe='')}"
+
+    def site_id_of(self, url: str) -> str | None:
+        """Return the site's id in a URL of the gateway; None for any other URL."""
+        gateway = self.site_api_url("")
+        return site_id_in(url.removeprefix(gateway)) if url.startswith(gateway) else None
 
     def account(self, access_token: str, site: GrantedSite, deadline: Deadline) -> str | None:
         """Return the name of the token's account; None if the site does not tell."""
@@ -189,14 +207,22 @@ class AtlassianApp:
             deadline=deadline.sooner(ACCOUNT_SECONDS),
         )
         try:
-            account = account_of(client.get("/rest/api/2/myself"))
+            account = account_at(client)
         except JiraError:
             return None
         return None if account is None else account.display_name
 
     def _token(self, body: dict[str, str], deadline: Deadline) -> Grant:
         app = self._secret()
-        sent = body | {"client_id": app.client_id, "client_secret": app.client_secret}
+        try:
+            return self._asked(
+                body | {"client_id": app.client_id, "client_secret": app.client_secret}, deadline
+            )
+        except AppRefusedError:
+            self._secret.forget()
+            raise
+
+    def _asked(self, body: dict[str, str], deadline: Deadline) -> Grant:
         try:
             answer = send(
                 self._session,
@@ -205,17 +231,13 @@ class AtlassianApp:
                 to="Atlassian",
                 deadline=deadline,
                 headers={"Content-Type": "application/json"},
-                data=json.dumps(sent).encode(),
+                data=json.dumps(body).encode(),
             )
         except NoAnswerError as error:
             raise AtlassianUnavailableError(
                 "the token endpoint gave no answer", outcome_unknown=error.outcome_unknown
             ) from None
-        try:
-            return grant_of(answer)
-        except AppRefusedError:
-            self._secret.forget()
-            raise
+        return grant_of(answer)
 
 
 def with_offline_access(scopes: str) -> str:
@@ -225,7 +247,7 @@ def with_offline_access(scopes: str) -> str:
 
 def grant_of(answer: HttpAnswer) -> Grant:
     """Return the tokens of the token endpoint's answer, or raise what the answer stands for."""
-    body = _body_of(answer.content)
+    body = json_of(answer.content)
     if answer.status == 200:
         return _grant(body)
     code = body.get("error") if isinstance(body, Mapping) else None
@@ -249,7 +271,8 @@ def _grant(body: Any) -> Grant:
     if access is None or (refresh is None and said.get("refresh_token")):
         raise AtlassianUnavailableError("the token endpoint's answer cannot be read", outcome_unknown=True)
     seconds = foreign.integer(said.get("expires_in"), SHORTEST_LIFE, LONGEST_LIFE)
-    return Grant(access, refresh, USUAL_LIFE if seconds is None else seconds)
+    scopes = foreign.text(said.get("scope"), LONGEST_SCOPES)
+    return Grant(access, refresh, USUAL_LIFE if seconds is None else seconds, scopes)
 
 
 def jira_sites(resources: list[Any]) -> list[GrantedSite]:
@@ -257,7 +280,7 @@ def jira_sites(resources: list[Any]) -> list[GrantedSite]:
     sites: dict[str, GrantedSite] = {}
     for entry in resources[:MOST_SITES]:
         match entry:
-            case {"id": str(site_id), "scopes": list(scopes)} if _SITE_ID.fullmatch(site_id):
+            case {"id": str(site_id), "scopes": list(scopes)} if site_id_in(site_id):
                 url = foreign.url(entry.get("url"))
                 if url is not None and any("jira" in scope for scope in foreign.texts(scopes)):
                     sites[site_id] = GrantedSite(
@@ -269,7 +292,13 @@ def jira_sites(resources: list[Any]) -> list[GrantedSite]:
     return list(sites.values())
 
 
-def _body_of(content: bytes) -> Any:
+def site_id_in(value: object) -> str | None:
+    """Return a site's id as Atlassian sends it; None if its form is invalid."""
+    return value if isinstance(value, str) and _SITE_ID.fullmatch(value) else None
+
+
+def json_of(content: bytes) -> Any:
+    """Return the JSON of an answer, None if it is not JSON."""
     try:
         return foreign.decoded(content)
     except ValueError:

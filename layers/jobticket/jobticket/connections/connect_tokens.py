@@ -15,6 +15,8 @@ from jobticket.store.table import Item
 
 CONNECT_TOKEN_SECONDS = 900
 LONGEST_CONNECT_TOKEN_SECONDS = 3600
+#: What a record of a consent carries besides the connection's name.
+_CARRIED = ("return_url", "may_replace", "connect", "generation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +42,14 @@ class ConsentRequest:
     @classmethod
     def of(cls, record: Item) -> Self:
         """Return the request that a record carries."""
-        return cls(
-            ConnectionId(record["provider"], record["external_id"]),
-            record.get("return_url"),
-            record["may_replace"],
-            record.get("connect"),
-            record.get("generation"),
-        )
+        name = ConnectionId(record["provider"], record["external_id"])
+        carried: dict[str, Any] = {member: record.get(member) for member in _CARRIED}
+        return cls(name, **carried)
 
     def record(self) -> dict[str, Any]:
         """Return what a record of the consent carries."""
-        return {
-            "provider": self.name.provider,
-            "external_id": self.name.external_id,
-            "return_url": self.return_url,
-            "may_replace": self.may_replace,
-            "connect": self.connect,
-            "generation": self.generation,
-        }
+        named = {"provider": self.name.provider, "external_id": self.name.external_id}
+        return named | {member: getattr(self, member) for member in _CARRIED}
 
     def check(self, name: ConnectionId, return_url: str | None) -> None:
         """Refuse with 403 if a connect token was minted for something else; a return URL may be left out."""

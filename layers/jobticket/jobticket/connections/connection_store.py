@@ -18,10 +18,19 @@ from jobticket.connections.layout import (
     stored_status,
     token_of,
     token_put,
+    written,
 )
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.store.table import Delete, Put, Table, Update
-from jobticket.store.unit_of_work import ABSENT, PRESENT, UnitOfWork, attempts, discard, write_if_current
+from jobticket.store.unit_of_work import (
+    ABSENT,
+    PRESENT,
+    StaleError,
+    UnitOfWork,
+    attempts,
+    discard,
+    write_if_current,
+)
 
 INDEX = "connections_by_id"
 
@@ -121,13 +130,26 @@ class ConnectionStore:
         """Delete a cached access token, unless it has been replaced."""
         discard(self.table, Delete(partition(name), "ACCESS", Attr("token").eq(token.sealed)))
 
-    def mark(self, connection: Connection, *, invalid: bool) -> None:
-        """Store whether Jira refuses a connection without OAuth, unless it has been replaced."""
-        status = {"status": stored_status(invalid)}
-        current = Attr("authorization").eq(connection.authorization)
-        write_if_current(
-            self.table, Update(partition(connection.id), "CONNECTION", set=status, condition=current)
-        )
+    def mark(self, connection: Connection, *, invalid: bool) -> bool:
+        """Store whether Jira refuses credentials; False if that is stored already, or they were replaced."""
+        status = stored_status(invalid)
+        current = Attr("authorization").eq(connection.authorization) & Attr("status").ne(status)
+        work = UnitOfWork(self.table)
+        work.add(Update(partition(connection.id), "CONNECTION", set={"status": status}, condition=current))
+        if invalid and connection.has_tokens:
+            work.add(Delete(partition(connection.id), "ACCESS"))
+        try:
+            work.commit()
+        except StaleError:
+            return False
+        return True
+
+    def note_warning(self, connection: Connection, days: int) -> bool:
+        """Store that a person was told of a connection's end so many days ahead; False if that is stored."""
+        untold = Attr("warned_days").not_exists() | Attr("warned_days").gt(days)
+        current = same("expires_on", written(connection.expires_at)) & untold
+        update = Update(partition(connection.id), "CONNECTION", set={"warned_days": days}, condition=current)
+        return write_if_current(self.table, update) is not None
 
     def reseal(self, connection: Connection, secret: bytes) -> bool:
         """Replace a secret's ciphertext by another of the same secret; False if it has changed meanwhile."""

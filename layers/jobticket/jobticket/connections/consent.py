@@ -30,9 +30,9 @@ from jobticket.clock import Deadline
 from jobticket.connections.atlassian import AppRefusedError, AtlassianApp, AtlassianError, Grant, GrantedSite
 from jobticket.connections.connect_tokens import ConsentRequest
 from jobticket.connections.connection_store import ConnectionStore, new_authorization
-from jobticket.connections.model import GRANT_LIFETIME, Connection
+from jobticket.connections.model import GRANT_LIFETIME, REFRESH_FIELD, Connection
 from jobticket.connections.sessions import SessionStore, digest, new_secret
-from jobticket.connections.tokens import REFRESH_FIELD, cached_token
+from jobticket.connections.tokens import cached_token
 from jobticket.connections.vault import Sealer, Vault
 from jobticket.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError, UpstreamError
 from jobticket.observability import count, logger
@@ -222,6 +222,7 @@ class Consent:
             "cookie": digest("COOKIE", cookie),
             "authorized_at": clock.iso_milliseconds(now),
             "expires_in": grant.expires_in,
+            "scopes": grant.scopes,
             "access": self._vault.seal(request.name, f"pending access {key}", grant.access_token),
             "refresh": self._vault.seal(request.name, f"pending refresh {key}", grant.refresh_token or ""),
         }
@@ -234,6 +235,7 @@ class Consent:
             self._vault.open(request.name, f"pending access {key}", record["access"]),
             self._vault.open(request.name, f"pending refresh {key}", record["refresh"]),
             record["expires_in"],
+            record.get("scopes"),
         )
         return Pending(key, request, clock.parse_iso(record["authorized_at"]), grant)
 
@@ -252,6 +254,7 @@ class Consent:
             authorized_at=pending.authorized_at,
             last_refreshed_at=pending.authorized_at,
             expires_at=pending.authorized_at + GRANT_LIFETIME,
+            scopes=pending.grant.scopes,
         )
 
     def _check_replacement(self, request: ConsentRequest, earlier: Connection | None) -> None:

@@ -1,4 +1,4 @@
-"""The form of a Jira host that callers give: ``https://your-domain.atlassian.net``, without a path."""
+"""The form of a Jira host that callers give: the URL at which people open Jira."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _authority = re.compile(
     rf"(?P<name>(?:{LABEL}\.)*{LABEL}|\[(?P<ipv6>[0-9a-f:.]+)\])(?::(?P<port>[0-9]{{1,5}}))?"
 )
+# No segment of dots: a reader of URLs would take a step upwards.
+_path = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*")
 
 
-def check_host(text: str, *, allow_http: bool = False) -> str:
-    """Return the host in lower case; 400 if its form is invalid. The local stack allows http.
+def checked_host(text: str, *, allow_http: bool = False) -> str:
+    """Return the host without blanks around it and slashes at its end; 400 if its form is invalid.
 
-    Its address is checked later, at every connection (``http.addresses``).
+    The local stack allows http. Its address is checked later, at every connection (``http.addresses``).
     """
-    host = text.lower()
-    if not host.startswith("https://") and not (allow_http and host.startswith("http://")):
+    host = text.strip().rstrip("/")
+    scheme, separator, rest = host.partition("://")
+    if scheme.lower() != "https" and not (allow_http and scheme.lower() == "http"):
         raise InvalidError("host must start with https://")
-    if host.endswith("/"):
-        raise InvalidError("host must not end with a slash")
-    authority = host.partition("://")[2]
+    if re.search(r"[?#]", rest):
+        raise InvalidError("host must not have a query or a fragment")
+    authority, slash, path = rest.partition("/")
+    if "@" in authority:
+        raise InvalidError("host must not have user info")
     # Some readers of URLs take a backslash for a slash, others for a character of the name.
-    if len(host) > LONGEST_HOST or "\\" in host:
+    if len(host) > LONGEST_HOST or not _is_authority(authority.lower()) or not _path.fullmatch(slash + path):
         raise InvalidError("host is not a valid URL")
-    if re.search(r"[/?#]", authority):
-        raise InvalidError("host must not have a path")
-    if not _is_authority(authority):
-        raise InvalidError("host is not a valid URL")
-    return host
+    return f"{scheme}{separator}{authority}".lower() + slash + path
 
 
 def _is_authority(text: str) -> bool:
-    """Tell whether this is a name or an address with at most a port: no user info, no space."""
+    """Tell whether this is a name or an address with at most a port."""
     match = _authority.fullmatch(text)
     if match is None or not 1 <= int(match["port"] or 443) <= 65535:
         return False

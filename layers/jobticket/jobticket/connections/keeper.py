@@ -1,4 +1,4 @@
-"""Keeps idle grants alive, and finishes refreshes that were interrupted.
+"""Keeps idle grants alive, finishes refreshes that were interrupted, and warns of ends ahead.
 
 A grant dies after 90 days without a refresh. A daily sweep goes through all connections and refreshes those
 that have been idle for about a month. Each has up to a week more, by its name: so those that were made on one
@@ -13,15 +13,16 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.connection_store import ConnectionStore
-from jobticket.connections.credentials import secret_field
 from jobticket.connections.errors import ReauthorizationNeededError
+from jobticket.connections.layout import written
 from jobticket.connections.model import Connection, ConnectionId
 from jobticket.connections.refreshes import RefreshStore
-from jobticket.connections.tokens import LEASE, REFRESH_FIELD, TokenSource
+from jobticket.connections.tokens import LEASE, TokenSource
 from jobticket.connections.vault import Vault, VaultError
 from jobticket.errors import RefusalError
 from jobticket.observability import count, logger
@@ -30,8 +31,8 @@ from jobticket.store.unit_of_work import ABSENT, write_if_current
 
 IDLE = timedelta(days=30)
 SPREAD = timedelta(days=7)
-#: A consent that ends this soon is logged, so that a person can renew it.
-SOON = timedelta(days=14)
+#: How many days ahead a person is told of a consent's or token's end, once each.
+AHEAD = (1, 7, 30)
 PAGE = 50
 #: A refresh may have to wait for a lease: a run with less time than this stops.
 LEAST_SECONDS = 30.0
@@ -47,6 +48,7 @@ class KeeperRun:
     failed: int = 0
     dead: int = 0
     needs_person: int = 0
+    expiring: int = 0
 
     def report(self, task: str) -> None:
         """Log the run and write its metrics."""
@@ -54,6 +56,7 @@ class KeeperRun:
         count("ConnectionsRefreshed", self.refreshed)
         count("ConnectionRefreshesFailed", self.failed)
         count("ConnectionsFoundDead", self.dead)
+        count("ConnectionsExpiring", self.expiring)
 
 
 @dataclass(slots=True)
@@ -69,6 +72,14 @@ def idle_allowed(name: ConnectionId) -> timedelta:
     """Return how long a connection may be idle before it is refreshed."""
     share = int.from_bytes(hashlib.sha256(str(name).encode()).digest()[:4], "big") / 2**32
     return IDLE + SPREAD * share
+
+
+def _days_ahead(connection: Connection, now: datetime) -> int | None:
+    """Return the latest of the warnings that a connection's end is due for."""
+    if connection.expires_at is None:
+        return None
+    left = connection.expires_at - now
+    return next((days for days in AHEAD if left <= timedelta(days=days)), None)
 
 
 class Keeper:
@@ -147,7 +158,7 @@ class Keeper:
         connection = self._store.get(name)
         if connection is None:
             return
-        field = REFRESH_FIELD if connection.kind == "oauth" else secret_field(connection.api_url)
+        field = connection.secret_field
         try:
             if self._vault.is_current(connection.secret):
                 return
@@ -162,18 +173,20 @@ class Keeper:
 
     def _keep(self, connection: Connection, run: KeeperRun, deadline: Deadline) -> None:
         now = self._now()
-        if not connection.is_usable(now) or connection.is_expired(now + SOON):
+        told: dict[str, Any] = {
+            "external_id": connection.id.external_id,
+            "expires_at": written(connection.expires_at),
+        }
+        if not connection.is_usable(now):
             run.needs_person += 1
-            logger.warning(
-                "connection needs a person",
-                external_id=connection.id.external_id,
-                status=connection.status(now),
-                expires_at=None if connection.expires_at is None else connection.expires_at.isoformat(),
-            )
-        idle_since = connection.last_refreshed_at or connection.authorized_at
-        if connection.kind != "oauth" or not connection.is_usable(now):
+            logger.warning("connection needs a person", status=connection.status(now), **told)
             return
-        if now - idle_since >= idle_allowed(connection.id):
+        days = _days_ahead(connection, now)
+        if days is not None and self._store.note_warning(connection, days):
+            run.expiring += 1
+            logger.warning("connection expires soon", days=days, kind=connection.kind, **told)
+        idle_since = connection.last_refreshed_at or connection.authorized_at
+        if connection.kind == "oauth" and now - idle_since >= idle_allowed(connection.id):
             refresh = functools.partial(self._tokens.refreshed, connection.id, deadline)
             self._attempt(connection.id, run, refresh)
 

@@ -43,6 +43,33 @@ OUTLINE = (
     "selected_project_id",
 )
 
+#: Attributes of a connection that hold its members of the same name.
+PLAIN = (
+    "kind",
+    "authorization",
+    "version",
+    "secret",
+    "site_id",
+    "site_name",
+    "site_url",
+    "api_url",
+    "deployment",
+    "account",
+    "selected_project_id",
+    "scopes",
+)
+#: Those that hold a moment, by member.
+MOMENTS = {
+    "authorized_at": "authorized_at",
+    "last_refreshed_at": "last_refreshed_at",
+    "expires_at": "expires_on",
+    "unfinished_since": "unfinished_since",
+    "failed_at": "failed_at",
+    "retry_at": "retry_at",
+}
+#: What stands for attributes that the index leaves out.
+UNLISTED = {"authorization": "", "version": 0, "secret": b"", "api_url": "", "deployment": "cloud"}
+
 
 def partition(name: ConnectionId) -> str:
     """Return the partition key of a connection."""
@@ -62,53 +89,31 @@ def same(attribute: str, value: str | None) -> ConditionBase:
 
 def item_of(connection: Connection) -> Item:
     """Return a connection's item."""
-    item = {
+    plain = {name: getattr(connection, name) for name in PLAIN}
+    moments = {attribute: written(getattr(connection, name)) for name, attribute in MOMENTS.items()}
+    present = {name: value for name, value in (plain | moments).items() if value is not None}
+    return {
         **list_keys(connection.id),
+        **present,
         "sk": "CONNECTION",
         "provider": connection.id.provider,
         "external_id": connection.id.external_id,
-        "kind": connection.kind,
-        "authorization": connection.authorization,
-        "version": connection.version,
-        "secret": connection.secret,
-        "site_id": connection.site_id,
-        "site_name": connection.site_name,
-        "site_url": connection.site_url,
-        "api_url": connection.api_url,
-        "deployment": connection.deployment,
-        "account": connection.account,
-        "authorized_at": written(connection.authorized_at),
-        "last_refreshed_at": written(connection.last_refreshed_at),
-        "expires_on": written(connection.expires_at),
         "status": stored_status(connection.invalid),
-        "selected_project_id": connection.selected_project_id,
     }
-    return {name: value for name, value in item.items() if value is not None}
 
 
 def connection_of(item: Item) -> Connection:
     """Return an item's connection; attributes that an index leaves out get a default."""
+    plain = {name: item.get(name, UNLISTED.get(name)) for name in PLAIN}
+    moments: Item = {
+        name: clock.parse_iso(item[attribute]) for name, attribute in MOMENTS.items() if attribute in item
+    }
     return Connection(
         id=ConnectionId(item["provider"], item["external_id"]),
-        kind=item["kind"],
-        authorization=item.get("authorization", ""),
-        version=item.get("version", 0),
-        secret=item.get("secret", b""),
-        site_id=item.get("site_id"),
-        site_name=item["site_name"],
-        site_url=item["site_url"],
-        api_url=item.get("api_url", ""),
-        deployment=item.get("deployment", "cloud"),
-        account=item.get("account"),
-        authorized_at=clock.parse_iso(item["authorized_at"]),
-        last_refreshed_at=_read_moment(item, "last_refreshed_at"),
-        expires_at=_read_moment(item, "expires_on"),
         invalid=item["status"] == "invalid",
-        selected_project_id=item.get("selected_project_id"),
         lease=Lease.of(item),
-        unfinished_since=_read_moment(item, "unfinished_since"),
-        failed_at=_read_moment(item, "failed_at"),
-        retry_at=_read_moment(item, "retry_at"),
+        **plain,
+        **moments,
     )
 
 
@@ -143,7 +148,3 @@ def token_of(item: Item) -> AccessToken:
 def written(moment: datetime | None) -> str | None:
     """Return a moment as items and answers have it."""
     return None if moment is None else clock.iso_milliseconds(moment)
-
-
-def _read_moment(item: Item, attribute: str) -> datetime | None:
-    return clock.parse_iso(item[attribute]) if attribute in item else None

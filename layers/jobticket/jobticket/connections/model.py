@@ -12,9 +12,12 @@ from jobticket.store.lease import Lease
 
 PROVIDERS = frozenset({"jira"})
 #: ``oauth``: a user's consent. ``api_token``: user name and token (Basic). ``personal_access_token``: a token
-#: of a Data Center (Bearer).
-Kind = Literal["oauth", "api_token", "personal_access_token"]
+#: of a Data Center (Bearer). ``client_credentials``: a service account's client id and secret.
+Kind = Literal["oauth", "api_token", "personal_access_token", "client_credentials"]
 Status = Literal["valid", "expired", "invalid"]
+
+#: Which field of a connection by consent is sealed.
+REFRESH_FIELD = "refresh_token"
 
 #: A consent ends a year after it was given. Refreshes do not prolong it.
 GRANT_LIFETIME = timedelta(days=365)
@@ -65,10 +68,12 @@ class Connection:
         Counts the secrets of this authorization: each rotated refresh token has the next number.
     secret
         The sealed refresh token or credentials.
+    site_id
+        The site's id at Atlassian's gateway, if that is where it is called.
     api_url
-        Where Jira's ``/rest`` is; without OAuth the same as ``site_url``.
+        Where Jira's ``/rest`` is: the site's own URL, or Atlassian's gateway.
     expires_at
-        When the consent ends; None without OAuth.
+        When the consent ends, or the token as far as the caller has told.
     invalid
         Jira has refused it for good: it needs a new authorization.
     lease
@@ -79,6 +84,8 @@ class Connection:
         When the last refresh failed for a reason other than the grant.
     retry_at
         Atlassian asks for no call before that.
+    scopes
+        What the consent has granted, separated by blanks; None if it is not known.
     """
 
     id: ConnectionId
@@ -101,6 +108,27 @@ class Connection:
     unfinished_since: datetime | None = None
     failed_at: datetime | None = None
     retry_at: datetime | None = None
+    scopes: str | None = None
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether Atlassian gives access tokens for it."""
+        return self.kind in {"oauth", "client_credentials"}
+
+    @property
+    def via(self) -> Literal["site", "gateway"]:
+        return "site" if self.site_id is None else "gateway"
+
+    @property
+    def secret_field(self) -> str:
+        """The field that its secret is sealed for. Credentials name their host: they open for no other."""
+        return REFRESH_FIELD if self.kind == "oauth" else secret_field(self.api_url)
+
+    def missing_scopes(self, asked: str) -> list[str]:
+        """Return which of the scopes that a deployment asks for its consent lacks, if that is known."""
+        if self.scopes is None:
+            return []
+        return [scope for scope in asked.split() if scope not in {*self.scopes.split(), "offline_access"}]
 
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and now >= self.expires_at
@@ -117,6 +145,11 @@ class Connection:
         if self.site_id is not None and other.site_id is not None:
             return self.site_id == other.site_id
         return self.site_url == other.site_url
+
+
+def secret_field(api_url: str) -> str:
+    """Return the field that credentials for a Jira are sealed for."""
+    return f"credentials for {api_url}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,9 @@ class RefreshStore:
             return None
         return connection_of(item)
 
-    def succeed(self, held: Connection, secret: bytes, token: AccessToken, now: datetime) -> bool:
+    def succeed(
+        self, held: Connection, secret: bytes, token: AccessToken, now: datetime, scopes: str | None
+    ) -> bool:
         """Store new tokens; False if the connection has other ones by now.
 
         They are good even if the lease has run out.
@@ -68,6 +70,7 @@ class RefreshStore:
                 "version": held.version + 1,
                 "last_refreshed_at": written(now),
                 "status": stored_status(False),
+                **({} if scopes is None or held.kind != "oauth" else {"scopes": scopes}),
             },
             remove=(*LEASE_ATTRIBUTES, *BEGUN_ATTRIBUTES, "failed_at", "retry_at"),
             condition=_of_version(held),

@@ -7,7 +7,8 @@ from typing import Any
 
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
-from jobticket.connections.credentials import account_of, advice_on
+from jobticket.connections.account import account_at
+from jobticket.connections.credentials import advice_on
 from jobticket.connections.errors import SecretUnreadableError
 from jobticket.connections.layout import written
 from jobticket.connections.model import Connection
@@ -40,7 +41,7 @@ def test_connection(access: JiraAccess, connection: Connection, deadline: Deadli
     by_credentials = connection.kind != "oauth"
     try:
         client = access.unchecked_client(connection, deadline=deadline)
-        account = account_of(client.get("/rest/api/2/myself"))
+        account = account_at(client)
     except JiraError as error:
         if by_credentials and isinstance(error, JiraRefusedCredentialsError):
             access.store.mark(connection, invalid=True)

@@ -36,7 +36,6 @@ from jobticket.observability import count, logger
 from jobticket.store.lease import Lease
 
 ACCESS_FIELD = "access_token"
-REFRESH_FIELD = "refresh_token"
 
 #: A call of the token endpoint ends well before its lease does, and a lease long before the ten minutes in
 #: which a spent refresh token still works.
@@ -46,6 +45,8 @@ LEASE = timedelta(seconds=16)
 WAIT_SECONDS = 25.0
 #: A call with less time than this would be cut off half-way.
 LEAST_CALL_SECONDS = 2.0
+#: What Atlassian asks for is believed for this long; then one call tries.
+LONGEST_PAUSE = timedelta(hours=1)
 #: What callers are told to wait if Atlassian names no time.
 RETRY_SECONDS = 2
 #: A token counts as fresh until this long before its end.
@@ -73,10 +74,11 @@ class _Refresh:
 
 
 class TokenSource:
-    """Gives access tokens of OAuth connections.
+    """Gives access tokens of consents, and of a service account's client credentials.
 
+    ``scopes`` are those that the deployment asks for.
     The public methods raise ``ConnectionNotFoundError`` (401), ``InvalidError`` (400) for a connection
-    without OAuth, ``ReauthorizationNeededError`` (403) if the grant is dead, and
+    without tokens, ``ReauthorizationNeededError`` (403) if the grant is dead, and
     ``ConnectionUnavailableError`` (503) if there is no token for now.
     """
 
@@ -86,6 +88,7 @@ class TokenSource:
         vault: Vault,
         app: AtlassianApp,
         *,
+        scopes: str = "",
         now: Callable[[], datetime] = clock.now,
         pace: Pace | None = None,
     ) -> None:
@@ -93,6 +96,7 @@ class TokenSource:
         self._refreshes = RefreshStore(store.table)
         self._vault = vault
         self._app = app
+        self._scopes = scopes
         self._now = now
         self._pace = pace or Pace()
 
@@ -114,12 +118,18 @@ class TokenSource:
             self._store.drop_token(name, token)
         return self.refreshed(name, deadline)
 
-    def refreshed(self, name: ConnectionId, deadline: Deadline) -> IssuedToken:
-        """Return the token of the next refresh, this caller's or another's."""
+    def refreshed(self, name: ConnectionId, deadline: Deadline, *, even_if_dead: bool = False) -> IssuedToken:
+        """Return the token of the next refresh, this caller's or another's.
+
+        Parameters
+        ----------
+        even_if_dead
+            Whether to try client credentials that Jira or Atlassian has refused: they may work by now.
+        """
         patience, since = deadline.sooner(WAIT_SECONDS), self._now()
         pause = FIRST_PAUSE_SECONDS
         while True:
-            connection, token = self._read(name)
+            connection, token = self._read(name, even_if_dead=even_if_dead)
             issued = self._open_if_fresh(name, token)
             if issued is None:
                 self._respect_failure(connection, since)
@@ -141,16 +151,32 @@ class TokenSource:
             return self._try_to_refresh(connection, deadline, even_if_fresh=True) is not None
         if not self._refreshes.give_up(connection):
             return False
-        raise self._died(name, connection.status(self._now()))
+        raise self.died(connection, connection.status(self._now()))
 
-    def _read(self, name: ConnectionId) -> tuple[Connection, AccessToken | None]:
+    def died(self, connection: Connection, reason: str) -> ReauthorizationNeededError:
+        """Report, once, that a connection has died; return the error for this caller."""
+        logger.warning(
+            "connection must be authorized again",
+            external_id=connection.id.external_id,
+            provider=connection.id.provider,
+            reason=reason,
+        )
+        count("ConnectionDied")
+        return self.needs_authorization(connection)
+
+    def needs_authorization(self, connection: Connection) -> ReauthorizationNeededError:
+        """Return the error for callers of a connection that does not work any more."""
+        return ReauthorizationNeededError(connection.id, connection.missing_scopes(self._scopes))
+
+    def _read(self, name: ConnectionId, *, even_if_dead: bool) -> tuple[Connection, AccessToken | None]:
         connection, token = self._store.get_with_token(name)
         if connection is None:
             raise ConnectionNotFoundError(name)
-        if connection.kind != "oauth":
+        if not connection.has_tokens:
             raise InvalidError("Connection has no OAuth tokens")
-        if not connection.is_usable(self._now()):
-            raise ReauthorizationNeededError(name)
+        tried_anyway = even_if_dead and connection.kind == "client_credentials"
+        if not connection.is_usable(self._now()) and not tried_anyway:
+            raise self.needs_authorization(connection)
         return connection, token
 
     def _respect_failure(self, connection: Connection, since: datetime) -> None:
@@ -199,20 +225,22 @@ class TokenSource:
         try:
             # A refresh token is spent only when its successor can be sealed; a fault here has sent nothing.
             self._vault.prepare()
-            self._app.prepare()
-            sent = self._vault.open(connection.id, REFRESH_FIELD, connection.secret)
+            if connection.kind == "oauth":
+                self._app.prepare()
+            sent = self._vault.open(connection.id, connection.secret_field, connection.secret)
         except AppRefusedError as error:
             raise self._app_refused(refresh, error) from None
         except Exception:
             self._refreshes.release(connection, refresh.lease, begun=refresh.was_unfinished)
             raise
+        ask = self._app.refresh if connection.kind == "oauth" else self._app.client_grant
         try:
-            grant = self._app.refresh(sent, deadline.sooner(TOKEN_CALL_SECONDS))
+            grant = ask(sent, deadline.sooner(TOKEN_CALL_SECONDS))
         except GrantDeadError as error:
             if not self._refreshes.declare_dead(connection, refresh.lease):
                 logger.info("another refresh was written first")
                 return None
-            raise self._died(connection.id, str(error)) from None
+            raise self.died(connection, str(error)) from None
         except AppRefusedError as error:
             raise self._app_refused(refresh, error) from None
         except AtlassianUnavailableError as error:
@@ -224,23 +252,13 @@ class TokenSource:
     def _keep(self, connection: Connection, sent: str, grant: Grant) -> IssuedToken | None:
         now = self._now()
         token = cached_token(self._vault, connection, grant, now)
-        # An app without rotating refresh tokens keeps the one it has.
-        secret = self._vault.seal(connection.id, REFRESH_FIELD, grant.refresh_token or sent)
-        if not self._refreshes.succeed(connection, secret, token, now):
+        # An app without rotating refresh tokens keeps the one it has, and so do client credentials.
+        kept = grant.refresh_token if connection.kind == "oauth" else None
+        secret = self._vault.seal(connection.id, connection.secret_field, kept or sent)
+        if not self._refreshes.succeed(connection, secret, token, now, grant.scopes):
             logger.info("another refresh was written first")
             return None
         return IssuedToken(grant.access_token, token.expires_at)
-
-    def _died(self, name: ConnectionId, reason: str) -> ReauthorizationNeededError:
-        """Report, once, that a connection has died; return the error for this caller."""
-        logger.warning(
-            "connection must be authorized again",
-            external_id=name.external_id,
-            provider=name.provider,
-            reason=reason,
-        )
-        count("ConnectionDied")
-        return ReauthorizationNeededError(name)
 
     def _app_refused(self, refresh: _Refresh, error: AppRefusedError) -> ConnectionUnavailableError:
         logger.error("Atlassian refuses the app", reason=str(error))
@@ -255,7 +273,7 @@ class TokenSource:
             refresh.lease,
             begun=spent or refresh.was_unfinished,
             failed_at=now,
-            retry_at=None if wait is None else now + timedelta(seconds=wait),
+            retry_at=None if wait is None else now + min(timedelta(seconds=wait), LONGEST_PAUSE),
         )
         return ConnectionUnavailableError(refresh.connection.id, retry_after=_whole_seconds(wait or 0))
 

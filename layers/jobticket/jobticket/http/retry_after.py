@@ -17,7 +17,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
-        return float(min(int(text[:9]), LONGEST_SECONDS))
+        return float(min(int(text[:9]), LONGEST_SECONDS))  # the digits of an absurd number are not all read
     moment = _moment(text) or _moment(headers.get("X-RateLimit-Reset", "").strip())
     if moment is None:
         return None

@@ -14,7 +14,8 @@ import functools
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from jobticket.http.addresses import AddressPolicy
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-#: The calls of one request, and some to spare.
+#: The calls of one request at the same time.
 CONNECTIONS_PER_HOST = 16
 HOSTS = 20
 #: A frozen container does not see that a server hung up. A connection that rested longer is not used again:
@@ -56,7 +57,15 @@ def bounded(deadline: Deadline) -> Iterator[None]:
         _deadline.reset(token)
 
 
-def new_session(policy: AddressPolicy) -> requests.Session:
+@dataclass(frozen=True, slots=True)
+class PrivateAuthority:
+    """A certificate authority that is trusted for some hosts, besides the public ones; ``pem`` fetches it."""
+
+    hosts: Sequence[str]
+    pem: Callable[[], str]
+
+
+def new_session(policy: AddressPolicy, authority: PrivateAuthority | None = None) -> requests.Session:
     """Make a container's session, which connects to the addresses of a policy only."""
     session = requests.Session()
     # The environment could name a proxy, or a .netrc that replaces the Authorization header.
@@ -70,33 +79,42 @@ def new_session(policy: AddressPolicy) -> requests.Session:
     adapter = GuardedAdapter(policy)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
+    if authority is not None:
+        private = GuardedAdapter(policy, authority.pem)
+        for host in authority.hosts:
+            session.mount(f"https://{host.lower()}/", private)
     return session
 
 
 class GuardedAdapter(HTTPAdapter):
     """Connects to permitted addresses only."""
 
-    def __init__(self, policy: AddressPolicy) -> None:
+    def __init__(self, policy: AddressPolicy, pem: Callable[[], str] | None = None) -> None:
         self._policy = policy
+        self._pem = pem
         super().__init__(pool_connections=HOSTS, pool_maxsize=CONNECTIONS_PER_HOST, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         manager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **options)
-        manager.pool_classes_by_scheme = _pool_classes(self._policy)
+        manager.pool_classes_by_scheme = _pool_classes(self._policy, self._pem)
         self.poolmanager = manager
 
     def cert_verify(self, *_arguments: Any, **_options: Any) -> None:
         """Leave the certificates to the context, which reads them once."""
 
 
-def _tls_context() -> ssl.SSLContext:
+def _tls_context(pem: Callable[[], str] | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=certifi.where())
+    if pem is not None:
+        context.load_verify_locations(cadata=pem())
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = _BoundedTlsSocket
     return context
 
 
-def _pool_classes(policy: AddressPolicy) -> dict[str, type[HTTPConnectionPool]]:
+def _pool_classes(
+    policy: AddressPolicy, pem: Callable[[], str] | None
+) -> dict[str, type[HTTPConnectionPool]]:
     class PlainConnection(_Guarded, HTTPConnection):
         address_policy = policy
 
@@ -107,7 +125,7 @@ def _pool_classes(policy: AddressPolicy) -> dict[str, type[HTTPConnectionPool]]:
         address_policy = policy
 
         def connect(self) -> None:
-            self.ssl_context = tls_context()
+            self.ssl_context = tls_context(pem)
             super().connect()
 
     class PlainPool(HTTPConnectionPool):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,7 @@ from jobticket.jira.errors import (
     JiraRefusedCredentialsError,
     JiraStatusError,
 )
+from jobticket.jira.rate_limits import LONGEST_PAUSE_SECONDS, Bucket
 
 #: Where a site says whether the login succeeded: a list if several filters have tried.
 LOGIN_HEADER = "X-Seraph-LoginReason"
@@ -91,5 +93,23 @@ def _status_error(answer: HttpAnswer, body: Any, secrets: tuple[str, ...]) -> Ji
     }
     if answer.status == 429:
         limit = redaction.redact(answer.headers.get("RateLimit-Reason", ""), secrets) or None
-        return JiraRateLimitedError(reason, limit=limit, **said)
+        bucket = _bucket(answer.headers)
+        if said["retry_after"] is None and bucket is not None:
+            said["retry_after"] = bucket.interval
+        return JiraRateLimitedError(reason, limit=limit, bucket=bucket, **said)
     return _KINDS.get(answer.status, JiraStatusError)(answer.status, reason, **said)
+
+
+def _bucket(headers: Mapping[str, str]) -> Bucket | None:
+    """Return the account's bucket of calls; None if Jira tells of none, or it is never filled."""
+    names = ("Interval-Seconds", "FillRate", "Limit")
+    interval, fill, size = (_number(headers.get(f"X-RateLimit-{name}", "")) for name in names)
+    if not interval or not fill:
+        return None
+    return Bucket(min(float(interval), LONGEST_PAUSE_SECONDS), fill, size or fill)
+
+
+def _number(text: str) -> int | None:
+    """Return a whole number of a header, at most a million."""
+    digits = text.strip()
+    return min(int(digits[:7]), 10**6) if digits.isascii() and digits.isdigit() else None

@@ -16,7 +16,7 @@ For every call:
   carried out, so any method is tried again after its pause.
 * A 401 renews the credential once, if it can be renewed, and repeats the call once. Cloud's own host ignores
   wrong credentials and answers anonymously, with an empty list or a 404. A header tells: this counts as 401.
-* At most 14 calls of a client are under way at the same time.
+* At most 16 calls of a client are under way at the same time, half as many after each refusal of a burst.
 * Everything else raises an error of ``jobticket.jira.errors``, which never contains a secret.
 
 Use ``JiraAccess.client_for`` (``jobticket.connections.access``) to get one for a connection.
@@ -31,6 +31,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -49,8 +50,16 @@ from jobticket.jira.errors import (
     JiraStatusError,
     without_answer,
 )
-from jobticket.jira.parallel import PARALLEL_FOR_ISSUES
-from jobticket.jira.rate_limits import BACKOFF_SECONDS, BRIEF, QUOTA_SECONDS, RateLimits, Scope
+from jobticket.jira.parallel import PARALLEL, Gate
+from jobticket.jira.rate_limits import (
+    BACKOFF_SECONDS,
+    BURSTS,
+    QUOTA_SECONDS,
+    Pause,
+    RateLimits,
+    Scope,
+    lasting_names,
+)
 
 Deployment = Literal["cloud", "data_center"]
 
@@ -77,13 +86,36 @@ class Site:
     browse_url
         Where people see it: links are ``{browse_url}/browse/{key}``.
     quota_key
-        The same for all sites that share a rate limit.
+        The same for all sites that share the app's quota.
+    account
+        Names the account where it has limits of its own; another authorization is another account.
+    authorized_at
+        Pauses from before do not count: a new authorization may have ended them.
     """
 
     api_url: str
     browse_url: str
     deployment: Deployment
     quota_key: str
+    account: str | None = None
+    authorized_at: datetime | None = None
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """The names of the limits that can hold up every call (``Limit.name``)."""
+        return lasting_names(self.quota_key, self.api_url, self.account)
+
+    def scope(self, method: str, template: str, values: Mapping[str, object]) -> Scope:
+        """Return what a call counts towards."""
+        issue = values.get("issue", values.get("key"))
+        return Scope(
+            self.quota_key,
+            self.api_url,
+            f"{method} {template}",
+            self.account,
+            None if method == "GET" or issue is None else str(issue),
+            self.authorized_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +174,7 @@ class JiraClient:
         self._session = session
         self._credential = credential
         self._renewal = threading.Lock()
-        self._places = threading.BoundedSemaphore(PARALLEL_FOR_ISSUES)
+        self._gate = Gate(PARALLEL)
         self._rate_limits = rate_limits or RateLimits(deadline.monotonic)
         self._pace = pace or Pace()
 
@@ -210,22 +242,32 @@ class JiraClient:
         repeatable: bool,
     ) -> Any:
         call = _Call(method, self.site.api_url + fill(template, values), params, body, repeatable)
-        scope = Scope(
-            self.site.quota_key, self.site.api_url, f"{method} {template}", _written(method, values)
-        )
+        scope = self.site.scope(method, template, values)
         progress = _Progress()
         while True:
             self._await_limits(scope, progress)
-            credential = self._credential
-            try:
-                with self._places:
-                    return self._send(call, credential)
-            except JiraError as error:
-                progress.mark(error)
-                self._prepare_repeat(error, call, scope, credential, progress)
+            with self._gate.passing() as wave:
+                if self._rate_limits.pause(scope, entering=True).seconds > 0:
+                    continue  # a call was refused while this one queued
+                credential = self._credential
+                try:
+                    answer = self._send(call, credential)
+                except JiraError as error:
+                    failure = error
+                else:
+                    self._rate_limits.passed(scope)
+                    return answer
+            progress.mark(failure)
+            self._prepare_repeat(failure, call, scope, credential, progress, wave)
 
     def _prepare_repeat(
-        self, error: JiraError, call: _Call, scope: Scope, credential: Credential, progress: _Progress
+        self,
+        error: JiraError,
+        call: _Call,
+        scope: Scope,
+        credential: Credential,
+        progress: _Progress,
+        wave: int,
     ) -> None:
         """Renew the credential or wait, so that the call can be sent again; or raise its error."""
         if isinstance(error, JiraRefusedCredentialsError):
@@ -234,8 +276,12 @@ class JiraClient:
             progress.renewed = True
         elif isinstance(error, JiraRateLimitedError):
             progress.limited += 1
-            self._rate_limits.note(scope, error.limit, _limit_seconds(error, progress.limited))
-            error.retry_after, _ = self._rate_limits.pause(scope)
+            error.held = scope.limited(error.limit)
+            seconds = _limit_seconds(error, progress.limited)
+            self._rate_limits.note(scope, error.limit, seconds, error.bucket)
+            error.retry_after = max(seconds, self._rate_limits.pause(scope).seconds)
+            if error.held.kind in BURSTS:
+                self._gate.narrow(wave)
             if progress.limited >= MOST_LIMITED_TRIES or self._spare(error.retry_after) <= 0:
                 raise error
         else:
@@ -278,16 +324,18 @@ class JiraClient:
             return True
 
     def _await_limits(self, scope: Scope, progress: _Progress) -> None:
-        seconds, reason = self._rate_limits.pause(scope)
-        if seconds <= 0:
-            return
-        spare = self._spare(seconds)
-        if spare <= 0:
-            error = JiraRateLimitedError("Too Many Requests", retry_after=seconds, limit=reason)
-            progress.mark(error)
-            raise error
-        # Never earlier than asked, and not all callers at the same moment.
-        self._pace.sleep(seconds + self._pace.random() * min(spare, 0.25 + 0.2 * seconds))
+        while (pause := self._rate_limits.pause(scope)).seconds > 0:
+            spare = self._spare(pause.seconds)
+            if spare <= 0:
+                raise _limited(pause, progress)
+            # Never earlier than asked, and not all callers at the same moment.
+            self._pace.sleep(pause.seconds + self._pace.random() * min(spare, 0.25 + 0.2 * pause.seconds))
+        most = self._spare(0.0)
+        seconds = self._rate_limits.turn(scope, most)
+        if seconds > 0:
+            if seconds > most:
+                raise _limited(Pause(seconds, scope.limited(None)), progress)
+            self._pace.sleep(seconds)
 
     def _spare(self, pause: float) -> float:
         """Return the seconds left for the call after a pause; negative if there is no time."""
@@ -366,14 +414,17 @@ def may_repeat(error: JiraError, *, repeatable: bool) -> bool:
     return repeatable or not error.outcome_unknown
 
 
-def _written(method: str, values: Mapping[str, object]) -> str | None:
-    issue = values.get("issue", values.get("key"))
-    return None if method == "GET" or issue is None else str(issue)
+def _limited(pause: Pause, progress: _Progress) -> JiraRateLimitedError:
+    error = JiraRateLimitedError(
+        "Too Many Requests", retry_after=pause.seconds, limit=pause.reason, held=pause.limit
+    )
+    progress.mark(error)
+    return error
 
 
 def _limit_seconds(error: JiraRateLimitedError, tries: int) -> float:
-    if error.retry_after is not None:
-        # For "at once" a pause all the same: eight tries would be gone in a moment.
-        return error.retry_after or BACKOFF_SECONDS * 2**tries / 2
-    brief = error.limit in BRIEF
-    return float((BACKOFF_SECONDS if brief else QUOTA_SECONDS) * 2**tries / 2)
+    burst = error.held is not None and error.held.kind in BURSTS
+    if error.retry_after is None:
+        return float((BACKOFF_SECONDS if burst else QUOTA_SECONDS) * 2**tries / 2)
+    # For "at once" a pause all the same: eight tries would be gone in a moment.
+    return error.retry_after or BACKOFF_SECONDS * 2**tries / 2

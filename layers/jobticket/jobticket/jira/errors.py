@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from jobticket.http import errors as http
+from jobticket.jira.rate_limits import Bucket, Limit
 
 #: Refusals of the moment: Jira may accept the same request later. 409 is a conflicting update, 423 a lock.
 TRANSIENT_REFUSALS = frozenset({408, 409, 423, 425, 429})
@@ -125,11 +126,25 @@ class JiraRateLimitedError(JiraStatusError):
     ----------
     limit
         Jira's ``RateLimit-Reason``, if it gave one.
+    bucket
+        The account's own bucket of calls, if Jira tells of it.
+    held
+        What the limit holds up; None before the client has noted it.
     """
 
-    def __init__(self, reason: str, *, limit: str | None, **said: Any) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        limit: str | None,
+        bucket: Bucket | None = None,
+        held: Limit | None = None,
+        **said: Any,
+    ) -> None:
         super().__init__(429, reason, **said)
         self.limit = limit
+        self.bucket = bucket
+        self.held = held
 
     @property
     def seconds(self) -> int:

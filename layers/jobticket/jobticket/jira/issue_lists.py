@@ -10,7 +10,7 @@ from jobticket.jira import boards, shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraStatusError
 from jobticket.jira.listing import Listing, Reading, Row, Slice, pages, read_all
-from jobticket.jira.parallel import PARALLEL_FOR_ISSUES, thread_pool
+from jobticket.jira.parallel import thread_pool
 from jobticket.jira.search import Search, quoted
 
 TICKET_FIELDS = ("summary", "status", "assignee", "priority", "created", "updated")
@@ -59,7 +59,7 @@ def tickets_of_sprint(
     with thread_pool(1) as threads:
         shown = threads.submit(boards.get_sprint, client, sprint)
         try:
-            read_all([Reading(listing, issues)], PARALLEL_FOR_ISSUES)
+            read_all([Reading(listing, issues)])
         except JiraStatusError:
             # An error of the sprint itself says more.
             shown.result()

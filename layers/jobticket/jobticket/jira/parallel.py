@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-#: Calls of one request at the same time.
-PARALLEL = 8
-#: The same for pages of issues; more would come near Jira's limit of calls a second. The client lets no more
-#: through, however many pools a request uses.
-PARALLEL_FOR_ISSUES = 14
+#: Calls of one request at the same time. The client lets no more through, however many pools a request uses.
+PARALLEL = 16
 
 
 @contextlib.contextmanager
@@ -24,3 +22,34 @@ def thread_pool(size: int = PARALLEL) -> Iterator[ThreadPoolExecutor]:
         yield threads
     finally:
         threads.shutdown(cancel_futures=True)
+
+
+class Gate:
+    """Lets a number of calls through at once, and fewer once Jira finds them too many."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._under_way = 0
+        self._wave = 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def passing(self) -> Iterator[int]:
+        """Wait for a place and hold it; yield the number of the wave that the call belongs to."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._under_way < self._most)
+            self._under_way += 1
+            wave = self._wave
+        try:
+            yield wave
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify()
+
+    def narrow(self, wave: int) -> None:
+        """Halve the number, once a wave: the calls of one moment are refused together."""
+        with self._changed:
+            if wave == self._wave:
+                self._most = max(1, self._most // 2)
+                self._wave += 1

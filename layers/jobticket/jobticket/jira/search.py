@@ -28,7 +28,7 @@ from jobticket.jira.listing import (
     rows_of,
     shaped,
 )
-from jobticket.jira.parallel import PARALLEL_FOR_ISSUES, thread_pool
+from jobticket.jira.parallel import thread_pool
 from jobticket.observability import logger
 
 CLOUD = "/rest/api/2/search/jql"
@@ -104,7 +104,7 @@ class Search:
             answer = self._cloud_page(self.fields, limit, token)
             return Slice(self._shown(answer), _next_token(answer))
         answer = self._cloud_page(("id",), limit, token)
-        with thread_pool(PARALLEL_FOR_ISSUES) as threads:
+        with thread_pool() as threads:
             chunks = [threads.submit(self._bulk, ids) for ids in _chunks(_ids(answer))]
             rows = [row for chunk in chunks for row in chunk.result()]
         return Slice(rows, _next_token(answer))
@@ -129,7 +129,7 @@ class Search:
 
     def _by_offset(self, start: int, limit: int | None) -> Slice:
         listing = Listing(DATA_CENTER_PAGE, start, limit)
-        read_all([Reading(listing, self._data_center_page)], PARALLEL_FOR_ISSUES)
+        read_all([Reading(listing, self._data_center_page)])
         return listing.slice()
 
     def _data_center_page(self, window: Window) -> AnswerPage:
@@ -137,7 +137,7 @@ class Search:
         return page_of(self.client.post(DATA_CENTER, json=query, repeatable=True), "issues", self.shape)
 
     def _all_of_cloud(self) -> list[Row]:
-        with thread_pool(PARALLEL_FOR_ISSUES) as threads:
+        with thread_pool() as threads:
             # The first page is read with its fields, beside the ids. Often it is the only one.
             first = threads.submit(self._cloud_page, self.fields, ISSUES_A_PAGE, None)
             head: dict[str, Row] | None = None

@@ -15,9 +15,9 @@ COUNTER#SERIALS        COUNTER                      the last number that was res
 SETTINGS               SETTINGS                     the application's settings
 IDEMPOTENCY#<digest>   IDEMPOTENCY                  the answer to a request with an idempotency key
 PUSH_LEASE#<ticket>    PUSH_LEASE                   who is pushing to a ticket
-PUSHES#<job>           <run>                        a push of a job (``jobticket.push.records``)
-PUSH_RUNS              <run>                        a run of pushes (``jobticket.push.runs``)
-PUSH_SITES             <site>                       what pushes know of a site (``jobticket.push.sites``)
+PUSHES#<job>           <run>                        a push of a job (``jobticket.push.runs.push_records``)
+PUSH_RUNS              <run>                        a run of pushes (``jobticket.push.runs.run``)
+PUSH_SITES             <site>                       what pushes know of a site (``jobticket.push.runs.sites``)
 =====================  ===========================  ==========================================================
 
 A job with its paths and their counts is one partition. One query reads it, whose cost does not depend on the

@@ -1,16 +1,16 @@
-"""Getting tables into a ticket's description: write, and find out what became of it.
+"""Getting tables into a ticket's description: write, then find out what became of the write.
 
-Three things can go wrong besides a refusal, and each is settled by looking: an answer is lost (the write may
-have arrived), the whole process ends (the next try has its mark), a person edits the description between the
-read and the write (the changelog shows what was replaced).
+Three things can go wrong besides a refusal, and a look at the ticket settles each. An answer is lost: the
+write may have arrived. The process dies: the next try has its mark. A person edits the description between
+the read and the write: the changelog shows what was replaced.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Literal
+from datetime import date, datetime
+from typing import Any, Literal
 
 from jobticket import clock
 from jobticket.jira.documents.limits import LONGEST_TEXT
@@ -28,7 +28,7 @@ from jobticket.push.edits import (
     keys_of,
     lost_edit,
 )
-from jobticket.push.status import packed
+from jobticket.push.status import PathStatus, packed, sections
 from jobticket.push.tables import Content, table_of
 from jobticket.push.ticket import PushedTicket
 
@@ -41,6 +41,8 @@ ROOM = 0.75
 #: A line of a kept edit is cut into pieces of this length, which fit into a comment however Jira counts.
 LONGEST_LINE = 20_000
 
+#: Names the comments with the new tables.
+TABLES = "tables"
 MOVED = "Older status tables, moved here from the description:"
 REPLACED = (
     "Somebody edited the description while a status table was being added, and the edit was replaced. "
@@ -73,12 +75,10 @@ class UnshownWriteError(JiraError):
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """How tables got onto a ticket.
+    """How tables got onto a ticket, and what the caller should know of it.
 
     Attributes
     ----------
-    notes
-        What the caller should know.
     unchecked
         Why it could not be found out whether an edit was replaced; None if it was.
     by
@@ -95,34 +95,34 @@ class Appended:
         return ". ".join((*self.notes, *((UNCHECKED,) if self.unchecked else ()))) or None
 
 
-#: Returns the new tables, each within a limit.
-Render = Callable[[int], Sequence[Document]]
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A try of a push or comment.
+
+    Its event is a stable name of what is done: of several tries, one posts its comment. Its memo is what an
+    earlier try remembered before it wrote.
+    """
+
+    event: str
+    memo: Mapping[str, Any] | None = None
+    remember: Callable[[dict[str, Any]], None] = lambda _memo: None
 
 
 @dataclass(slots=True)
 class Appending:
-    """One try to append tables to a description.
+    """One try to append tables to a description, which begins with the ticket as it was read.
 
-    Parameters
-    ----------
-    read
-        The ticket as it was read.
-    event
-        A stable name of this push: a comment of the same event is posted once.
-    remember
-        Keeps the mark of what is about to be written.
-    mark
-        What an earlier try was about to write.
+    The mark tells what this try, or an earlier one, was about to write. Of the older tables that were moved
+    out of the description, those still leaving are not in a comment yet.
     """
 
     ticket: PushedTicket
     read: Snapshot
-    render: Render
-    event: str
-    remember: Callable[[Mark], None]
+    statuses: Sequence[PathStatus]
+    day: date
+    attempt: Try
     mark: Mark | None = None
     sections: Sequence[Document] = ()
-    #: Older tables that leave the description, and those of them that are not in a comment yet.
     moved: tuple[Content, ...] = ()
     leaving: tuple[Content, ...] = ()
     limit: int | None = None
@@ -130,21 +130,13 @@ class Appending:
     has_restored: bool = False
 
     def run(self, *, only_settle: bool = False) -> Appended:
-        """Append the tables, and return how it was done.
+        """Append the tables; with ``only_settle``, write nothing but what an earlier try may have replaced.
 
-        Parameters
-        ----------
-        only_settle
-            Whether to write nothing but what an earlier try may have replaced.
-
-        Raises
-        ------
-        UnsettledWriteError
-            If a write may have arrived, and Jira does not say.
-        JiraError
-            If Jira refuses or cannot be reached; nothing was appended.
+        UnsettledWriteError if a write may have arrived; after another JiraError, nothing was appended.
         """
-        self.sections = self.render(LONGEST_TEXT)
+        if self.attempt.memo is not None:
+            self.mark = Mark.of(self.attempt.memo)
+        self.sections = self._render(LONGEST_TEXT)
         if self.mark is not None and (settled := self._settle(self.mark)):
             return replace(settled, by="earlier")
         if only_settle:
@@ -168,11 +160,14 @@ class Appending:
         assert failure is not None
         raise failure
 
+    def _render(self, limit: int) -> list[Document]:
+        return sections(self.statuses, self.day, self.ticket.measure, limit)
+
     def _settle(self, mark: Mark) -> Appended | None:
         """Find out whether an earlier try's tables have arrived; None if they have not."""
         if not mark.sent:
-            first = self._as_comments()[0]
-            if self.ticket.has_comment(first, self._table_event(0), self._first_try()):
+            first, event = self._comments(self.sections)[0], f"{self.attempt.event} {TABLES} 0"
+            if self.ticket.has_comment(first, event, self._first_try()):
                 return self._post_sections()
         elif has_arrived(mark, self.read):
             return self._look_for_edits(self.read)
@@ -184,8 +179,8 @@ class Appending:
     def _plan(self) -> Description | None:
         """Return the new description; None if the tables must go into a comment.
 
-        What does not fit makes room: the oldest own tables move into a comment, which is posted first. A
-        table then stands twice for a moment, never nowhere.
+        To make room, the oldest own tables move into a comment. It is posted first: a table may stand twice
+        for a moment, but it is never lost.
         """
         base = self._without_moved(self.read.description)
         whole = base.with_sections(self.sections)
@@ -212,7 +207,7 @@ class Appending:
         """Take the limit of a refusal; raise any other refusal."""
         self.limit = limit_of(refusal, self.read.description, planned, self.limit)
         if isinstance(planned, Markup):
-            self.sections = self.render(min(self.limit, LONGEST_TEXT))
+            self.sections = self._render(min(self.limit, LONGEST_TEXT))
 
     def _first_try(self) -> datetime:
         return self.ticket.now() if self.mark is None else clock.parse_iso(self.mark.began_at)
@@ -233,20 +228,13 @@ class Appending:
         self._post_leaving(tried=tried)
 
     def _keep_mark(self, mark: Mark) -> None:
-        self.remember(mark)
+        self.attempt.remember(mark.as_item())
         self.mark = mark
 
     def _send(self, planned: Description, mark: Mark) -> Snapshot | None:
         """Write a description; return the ticket after it, None where Jira does not show it.
 
-        Raises
-        ------
-        _NotArrivedError
-            If its answer was lost, and it has not arrived.
-        UnsettledWriteError
-            If it may have arrived, and Jira does not say.
-        JiraStatusError
-            If Jira refuses.
+        After a lost answer: _NotArrivedError if it has not arrived, UnsettledWriteError if Jira does not say.
         """
         try:
             return self.ticket.write(planned)
@@ -254,21 +242,20 @@ class Appending:
             if not error.outcome_unknown:
                 raise
             lost = error
-        late = isinstance(lost, JiraTimeoutError) or (
-            isinstance(lost, JiraStatusError) and lost.status == 504
-        )
+        status = lost.status if isinstance(lost, JiraStatusError) else None
+        late = isinstance(lost, JiraTimeoutError) or status == 504
         now = self.read
         for pause in LATE_SECONDS if late else (0.0,):
             self.ticket.wait(pause)
             try:
-                now = self.ticket.read_again()
+                now = self.ticket.read(again=True)
             except JiraError as error:
                 raise UnsettledWriteError(lost) from error
             if has_arrived(mark, now):
                 return now
         if late:
             raise UnsettledWriteError(lost)
-        if isinstance(lost, JiraStatusError):
+        if status is not None:
             raise lost  # Jira's answer did come, and it is a refusal
         raise _NotArrivedError(lost, now)
 
@@ -288,19 +275,14 @@ class Appending:
     def _save_edits(self, after: Snapshot, mark: Mark) -> None:
         restoring = mark.restoring() if mark.restored else None
         if restoring and has_arrived(restoring, after):
-            another = lost_edit(restoring, after)
-            if another is not None:
+            if another := lost_edit(restoring, after):
                 self._keep_edit(another)
         elif lost := lost_edit(mark, after):
             self._save(lost, after, mark)
 
     def _all_notes(self) -> tuple[str, ...]:
-        notes = list(self.notes)
-        if self.read.description.closing and self.mark is not None and self.mark.sent:
-            notes.append(CLOSED)
-        if self.moved:
-            notes.append(TABLES_MOVED)
-        return tuple(notes)
+        closed = self.read.description.closing and self.mark is not None and self.mark.sent
+        return (*self.notes, *((CLOSED,) if closed else ()), *((TABLES_MOVED,) if self.moved else ()))
 
     def _save(self, lost: LostEdit, after: Snapshot, mark: Mark) -> None:
         """Put an edit back with the tables below it, or keep its text in a comment."""
@@ -331,41 +313,31 @@ class Appending:
     def _keep_edit(self, lost: LostEdit) -> None:
         logger.warning("a replaced edit is kept in a comment", ticket=self.ticket.key, buried=lost.buried)
         count("EditsKeptInComments")
-        parts = _lines_of(lost.after or EMPTIED)
-        comments = packed(parts, self.ticket.measure, self._comment_limit, plain_text(REPLACED))
-        for number, comment in enumerate(comments):
-            self._comment(comment, f"edit {digest(lost.after)} {number}", tried=True)
+        self._post(_lines_of(lost.after or EMPTIED), REPLACED, f"edit {digest(lost.after)}", tried=True)
         self.notes.append(KEPT_IN_COMMENT)
-
-    @property
-    def _comment_limit(self) -> int:
-        return LONGEST_TEXT if not self.limit else min(self.limit, LONGEST_TEXT)
-
-    def _comment(self, content: Document, what: str, *, tried: bool) -> None:
-        self.ticket.comment(content, f"{self.event} {what}", self._first_try(), tried=tried)
 
     def _post_leaving(self, *, tried: bool) -> None:
         """Post the tables that leave the description."""
         parts = [table_of(content) for content in self.leaving]
-        comments = packed(parts, self.ticket.measure, self._comment_limit, plain_text(MOVED))
-        for number, comment in enumerate(comments):
-            self._comment(comment, f"moved {digest(repr(self.leaving))} {number}", tried=tried)
+        self._post(parts, MOVED, f"moved {digest(repr(self.leaving))}", tried=tried)
         self.leaving = ()
-
-    def _as_comments(self) -> list[Document]:
-        return packed(self.sections, self.ticket.measure, self._comment_limit)
-
-    def _table_event(self, number: int) -> str:
-        return f"{self.event} tables {number}"
 
     def _post_sections(self) -> Appended:
         """Post the new tables as comments, and leave the description as it is."""
-        tried = self.mark is not None
-        began_at = clock.iso_milliseconds(self._first_try())
+        tried, began_at = self.mark is not None, clock.iso_milliseconds(self._first_try())
         self._keep_mark(Mark(began_at, self.read.newest, "", (), before=0, moved=self.moved))
-        for number, comment in enumerate(self._as_comments()):
-            self.ticket.comment(comment, self._table_event(number), self._first_try(), tried=tried)
+        self._post(self.sections, "", TABLES, tried=tried)
         return Appended((IN_COMMENT,))
+
+    def _post(self, parts: Sequence[Document], heading: str, what: str, *, tried: bool) -> None:
+        """Post comments, each once."""
+        for number, comment in enumerate(self._comments(parts, heading)):
+            event = f"{self.attempt.event} {what} {number}"
+            self.ticket.comment(comment, event, self._first_try(), tried=tried)
+
+    def _comments(self, parts: Sequence[Document], heading: str = "") -> list[Document]:
+        limit = min(self.limit or LONGEST_TEXT, LONGEST_TEXT)
+        return packed(parts, self.ticket.measure, limit, plain_text(heading))
 
 
 class _NotArrivedError(Exception):

@@ -39,40 +39,20 @@ def explain(failure: BaseException) -> str:
 
 
 def require_enabled(settings: JobSettings) -> None:
-    """Refuse while the integration is switched off.
-
-    Raises
-    ------
-    InvalidError
-        400.
-    """
+    """Refuse while the integration is switched off."""
     if not settings.enabled:
         raise InvalidError("Jira integration is not enabled")
 
 
 def require_push_enabled(settings: JobSettings) -> None:
-    """Refuse while the integration or pushes are switched off.
-
-    Raises
-    ------
-    InvalidError
-        400.
-    """
+    """Refuse while the integration or pushes are switched off."""
     require_enabled(settings)
     if not settings.push_enabled:
         raise InvalidError("Jira push is not enabled")
 
 
 def open_client(access: JiraAccess, settings: JobSettings, deadline: Deadline) -> JiraClient:
-    """Return a client for the Jira that the settings name, in one read.
-
-    Raises
-    ------
-    NoConnectionError
-        If they name none.
-    ConnectionNotFoundError, ConnectionUnavailableError, ReauthorizationNeededError, SecretUnreadableError
-        If it does not work.
-    """
+    """Return a client for the Jira that the settings name; one of ``FAILURES`` if it does not work."""
     if settings.external_id is None:
         raise NoConnectionError("No Jira connection is chosen: externalId is not set in the settings")
     return access.client_for(settings.external_id, deadline=deadline)

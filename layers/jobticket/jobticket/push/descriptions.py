@@ -1,7 +1,7 @@
 """A ticket's description as a push changes it: nodes of a document on Cloud, wiki markup on Data Center.
 
-What people wrote stays as it came, node for node and character for character. A push puts its tables below,
-and may take its own older tables out.
+What people wrote stays as it came, node for node and character for character. A push adds its tables below
+it, and may take its own older tables out.
 """
 
 from __future__ import annotations
@@ -45,13 +45,7 @@ class Markup:
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Read Jira's value.
-
-        Raises
-        ------
-        JiraMalformedAnswerError
-            If it is not a text.
-        """
+        """Read Jira's value."""
         if not isinstance(value, str | None):
             raise JiraMalformedAnswerError("Jira's description is not a text")
         return cls(value or "")
@@ -104,32 +98,19 @@ def _joined(before: str, after: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """A description of Cloud.
-
-    Attributes
-    ----------
-    document
-        As Jira gave it.
-    """
+    """A description of Cloud: the document as Jira gave it."""
 
     document: Mapping[str, Any]
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Read Jira's value.
-
-        Raises
-        ------
-        JiraMalformedAnswerError
-            If it is not a document.
-        """
+        """Read Jira's value."""
         if value is None:
             return cls({"type": "doc", "version": 1, "content": []})
-        if not isinstance(value, Mapping) or value.get("type") != "doc":
+        content = value.get("content", []) if isinstance(value, Mapping) else None
+        nodes = isinstance(content, list) and all(isinstance(node, Mapping) for node in content)
+        if not nodes or value.get("type") != "doc":
             raise JiraMalformedAnswerError("Jira's description is not a document")
-        content = value.get("content", [])
-        if not isinstance(content, list) or not all(isinstance(node, Mapping) for node in content):
-            raise JiraMalformedAnswerError("Jira's document has no nodes")
         return cls({**value, "content": content})
 
     @property
@@ -171,8 +152,8 @@ class Nodes:
     def edited(self, before: str, after: str) -> Self | None:
         """Return this description as a person left it, None where the changelog does not tell all of it.
 
-        The changelog holds an edit as markup, which tells plain paragraphs and no more. A person's plain
-        paragraphs above or below leave the nodes in between as they are.
+        The changelog holds an edit as markup, which tells plain paragraphs and no more. Plain paragraphs
+        that a person added above or below leave the nodes in between as they are.
         """
         known = self._known()
         if known is not None or not after.strip():
@@ -205,12 +186,10 @@ class Nodes:
 
 def _plain_text(node: Node) -> str | None:
     """Return the text of a paragraph that markup tells all of."""
-    inlines = node.get("content") or []
-    bare = node.get("type") == "paragraph" and not node.get("marks")
-    if bare and (node.get("attrs") or {}).keys() <= {"localId"} and len(inlines) == 1:
-        text = inlines[0].get("text")
-        if inlines[0].get("type") == "text" and not inlines[0].get("marks") and isinstance(text, str):
-            return text
+    match node:
+        case {"type": "paragraph", "content": [{"type": "text", "text": str(text)} as inline]}:
+            told = (node.get("attrs") or {}).keys() <= {"localId"}
+            return text if told and not node.get("marks") and not inline.get("marks") else None
     return None
 
 

@@ -1,8 +1,8 @@
-"""People's edits that a push has replaced, told by the issue's changelog.
+"""People's edits that a push has replaced, recognised by the issue's changelog. Pure.
 
 Jira has no conditional write. Between a push's read and its write somebody can edit the description, and the
 write replaces the edit. Jira keeps it: the changelog has an entry for each change. The entry before our own
-is the newest that was read, or it is somebody's edit. Nothing here reads or writes anything.
+is the newest that was read, or it is somebody's edit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Key = tuple[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class DescriptionChange:
-    """One change of a description, from the changelog: its id, and the texts before and after it."""
+    """One change of a description, as the changelog has it."""
 
     id: str
     before: str
@@ -31,14 +31,9 @@ class DescriptionChange:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A ticket as it was read.
+    """A ticket as it was read, by its present key: a ticket that was moved is still found by its former one.
 
-    Attributes
-    ----------
-    key
-        Its present key: a ticket that was moved is still found by its former one.
-    changes
-        The newest changes of the description, newest first; None if Jira did not show them.
+    The newest changes of the description come first; None if Jira did not show them.
     """
 
     key: str
@@ -48,14 +43,12 @@ class Snapshot:
     @property
     def newest(self) -> str | None:
         """The id of the newest change, '' if there is none, None if that is not known."""
-        if self.changes is None:
-            return None
-        return self.changes[0].id if self.changes else ""
+        return None if self.changes is None else next((change.id for change in self.changes), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a push is about to write, kept before it is written: after a crash the write is recognised by it.
+    """What a push is about to write, kept before: after a crash it tells whether the write arrived.
 
     Attributes
     ----------
@@ -64,14 +57,12 @@ class Mark:
     read
         The newest change of the description that it is based on, as ``Snapshot.newest``.
     sent
-        The digest of the new description; '' if the tables are to be in a comment.
-    tables
-        The keys of the new tables.
-    before
-        How often these stood in the description already.
+        The digest of the new description; '' if the tables go into a comment.
+    tables, before
+        The keys of the new tables, and how often these stood in the description already.
     remaining
-        The digest of all tables' keys, if older ones leave the description: these may say the same as the new
-        ones, and counting tells nothing then.
+        The digest of all tables' keys, if older tables leave the description. They may say the same as the
+        new ones, so that counting tells nothing.
     moved
         The older tables that leave the description for a comment.
     restored, restored_on
@@ -96,10 +87,7 @@ class Mark:
     def of(cls, item: Mapping[str, Any]) -> Self:
         """Read it back."""
         tables = tuple((path, tuple(row)) for path, row in item["tables"])
-        moved = tuple(
-            Content(content["path"], tuple(content["header"]), tuple(content["row"]))
-            for content in item["moved"]
-        )
+        moved = tuple(Content(of["path"], tuple(of["header"]), tuple(of["row"])) for of in item["moved"])
         return cls(**{"read": None, **item, "tables": tables, "moved": moved})
 
     def restoring(self) -> Self:
@@ -130,8 +118,7 @@ def digest_of(tables: Sequence[OwnTable]) -> str:
 
 def first_of_each(tables: Sequence[OwnTable], wanted: Sequence[Content]) -> list[OwnTable]:
     """Return the first table of each content that is wanted."""
-    left = list(wanted)
-    chosen = []
+    left, chosen = list(wanted), []
     for table in tables:
         if table.content in left:
             left.remove(table.content)
@@ -141,23 +128,18 @@ def first_of_each(tables: Sequence[OwnTable], wanted: Sequence[Content]) -> list
 
 def has_arrived(mark: Mark, now: Snapshot) -> bool:
     """Tell whether a write whose outcome was unknown has arrived."""
-    if now.description.digest == mark.sent:
-        return True
-    if mark.stands_in(now.description.tables(), mark.before):
-        return True
-    return any(_made(mark, change) for change in _since(mark, now))
+    return (
+        now.description.digest == mark.sent
+        or mark.stands_in(now.description.tables(), mark.before)
+        or any(_made(mark, change) for change in _since(mark, now))
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class LostEdit:
-    """A person's version of a description that a push has replaced.
+    """A person's edit that a push has replaced: the changelog's texts before and after it.
 
-    Attributes
-    ----------
-    before, after
-        The changelog's texts of what the push had read, and of the person's version.
-    buried
-        Whether the description was changed again since: putting this version back would replace another.
+    It is buried if the description was changed again since: to put it back would replace that change.
     """
 
     before: str
@@ -166,29 +148,16 @@ class LostEdit:
 
 
 def lost_edit(mark: Mark, now: Snapshot) -> LostEdit | None:
-    """Find the edit that a write which has arrived replaced and nobody has put back.
-
-    Raises
-    ------
-    LookupError
-        If the changelog does not show the write.
-    """
+    """Find the edit that an arrived write replaced; LookupError if the changelog does not show the write."""
     new = list(_since(mark, now))
-    place = _place_of_write(mark, now, new)
-    replaced = new[place + 1 :]
-    if not replaced:
-        return None
-    return LostEdit(replaced[-1].before, new[place].before, buried=place > 0)
-
-
-def _place_of_write(mark: Mark, now: Snapshot, new: Sequence[DescriptionChange]) -> int:
-    """Return which of the new changes is our own."""
     if new and (len(new) == 1 or now.description.digest == mark.sent):
-        return 0
-    for place, change in enumerate(new):
-        if _made(mark, change):
-            return place
-    raise LookupError("the changelog does not show the write")
+        place: int | None = 0
+    else:
+        place = next((number for number, change in enumerate(new) if _made(mark, change)), None)
+    if place is None:
+        raise LookupError("the changelog does not show the write")
+    replaced = new[place + 1 :]
+    return LostEdit(replaced[-1].before, new[place].before, buried=place > 0) if replaced else None
 
 
 def _made(mark: Mark, change: DescriptionChange) -> bool:

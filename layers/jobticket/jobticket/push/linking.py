@@ -17,41 +17,25 @@ from jobticket.push.tickets import JiraTicket
 from jobticket.store.table import Item, Table, Update
 from jobticket.store.unit_of_work import PRESENT, UnitOfWork, attempts
 
-#: A job's attributes that come from its ticket.
-TICKET_FIELDS = (
-    "jira_ticket_key",
-    "jira_ticket_summary",
-    "jira_part_number",
-    "jira_priority",
-    "jira_epic_link",
-    "jira_labels",
-)
+#: A job's attributes that come from its ticket's.
+_TEXTS = {
+    "jira_ticket_key": "key",
+    "jira_ticket_summary": "summary",
+    "jira_part_number": "part_number",
+    "jira_priority": "priority",
+    "jira_epic_link": "epic_link",
+}
+TICKET_FIELDS = (*_TEXTS, "jira_labels")
 MOST_LABELS = 100
 
 
 def _job_fields(ticket: JiraTicket) -> dict[str, Any]:
-    """Return what a job keeps of its ticket, whose texts are no longer than a job's fields hold."""
-    texts = {
-        "jira_ticket_key": ticket.key,
-        "jira_ticket_summary": ticket.summary,
-        "jira_part_number": ticket.part_number,
-        "jira_priority": ticket.priority,
-        "jira_epic_link": ticket.epic_link,
-    }
-    kept: dict[str, Any] = {name: text for name, text in texts.items() if text}
+    kept: dict[str, Any] = {name: text for name, of in _TEXTS.items() if (text := getattr(ticket, of))}
     return {**kept, "jira_labels": ticket.labels[:MOST_LABELS]}
 
 
 def require_unlinked(table: Table, job_id: str) -> None:
-    """Refuse unless there is such a job and it has no ticket.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such job.
-    InvalidError
-        If it is linked already.
-    """
+    """Refuse if there is no such job, or it is linked already."""
     key = get_job(table, job_id).jira_ticket_key
     if key is not None:
         raise _linked(key)
@@ -62,14 +46,9 @@ def _linked(key: str) -> InvalidError:
 
 
 def link_job(work: UnitOfWork, job_id: str, ticket: JiraTicket, stamp: Stamp) -> Job:
-    """Add to a unit of work that an unlinked job gets its Jira fields from a ticket.
+    """Add to a unit of work that a job gets its Jira fields from a ticket.
 
-    Raises
-    ------
-    NotFoundError
-        If there is no such job; also when the unit commits.
-    InvalidError
-        When the unit commits, if the job is linked already.
+    NotFoundError if there is no such job, InvalidError if it is linked; also when the unit commits.
     """
     job = get_job(work.table, job_id)
     stamp = stamp.after(job.updated_at)
@@ -86,13 +65,7 @@ def link_job(work: UnitOfWork, job_id: str, ticket: JiraTicket, stamp: Stamp) ->
 
 
 def create_linked_job(work: UnitOfWork, ticket: JiraTicket, goal_quantity: int | None, stamp: Stamp) -> Job:
-    """Add a new job for a ticket to a unit of work. It is named after the ticket's summary.
-
-    Parameters
-    ----------
-    goal_quantity
-        The job's goal; without it the ticket's, else 1.
-    """
+    """Add a new job to a unit of work, named after its ticket. Its goal is given, the ticket's, or 1."""
     name, goal = ticket.summary or ticket.key, goal_quantity or _goal_of(ticket)
     return create_job(work, stamp, name=name, goal_quantity=goal, **_job_fields(ticket))
 

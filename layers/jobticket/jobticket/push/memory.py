@@ -1,8 +1,6 @@
-"""What a job remembers of its last pushed table, so that one that says the same is not pushed again."""
+"""What a job remembers of its last pushed table, so that a table that says the same is not pushed again."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from boto3.dynamodb.conditions import Attr
 
@@ -14,36 +12,15 @@ from jobticket.store.unit_of_work import write_if_current
 PUSHED_ATTRIBUTES = ("pushed_fingerprint", "pushed_run")
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
-    """The last table of a job.
-
-    Attributes
-    ----------
-    fingerprint
-        What it said, and to which ticket; None if there is none.
-    run
-        The run that pushed it; None if a person did.
-    """
-
-    fingerprint: str | None = None
-    run: str | None = None
-
-
-def read_pushed(table: Table, job_id: str) -> Pushed:
-    """Return what a job remembers."""
+def read_pushed(table: Table, job_id: str) -> tuple[str | None, str | None]:
+    """Return the fingerprint of a job's last table, and the run that pushed it, None if a person did."""
     item = table.get(job_pk(job_id), JOB_SORT, attributes=PUSHED_ATTRIBUTES) or {}
-    return Pushed(item.get("pushed_fingerprint"), item.get("pushed_run"))
+    return item.get("pushed_fingerprint"), item.get("pushed_run")
 
 
 def remember_pushed(table: Table, job_id: str, ticket_key: str, shown: str, run: str | None) -> None:
     """Remember a table by its fingerprint, unless the job was deleted or has another ticket by now."""
-    values = {"pushed_fingerprint": shown}
-    write = Update(
-        job_pk(job_id),
-        JOB_SORT,
-        set=values if run is None else {**values, "pushed_run": run},
-        remove=["pushed_run"] if run is None else [],
-        condition=Attr("jira_ticket_key").eq(ticket_key),
-    )
-    write_if_current(table, write)
+    known = {"pushed_fingerprint": shown} if run is None else {"pushed_fingerprint": shown, "pushed_run": run}
+    gone = ["pushed_run"] if run is None else []
+    same_ticket = Attr("jira_ticket_key").eq(ticket_key)
+    write_if_current(table, Update(job_pk(job_id), JOB_SORT, set=known, remove=gone, condition=same_ticket))

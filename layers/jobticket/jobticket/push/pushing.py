@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from jobticket import clock
@@ -12,17 +13,15 @@ from jobticket.aws import AWS_FAULTS
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
 from jobticket.jira.client import Pace
-from jobticket.jira.documents.model import Document
 from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.keys import MalformedKeyError
 from jobticket.jobs.jobs import load_job
 from jobticket.jobs.model import Job, JobSettings
 from jobticket.observability import logger
-from jobticket.push.appending import Appended, Appending, UnsettledWriteError
+from jobticket.push.appending import Appended, Appending, Try, UnsettledWriteError
 from jobticket.push.connection import FAILURES, explain, open_client
-from jobticket.push.edits import Mark, Snapshot
 from jobticket.push.memory import remember_pushed
-from jobticket.push.status import PathStatus, fingerprint, sections, statuses_of, summary
+from jobticket.push.status import PathStatus, fingerprint, statuses_of, summary
 from jobticket.push.ticket import SETTLING_SECONDS, PushedTicket
 from jobticket.store.lease import HeldError, hold
 from jobticket.store.table import Table
@@ -33,6 +32,7 @@ REPEATED_WITHIN = timedelta(hours=24)
 LEASE = timedelta(seconds=45)
 #: How long a push waits for an earlier one to the same ticket.
 PATIENCE_SECONDS = 10.0
+NOT_LINKED = "Job is not linked to a Jira ticket"
 BUSY = "Another push to this ticket is under way"
 
 
@@ -42,16 +42,12 @@ class PushResult:
 
     Attributes
     ----------
-    error
-        Why it failed; None if it succeeded.
-    details
-        Jira's own messages, if it refused.
+    error, details
+        Why it failed, None if it succeeded; Jira's own messages, if it refused.
     note
         What the caller should know of a success.
-    ticket_key
-        Where to, if the job is linked; not part of the answer.
-    is_open
-        Whether it failed and something of it may stand at Jira all the same; not part of the answer.
+    ticket_key, is_open
+        Not part of the answer: the job's ticket, and whether something of a failure may stand at Jira.
     """
 
     error: str | None = None
@@ -75,40 +71,9 @@ def details_of(failure: BaseException) -> dict[str, Any] | None:
     return (failure.details or None) if isinstance(failure, JiraStatusError) else None
 
 
-def _forget(_memo: dict[str, Any]) -> None:
-    """Remember nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """A try of a push or comment, and what an earlier try of the same has left.
-
-    Attributes
-    ----------
-    event
-        A stable name of what is done: of several tries, one posts its comment.
-    memo
-        What an earlier try remembered before it wrote; None if there was none.
-    remember
-        Keeps such a memo.
-    """
-
-    event: str
-    memo: Mapping[str, Any] | None = None
-    remember: Callable[[dict[str, Any]], None] = _forget
-
-
 @dataclass(frozen=True, slots=True)
 class Pusher:
-    """Writes where jobs stand to their tickets. One a container.
-
-    Parameters
-    ----------
-    table
-        Where jobs are, and the leases of tickets.
-    access
-        The way to Jira.
-    """
+    """Writes where jobs stand to their tickets. One per container."""
 
     table: Table
     access: JiraAccess
@@ -116,19 +81,14 @@ class Pusher:
     pace: Pace = field(default_factory=Pace)
 
     def push(self, job_id: str, settings: JobSettings, deadline: Deadline, attempt: Try) -> PushResult:
-        """Append the status tables of a job's paths to its ticket's description.
-
-        Raises
-        ------
-        NotFoundError
-            If there is no such job.
-        """
+        """Append the status tables of a job's paths to its ticket's description."""
         job, paths = load_job(self.table, job_id)
-        if job.jira_ticket_key is None:
-            return PushResult("Job is not linked to a Jira ticket")
+        key = job.jira_ticket_key
+        if key is None:
+            return PushResult(NOT_LINKED)
         if not paths:
-            return PushResult("Job has no paths", ticket_key=job.jira_ticket_key)
-        key, statuses = job.jira_ticket_key, statuses_of(paths)
+            return PushResult("Job has no paths", ticket_key=key)
+        statuses = statuses_of(paths)
 
         def done(_appended: Appended) -> None:
             shown = fingerprint(settings.external_id, key, statuses)
@@ -138,14 +98,10 @@ class Pusher:
                 # The table stands; the next run pushes it again.
                 logger.warning("a push is not remembered", job=job.id, exc_info=True)
 
+        patience = deadline.sooner(PATIENCE_SECONDS)
         try:
-            appended = self.append(
-                self.ticket(key, settings, deadline),
-                statuses,
-                attempt,
-                patience=deadline.sooner(PATIENCE_SECONDS),
-                done=done,
-            )
+            ticket = self.ticket(key, settings, deadline)
+            appended = self.append(ticket, statuses, attempt, patience=patience, done=done)
         except HeldError:
             return PushResult(BUSY, ticket_key=key)
         except FAILURES as failure:
@@ -164,93 +120,45 @@ class Pusher:
     ) -> Appended:
         """Append the tables to a ticket's description, while no other push touches it.
 
+        A ticket that was moved is found by its former key, too; two jobs must not take it for two tickets.
+
         Parameters
         ----------
         patience
-            Until when to wait for an earlier push to the same ticket.
+            Until when to wait for an earlier push to the same ticket; then HeldError.
         done
             Called before the next push to the ticket may begin.
         only_settle
             Whether to write nothing but what an earlier try may have replaced.
-
-        Raises
-        ------
-        HeldError
-            If another push holds the ticket.
-        JiraError
-            If Jira refuses or cannot be reached.
         """
         day = self.now().astimezone(UTC).date()
-
-        def render(limit: int) -> list[Document]:
-            return sections(statuses, day, ticket.measure, limit)
-
-        def push(read: Snapshot) -> Appended:
-            mark = None if attempt.memo is None else Mark.of(attempt.memo)
-            appending = Appending(
-                ticket, read, render, attempt.event, lambda mark: attempt.remember(mark.as_item()), mark
-            )
-            appended = appending.run(only_settle=only_settle)
-            done(appended)
-            return appended
-
-        return self._alone(ticket, patience, push)
-
-    def ticket(self, key: str, settings: JobSettings, deadline: Deadline) -> PushedTicket:
-        """Return a ticket to work on, with time kept back to settle what becomes of a write.
-
-        Raises
-        ------
-        NoConnectionError, RefusalError
-            As ``open_client``; Jira is not called.
-        """
-        working = deadline.sooner(deadline.left() - SETTLING_SECONDS)
-        return PushedTicket(
-            key,
-            open_client(self.access, settings, working),
-            lambda: open_client(self.access, settings, deadline),
-            self.now,
-            self.pace,
-        )
-
-    def _alone(
-        self, ticket: PushedTicket, patience: Deadline, push: Callable[[Snapshot], Appended]
-    ) -> Appended:
-        """Push while no other push touches the ticket.
-
-        A ticket that was moved is found by its former key, too; two jobs must not take it for two tickets.
-        """
+        held = partial(hold, self.table, now=self.now, patience=patience, waits=self.pace)
         was_moved = False
         while True:
-            with hold(
-                self.table,
-                f"PUSH_LEASE#{ticket.identity}",
-                "PUSH_LEASE",
-                LEASE,
-                now=self.now,
-                patience=patience,
-                waits=self.pace,
-            ) as lease:
+            with held(f"PUSH_LEASE#{ticket.identity}", "PUSH_LEASE", LEASE) as lease:
                 read = ticket.read()
                 if was_moved or read.key.upper() == ticket.key.upper():
+                    appending = Appending(ticket, read, statuses, day, attempt)
                     try:
-                        return push(read)
+                        appended = appending.run(only_settle=only_settle)
                     except UnsettledWriteError:
                         lease.must_run_out = True
                         raise
+                    done(appended)
+                    return appended
             ticket.key, was_moved = read.key, True
 
-    def comment(self, job_id: str, settings: JobSettings, deadline: Deadline, attempt: Try) -> PushResult:
-        """Post the status summary of a job as a comment on its ticket.
+    def ticket(self, key: str, settings: JobSettings, deadline: Deadline) -> PushedTicket:
+        """Return a ticket to work on. Jira is not called yet. Some time is kept back to settle a write."""
+        client = partial(open_client, self.access, settings)
+        working = client(deadline.sooner(deadline.left() - SETTLING_SECONDS))
+        return PushedTicket(key, working, partial(client, deadline), self.now, self.pace)
 
-        Raises
-        ------
-        NotFoundError
-            If there is no such job.
-        """
+    def comment(self, job_id: str, settings: JobSettings, deadline: Deadline, attempt: Try) -> PushResult:
+        """Post the status summary of a job as a comment on its ticket."""
         job, paths = load_job(self.table, job_id)
         if job.jira_ticket_key is None:
-            return PushResult("Job is not linked to a Jira ticket")
+            return PushResult(NOT_LINKED)
         memo = attempt.memo
         first_try = self.now() if memo is None else clock.parse_iso(memo["at"])
         posted = 0

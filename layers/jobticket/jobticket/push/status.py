@@ -1,14 +1,11 @@
-"""Where a job's parts stand, as its ticket shows it: tables for the description, a summary for a comment.
-
-Nothing here reads or writes anything: counts and the date come in, documents come out.
-"""
+"""Where a job's parts stand, as a ticket shows it: tables for the description, a comment. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from jobticket.jira.documents.adf import to_adf
@@ -19,7 +16,7 @@ from jobticket.jobs.distribution import Counts
 from jobticket.jobs.model import Path
 from jobticket.push.tables import section
 
-#: Names are shown in full. What fits nowhere otherwise (a hundred long names) shows their beginnings.
+#: Names are shown in full. A table too long for its limit (a hundred long names) shows their beginnings.
 _NAME_LENGTHS = (255, 80, 40, 20)
 
 #: Returns how much of a limit a document takes.
@@ -28,15 +25,7 @@ Measure = Callable[[Document], int]
 
 @dataclass(frozen=True, slots=True)
 class PathStatus:
-    """Where the serials of a path stand.
-
-    Attributes
-    ----------
-    steps
-        Each step's name and how many serials stand at it, in the path's order.
-    completed
-        How many serials have finished all steps.
-    """
+    """How many serials of a path stand at each step, in the path's order, and how many are completed."""
 
     name: str
     steps: tuple[tuple[str, int], ...]
@@ -56,10 +45,9 @@ def statuses_of(paths: Sequence[tuple[Path, Counts]]) -> list[PathStatus]:
 
 
 def fingerprint(connection: str | None, ticket_key: str, statuses: Sequence[PathStatus]) -> str:
-    """Return a short text that is the same for the same names and counts on the same ticket.
+    """Return a short text that is the same for the same names and counts on the same ticket, on any date.
 
-    Another connection may lead to another site, where a ticket of the same key has not seen the table. The
-    date plays no part: yesterday's table still says where everything stands.
+    Another connection may lead to another site, where a ticket of the same key has not seen the table.
     """
     content = [connection, ticket_key, [[status.name, status.steps, status.completed] for status in statuses]]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
@@ -79,7 +67,12 @@ def sections(
     paths: Sequence[PathStatus], day: date, measure: Measure, limit: int = LONGEST_TEXT
 ) -> list[Document]:
     """Return each path's name and table, in the paths' order, each within the limit if that is possible."""
-    return [_fitting(path, lambda shown: _section(shown, day), measure, limit) for path in paths]
+
+    def render(path: PathStatus) -> Document:
+        names, counts = [name for name, _ in path.steps], [count for _, count in path.steps]
+        return section(path.name, names, day, counts, path.completed)
+
+    return [_fitting(path, render, measure, limit) for path in paths]
 
 
 def summary(
@@ -111,7 +104,7 @@ def _fitting(
     document: Document = ()
     for longest in _NAME_LENGTHS:
         steps = tuple((_beginning(name, longest), count) for name, count in path.steps)
-        document = render(PathStatus(_beginning(path.name, longest), steps, path.completed))
+        document = render(replace(path, name=_beginning(path.name, longest), steps=steps))
         if measure(document) <= limit:
             break
     return document
@@ -119,11 +112,6 @@ def _fitting(
 
 def _beginning(name: str, longest: int) -> str:
     return name if len(name) <= longest else name[: longest - 1] + "…"
-
-
-def _section(path: PathStatus, day: date) -> Document:
-    names, counts = [name for name, _ in path.steps], [count for _, count in path.steps]
-    return section(path.name, names, day, counts, path.completed)
 
 
 def _listed(path: PathStatus) -> Document:

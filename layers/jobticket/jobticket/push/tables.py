@@ -39,13 +39,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class OwnTable:
-    """A pushed table with the name above it.
-
-    Attributes
-    ----------
-    start, end
-        Where it stands: nodes of a document, or characters of a markup.
-    """
+    """A pushed table with the name above it, from start to end: nodes of a document, or characters."""
 
     start: int
     end: int
@@ -53,15 +47,7 @@ class OwnTable:
 
 
 def section(path: str, steps: Sequence[str], day: date, counts: Sequence[int], *endings: int) -> Document:
-    """Return a path's name and table.
-
-    Parameters
-    ----------
-    counts
-        How many serials stand at each step.
-    endings
-        The values of the last columns: how many serials are completed.
-    """
+    """Return a path's name and table: how many serials stand at each step, and what the last columns say."""
     row = (day.isoformat(), *(str(count) for count in (*counts, *endings)))
     header = (FIRST, *map(one_line, steps), *ENDINGS)
     return (strong(path), TextTable(header, (row,)))
@@ -115,15 +101,15 @@ def _is_strong(inline: Mapping[str, Any]) -> bool:
 
 def _rows(table: Mapping[str, Any]) -> list[list[str]]:
     """Return the texts of a header row and a row of cells, nothing for another table."""
-    if table.get("type") != "table":
+    rows = table.get("content") or []
+    if table.get("type") != "table" or len(rows) != 2:
         return []
     kinds = ("tableHeader", "tableCell")
-    rows = table.get("content") or []
     cells = [
         [_cell(cell, kind) for cell in row.get("content") or []]
-        for row, kind in zip(rows, kinds, strict=False)
+        for row, kind in zip(rows, kinds, strict=True)
     ]
-    if len(rows) != 2 or any(text is None for row in cells for text in row):
+    if any(text is None for row in cells for text in row):
         return []
     return [[text or "" for text in row] for row in cells]
 
@@ -194,12 +180,8 @@ def _tables(lines: Sequence[_Line]) -> Iterator[OwnTable]:
 def _cells(line: str, bar: str) -> list[str]:
     """Return the texts of a row's cells, nothing if it is a row of another kind."""
     inner = line[len(bar) : -len(bar)]
-    if (
-        len(line) < 2 * len(bar)
-        or not line.startswith(bar)
-        or not line.endswith(bar)
-        or inner.startswith("|")
-    ):
+    bounded = len(line) >= 2 * len(bar) and line.startswith(bar) and line.endswith(bar)
+    if not bounded or inner.startswith("|"):
         return []
     bars = re.compile(_BAR.pattern + r"\|") if bar == "||" else _BAR
     return [_header_text(cell) if bar == "||" else cell.strip() for cell in bars.split(inner)]

@@ -24,17 +24,7 @@ WITH_CHANGELOG = {"fields": "description", "expand": "changelog"}
 
 @dataclass(slots=True)
 class PushedTicket:
-    """One ticket.
-
-    Parameters
-    ----------
-    client
-        Its work must end ``SETTLING_SECONDS`` before everything does.
-    settle
-        Makes another client, whose work may go on to the end.
-    now, pace
-        Time, and how it is waited for.
-    """
+    """One ticket. ``client`` must end ``SETTLING_SECONDS`` early; the one that ``settle`` makes may go on."""
 
     key: str
     client: JiraClient
@@ -63,15 +53,12 @@ class PushedTicket:
         """Return how much of its limit this Jira may count for a document."""
         return json_length(document) if self.client.is_cloud else markup_length(document)
 
-    def read(self) -> Snapshot:
-        """Read the ticket with its changelog; without it, where that is too long to be read."""
-        return self._read(self.client)
+    def read(self, *, again: bool = False) -> Snapshot:
+        """Read the ticket with its changelog; without it, where that is too long.
 
-    def read_again(self) -> Snapshot:
-        """Read the ticket in the time that was kept back."""
-        return self._read(self.settling)
-
-    def _read(self, client: JiraClient) -> Snapshot:
+        After a write whose answer was lost, it is read again in the time that was kept back.
+        """
+        client = self.settling if again else self.client
         try:
             return self._snapshot(client.get(self._issue, issue=self.key, params=WITH_CHANGELOG))
         except JiraEndlessAnswerError:
@@ -90,14 +77,10 @@ class PushedTicket:
 
     def wait(self, seconds: float) -> None:
         """Let Jira go on for a while."""
-        if seconds > 0:
-            self.pace.sleep(seconds)
+        self.pace.sleep(seconds)
 
     def write(self, description: Description) -> Snapshot | None:
-        """Replace the description; return the ticket after it, None where Jira does not show it.
-
-        Never repeated: see ``JiraError.outcome_unknown``.
-        """
+        """Replace the description, once; return the ticket after it, None where Jira does not show it."""
         body = {"fields": {"description": description.value()}}
         params = {"returnIssue": "true", "expand": "changelog"} if self.client.is_cloud else None
         issue = self.client.put(self._issue, issue=self.key, json=body, params=params)

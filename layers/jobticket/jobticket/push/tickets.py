@@ -49,24 +49,15 @@ class JiraTicket(Record):
 def part_number(field: Any, summary: str) -> str | None:
     """Return a ticket's part number.
 
-    The mapped field if it is a string and not blank, else the first match in the summary of 6 or 7 digits, a
+    The mapped field if it is a string and not blank. Else the first match in the summary of 6 or 7 digits, a
     hyphen and 3 digits, with or without a hyphen and 2 more.
     """
-    given = foreign.text(field)
-    if given is not None:
-        return given
     match = _PART_NUMBER.search(summary)
-    return match[0] if match else None
+    return foreign.text(field) or (match[0] if match else None)
 
 
 def ticket_from(issue: Mapping[str, Any], mappings: FieldMappings) -> JiraTicket:
-    """Return Jira's issue as a ticket.
-
-    Raises
-    ------
-    KeyError, TypeError, AttributeError
-        If it is none.
-    """
+    """Return Jira's issue as a ticket; KeyError, TypeError or AttributeError if it is not an issue."""
     fields = issue["fields"]
     summary = foreign.text(fields.get("summary")) or ""
     return JiraTicket(
@@ -99,17 +90,7 @@ def _asked_for(mappings: FieldMappings) -> list[str]:
 
 
 def get_ticket(client: JiraClient, key: str, mappings: FieldMappings) -> JiraTicket:
-    """Read one ticket.
-
-    Raises
-    ------
-    MalformedKeyError
-        If the key cannot be one.
-    JiraNotFoundError
-        If there is no such ticket, or the connection may not see it.
-    JiraError
-        If Jira does not answer it.
-    """
+    """Read one ticket; MalformedKeyError if the key cannot be one."""
     issue = client.get(ISSUE, issue=key, params={"fields": ",".join(_asked_for(mappings))})
     try:
         return ticket_from(issue, mappings)
@@ -131,17 +112,7 @@ def unresolved_tickets(
     limit
         The most tickets to read, None for all.
     position
-        Where an earlier part ended.
-
-    Returns
-    -------
-    tuple
-        The tickets, and where the next part starts; None if they are the last.
-
-    Raises
-    ------
-    JiraError
-        If Jira does not give them.
+        Where an earlier part ended. The next one is returned beside the tickets, None after the last.
     """
     jql = f"project = {quoted(project)} AND resolution = EMPTY ORDER BY key DESC"
 

@@ -28,7 +28,6 @@ from jobticket.ticketing.layout import (
     anomaly_from,
     anomaly_item,
     anomaly_pk,
-    comment_from,
     comment_sort,
     fingerprint_pk,
     link_sort,
@@ -53,13 +52,7 @@ ACKNOWLEDGED = "Acknowledged"
 
 
 def report_anomaly(work: UnitOfWork, report: AnomalyReport, now: datetime) -> tuple[Anomaly, bool]:
-    """Store a new anomaly, or count another detection of an open one with the same fingerprint.
-
-    Returns
-    -------
-    tuple
-        The anomaly, and whether it is new.
-    """
+    """Store a new anomaly, or count another detection of an open one with the same fingerprint."""
     _refuse_too_large(_new_anomaly(0, report, now))
     known = _find_open(work.table, report.fingerprint)
     if known is not None:
@@ -134,13 +127,7 @@ def _detect_again(work: UnitOfWork, item: Item, now: datetime) -> Anomaly:
 
 
 def get_anomaly(table: Table, anomaly_id: int) -> Anomaly:
-    """Return an anomaly.
-
-    Raises
-    ------
-    NotFoundError
-        If it does not exist.
-    """
+    """Return an anomaly."""
     item = table.get(anomaly_pk(anomaly_id), ANOMALY)
     if item is None:
         raise anomaly_not_found(anomaly_id)
@@ -201,25 +188,7 @@ def _read(table: Table, numbers: Sequence[int]) -> list[Anomaly]:
 def change_anomaly(
     work: UnitOfWork, anomaly_id: int, status: str | None, description: str | None, now: datetime
 ) -> list[Event]:
-    """Change what is given. An archived anomaly that gets a status is restored, as Acknowledged.
-
-    Parameters
-    ----------
-    description
-        Empty to remove it.
-
-    Returns
-    -------
-    list
-        The events that tell its tickets.
-
-    Raises
-    ------
-    NotFoundError
-        If the anomaly does not exist.
-    ConflictError
-        If another open anomaly has the fingerprint of the one to restore.
-    """
+    """Change what is given. An archived anomaly that gets a status is restored, as Acknowledged."""
     loaded = load(work.table, anomaly_id)
     revision = Revision()
     if description is not None and description != (loaded.anomaly.description or ""):
@@ -262,18 +231,7 @@ def _same_fingerprint(claim: Item | None) -> Exception | None:
 def archive_anomaly(
     work: UnitOfWork, anomaly_id: int, status: str, comment: str | None, now: datetime
 ) -> list[Event]:
-    """Archive an anomaly with one of the archived statuses, and a comment if there is one.
-
-    Returns
-    -------
-    list
-        The events that tell its tickets.
-
-    Raises
-    ------
-    NotFoundError
-        If the anomaly does not exist.
-    """
+    """Archive an anomaly with one of the archived statuses, and a comment if there is one."""
     if comment:
         _refuse_too_long(comment, "comment")
     loaded = load(work.table, anomaly_id)
@@ -290,11 +248,6 @@ def delete_anomaly(work: UnitOfWork, anomaly_id: int) -> None:
     """Delete an anomaly with its links; its tickets stay and are told nothing more.
 
     Its comments are left behind, where nobody can reach them; ``forget_comments`` deletes them.
-
-    Raises
-    ------
-    NotFoundError
-        If the anomaly does not exist.
     """
     loaded = load(work.table, anomaly_id)
     anomaly, pk = loaded.anomaly, anomaly_pk(anomaly_id)
@@ -318,13 +271,7 @@ def forget_comments(table: Table, anomaly_id: int) -> None:
 def add_comment(
     work: UnitOfWork, anomaly_id: int, message: str, now: datetime
 ) -> tuple[AnomalyComment, list[Event]]:
-    """Add a comment to an anomaly; its tickets get it too.
-
-    Raises
-    ------
-    NotFoundError
-        If the anomaly does not exist.
-    """
+    """Add a comment to an anomaly; its tickets get it too."""
     _refuse_too_long(message, "message")
     loaded = load(work.table, anomaly_id)
     comment = _new_comment(work.table, anomaly_id, message, now)
@@ -359,13 +306,7 @@ def _comment(work: UnitOfWork, revision: Revision, comment: AnomalyComment) -> T
 
 
 def list_comments(table: Table, anomaly_id: int, page: int, size: int) -> tuple[list[AnomalyComment], int]:
-    """Return a page of an anomaly's comments, oldest first, and the total.
-
-    Raises
-    ------
-    NotFoundError
-        If the anomaly does not exist.
-    """
+    """Return a page of an anomaly's comments, oldest first, and the total."""
     item = table.get(anomaly_pk(anomaly_id), ANOMALY, attributes=["comment_count"])
     if item is None:
         raise anomaly_not_found(anomaly_id)
@@ -374,4 +315,4 @@ def list_comments(table: Table, anomaly_id: int, page: int, size: int) -> tuple[
         return [], total
     condition = Key("pk").eq(anomaly_pk(anomaly_id)) & Key("sk").begins_with(COMMENT_PREFIX)
     items = table.query_all(condition, limit=first + size)
-    return [comment_from(found) for found in islice(items, first, first + size)], total
+    return [AnomalyComment.of(found) for found in islice(items, first, first + size)], total

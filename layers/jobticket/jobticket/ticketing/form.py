@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from jobticket.jira.client import JiraClient
 from jobticket.jira.documents.limits import LONGEST_SUMMARY, LONGEST_TEXT
@@ -20,41 +21,28 @@ def form_specification(client: JiraClient, integration: Integration) -> FormSpec
     return FormSpecification(
         integration_id=integration.id,
         type=integration.type,
-        properties=[*_texts(), *_choices(client, integration)],
+        properties=list(_properties(client, integration)),
     )
 
 
-def _texts() -> Iterator[FormProperty]:
-    yield FormProperty(
-        field="title", title="Summary", type="string", required=True, max_length=LONGEST_SUMMARY
-    )
-    yield FormProperty(
-        field="description", title="Description", type="string", required=False, max_length=LONGEST_TEXT
-    )
-
-
-def _choices(client: JiraClient, integration: Integration) -> Iterator[FormProperty]:
-    yield FormProperty(
-        field="priority",
-        title="Priority",
-        type="enum",
-        required=False,
-        values=_named(priorities(client)),
-    )
-    yield FormProperty(
+def _properties(client: JiraClient, integration: Integration) -> Iterator[FormProperty]:
+    string, enum = partial(FormProperty, type="string"), partial(FormProperty, type="enum")
+    project = integration.project_key
+    yield string(field="title", title="Summary", required=True, max_length=LONGEST_SUMMARY)
+    yield string(field="description", title="Description", required=False, max_length=LONGEST_TEXT)
+    yield enum(field="priority", title="Priority", required=False, values=_named(priorities(client)))
+    yield enum(
         field="project_key",
         title="Project",
-        type="enum",
-        required=integration.project_key is None,
-        default=integration.project_key,
+        required=project is None,
+        default=project,
         values=_projects(client),
     )
-    types = _types(client, integration.project_key)
+    types = _types(client, project)
     usual = default_type(types)
-    yield FormProperty(
+    yield enum(
         field="issue_type",
         title="Issue type",
-        type="enum",
         required=False,
         default=integration.issue_type or (usual["name"] if usual else None),
         values=_named(choice for choice in types if not choice["subtask"]),

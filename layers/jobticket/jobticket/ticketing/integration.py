@@ -11,14 +11,15 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
 
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
-from jobticket.connections.credentials import TokenConnector, advice_on
+from jobticket.connections.connector import TokenConnector
+from jobticket.connections.credentials import advice_on, checked_login
 from jobticket.connections.errors import (
     ConnectionNotFoundError,
     ConnectionUnavailableError,
@@ -30,7 +31,7 @@ from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraNotFoundError
 from jobticket.store.table import Delete, Item, Put, Table, Update
 from jobticket.store.unit_of_work import ABSENT, UnitOfWork, attempts, write, write_if_current
-from jobticket.ticketing.layout import INTEGRATION, integration_from, next_number
+from jobticket.ticketing.layout import INTEGRATION, next_number
 from jobticket.ticketing.model import Integration, IntegrationSettings
 from jobticket.ticketing.recent import RecentChoices
 from jobticket.ticketing.recent import find as find_choice
@@ -38,6 +39,8 @@ from jobticket.ticketing.recent import find as find_choice
 #: The providers of the integration's own credentials and of everybody's connections.
 PROVIDER = "ticketing"
 JIRA = "jira"
+#: What may be set besides the connection.
+OPTIONS = ("project_key", "issue_type")
 
 NOT_CONFIGURED = "No ticketing integration is configured"
 
@@ -54,7 +57,7 @@ class Source:
     def name(self) -> ConnectionId:
         return ConnectionId(self.provider, self.connection)
 
-    def values(self) -> dict[str, str | None]:
+    def values(self) -> dict[str, Any]:
         """Return what the integration's item holds of it."""
         shown = {"api_url": self.site, "external_id": self.connection if self.provider == JIRA else None}
         return {"provider": self.provider, "connection": self.connection, "site": self.site, **shown}
@@ -62,13 +65,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class StoredIntegration:
-    """The integration, and the connection that it uses.
-
-    Attributes
-    ----------
-    source
-        Its site is where people see the tickets: this makes two sites the same.
-    """
+    """The integration, and the connection that it uses."""
 
     integration: Integration
     source: Source
@@ -91,7 +88,7 @@ def find(table: Table) -> StoredIntegration | None:
 
 def _stored_from(item: Item) -> StoredIntegration:
     source = Source(item["provider"], item["connection"], item["site"])
-    return StoredIntegration(integration_from(item), source)
+    return StoredIntegration(Integration.of(item), source)
 
 
 class OtherSiteError(UpstreamError):
@@ -108,45 +105,24 @@ class OtherSiteError(UpstreamError):
 
 
 def client_of(access: JiraAccess, stored: StoredIntegration, deadline: Deadline) -> JiraClient:
-    """Return a client for an integration's Jira.
-
-    Raises
-    ------
-    OtherSiteError
-        If the connection leads to another site now.
-    RefusalError
-        As ``JiraAccess.client_for``.
-    """
+    """Return a client for an integration's Jira."""
     client = access.client_for(stored.source.connection, stored.source.provider, deadline=deadline)
     if client.site.browse_url != stored.site:
         raise OtherSiteError(stored)
     return client
 
 
-@dataclass(frozen=True, slots=True)
-class _Defaults:
-    """The project and issue type of new tickets for which none is named."""
-
-    project: str | None
-    issue_type: str | None
-
-    def values(self) -> dict[str, str | None]:
-        return {"project_key": self.project, "issue_type": self.issue_type}
+def _options(settings: IntegrationSettings, old: Integration | None = None) -> dict[str, Any]:
+    """Return the options as they will be; an empty one is removed."""
+    given = {name: getattr(settings, name) for name in OPTIONS}
+    return {
+        name: getattr(old, name, None) if value is None else value or None for name, value in given.items()
+    }
 
 
 @dataclass
 class Integrations:
-    """Sets up, checks and removes the integration.
-
-    Attributes
-    ----------
-    table
-        The ticketing table.
-    access, connector
-        The connections.
-    recent
-        What Jira has said of its issue types.
-    """
+    """Sets up, checks and removes the integration."""
 
     table: Table
     access: JiraAccess
@@ -154,21 +130,11 @@ class Integrations:
     recent: RecentChoices
 
     def get(self) -> StoredIntegration:
-        """Return the integration.
-
-        Raises
-        ------
-        NotFoundError
-            If there is none.
-        """
+        """Return the integration."""
         stored = find(self.table)
         if stored is None:
             raise NotFoundError(NOT_CONFIGURED)
         return stored
-
-    def client(self, stored: StoredIntegration, deadline: Deadline) -> JiraClient:
-        """Return a client for the integration's Jira; see ``client_of`` for its errors."""
-        return client_of(self.access, stored, deadline)
 
     @contextlib.contextmanager
     def created(
@@ -189,44 +155,32 @@ class Integrations:
             raise _second()
         number = next_number(self.table, "INTEGRATION")
         source = self._source(number, settings, now, deadline)
-        defaults = _Defaults(settings.project_key or None, settings.issue_type or None)
+        options = _options(settings)
         try:
-            self._check_defaults(source, defaults, deadline)
-            yield self._add(work, number, source, defaults, now)
+            self._check_defaults(source, options, deadline)
+            yield self._add(work, number, source, options, now)
         except Exception:
             self.forget(source)
             raise
 
     def _add(
-        self, work: UnitOfWork, number: int, source: Source, defaults: _Defaults, now: datetime
+        self, work: UnitOfWork, number: int, source: Source, options: dict[str, Any], now: datetime
     ) -> Integration:
         moment = clock.iso_milliseconds(now)
         fixed = {"id": number, "type": JIRA, "status": "Connected", "created": moment, "updated": moment}
-        item = _present({**source.values(), **defaults.values()}) | fixed
+        item = _present(source.values() | options) | fixed
         put = Put({**item, "pk": INTEGRATION, "sk": INTEGRATION}, ABSENT)
         work.add(put, otherwise=_second())
-        return integration_from(item)
+        return Integration.of(item)
 
     def change(self, settings: IntegrationSettings, now: datetime, deadline: Deadline) -> Integration:
-        """Change what is given, after checking the whole again.
-
-        Raises
-        ------
-        NotFoundError
-            If there is no integration.
-        InvalidError
-            As ``create``.
-        """
+        """Change what is given, after checking the whole again."""
         stored = self.get()
         source = self._changed_source(stored, settings, now, deadline)
-        old = stored.integration
-        defaults = _Defaults(
-            old.project_key if settings.project_key is None else settings.project_key or None,
-            old.issue_type if settings.issue_type is None else settings.issue_type or None,
-        )
+        options = _options(settings, stored.integration)
         try:
-            self._check_defaults(source, defaults, deadline)
-            changed = self._write_change(stored, source, defaults, now)
+            self._check_defaults(source, options, deadline)
+            changed = self._write_change(stored, source, options, now)
         except Exception:
             if source.name != stored.source.name:
                 self.forget(source)
@@ -236,9 +190,9 @@ class Integrations:
         return changed
 
     def _write_change(
-        self, stored: StoredIntegration, source: Source, defaults: _Defaults, now: datetime
+        self, stored: StoredIntegration, source: Source, options: dict[str, Any], now: datetime
     ) -> Integration:
-        values = {**source.values(), **defaults.values()}
+        values = source.values() | options
         update = Update(
             INTEGRATION,
             INTEGRATION,
@@ -252,16 +206,10 @@ class Integrations:
                 return NotFoundError(NOT_CONFIGURED)
             return ConflictError("The integration is being changed by others. Please try again.")
 
-        return integration_from(write(self.table, update, otherwise=overtaken) or {})
+        return Integration.of(write(self.table, update, otherwise=overtaken) or {})
 
     def delete(self) -> None:
-        """Remove the integration and its own credentials. Links stay, and nothing is sent any more.
-
-        Raises
-        ------
-        NotFoundError
-            If there is none.
-        """
+        """Remove the integration and its own credentials. Links stay, and nothing is sent any more."""
         # The integration first: an interruption leaves sealed credentials that nothing refers to, not an
         # integration that cannot work.
         for work in attempts(self.table):
@@ -322,19 +270,14 @@ class Integrations:
         # A new name each time: a refusal later on leaves the credentials in use as they are.
         name = ConnectionId(PROVIDER, f"integration-{number}-{secrets.token_hex(4)}")
         try:
-            connection, _ = self.connector.connect(name, api_url, token, now=now, deadline=deadline)
+            login = checked_login(token)
+            connection, _ = self.connector.connect(name, api_url, login, now=now, deadline=deadline)
         except InvalidError as error:
-            raise InvalidError(_in_our_words(error.message)) from None
+            raise InvalidError(_in_our_words(error.message), details=error.details) from None
         return Source(PROVIDER, name.external_id, connection.site_url)
 
     def _ask(self, provider: str, connection: str, deadline: Deadline) -> Source:
-        """Return the connection if Jira accepts it.
-
-        Raises
-        ------
-        InvalidError
-            Saying what is wrong with it.
-        """
+        """Return the connection if Jira accepts it."""
         try:
             client = self.access.client_for(connection, provider, deadline=deadline)
             client.get("/rest/api/2/myself")
@@ -344,22 +287,23 @@ class Integrations:
             raise InvalidError(_in_our_words(advice_on(error))) from None
         return Source(provider, connection, client.site.browse_url)
 
-    def _check_defaults(self, source: Source, defaults: _Defaults, deadline: Deadline) -> None:
+    def _check_defaults(self, source: Source, options: dict[str, Any], deadline: Deadline) -> None:
         """Refuse a default project or issue type that does not exist."""
-        if defaults == _Defaults(None, None):
+        project, issue_type = options["project_key"], options["issue_type"]
+        if project is None and issue_type is None:
             return
         client = self.access.client_for(source.connection, source.provider, deadline=deadline)
         try:
-            known = self.recent.read_types(client, defaults.project)
+            known = self.recent.read_types(client, project)
         except JiraNotFoundError:
-            raise InvalidError(project_not_found(str(defaults.project))) from None
+            raise InvalidError(project_not_found(project)) from None
         except JiraError as error:
             raise InvalidError(_in_our_words(advice_on(error))) from None
-        if defaults.issue_type is not None and find_choice(known, defaults.issue_type) is None:
-            raise InvalidError(issue_type_not_found(defaults.issue_type, defaults.project))
+        if issue_type is not None and find_choice(known, issue_type) is None:
+            raise InvalidError(issue_type_not_found(issue_type, project))
 
 
-def _present(values: dict[str, str | None]) -> Item:
+def _present(values: dict[str, Any]) -> Item:
     return {name: value for name, value in values.items() if value is not None}
 
 

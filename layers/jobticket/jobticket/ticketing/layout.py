@@ -13,6 +13,9 @@ COUNTS#<all | datastore>    <shard>                          how many anomalies 
 ISSUE#<integr>#<ticket>     EVENT#<stamp>#<anomaly>          an event that the ticket has not been told
 ISSUE#<integr>#<ticket>     LEASE                            the lease of the worker that tells it
 INTEGRATION                 INTEGRATION                      the ticketing integration
+WEBHOOK#<integr>            WEBHOOK                          the secret of its webhooks, and those registered
+WEBHOOK_SEEN#<digest>       WEBHOOK                          a webhook that was taken
+WEBHOOK_KEY#<name>          DATA_KEY                         a data key for these secrets
 IDEMPOTENCY#<digest>        IDEMPOTENCY                      an answer given to a request with that header
 ==========================  ===============================  =================================================
 
@@ -33,16 +36,7 @@ from decimal import Decimal
 
 from jobticket.shown import Shown
 from jobticket.store.table import Item, Table, Update
-from jobticket.ticketing.model import (
-    ARCHIVED,
-    Anomaly,
-    AnomalyComment,
-    AnomalyLink,
-    Container,
-    Datastore,
-    FailedCheck,
-    Integration,
-)
+from jobticket.ticketing.model import ARCHIVED, Anomaly, Container, Datastore, FailedCheck
 
 ANOMALY = "ANOMALY"
 ATTEMPT = "TICKET_ATTEMPT"
@@ -138,15 +132,3 @@ def anomaly_from(item: Item) -> Anomaly:
         "failed_checks": [FailedCheck.of(check) for check in item["failed_checks"]],
     }
     return Anomaly.of({**item, **parts})
-
-
-def comment_from(item: Item) -> AnomalyComment:
-    return AnomalyComment.of(item)
-
-
-def link_from(item: Item) -> AnomalyLink:
-    return AnomalyLink.of(item)
-
-
-def integration_from(item: Item) -> Integration:
-    return Integration.of(item)

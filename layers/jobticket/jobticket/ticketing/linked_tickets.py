@@ -62,13 +62,7 @@ def _ticket(client: JiraClient, row: Row) -> LinkedTicket:
 
 
 def read_ticket(client: JiraClient, ticket_id: str) -> LinkedTicket:
-    """Read a ticket by id or key, in one call.
-
-    Raises
-    ------
-    NotFoundError
-        If the account sees no such ticket.
-    """
+    """Read a ticket by id or key, in one call."""
     try:
         return _ticket(client, look_up(client, ticket_id))
     except (MalformedKeyError, JiraNotFoundError):
@@ -78,13 +72,7 @@ def read_ticket(client: JiraClient, ticket_id: str) -> LinkedTicket:
 def search(
     client: JiraClient, query: str, page: int, size: int, project: str | None
 ) -> tuple[list[TicketSummary], int]:
-    """Return a page of the tickets that a text finds, and the total; see ``jira.lookup.find_by_text``.
-
-    Raises
-    ------
-    InvalidError
-        If the page lies too deep.
-    """
+    """Return a page of the tickets that a text finds, and the total; see ``jira.lookup.find_by_text``."""
     if page * size > DEEPEST:
         raise InvalidError(f"page and size must stay within the first {DEEPEST} tickets; add a word")
     found = find_by_text(client, query, page, size, project)

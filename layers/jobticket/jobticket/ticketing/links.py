@@ -14,7 +14,7 @@ from jobticket.store.table import Delete, Put, Table, Update
 from jobticket.store.unit_of_work import ABSENT, PRESENT, UnitOfWork, write_if_current
 from jobticket.ticketing import outbox
 from jobticket.ticketing.integration import StoredIntegration
-from jobticket.ticketing.layout import UNDELIVERED, Issue, anomaly_pk, link_from, link_sort, next_number
+from jobticket.ticketing.layout import UNDELIVERED, Issue, anomaly_pk, link_sort, next_number
 from jobticket.ticketing.model import AnomalyLink, LinkedTicket
 from jobticket.ticketing.outbox import Event, LiveLink, TicketNotice
 from jobticket.ticketing.revisions import Loaded, Revision, load, revise
@@ -47,15 +47,7 @@ def add_link(
     origin: Literal["created", "linked"],
     now: datetime,
 ) -> tuple[AnomalyLink, list[Event]]:
-    """Link an anomaly and a ticket, with the events that tell the ticket first.
-
-    Raises
-    ------
-    NotFoundError
-        If the anomaly does not exist.
-    ConflictError
-        If the two are linked already.
-    """
+    """Link an anomaly and a ticket, with the events that tell the ticket first."""
     loaded = load(work.table, anomaly_id)
     if find_pair(loaded, stored.integration.id, ticket.ticket_id) is not None:
         raise ConflictError(f"Ticket {ticket.ticket_number} is already linked to anomaly {anomaly_id}")
@@ -91,13 +83,7 @@ def find_pair(loaded: Loaded, integration_id: int, ticket_id: str) -> AnomalyLin
 
 
 def find_link(table: Table, anomaly_id: int, link_id: int) -> tuple[Loaded, AnomalyLink]:
-    """Return an anomaly and one of its links.
-
-    Raises
-    ------
-    NotFoundError
-        If the anomaly or its link does not exist.
-    """
+    """Return an anomaly and one of its links."""
     loaded = load(table, anomaly_id)
     for link in loaded.links:
         if link.id == link_id:
@@ -106,13 +92,7 @@ def find_link(table: Table, anomaly_id: int, link_id: int) -> tuple[Loaded, Anom
 
 
 def unlink(work: UnitOfWork, anomaly_id: int, link_id: int, now: datetime) -> AnomalyLink:
-    """Remove a link and return it. Its queued events are dropped; the ticket stays as it is.
-
-    Raises
-    ------
-    NotFoundError
-        If the anomaly or its link does not exist.
-    """
+    """Remove a link and return it. Its queued events are dropped; the ticket stays as it is."""
     loaded, link = find_link(work.table, anomaly_id, link_id)
     work.add(Delete(**_key(link), condition=Attr("id").eq(link_id)))
     revise(work, loaded, Revision(), now)
@@ -144,13 +124,7 @@ def retry(table: Table, link: AnomalyLink, now: datetime) -> list[Event]:
 
 
 def require_live(loaded: Loaded, link: AnomalyLink) -> None:
-    """Refuse a link that is history: its integration was removed, or leads to another site now.
-
-    Raises
-    ------
-    ConflictError
-        If the link is history.
-    """
+    """Refuse a link that is history: its integration was removed, or leads to another site now."""
     if all(live.link_id != link.id for live in loaded.live):
         raise ConflictError("The ticketing integration of this link was removed, or leads to another site")
 
@@ -166,13 +140,7 @@ def refresh(table: Table, link: AnomalyLink, read: Callable[[], LinkedTicket], n
 
 
 def note_ticket(table: Table, link: AnomalyLink, ticket: LinkedTicket, now: datetime) -> AnomalyLink:
-    """Store how the ticket looks now, and its key: the ticket may have moved.
-
-    Raises
-    ------
-    NotFoundError
-        If the link was removed meanwhile.
-    """
+    """Store how the ticket looks now, and its key: the ticket may have moved."""
     seen = {
         "ticket_number": ticket.ticket_number,
         "title": ticket.title,
@@ -185,7 +153,7 @@ def note_ticket(table: Table, link: AnomalyLink, ticket: LinkedTicket, now: date
     updated = write_if_current(table, _update(link, set=present, remove=["last_sync_error", *gone]))
     if updated is None:
         raise link_not_found(link.id)
-    return link_from(updated)
+    return AnomalyLink.of(updated)
 
 
 def note_error(table: Table, link: AnomalyLink, reason: str) -> None:

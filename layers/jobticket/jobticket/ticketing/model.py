@@ -91,15 +91,7 @@ class AnomalyComment(Shown):
 
 @dataclass(frozen=True, slots=True)
 class IntegrationSettings:
-    """What somebody sets of the integration; None where nothing is said.
-
-    Attributes
-    ----------
-    external_id
-        The name of a connection, instead of ``api_url`` and ``api_access_token``.
-    project_key, issue_type
-        Defaults of new tickets; empty for no default.
-    """
+    """What somebody sets of the integration; None where nothing is said."""
 
     api_url: str | None = None
     api_access_token: str | None = None

@@ -104,13 +104,7 @@ class Attempt:
 
     @classmethod
     def take(cls, table: Table, anomaly_id: int, now: datetime) -> Self | None:
-        """Take over the anomaly's earlier attempt, if there is one.
-
-        Raises
-        ------
-        UnavailableError
-            While its maker is at work.
-        """
+        """Take over the anomaly's earlier attempt, if there is one."""
         item = table.get(anomaly_pk(anomaly_id), ATTEMPT)
         if item is None:
             return None
@@ -129,13 +123,7 @@ class Attempt:
         )
 
     def begin(self, settles_at: datetime, memo: dict[str, Any] | None = None) -> None:
-        """Store that an issue may exist.
-
-        Raises
-        ------
-        UnavailableError
-            If somebody else is creating a ticket for the anomaly.
-        """
+        """Store that an issue may exist."""
         item: Item = {
             "pk": anomaly_pk(self.anomaly_id),
             "sk": ATTEMPT,
@@ -184,23 +172,7 @@ class _NewIssue:
 
 @dataclass
 class TicketCreation:
-    """Creates tickets at the integration's Jira.
-
-    Attributes
-    ----------
-    table
-        The ticketing table.
-    stored
-        The integration.
-    client
-        Its Jira.
-    recent
-        What Jira has said of issue types and priorities.
-    wording
-        How the deployment names itself.
-    now
-        The time.
-    """
+    """Creates tickets at the integration's Jira."""
 
     table: Table
     stored: StoredIntegration
@@ -211,19 +183,7 @@ class TicketCreation:
 
     @contextlib.contextmanager
     def created(self, anomaly_id: int, draft: TicketDraft) -> Iterator[CreatedTicket]:
-        """Create a ticket, or find the one of an earlier attempt, for a ``with`` block that links it.
-
-        Raises
-        ------
-        NotFoundError
-            If the anomaly does not exist.
-        InvalidError
-            If Jira refuses a field.
-        UnavailableError
-            503, while the outcome of an earlier attempt, or of this one, is unknown.
-        RefusalError
-            If anything else fails at Jira; then nothing was created.
-        """
+        """Create a ticket, or find the one of an earlier attempt, for a ``with`` block that links it."""
         made = self._create(anomaly_id, draft)
         try:
             yield made

@@ -21,21 +21,14 @@ from jobticket.ticketing.model import AnomalyLink
 #: ``details``: the anomaly's block, as a comment. ``backlink``: the remote link to the anomaly.
 Kind = Literal["details", "backlink", "status", "comment"]
 
+_MOMENTS = ("at", "tried_at", "settles_at", "due_at")
 #: After this time without a delivery, the sweep sends another wake-up.
 GRACE = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
 class TicketNotice:
-    """What a change tells each ticket of its anomaly.
-
-    Attributes
-    ----------
-    status
-        The new status, for a notice of the kind ``status``.
-    comment_id
-        The comment, for the kind ``comment``. A comment never changes.
-    """
+    """What a change tells each ticket of its anomaly."""
 
     kind: Kind
     status: str | None = None
@@ -109,24 +102,11 @@ class Event:
 
     def item(self) -> Item:
         """Return a new event's item."""
-        values = {
-            "pk": self.issue.pk,
-            "sk": self.sk,
-            "integration_id": self.issue.integration_id,
-            "ticket_id": self.issue.ticket_id,
-            "anomaly_id": self.anomaly_id,
-            "link_id": self.link_id,
-            "stamp": self.stamp,
-            "kind": self.kind,
-            "at": self.at.isoformat(),
-            "site": self.site,
-            "status": self.status,
-            "comment_id": self.comment_id,
-            "attempts": 0,
-            "due_pk": UNDELIVERED,
-            "due_at": due(self.at + GRACE),
-        }
-        return {name: value for name, value in values.items() if value is not None}
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        issue = values.pop("issue")
+        values |= {"integration_id": issue.integration_id, "ticket_id": issue.ticket_id}
+        values |= {"at": self.at.isoformat(), "due_pk": UNDELIVERED, "due_at": due(self.at + GRACE)}
+        return {"pk": issue.pk, "sk": self.sk, **{name: value for name, value in values.items() if value}}
 
 
 def due(moment: datetime) -> str:
@@ -134,27 +114,10 @@ def due(moment: datetime) -> str:
     return clock.iso_milliseconds(moment)
 
 
-def _moment(item: Item, name: str) -> datetime | None:
-    return clock.parse_iso(item[name]) if name in item else None
-
-
-def event_from(item: Item) -> Event:
-    return Event(
-        issue=Issue(item["integration_id"], item["ticket_id"]),
-        anomaly_id=item["anomaly_id"],
-        link_id=item["link_id"],
-        stamp=item["stamp"],
-        kind=item["kind"],
-        at=clock.parse_iso(item["at"]),
-        site=item["site"],
-        status=item.get("status"),
-        comment_id=item.get("comment_id"),
-        tried_at=_moment(item, "tried_at"),
-        settles_at=_moment(item, "settles_at"),
-        attempts=item.get("attempts", 0),
-        failed=item.get("failed", False),
-        due_at=_moment(item, "due_at"),
-    )
+def _event_from(item: Item) -> Event:
+    values = {name: item[name] for name in Event.__dataclass_fields__ if name in item}
+    moments = {name: clock.parse_iso(item[name]) for name in _MOMENTS if name in item}
+    return Event(issue=Issue(item["integration_id"], item["ticket_id"]), **values | moments)
 
 
 def live_links(links: Iterable[tuple[AnomalyLink, str]], integration_id: int, site: str) -> list[LiveLink]:
@@ -192,7 +155,7 @@ def events_for(
 def pending(table: Table, issue: Issue) -> list[Event]:
     """Return an issue's events, oldest first."""
     condition = Key("pk").eq(issue.pk) & Key("sk").begins_with(EVENT_PREFIX)
-    return [event_from(item) for item in table.query_all(condition)]
+    return [_event_from(item) for item in table.query_all(condition)]
 
 
 def undelivered(table: Table, before: datetime, index: str) -> Iterator[Issue]:

@@ -31,13 +31,7 @@ def default_type(types: Sequence[Row]) -> Row | None:
 
 
 class RecentChoices:
-    """Remembers choices, so that not every new ticket takes further calls.
-
-    Parameters
-    ----------
-    monotonic
-        The time in seconds.
-    """
+    """Remembers choices, so that not every new ticket takes further calls."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic

@@ -19,11 +19,7 @@ from boto3.dynamodb.conditions import Attr
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
-from jobticket.connections.errors import (
-    ConnectionNotFoundError,
-    ConnectionUnavailableError,
-    ReauthorizationNeededError,
-)
+from jobticket.errors import RefusalError
 from jobticket.jira.client import JiraClient
 from jobticket.jira.comment_once import EventComment, comment_once, was_posted
 from jobticket.jira.documents.limits import fitted
@@ -40,8 +36,8 @@ from jobticket.store.lease import HeldError, hold
 from jobticket.store.table import Delete, Item, Table, Update
 from jobticket.store.unit_of_work import PRESENT, StaleError, UnitOfWork, write_if_current
 from jobticket.ticketing import integration, outbox
-from jobticket.ticketing.explanations import sentence
-from jobticket.ticketing.integration import OtherSiteError, StoredIntegration
+from jobticket.ticketing.explanations import sentence, translated
+from jobticket.ticketing.integration import StoredIntegration
 from jobticket.ticketing.layout import (
     ANOMALY,
     LEASE,
@@ -50,7 +46,6 @@ from jobticket.ticketing.layout import (
     anomaly_from,
     anomaly_pk,
     comment_sort,
-    link_from,
 )
 from jobticket.ticketing.links import note_error
 from jobticket.ticketing.model import AnomalyLink
@@ -76,15 +71,7 @@ NOT_YET_KNOWN = "Network timeout: it is not known yet whether Jira took the comm
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
-    """What became of an issue's events.
-
-    Attributes
-    ----------
-    delivered, dropped, failed
-        How many were sent, were dropped because their link is gone, and were refused for good.
-    retry_after
-        Seconds until the rest is tried again; None without a rest.
-    """
+    """What became of an issue's events."""
 
     delivered: int = 0
     dropped: int = 0
@@ -94,21 +81,11 @@ class Relayed:
 
 @dataclass
 class TransientError(Exception):
-    """An event could not be delivered now, but may be later.
-
-    Attributes
-    ----------
-    untouched
-        Whether Jira has certainly not carried it out.
-    settles_at
-        Until when Jira may still carry it out.
-    retry_after
-        Seconds that Jira asks to wait.
-    """
+    """An event could not be delivered now, but may be later."""
 
     reason: str
-    untouched: bool
-    settles_at: datetime | None = None
+    untouched: bool  #: whether Jira has certainly not carried it out
+    settles_at: datetime | None = None  #: until when Jira may still carry it out
     retry_after: float | None = None
 
     def __str__(self) -> str:
@@ -120,38 +97,14 @@ class LastingError(Exception):
 
 
 def pause_before(tries: int, asked: float | None, chance: float) -> float:
-    """Return the seconds to wait before the next try.
-
-    Parameters
-    ----------
-    tries
-        How many have failed.
-    asked
-        What Jira asked for, the least to wait.
-    chance
-        From 0 to 1; spreads events that failed together.
-    """
+    """Return the seconds to wait before the next try."""
     pause = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2.0 ** min(tries - 1, 20))
     return max(pause, asked or 0.0) * (1 + 0.2 * chance)
 
 
 @dataclass
 class Relay:
-    """Delivers the events of issues.
-
-    Attributes
-    ----------
-    table
-        The ticketing table.
-    access
-        The connections.
-    wording
-        How the deployment names itself.
-    now
-        The time.
-    chance
-        Random numbers from 0 to 1.
-    """
+    """Delivers the events of issues."""
 
     table: Table
     access: JiraAccess
@@ -160,13 +113,7 @@ class Relay:
     now: Callable[[], datetime] = clock.now
 
     def tell(self, issue: Issue, deadline: Deadline, *, tries: int = 1) -> Relayed:
-        """Deliver an issue's events, oldest first, up to one that cannot be delivered now.
-
-        Parameters
-        ----------
-        tries
-            How often this wake-up has come. The last try gives up until a person retries.
-        """
+        """Deliver an issue's events, oldest first, up to one that cannot be delivered now."""
         try:
             with hold(self.table, issue.pk, LEASE, LEASE_TIME, now=self.now):
                 return self._tell_all(issue, deadline, tries)
@@ -215,18 +162,13 @@ class Relay:
         if stored.site != event.site:
             return None
         item = self.table.get(anomaly_pk(event.anomaly_id), event.link_sk)
-        return link_from(item) if item is not None and item["id"] == event.link_id else None
+        return AnomalyLink.of(item) if item is not None and item["id"] == event.link_id else None
 
     def _client(self, stored: StoredIntegration, deadline: Deadline) -> JiraClient:
         try:
-            return integration.client_of(self.access, stored, deadline)
-        except (
-            ConnectionNotFoundError,
-            ReauthorizationNeededError,
-            ConnectionUnavailableError,
-        ) as error:
-            raise TransientError(error.explanation, untouched=True) from None
-        except OtherSiteError as error:
+            with translated():
+                return integration.client_of(self.access, stored, deadline)
+        except RefusalError as error:
             raise TransientError(error.message, untouched=True) from None
 
     # ------------------------------------------------------------------------------------------ one event
@@ -244,13 +186,7 @@ class Relay:
         return self._found(event, comment, client) or self._post(event, comment, client)
 
     def _found(self, event: Event, comment: EventComment, client: JiraClient) -> bool:
-        """While Jira may be at work on an earlier try, only look whether it has the comment.
-
-        Raises
-        ------
-        TransientError
-            If it does not have it yet.
-        """
+        """While Jira may be at work on an earlier try, only look whether it has the comment."""
         left = (event.settles_at - self.now()).total_seconds() if event.settles_at else 0.0
         if event.tried_at is None or left <= 0:
             return False

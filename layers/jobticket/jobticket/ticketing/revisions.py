@@ -18,7 +18,7 @@ from jobticket.errors import NotFoundError, UnavailableError
 from jobticket.store.table import Put, Table, Update
 from jobticket.store.unit_of_work import UnitOfWork, attempts
 from jobticket.ticketing import integration, outbox
-from jobticket.ticketing.layout import ANOMALY, anomaly_from, anomaly_pk, link_from
+from jobticket.ticketing.layout import ANOMALY, anomaly_from, anomaly_pk
 from jobticket.ticketing.model import Anomaly, AnomalyLink
 from jobticket.ticketing.outbox import Event, LiveLink, TicketNotice
 
@@ -38,13 +38,7 @@ def revising(table: Table) -> Iterator[UnitOfWork]:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An anomaly as it stands, with its links.
-
-    Attributes
-    ----------
-    live
-        The links whose tickets are told of changes.
-    """
+    """An anomaly as it stands, with its links."""
 
     anomaly: Anomaly
     stamp: int
@@ -74,19 +68,13 @@ class Revision:
 
 
 def load(table: Table, anomaly_id: int) -> Loaded:
-    """Read an anomaly and its links in one query.
-
-    Raises
-    ------
-    NotFoundError
-        If the anomaly does not exist.
-    """
+    """Read an anomaly and its links in one query."""
     found = list(table.query_all(Key("pk").eq(anomaly_pk(anomaly_id)) & Key("sk").begins_with(ANOMALY)))
     anomaly = next((item for item in found if item["sk"] == ANOMALY), None)
     if anomaly is None:
         raise anomaly_not_found(anomaly_id)
     pairs = sorted(
-        ((link_from(item), str(item["site"])) for item in found if item is not anomaly),
+        ((AnomalyLink.of(item), str(item["site"])) for item in found if item is not anomaly),
         key=lambda pair: pair[0].id,
     )
     stored = integration.find(table) if pairs else None
@@ -100,13 +88,7 @@ def stamp_after(stamp: int, now: datetime) -> int:
 
 
 def revise(work: UnitOfWork, loaded: Loaded, revision: Revision, now: datetime) -> list[Event]:
-    """Add a revision to a unit of work, with the events that tell its tickets.
-
-    Returns
-    -------
-    list
-        The events. Wake the relay for them after the commit.
-    """
+    """Add a revision to a unit of work, with the events that tell its tickets."""
     first = stamp_after(loaded.stamp, now)
     last = first + max(0, len(revision.notices) - 1)
     work.add(

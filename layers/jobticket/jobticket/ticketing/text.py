@@ -18,15 +18,7 @@ from jobticket.ticketing.model import Anomaly, FailedCheck
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How this deployment names itself in tickets.
-
-    Attributes
-    ----------
-    name
-        Such as Qualytics.
-    base_url
-        Where people see anomalies, without a slash at the end.
-    """
+    """How this deployment names itself in tickets."""
 
     name: str
     base_url: str
@@ -81,11 +73,5 @@ def _check_line(check: FailedCheck) -> str:
 
 
 def utc(moment: datetime) -> str:
-    """Write a moment as tickets show it.
-
-    Examples
-    --------
-    >>> utc(datetime(2024, 1, 15, 10, 30, tzinfo=UTC))
-    '2024-01-15 10:30:00 UTC'
-    """
+    """Write a moment as tickets show it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

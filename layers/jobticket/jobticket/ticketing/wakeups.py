@@ -27,15 +27,7 @@ def sqs_client() -> SQSClient:
 
 
 class Wakeups:
-    """Sends wake-ups to the FIFO queue.
-
-    Parameters
-    ----------
-    sqs
-        An SQS client.
-    queue_url
-        The queue.
-    """
+    """Sends wake-ups to the FIFO queue."""
 
     def __init__(self, sqs: SQSClient, queue_url: str) -> None:
         self._sqs = sqs
@@ -86,13 +78,7 @@ class Wakeups:
 
 
 def read_wakeup(body: str) -> Issue:
-    """Return the issue that a message's body names.
-
-    Raises
-    ------
-    ValueError
-        If it names none.
-    """
+    """Return the issue that a message's body names."""
     try:
         content = json.loads(body)
         return Issue(int(content["integration_id"]), str(content["ticket_id"]))

@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_to_bytes
@@ -61,6 +61,8 @@ class Answer:
     content_type: str = "application/json"
     #: Whole ``Set-Cookie`` values.
     cookies: tuple[str, ...] = ()
+    #: How the bytes of the body are compressed already.
+    encoding: str = ""
 
 
 class Request:
@@ -311,10 +313,11 @@ def _proxy_answer(answer: Answer, event: Mapping[str, Any], further: Mapping[str
     is_long = len(body) >= COMPRESS_FROM
     if is_long:
         headers["Vary"] = ", ".join(filter(None, (further.get("Vary"), "Accept-Encoding")))
-    compressed = is_long and _accepts_gzip(asked.get("accept-encoding", ""))
-    if compressed:
-        headers["Content-Encoding"] = "gzip"
-        payload = base64.b64encode(gzip.compress(body, 6, mtime=0)).decode()
+    if is_long and not answer.encoding and accepts_gzip(asked.get("accept-encoding", "")):
+        answer, body = replace(answer, encoding="gzip"), gzip.compress(body, 6, mtime=0)
+    if answer.encoding:
+        headers["Content-Encoding"] = answer.encoding
+        payload = base64.b64encode(body).decode()
     else:
         payload = body.decode()
     if len(payload.encode()) + payload.count('"') + payload.count("\\") > LARGEST_ANSWER:
@@ -323,12 +326,13 @@ def _proxy_answer(answer: Answer, event: Mapping[str, Any], further: Mapping[str
     return {
         "statusCode": answer.status,
         "body": payload,  # never null: the emulator of API Gateway treats null as a fault
-        "isBase64Encoded": compressed,
+        "isBase64Encoded": bool(answer.encoding),
         "multiValueHeaders": many | ({"Set-Cookie": list(answer.cookies)} if answer.cookies else {}),
     }
 
 
-def _accepts_gzip(accepted: str) -> bool:
+def accepts_gzip(accepted: str) -> bool:
+    """Tell whether a caller takes compressed answers, by its Accept-Encoding."""
     codings = dict(entry.partition(";")[::2] for entry in accepted.lower().replace(" ", "").split(","))
     # Only a weight of 0 refuses a coding.
     return re.fullmatch(r"q=0(\.0*)?", codings.get("gzip", codings.get("*", "q=0"))) is None

@@ -109,6 +109,8 @@ class Route:
         Further ones, by name, where one route does several things.
     alias_of
         The name of the route whose handler this one shares.
+    is_listed
+        Whether the document lists it: pages and what they load are for browsers, not for callers.
     """
 
     name: str
@@ -126,6 +128,7 @@ class Route:
     example: Example = Example()
     more_examples: Mapping[str, Example] = field(default_factory=dict)
     alias_of: str | None = None
+    is_listed: bool = True
 
 
 @dataclass(frozen=True)

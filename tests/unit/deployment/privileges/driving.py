@@ -9,6 +9,7 @@ for nothing.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,8 +20,7 @@ import requests
 
 from jobticket import clock
 from jobticket.connections.connection_store import ConnectionStore
-from jobticket.connections.credentials import secret_field
-from jobticket.connections.model import Connection, ConnectionId
+from jobticket.connections.model import Connection, ConnectionId, secret_field
 from jobticket.connections.vault import Vault
 from jobticket.store.table import Table
 from local.atlassian.default_data import PLANT_NORTH
@@ -86,6 +86,11 @@ class Driven:
     def control(self, **controls: Any) -> None:
         """Set switches of the emulated Atlassian."""
         requests.put(f"{self.atlassian}/_control", json=controls, timeout=60).raise_for_status()
+
+    def reach_a_private_host(self) -> None:
+        """Begin a connection to a host of the private certificate authority, whose certificates are read then."""
+        with self.recorder.recording(), contextlib.suppress(requests.ConnectionError):
+            self.module.access.session.get("https://localhost:1/", timeout=5)
 
     def connect_by_consent(self, external_id: str, *, alive: bool = True) -> Connection:
         """Store a consent without a good access token, with secrets of another month.

@@ -14,14 +14,15 @@ from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.jira.client import Pace
 from jobticket.jira.rate_limits import RateLimits
-from jobticket.push.queue import Jobs
-from jobticket.push.records import Records
-from jobticket.push.runs import Runs
-from jobticket.push.schedule import Scheduler
-from jobticket.push.sites import Sites
-from jobticket.push.worker import Worker
+from jobticket.push.runs.push_records import Records
+from jobticket.push.runs.queue import Jobs
+from jobticket.push.runs.run import Runs
+from jobticket.push.runs.scheduler import Scheduler
+from jobticket.push.runs.sites import Sites
+from jobticket.push.runs.worker import Worker
 from jobticket.store.table import Item, Table
 from tests.support.faults import Faults
+from tests.support.tables import recorded
 from tests.unit.conftest import client
 from tests.unit.push.conftest import Jira, Shop
 
@@ -111,7 +112,7 @@ class Floor:
 def floor(shop: Shop, jira: Jira, monkeypatch: pytest.MonkeyPatch) -> Floor:
     time, queue = Time(), Queue()
     faults = Faults(client("dynamodb"))
-    table = Table(faults, "jobs")  # type: ignore[arg-type]
+    table = recorded(faults, "jobs")
     pace = Pace(time.sleep, lambda: 0.5)
     records, runs = Records(table, time.now), Runs(table, time.now)
     sites = Sites(table, 5, time.now, time.monotonic)

@@ -20,10 +20,10 @@ from jobticket.jira.errors import (
 from jobticket.jira.keys import MalformedKeyError
 from jobticket.push.appending import UnsettledWriteError
 from jobticket.push.connection import NoConnectionError
-from jobticket.push.decisions import MOST_TRIES, Stop, backoff, judge
 from jobticket.push.pushing import LEASE
-from jobticket.push.sites import TROUBLES, quarantine
-from jobticket.push.worker import hold_back_seconds
+from jobticket.push.runs.decisions import MOST_TRIES, Stop, backoff, judge
+from jobticket.push.runs.sites import TROUBLES, quarantine
+from jobticket.push.runs.worker import hold_back_seconds
 from jobticket.store.lease import HeldError
 
 NAME = ConnectionId("jira", "plant")

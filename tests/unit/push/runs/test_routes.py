@@ -10,8 +10,8 @@ import pytest
 
 from jobticket import clock
 from jobticket.clock import Deadline
-from jobticket.push.records import KEPT, Outcome, Records, Ref
-from jobticket.push.runs import Runs
+from jobticket.push.runs.push_records import KEPT, Outcome, Records, Ref
+from jobticket.push.runs.run import Runs
 from tests.unit.conftest import gateway
 from tests.unit.push.conftest import Shop
 from tests.unit.push.runs.conftest import RUN, Floor

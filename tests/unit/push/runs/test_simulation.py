@@ -8,7 +8,7 @@ from benchmarks.push_simulation import Night, Plan
 from benchmarks.simulation.memory_jira import Quirks
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_every_job_has_one_table_and_no_text_is_lost(seed: int) -> None:
     plan = Plan(jobs=250, seed=seed, quirks=Quirks(edits=0.1), killing=0.002, twice=0.05)
     figures = Night(plan).run()
@@ -30,7 +30,7 @@ def test_a_spent_quota_of_the_app_delays_and_fails_nothing() -> None:
     assert by_token < 1800 < 3600 < by_consent
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_a_night_takes_hardly_longer_than_the_limits_allow(seed: int) -> None:
     """The large night on a tenth of its scale: a fifth of all calls fails, and one site has no quota for an hour."""
     figures = Night(Plan(jobs=1000, workers=3, places=2, seed=seed)).run()

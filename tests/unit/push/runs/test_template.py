@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from jobticket.push import schedule, worker
-from jobticket.push.records import HELD, QUEUED_AGAIN
+from jobticket.push.runs import scheduler, worker
+from jobticket.push.runs.push_records import HELD, QUEUED_AGAIN
 from tests.support.infrastructure import template
 
 RESOURCES = template()["Resources"]
@@ -20,7 +20,7 @@ def test_a_message_stays_hidden_for_longer_than_its_worker_lives() -> None:
 def test_a_worker_has_time_for_a_push_and_holds_the_job_for_longer() -> None:
     assert WORKER["Timeout"] > worker.PUSH_SECONDS + 2 * worker.SPARE_SECONDS
     assert HELD.total_seconds() > worker.PUSH_SECONDS + 2 * worker.SPARE_SECONDS
-    assert SCHEDULER["Timeout"] > schedule.PAGE_SECONDS * 10
+    assert SCHEDULER["Timeout"] > scheduler.PAGE_SECONDS * 10
 
 
 def test_a_failed_message_alone_comes_again_and_ends_with_the_dead_letters() -> None:

@@ -16,12 +16,12 @@ from jobticket.clock import Deadline
 from jobticket.jira.client import Site
 from jobticket.jira.errors import JiraRateLimitedError
 from jobticket.jobs.jobs import load_job
-from jobticket.push.decisions import MOST_TRIES, Stop, Verdict, judge
 from jobticket.push.descriptions import Description
 from jobticket.push.memory import remember_pushed
 from jobticket.push.pushing import Pusher
-from jobticket.push.queue import Jobs
-from jobticket.push.sites import HELD, TROUBLES, places_pk
+from jobticket.push.runs.decisions import MOST_TRIES, Stop, Verdict, judge
+from jobticket.push.runs.queue import Jobs
+from jobticket.push.runs.sites import HELD, TROUBLES, places_pk
 from jobticket.push.status import fingerprint, statuses_of
 from jobticket.push.ticket import PushedTicket
 from jobticket.store.lease import Lease, take
@@ -182,7 +182,7 @@ def test_a_jira_that_loses_answers_has_one_table(floor: Floor, job: str, method:
 def test_a_worker_that_died_after_its_write_is_recognised_even_if_the_counts_changed(
     floor: Floor, job: str
 ) -> None:
-    floor.faults.fail("update_item", "before", CRASH, skip=4)
+    floor.faults.fail("update_item", "before", CRASH, skip=5)
     with pytest.raises(Crash):
         floor.take(job)
     assert floor.tables() == 1
@@ -218,7 +218,7 @@ def test_a_write_that_a_gateway_gave_up_may_arrive_late_and_keeps_others_away(fl
 
 
 def test_a_message_during_a_push_leaves_it_to_the_one_who_is_at_it(floor: Floor, job: str) -> None:
-    floor.faults.fail("update_item", "before", CRASH, skip=4)
+    floor.faults.fail("update_item", "before", CRASH, skip=5)
     with pytest.raises(Crash):
         floor.take(job)
     floor.new_worker()
@@ -368,7 +368,6 @@ def test_another_push_to_the_ticket_is_not_waited_for_long(floor: Floor, job: st
 
 def occupy(floor: Floor, site: str) -> None:
     """Let five other workers be at the site."""
-    floor.table.update(Update("PUSH_SITES", site, set={"quota": site}))
     now = floor.time.now()
     for number in range(5):
         take(floor.table, places_pk(site), str(number), Lease.begin(now, HELD), now)
@@ -378,8 +377,6 @@ def test_a_site_without_a_place_holds_nobody_up(floor: Floor, job: str) -> None:
     """Five slow pushes occupy the site: the message comes again later, and after a while its job waits."""
     site = floor.jira.url
     occupy(floor, site)
-    entered = int(floor.time.now().timestamp() * 1000)
-    floor.table.update(Update("PUSH_SITES", "https://other", set={"quota": "x", "entered_at": entered}))
     floor.jira.forget()
     assert floor.take(job) == {"held_back": 1}
     ((again, delay),) = floor.queue.messages
@@ -391,16 +388,6 @@ def test_a_site_without_a_place_holds_nobody_up(floor: Floor, job: str) -> None:
     assert floor.take(job) == {"pushed": 1}
 
 
-def test_a_site_has_no_bound_once_the_others_are_done(floor: Floor, job: str) -> None:
-    site = floor.jira.url
-    occupy(floor, site)
-    entered = int(floor.time.now().timestamp() * 1000)
-    floor.table.update(Update("PUSH_SITES", "https://other", set={"quota": "x", "entered_at": entered}))
-    assert floor.take(job) == {"held_back": 1}
-    floor.time.pass_by(21)
-    assert floor.take(job) == {"pushed": 1}
-
-
 def test_a_push_of_a_run_asks_the_table_no_more_than_the_guide_says(floor: Floor, job: str) -> None:
     """docs/pushes.md reckons with it: nights are paid by requests."""
     floor.faults.calls.clear()
@@ -408,10 +395,11 @@ def test_a_push_of_a_run_asks_the_table_no_more_than_the_guide_says(floor: Floor
     pushed = Counter(floor.faults.operations())
     assert pushed == {
         "get_item": 5,  # settings, what was pushed last (again when the ticket is held), the site, the app
-        "query": 2,  # the job, other sites
-        # the site's place, the claim, the ticket's lease, the mark, what was pushed, the outcome
-        "update_item": 6,
-        "delete_item": 1,  # the ticket's lease
+        "query": 2,  # the job, the site's places
+        # the site (once in a month), its place (once a message), the claim, the ticket's lease, the mark, what
+        # was pushed, the outcome
+        "update_item": 7,
+        "delete_item": 2,  # the ticket's lease, the place
     }
     floor.faults.calls.clear()
     floor.take(job, run=NEXT_RUN)
@@ -503,7 +491,7 @@ def test_a_table_that_was_posted_as_a_comment_by_a_worker_that_died_is_recognise
     floor: Floor, job: str
 ) -> None:
     floor.jira.describe("x" * 32_760)
-    floor.faults.fail("update_item", "before", CRASH, skip=5)
+    floor.faults.fail("update_item", "before", CRASH, skip=6)
     with pytest.raises(Crash):
         floor.take(job)
     assert len(floor.jira.comments()) == 1
@@ -531,7 +519,7 @@ def test_two_runs_at_the_same_moment_leave_one_table(
 
 def test_what_was_pushed_before_a_crash_is_not_asked_about_again(floor: Floor, job: str) -> None:
     """A person may even have deleted the table meanwhile: it was there."""
-    floor.faults.fail("update_item", "before", CRASH, skip=5)
+    floor.faults.fail("update_item", "before", CRASH, skip=6)
     with pytest.raises(Crash):
         floor.take(job)
     assert (floor.state(job), floor.tables()) == ("pushing", 1)
@@ -545,7 +533,7 @@ def test_what_was_pushed_before_a_crash_is_not_asked_about_again(floor: Floor, j
 def test_counts_that_changed_while_a_worker_was_dead_are_news_for_the_next_run(
     floor: Floor, job: str
 ) -> None:
-    floor.faults.fail("update_item", "before", CRASH, skip=4)
+    floor.faults.fail("update_item", "before", CRASH, skip=5)
     with pytest.raises(Crash):
         floor.take(job)
     path = floor.shop.jobs.get(f"/api/jobs/{job}").json()["paths"][0]["id"]

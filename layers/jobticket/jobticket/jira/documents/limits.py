@@ -28,7 +28,7 @@ CUT = Paragraph((Text("… (cut here: Jira holds 32,767 characters)"),))
 
 def length(text: str) -> int:
     """Return the length as Jira counts: an emoji is two characters of Java."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def cut_line(text: str, limit: int = LONGEST_SUMMARY) -> str:

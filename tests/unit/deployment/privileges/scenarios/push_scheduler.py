@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from jobticket import clock
-from jobticket.push.records import Outcome, Records, Ref
+from jobticket.push.runs.push_records import Outcome, Records, Ref
 from jobticket.store.table import Table
 from tests.unit.conftest import client
 from tests.unit.deployment.privileges.driving import Driven

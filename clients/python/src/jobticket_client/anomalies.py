@@ -1,0 +1,122 @@
+"""Data anomalies, their tickets, and the integration that makes these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, Unpack
+
+from jobticket_client import generated as api
+from jobticket_client.resource import PAGE_SIZE, Resource
+
+Archived = Literal["Resolved", "Duplicate", "Invalid", "Discarded"]
+
+
+class Anomalies(Resource):
+    """Anomalies and their tickets."""
+
+    def create(self, *, idempotency_key: str | None = None, **anomaly: Unpack[api.NewAnomaly]) -> api.Anomaly:
+        """Report an anomaly. An open one with the same fingerprint is returned, its count raised."""
+        return self._call("reportAnomaly", anomaly, idempotency_key=idempotency_key)
+
+    def list(
+        self,
+        *,
+        status: str | None = None,
+        type: str | None = None,  # noqa: A002  # as the API names it
+        datastore: int | None = None,
+        archived: bool | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> Iterator[api.Anomaly]:
+        """Yield anomalies, newest first."""
+        query = {"status": status, "type": type, "datastore": datastore, "archived": archived}
+        return self._by_number("listAnomalies", page_size, query)
+
+    def get(self, anomaly_id: int) -> api.Anomaly:
+        """Return an anomaly."""
+        return self._call("getAnomaly", anomaly_id=anomaly_id)
+
+    def change(self, anomaly_id: int, **change: Unpack[api.AnomalyPatch]) -> api.Anomaly:
+        """Change an anomaly's status or description; its tickets are told."""
+        return self._call("changeAnomaly", change, anomaly_id=anomaly_id)
+
+    def archive(self, anomaly_id: int, status: Archived, *, comment: str | None = None) -> None:
+        """Archive an anomaly; its tickets are told."""
+        query = {"archive": True, "status": status, "comment": comment}
+        self._call("removeAnomaly", query=query, anomaly_id=anomaly_id)
+
+    def delete(self, anomaly_id: int) -> None:
+        """Delete an anomaly for good. Its tickets stay."""
+        self._call("removeAnomaly", query={"archive": False}, anomaly_id=anomaly_id)
+
+    def comments(self, anomaly_id: int, *, page_size: int = PAGE_SIZE) -> Iterator[api.AnomalyComment]:
+        """Yield an anomaly's comments."""
+        return self._by_number("listComments", page_size, anomaly_id=anomaly_id)
+
+    def comment(
+        self, anomaly_id: int, message: str, *, idempotency_key: str | None = None
+    ) -> api.AnomalyComment:
+        """Comment on an anomaly; its tickets are told."""
+        body = {"message": message}
+        return self._call("addComment", body, idempotency_key=idempotency_key, anomaly_id=anomaly_id)
+
+    def create_ticket(
+        self, anomaly_id: int, *, idempotency_key: str | None = None, **ticket: Unpack[api.NewAnomalyTicket]
+    ) -> api.TicketAnswer:
+        """Create a ticket for an anomaly, once however often the answer is lost."""
+        key = {"idempotency_key": idempotency_key}
+        return self._call("createAnomalyTicket", ticket, **key, anomaly_id=anomaly_id)
+
+    def links(self, anomaly_id: int, *, page_size: int = PAGE_SIZE) -> Iterator[api.AnomalyLink]:
+        """Yield the links from an anomaly to its tickets."""
+        return self._by_number("listLinks", page_size, anomaly_id=anomaly_id)
+
+    def link(self, anomaly_id: int, ticket_id: str, *, idempotency_key: str | None = None) -> api.AnomalyLink:
+        """Link an existing ticket, by id or key."""
+        body = {"ticket_id": ticket_id}
+        return self._call("addLink", body, idempotency_key=idempotency_key, anomaly_id=anomaly_id)
+
+    def unlink(self, anomaly_id: int, link_id: int) -> None:
+        """Remove a link. The ticket stays."""
+        self._call("removeLink", anomaly_id=anomaly_id, link_id=link_id)
+
+    def refresh_link(self, anomaly_id: int, link_id: int) -> api.AnomalyLink:
+        """Read the ticket's status again, and send what failed before."""
+        return self._call("refreshLink", anomaly_id=anomaly_id, link_id=link_id)
+
+
+class Integration(Resource):
+    """The integration: where tickets are made."""
+
+    def get(self) -> api.Integration:
+        """Return the integration, without its secret."""
+        return self._call("getIntegration")
+
+    def create(
+        self, *, idempotency_key: str | None = None, **integration: Unpack[api.NewIntegration]
+    ) -> api.Integration:
+        """Set up tickets: over a connection, or with an address and a token of its own."""
+        return self._call("createIntegration", integration, idempotency_key=idempotency_key)
+
+    def change(self, **change: Unpack[api.IntegrationPatch]) -> api.Integration:
+        """Change what is given; it is tried before it is stored."""
+        return self._call("changeIntegration", change)
+
+    def delete(self) -> None:
+        """Remove the integration. Links stay as history, and are not kept in step any more."""
+        self._call("deleteIntegration")
+
+    def test(self) -> api.TestIntegrationAnswer:
+        """Ask Jira whether the integration works."""
+        return self._call("testIntegration")
+
+    def form(self) -> api.FormSpecification:
+        """Return the fields of a form for new tickets, with the values that Jira has."""
+        return self._call("getFormSpecification")
+
+    def search(self, query: str, *, page_size: int = PAGE_SIZE) -> Iterator[api.TicketSummary]:
+        """Yield tickets whose key or summary fits."""
+        return self._by_number("searchTickets", page_size, {"query": query})
+
+    def ticket(self, ticket_id: str) -> api.LinkedTicket:
+        """Return a ticket by id or key."""
+        return self._call("getTicket", ticket_id=ticket_id)

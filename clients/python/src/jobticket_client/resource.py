@@ -1,0 +1,64 @@
+"""What all groups of methods share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jobticket_client.transport import Transport
+
+#: Entries of a page, where a caller names no other number.
+PAGE_SIZE = 100
+
+
+class Resource:
+    """A group of methods for one kind of thing."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def _call(self, operation: str, body: Mapping[str, object] | None = None, **request: Any) -> Any:
+        return self._transport.call(operation, body=body, **request).body
+
+    def _by_cursor(
+        self, operation: str, members: str | None, limit: int, query: Mapping[str, Any] | None = None
+    ) -> Iterator[Any]:
+        """Yield the entries of all pages, each page read when its turn comes.
+
+        Parameters
+        ----------
+        members
+            Where the body holds the entries; None if it is the list, and a header tells the next cursor.
+        """
+        cursor = None
+        while True:
+            page = self._transport.call(operation, query={**(query or {}), "limit": limit, "cursor": cursor})
+            yield from page.body[members] if members else page.body
+            cursor = page.body["next_cursor"] if members else page.headers.get("x-next-cursor")
+            if not cursor:
+                return
+
+    def _by_number(self, operation: str, size: int, query: Any = None, **in_path: Any) -> Iterator[Any]:
+        """Yield the items of all pages of a list of the ticketing family."""
+        number, pages = 1, 1
+        while number <= pages:
+            page = {**(query or {}), "page": number, "size": size}
+            body = self._call(operation, query=page, **in_path)
+            yield from body["items"]
+            number, pages = number + 1, body["pages"]
+
+
+def camel(body: Mapping[str, object]) -> dict[str, Any]:
+    """Name a body's members as the jobs family does; what is None was not given."""
+    return {_camel(name): _inside(value) for name, value in body.items() if value is not None}
+
+
+def _inside(value: object) -> object:
+    if isinstance(value, Mapping):
+        return camel(value)
+    return [_inside(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def _camel(name: str) -> str:
+    return re.sub("_([a-z])", lambda found: found[1].upper(), name)

@@ -1,0 +1,101 @@
+// Connections: which work, which must be authorized again, and the way to do it.
+
+import { h } from "./elements.js";
+import { chip, crumbs, empty, facts, optional, time, unavailable } from "./parts.js";
+import { ask, path, Refusal } from "./requests.js";
+import { at, daysUntil, plural, words } from "./words.js";
+
+const SOON_DAYS = 30;
+const KINDS = { oauth: "OAuth consent", api_token: "API token", personal_access_token: "Personal access token", service_account: "Service account" };
+const links = new Map(); // external id → where the user goes on at Atlassian
+
+export async function load({ parts: [name] }) {
+  const listed = ask("GET", path(["backend", "connections"], { limit: 500 }));
+  const history = name ? optional(ask("GET", path(["backend", "connections", name, "history"]))) : null;
+  return { connections: (await listed).connections, history: await history };
+}
+
+export function show({ parts: [name] }, { connections, history }, tools) {
+  if (name) {
+    const found = connections.find((each) => each.external_id === name);
+    return found ? one(found, history, tools) : empty("There is no such connection", "It may have been removed.");
+  }
+  return [
+    h("h1", {}, "Connections"),
+    connections.length
+      ? h("ul", { class: "list" }, connections.map((each) => row(each, tools)))
+      : empty("No connections yet", "PUT /api/backend/connections/{external_id}/api-token makes one, or a user's consent."),
+  ];
+}
+
+function row(connection, tools) {
+  return h("li", { class: "row connection", key: connection.external_id },
+    h("div", { class: "name" }, h("a", { class: "strong", href: `#/connections/${encodeURIComponent(connection.external_id)}` }, connection.external_id),
+      h("p", { class: "quiet" }, `${connection.site_name ?? connection.site_url} · ${KINDS[connection.kind] ?? words(connection.kind)}`)),
+    h("div", { class: "tags" }, state(connection)),
+    h("p", { class: "quiet" }, connection.last_refreshed_at ? ["Refreshed ", time(connection.last_refreshed_at)] : "Never refreshed"),
+    actions(connection, tools));
+}
+
+function one(connection, history, tools) {
+  const listed = history?.history ?? history;
+  return [
+    crumbs(["Connections", "#/connections"]),
+    h("header", { class: "head" }, h("h1", { class: "grow" }, connection.external_id), state(connection)),
+    h("section", { class: "card stack", key: "facts" }, facts([["Site", connection.site_name], ["Address", connection.site_url], ["Kind", KINDS[connection.kind] ?? words(connection.kind)],
+      ["Project", connection.selected_project_id], ["Authorized", at(connection.authorized_at)], ["Last refresh", connection.last_refreshed_at && at(connection.last_refreshed_at)],
+      ["Expires", expiry(connection) && at(expiry(connection))]]), actions(connection, tools)),
+    h("section", { class: "stack", key: "history" }, h("h2", {}, "History"),
+      !listed ? unavailable("The history")
+      : listed.length ? h("ol", { class: "timeline" }, [...listed].reverse().map((entry) => h("li", { key: `${entry.at}${entry.action}` },
+        h("p", {}, h("span", { class: "strong" }, words(entry.action)), " ", h("time", { class: "quiet", datetime: entry.at }, at(entry.at)), entry.by && h("span", { class: "quiet" }, ` by ${entry.by}`)))))
+      : empty("Nothing is recorded yet", "What happens to the connection from now on is shown here.")),
+  ];
+}
+
+const expiry = (connection) => connection.token_expires_at ?? connection.expires_at;
+
+function state(connection) {
+  if (connection.status !== "valid") {
+    return chip("Must be authorized again", "bad");
+  }
+  const days = expiry(connection) ? daysUntil(expiry(connection)) : null;
+  return days !== null && days <= SOON_DAYS ? chip(`Works, expires in ${plural(Math.max(days, 0), "day")}`, "warn") : chip("Works", "good");
+}
+
+function actions(connection, tools) {
+  const link = links.get(connection.external_id);
+  return h("div", { class: "actions" },
+    h("button", { class: "button secondary small", type: "button", "aria-label": `Test ${connection.external_id}`, on: { click: (event) => tools.act(event, () => test(connection)) } }, "Test"),
+    connection.kind === "oauth" && (link
+      ? h("a", { class: "button small", href: link, rel: "noreferrer" }, "Go on at Atlassian")
+      : h("button", { class: "button secondary small", type: "button", "aria-label": `Authorize ${connection.external_id} again`, on: { click: (event) => tools.act(event, () => authorize(connection)) } }, "Authorize again")));
+}
+
+async function test(connection) {
+  const answer = await ask("POST", path(["backend", "connections", connection.external_id, "test"]));
+  if (!answer.connected) {
+    throw new Refusal(200, `${connection.external_id} does not work: ${answer.error}`);
+  }
+  return `${connection.external_id} works, as ${answer.account?.displayName ?? answer.account?.name ?? "its account"}`;
+}
+
+async function authorize(connection) {
+  const name = { provider: "jira", external_id: connection.external_id };
+  const back = `${location.origin}${location.pathname}#/connections/${encodeURIComponent(connection.external_id)}`;
+  const begin = async (body) => {
+    const { connect_token: token } = await ask("POST", path(["backend", "connect-sessions"]), body);
+    return ask("POST", path(["frontend", "oauth", "initiate-oauth-flow"]), body, { "X-Connect-Token": token });
+  };
+  const { authorization_uri: uri } = await begin({ ...name, return_url: back }).catch((error) => {
+    if (error.status !== 400) {
+      throw error;
+    }
+    return begin(name); // this origin is none that users may be sent back to
+  });
+  if (!/^https?:\/\//.test(uri)) {
+    throw new Refusal(200, "The address of Atlassian's page is not valid");
+  }
+  links.set(connection.external_id, uri);
+  return "Go on at Atlassian within ten minutes. The connection stays as it is until a site is chosen.";
+}

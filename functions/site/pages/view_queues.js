@@ -1,0 +1,29 @@
+// Queues: what waits, what failed for good, and a way to try that again.
+
+import { h } from "./elements.js";
+import { chip, empty, figures } from "./parts.js";
+import { ask, path } from "./requests.js";
+import { count, plural, words } from "./words.js";
+
+export const load = () => ask("GET", path(["operations"]));
+
+export function show(_place, { queues }, tools) {
+  const failed = queues.reduce((sum, queue) => sum + (queue.failed ?? 0), 0);
+  return [
+    h("header", { class: "head" }, h("h1", { class: "grow" }, "Queues"), failed ? chip(`${count(failed)} failed for good`, "bad") : chip("Nothing has failed", "good")),
+    queues.length
+      ? h("ul", { class: "grid" }, queues.map((queue) => card(queue, tools)))
+      : empty("No queues", "This deployment has none."),
+  ];
+}
+
+function card(queue, tools) {
+  const redrive = async () => {
+    await ask("POST", path(["operations", "redrive"]), { queue: queue.name });
+    return `${words(queue.name)}: ${plural(queue.failed, "message")} will be tried again`;
+  };
+  return h("li", { class: "card queue", key: queue.name },
+    h("h2", {}, words(queue.name.replace(/-/g, " "))),
+    figures([["Waiting", count(queue.waiting)], ["In work", count(queue.in_flight)], ["Failed", count(queue.failed)]]),
+    queue.failed > 0 && h("button", { class: "button secondary", type: "button", "aria-label": `Try again what failed in ${queue.name}`, on: { click: (event) => tools.act(event, redrive) } }, "Try again"));
+}

@@ -1,0 +1,40 @@
+"""Whose a credential is: Jira's ``/myself``, which tells the truth where other answers may be anonymous."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobticket import foreign
+from jobticket.jira.client import Deployment, JiraClient
+
+MYSELF = "/rest/api/2/myself"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account that Jira knows by the credentials."""
+
+    display_name: str
+    account_id: str | None
+    name: str | None
+
+    @property
+    def deployment(self) -> Deployment:
+        """Cloud has account ids, a Data Center has user names."""
+        return "data_center" if self.account_id is None else "cloud"
+
+    def as_json(self) -> dict[str, str]:
+        told = {"displayName": self.display_name, "accountId": self.account_id, "name": self.name}
+        return {name: value for name, value in told.items() if value is not None}
+
+
+def account_at(client: JiraClient) -> Account | None:
+    """Ask Jira for the client's account; None if the answer holds no account."""
+    body = client.get(MYSELF)
+    if not isinstance(body, dict):
+        return None
+    account_id, name = foreign.text(body.get("accountId")), foreign.text(body.get("name"))
+    known_as = account_id or name
+    if known_as is None:
+        return None
+    return Account(foreign.text(body.get("displayName")) or known_as, account_id, name)

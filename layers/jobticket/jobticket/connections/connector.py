@@ -1,0 +1,208 @@
+"""Connects with credentials of any kind: which kind they are, and where they work, is found by trying.
+
+=========  ==================================================================================
+form       where it is tried
+=========  ==================================================================================
+``basic``  the site; a Cloud site that refuses it: Atlassian's gateway (scoped API tokens)
+``bearer`` Cloud: the gateway (a service account's token); else the host (a Data Center)
+``client`` the gateway, with an access token of Atlassian's token endpoint
+=========  ==================================================================================
+
+A site is on Cloud if it tells its id without a login. If the host is the gateway's URL, only that is tried.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import requests
+
+from jobticket import foreign
+from jobticket.clock import Deadline
+from jobticket.connections.account import Account, account_at
+from jobticket.connections.atlassian import (
+    AtlassianApp,
+    AtlassianError,
+    Grant,
+    GrantDeadError,
+    json_of,
+    site_id_in,
+)
+from jobticket.connections.connection_store import ConnectionStore, new_authorization
+from jobticket.connections.credentials import Login, advice_on, bearer, credential_of
+from jobticket.connections.hosts import checked_host
+from jobticket.connections.model import Connection, ConnectionId, Kind
+from jobticket.connections.tokens import cached_token
+from jobticket.connections.vault import Vault
+from jobticket.errors import InvalidError
+from jobticket.http.errors import NoAnswerError
+from jobticket.http.transport import send
+from jobticket.jira.client import Credential, JiraClient, Site
+from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError, JiraStatusError
+
+#: Enough for a slow site and a slow gateway, and well within a request.
+VERIFY_SECONDS = 20.0
+TENANT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where a login works. Without a site's id that is the site itself."""
+
+    api_url: str
+    site_url: str
+    site_id: str | None
+    account: Account
+
+
+class TokenConnector:
+    """Verifies and stores credentials; allows http hosts on the local stack only."""
+
+    def __init__(
+        self,
+        store: ConnectionStore,
+        vault: Vault,
+        session: requests.Session,
+        app: AtlassianApp,
+        *,
+        allow_http: bool,
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._session = session
+        self._app = app
+        self._allow_http = allow_http
+
+    def connect(
+        self,
+        name: ConnectionId,
+        host: object,
+        login: Login,
+        *,
+        expires_at: datetime | None = None,
+        now: datetime,
+        deadline: Deadline,
+    ) -> tuple[Connection, Account]:
+        """Verify a login and store it as this connection, in place of any earlier one.
+
+        Raises
+        ------
+        InvalidError
+            With its own text for each thing that can be wrong.
+        """
+        if not isinstance(host, str) or not host.strip():
+            raise InvalidError("host is required")
+        url = checked_host(host, allow_http=self._allow_http)
+        within = deadline.sooner(VERIFY_SECONDS)
+        with _advising(login):
+            grant = self._grant(login, within)
+            found = self._find(url, login, _credential(login, grant), within)
+        connection = Connection(
+            id=name,
+            kind=_kind(login, found),
+            authorization=new_authorization(),
+            secret=b"",
+            site_id=found.site_id,
+            site_name=found.site_url.partition("://")[2],
+            site_url=found.site_url,
+            api_url=found.api_url,
+            deployment=found.account.deployment,
+            authorized_at=now,
+            account=found.account.display_name,
+            expires_at=expires_at,
+        )
+        secret = self._vault.seal(name, connection.secret_field, login.text)
+        connection = replace(connection, secret=secret)
+        token = None if grant is None else cached_token(self._vault, connection, grant, now)
+        return self._store.replace(connection, token), found.account
+
+    def _grant(self, login: Login, deadline: Deadline) -> Grant | None:
+        return self._app.client_grant(login.text, deadline) if login.form == "client" else None
+
+    def _find(self, host: str, login: Login, credential: Credential, deadline: Deadline) -> _Found:
+        site_id = self._app.site_id_of(host)
+        if site_id is not None:
+            return self._at_gateway(site_id, None, credential, deadline)
+        if login.form == "basic":
+            try:
+                return self._at(host, host, None, credential, deadline)
+            except JiraRefusedCredentialsError:
+                site_id = self._site_id_at(host, deadline)
+                if site_id is None:
+                    raise
+        else:
+            site_id = self._site_id_at(host, deadline)
+        if site_id is not None:
+            return self._at_gateway(site_id, host, credential, deadline)
+        if login.form == "client":
+            raise InvalidError(
+                "client_id and client_secret work for Jira Cloud only: the host does not tell a site's id"
+            )
+        return self._at(host, host, None, credential, deadline)
+
+    def _site_id_at(self, host: str, deadline: Deadline) -> str | None:
+        """Ask a host for its id as a Cloud site, without a login; None if it tells none."""
+        url = f"{host}/_edge/tenant_info"
+        try:
+            answer = send(self._session, "GET", url, to="Jira", deadline=deadline.sooner(TENANT_SECONDS))
+        except NoAnswerError:
+            return None
+        said = json_of(answer.content) if answer.status == 200 else None
+        return site_id_in(said.get("cloudId")) if isinstance(said, dict) else None
+
+    def _at_gateway(
+        self, site_id: str, site_url: str | None, credential: Credential, deadline: Deadline
+    ) -> _Found:
+        return self._at(self._app.site_api_url(site_id), site_url, site_id, credential, deadline)
+
+    def _at(
+        self,
+        api_url: str,
+        site_url: str | None,
+        site_id: str | None,
+        credential: Credential,
+        deadline: Deadline,
+    ) -> _Found:
+        site = Site(api_url, site_url or api_url, "cloud", api_url)
+        client = JiraClient(self._session, site, credential, deadline=deadline)
+        account = account_at(client)
+        if account is None:
+            raise InvalidError("Connection failed: check the host (it does not answer like Jira)")
+        return _Found(api_url, site_url or _public_url(client) or api_url, site_id, account)
+
+
+def _public_url(client: JiraClient) -> str | None:
+    """Ask the gateway where people open the site."""
+    try:
+        said = client.get("/rest/api/2/serverInfo")
+    except JiraError:
+        return None
+    url = foreign.url(said.get("baseUrl")) if isinstance(said, dict) else None
+    return None if url is None else url.rstrip("/")
+
+
+def _credential(login: Login, grant: Grant | None) -> Credential:
+    return credential_of(login.text) if grant is None else bearer(grant.access_token)
+
+
+def _kind(login: Login, found: _Found) -> Kind:
+    if login.form == "client":
+        return "client_credentials"
+    return "personal_access_token" if login.form == "bearer" and found.site_id is None else "api_token"
+
+
+@contextlib.contextmanager
+def _advising(login: Login) -> Iterator[None]:
+    """Say what is wrong with a login, with Jira's own words as details."""
+    try:
+        yield
+    except GrantDeadError:
+        raise InvalidError(advice_on(JiraRefusedCredentialsError(401, ""), login.form)) from None
+    except AtlassianError as error:
+        raise InvalidError(f"Connection failed: Atlassian gives no access token ({error})") from None
+    except JiraError as error:
+        said = error.details if isinstance(error, JiraStatusError) else {}
+        raise InvalidError(advice_on(error, login.form), details={"details": said} if said else {}) from None
