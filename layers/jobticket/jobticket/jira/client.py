@@ -18,8 +18,6 @@ For every call:
 * What an answer means is decided in ``jobticket.jira.answers``.
 * At most 16 calls of a client are under way at the same time, half as many after each refusal of a burst.
 * Everything else raises an error of ``jobticket.jira.errors``, which never contains a secret.
-
-Use ``JiraAccess.client_for`` (``jobticket.connections.access``) to get one for a connection.
 """
 
 from __future__ import annotations
@@ -211,9 +209,11 @@ class JiraClient:
         """Return the JSON; not repeated by default: somebody may have written something newer meanwhile."""
         return self._request("PUT", template, values, params, json, repeatable=repeatable)
 
-    def delete(self, template: str, *, params: Mapping[str, Any] | None = None, **values: object) -> Any:
+    def delete(
+        self, template: str, *, json: Any = None, params: Mapping[str, Any] | None = None, **values: object
+    ) -> Any:
         """Delete. See ``JiraStatusError.after_lost_answer`` for a 404 to a repeated call."""
-        return self._request("DELETE", template, values, params, None, repeatable=True)
+        return self._request("DELETE", template, values, params, json, repeatable=True)
 
     def _request(
         self,

@@ -209,8 +209,10 @@ class RuleTickets:
             try:
                 with translated():
                     return read_ticket(client, link.ticket_id)
-            except NotFoundError:
-                continue
+            except RefusalError as refusal:
+                # Deleted, or not to be read any more.
+                if not isinstance(refusal, NotFoundError) and not is_lasting(refusal):
+                    raise
         return None
 
     def _reopen(
