@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -148,13 +149,13 @@ class Round:
 
     def whole(self) -> list[Any]:
         """What the list has to hold."""
-        rows = {
+        lists: dict[str, Callable[[], list[Any]]] = {
             "get-projects": self.jira.all_projects,
             "get-boards-for-project": self.jira.all_boards,
             "get-tickets-for-sprint": lambda: [{"id": str(n + 1)} for n in range(self.jira.sprint_issues)],
             "get-tickets-for-project": lambda: [{"id": str(n + 1)} for n in range(self.jira.issues)],
-        }[self.name]()
-        return [row["id"] for row in self.jira.seen(rows)]
+        }
+        return [row["id"] for row in self.jira.seen(lists[self.name]())]
 
     def check(self, answer: Any) -> None:
         body = answer.json() if answer.body else {}
