@@ -1,54 +1,85 @@
 """Send dead letters again: ``python -m tools.redrive <dead letters' URL> <queue's URL>``.
 
-It works for the queue of pushes and for that of ticket events (a FIFO queue keeps groups). In an account, the
-console and ``aws sqs start-message-move-task`` do the same; this also works on the local stack. A message is
-deleted only after it was sent. If this stops in between, a message is sent twice, which workers tolerate.
+It works for every queue of work. ``POST /api/operations/redrive`` does the same, and so do AWS's console and
+``aws sqs start-message-move-task`` in an account. A message may be sent twice, which workers tolerate.
+
+Events of the history: ``python -m tools.redrive <dead letters' URL> <history table> <bus>``. Their dead
+letters name a part of the stream, which forgets it after a day. So the table is read again: what was recorded
+in that time is sent once more, with the same ids.
 """
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
+
+from jobticket import clock
+from jobticket.history.events import Event, event_of, send
+from jobticket.queues import redrive
+from jobticket.store.table import plain_item
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-def redrive(sqs: SQSClient, dead_letters: str, queue: str) -> int:
-    """Move every visible message, and return their number."""
-    moved = 0
+#: A record's own time is that of its request, which may take so long before it commits; clocks differ, too.
+SLACK = timedelta(minutes=2)
+
+
+def redrive_events(sqs: SQSClient, dynamodb: Any, bus: Any, dead_letters: str, table: str, name: str) -> int:
+    """Send the events of the times that dead letters name, and return their number."""
+    sent = 0
     while messages := _receive(sqs, dead_letters):
         for message in messages:
-            sqs.send_message(QueueUrl=queue, MessageBody=message["Body"], **_group(message))
+            batch = json.loads(message["Body"])["DDBStreamBatchInfo"]
+            first = clock.parse_iso(batch["approximateArrivalOfFirstRecord"]) - SLACK
+            last = clock.parse_iso(batch["approximateArrivalOfLastRecord"]) + SLACK
+            events = sorted(_recorded(dynamodb, table, first, last), key=lambda event: event.place)
+            if send(bus, name, events) is not None:
+                raise SystemExit("the bus does not take the events; nothing is lost, try again")
             sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=message["ReceiptHandle"])
-            moved += 1
-    return moved
+            sent += len(events)
+    return sent
+
+
+def _recorded(dynamodb: Any, table: str, first: datetime, last: datetime) -> Iterator[Event]:
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=table,
+        FilterExpression="#at BETWEEN :first AND :last",
+        ExpressionAttributeNames={"#at": "at"},
+        ExpressionAttributeValues={
+            ":first": {"S": clock.iso_milliseconds(first)},
+            ":last": {"S": clock.iso_milliseconds(last)},
+        },
+    )
+    for page in pages:
+        for item in map(plain_item, page["Items"]):
+            event = event_of(item, place=f"{item['at']} {item['sk']}")
+            if event is not None:
+                yield event
 
 
 def _receive(sqs: SQSClient, queue: str) -> Any:
-    names: Any = ["MessageGroupId"]
-    answer = sqs.receive_message(
-        QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1, MessageSystemAttributeNames=names
-    )
-    return answer.get("Messages", [])
-
-
-def _group(message: Mapping[str, Any]) -> dict[str, Any]:
-    group = message.get("Attributes", {}).get("MessageGroupId")
-    if group is None:
-        return {}
-    return {"MessageGroupId": group, "MessageDeduplicationId": f"redriven-{message['MessageId']}"}
+    return sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
 
 
 def main(arguments: list[str]) -> int:
     """Redrive, and print how many messages moved."""
-    if len(arguments) != 2:
+    if len(arguments) not in (2, 3):
         print(__doc__)
         return 2
-    moved = redrive(boto3.client("sqs"), *arguments)
+    sqs = boto3.client("sqs")
+    if len(arguments) == 3:
+        events: Any = boto3.client("events")
+        moved = redrive_events(sqs, boto3.client("dynamodb"), events, *arguments)
+    else:
+        dead_letters, queue = arguments
+        moved = redrive(sqs, dead_letters, queue)
     print(f"{moved} message{'' if moved == 1 else 's'} sent again")
     return 0
 

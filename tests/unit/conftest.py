@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import io
 import json
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ from tests.support import emulation
 from tests.support.faults import Trouble
 from tests.support.gateway import Gateway
 from tests.support.infrastructure import create_table
-from tests.support.samples import seed
+from tests.support.samples import seed, seed_operations
 
 emulation.install()
 
@@ -80,6 +81,7 @@ def _make_account() -> None:
         "HistoryTable": "history",
     }.items():
         create_table(dynamodb, resource, name)
+    client("events").create_event_bus(Name=os.environ["EVENT_BUS"])
     secrets = client("secretsmanager")
     secrets.create_secret(Name="key-ring", SecretString=key_ring(KEYS | {SAMPLE_KEY: ["*"]}))
     app = {"client_id": "local-client-id", "client_secret": "local-client-secret"}
@@ -161,6 +163,8 @@ def sampled(name: str) -> Iterator[ModuleType]:
         patch.setattr(socket, "getaddrinfo", no_network)
         patch.setattr(socket, "create_connection", no_network)
         seed(client("dynamodb"), client("kms"))
+        if name == "operations":
+            seed_operations(client("dynamodb"), client("sqs"))
         module = f"functions.{name}.app"
         warm = sys.modules.get(module)
         cold = load_function(name, cold=True)

@@ -958,6 +958,16 @@ class PushJobAnswer(TypedDict):
     note: NotRequired[str]
 
 
+class PushRetry(TypedDict):
+    """
+    POST /api/jira/pushes/retry: of a run, what failed for some jobs, with one error, or at all.
+    """
+
+    run_id: str
+    job_ids: NotRequired[list[str]]
+    error: NotRequired[str]
+
+
 class Account(TypedDict):
     """
     The account that the connection signs in as.
@@ -985,10 +995,38 @@ class PutApiTokenBody(TypedDict):
     token_expires_at: NotRequired[str]
 
 
+class QueueLevel(TypedDict):
+    """
+    How many messages a queue has, about.
+    """
+
+    name: str
+    waiting: int
+    in_flight: int
+    failed: int
+
+
 class ReceiveWebhookBody(TypedDict):
     """
     An event, as Jira sends it.
     """
+
+
+class Redrive(TypedDict):
+    """
+    POST /api/operations/redrive.
+    """
+
+    queue: str
+
+
+class RedriveQueueAnswer(TypedDict):
+    moved: int
+
+
+class RetryPushesAnswer(TypedDict):
+    retried: int
+    complete: bool
 
 
 class RuleCondition(TypedDict):
@@ -1055,6 +1093,20 @@ class RuleTrial(TypedDict):
     made_by: NotRequired[int | None]
 
 
+class RunEntry(TypedDict):
+    """
+    A run and what became of its jobs.
+    """
+
+    run_id: str
+    by: str
+    at: str
+    pushed: int
+    skipped: int
+    failed: int
+    waiting: int
+
+
 class Scrap(TypedDict):
     """
     POST /api/serials/{id}/scrap.
@@ -1109,6 +1161,16 @@ class SettingsChange(TypedDict):
     external_id: NotRequired[str]
     project_key: NotRequired[str]
     field_mappings: NotRequired[FieldMappingsChange]
+
+
+class SiteStop(TypedDict):
+    """
+    Something that is stopped: scheduled pushes leave it alone.
+    """
+
+    site: str
+    until: str
+    reason: str
 
 
 class StepCount(TypedDict):
@@ -1250,6 +1312,13 @@ class FormSpecification(TypedDict):
 
 
 GetJobHistoryAnswer: TypeAlias = list[JobEvent]
+
+
+class GetOperationsAnswer(TypedDict):
+    queues: list[QueueLevel]
+    stops: list[SiteStop]
+    runs: list[RunEntry]
+    paused: bool
 
 
 GetSettingsHistoryAnswer: TypeAlias = list[JobEvent]
@@ -1569,6 +1638,7 @@ OPERATIONS: dict[str, tuple[str, str, bool]] = {
     "pushJob": ("POST", "/api/jira/push", True),
     "pushAllJobs": ("POST", "/api/jira/push-all", True),
     "listPushes": ("GET", "/api/jira/pushes", False),
+    "retryPushes": ("POST", "/api/jira/pushes/retry", False),
     "listJobTickets": ("GET", "/api/jira/tickets", False),
     "getJobTicket": ("GET", "/api/jira/tickets/{key}", False),
     "createJob": ("POST", "/api/jobs", True),
@@ -1578,6 +1648,9 @@ OPERATIONS: dict[str, tuple[str, str, bool]] = {
     "deleteJob": ("DELETE", "/api/jobs/{id}", False),
     "getJobFlow": ("GET", "/api/jobs/{id}/flow", False),
     "getJobHistory": ("GET", "/api/jobs/{id}/history", False),
+    "getOperations": ("GET", "/api/operations", False),
+    "redriveQueue": ("POST", "/api/operations/redrive", False),
+    "endStop": ("DELETE", "/api/operations/stops/{site}", False),
     "createPath": ("POST", "/api/paths", True),
     "getPath": ("GET", "/api/paths/{id}", False),
     "changePath": ("PUT", "/api/paths/{id}", False),
