@@ -14,7 +14,7 @@ from jobticket.connections.model import Connection, ConnectionId
 from jobticket.errors import InvalidError
 from jobticket.jira import boards, bodies, issue_lists, issues, projects
 from jobticket.jira.client import JiraClient
-from jobticket.jira.new_issues import OutcomeUnknownError, create_issue
+from jobticket.jira.new_issues import KeptRefusalError, create_issue
 from jobticket.jira.parallel import thread_pool
 from jobticket.jira.refusals import Texts, refusing
 from jobticket.observability import logger
@@ -214,9 +214,9 @@ def create_ticket(request: Request) -> Answer:
         try:
             made = create_issue(client, issue, project, claim, now=clock.now, sleep=time.sleep)
             answer = Answer(201, {"ticket": made})
-        except OutcomeUnknownError as unknown:
-            # Kept like a success: a repeat gets the same answer and creates no second ticket.
-            refusal = unknown.refusal
+        except KeptRefusalError as kept:
+            # Like a success: a repeat gets the same answer and creates no second ticket.
+            refusal = kept.refusal
             answer = Answer(refusal.status, error_envelope(refusal.status, refusal.message, refusal.details))
         with UnitOfWork(table) as work:
             claim.keep(work, answer)

@@ -11,33 +11,27 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket import clock
 from jobticket.clock import Deadline
-from jobticket.connections.access import AccessSettings, JiraAccess
+from jobticket.connections.access import JiraAccess
+from jobticket.errors import RefusalError
 from jobticket.observability import logger, metrics
 from jobticket.store.table import Table, dynamodb_client
+from jobticket.ticketing.environment import TicketingSettings
+from jobticket.ticketing.explanations import translated
 from jobticket.ticketing.layout import Issue
 from jobticket.ticketing.relay import Relay, Relayed
 from jobticket.ticketing.sweep import sweep
-from jobticket.ticketing.text import Wording
-from jobticket.ticketing.wakeups import Wakeups, read_wakeup, sqs_client
+from jobticket.ticketing.sync_in import began, changed_tickets, note_sweep
+from jobticket.ticketing.wakeups import Wakeup, Wakeups, read_wakeup, sqs_client
 
 #: What the function needs to put away its work after the last call to Jira.
 RESERVED_SECONDS = 6.0
 
 
-class TicketSyncSettings(AccessSettings):
-    """The environment of this function."""
-
-    ticketing_table: str
-    ticket_events_queue: str
-    ticketing_name: str = "Qualytics"
-    anomaly_base_url: str = ""
-
-
-config = TicketSyncSettings.from_environment()
+config = TicketingSettings.from_environment()
 dynamodb = dynamodb_client()
 table = Table(dynamodb, config.ticketing_table)
 access = JiraAccess.open(config, dynamodb)
-wording = Wording(config.ticketing_name, config.anomaly_base_url.rstrip("/"))
+wording = config.wording
 wakeups = Wakeups(sqs_client(), config.ticket_events_queue)
 relay = Relay(table, access, wording, chance=random.random)
 
@@ -46,9 +40,9 @@ relay = Relay(table, access, wording, chance=random.random)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Handle a batch of wake-ups, or sweep if the schedule asks for it."""
-    if "Records" not in event:
-        return {"woken": _sweep()}
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS)
+    if "Records" not in event:
+        return {"woken": _sweep(), "changed": _follow(deadline)}
     return {"batchItemFailures": list(_relay(event["Records"], deadline))}
 
 
@@ -59,6 +53,24 @@ def _sweep() -> int:
     return woken
 
 
+def _follow(deadline: Deadline) -> int:
+    """Look for tickets that have changed since the last sweep; return how many are to be looked at."""
+    now, last = clock.now(), began(table)
+    try:
+        with translated():
+            changed = list(changed_tickets(table, access, now, deadline))
+    except RefusalError as refusal:
+        # The next sweep looks back as far.
+        logger.warning("tickets could not be followed", reason=refusal.message)
+        metrics.add_metric("SweepsFailed", MetricUnit.Count, 1)
+        return 0
+    moment = f"look-{int(now.timestamp())}"
+    if not wakeups.send_for({issue: f"{issue.group}-{moment}" for issue in changed}, look=last):
+        note_sweep(table, now)
+    metrics.add_metric("TicketsChanged", MetricUnit.Count, len(changed))
+    return len(changed)
+
+
 def _relay(records: Iterable[Mapping[str, Any]], deadline: Deadline) -> Iterable[dict[str, str]]:
     """Tell each issue of a batch once; yield the messages that the queue must repeat.
 
@@ -67,15 +79,15 @@ def _relay(records: Iterable[Mapping[str, Any]], deadline: Deadline) -> Iterable
     outcomes: dict[Issue, Relayed] = {}
     for record in records:
         try:
-            issue = read_wakeup(record["body"])
+            wakeup = read_wakeup(record["body"])
         except ValueError:
             # Not from us. It goes to the dead letters, and an alarm tells of it.
             logger.exception("not a wake-up", message_id=record["messageId"])
             yield {"itemIdentifier": record["messageId"]}
             continue
-        if issue not in outcomes:
-            outcomes[issue] = _tell(issue, deadline, _tries(record))
-        pause = outcomes[issue].retry_after
+        if wakeup.look or wakeup.issue not in outcomes:
+            outcomes[wakeup.issue] = _tell(wakeup, deadline, _tries(record))
+        pause = outcomes[wakeup.issue].retry_after
         if pause is not None:
             wakeups.postpone(record["receiptHandle"], pause)
             yield {"itemIdentifier": record["messageId"]}
@@ -85,9 +97,11 @@ def _tries(record: Mapping[str, Any]) -> int:
     return int(record["attributes"]["ApproximateReceiveCount"])
 
 
-def _tell(issue: Issue, deadline: Deadline, tries: int) -> Relayed:
+def _tell(wakeup: Wakeup, deadline: Deadline, tries: int) -> Relayed:
+    issue, since = wakeup.issue, wakeup.since
     try:
-        outcome = relay.tell(issue, deadline, tries=tries)
+        look = (began(table) if since is None else since) if wakeup.look else None
+        outcome = relay.tell(issue, deadline, tries=tries, look=look)
     except Exception:
         # A fault of the code or the database must not hold up the other issues of the batch.
         logger.exception("unhandled fault", ticket=issue.ticket_id)
@@ -103,4 +117,7 @@ def _tell(issue: Issue, deadline: Deadline, tries: int) -> Relayed:
     )
     metrics.add_metric("EventsDelivered", MetricUnit.Count, outcome.delivered)
     metrics.add_metric("EventsFailed", MetricUnit.Count, outcome.failed)
+    metrics.add_metric("RulesBroken", MetricUnit.Count, outcome.broken)
+    metrics.add_metric("TicketConflicts", MetricUnit.Count, outcome.conflicts)
+    wakeups.send(outcome.events)
     return outcome

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket import clock
-from jobticket.connections.access import AccessSettings, JiraAccess
+from jobticket.connections.access import JiraAccess
 from jobticket.connections.connector import TokenConnector
-from jobticket.errors import InvalidError
-from jobticket.jira.client import JiraClient
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.shown import Shown
 from jobticket.store.table import Table, dynamodb_client
 from jobticket.store.unit_of_work import UnitOfWork
-from jobticket.ticketing import anomalies, bodies, linked_tickets, links
+from jobticket.ticketing import anomalies, bodies, linked_tickets, links, rule_tickets, rules
 from jobticket.ticketing.anomalies import Filters
+from jobticket.ticketing.environment import TicketingSettings
 from jobticket.ticketing.explanations import translated
 from jobticket.ticketing.form import form_specification
 from jobticket.ticketing.integration import Integrations, StoredIntegration, client_of
@@ -28,10 +27,6 @@ from jobticket.ticketing.model import (
     ARCHIVED,
     STATUSES,
     TYPES,
-    AnomalyReport,
-    Container,
-    Datastore,
-    FailedCheck,
     IntegrationSettings,
     LinkedTicket,
     TicketDraft,
@@ -40,7 +35,6 @@ from jobticket.ticketing.new_ticket import TicketCreation
 from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.recent import RecentChoices
 from jobticket.ticketing.revisions import anomaly_not_found, load, revising
-from jobticket.ticketing.text import Wording
 from jobticket.ticketing.wakeups import Wakeups, sqs_client
 from jobticket.web import numbered_pages
 from jobticket.web.api import Answer, Api, Request
@@ -50,17 +44,13 @@ from jobticket.web.paging import number_of
 from jobticket.web.routes import routes_of
 
 
-class TicketingSettings(AccessSettings):
+class TicketingApiSettings(TicketingSettings):
     """The environment of this function."""
 
-    ticketing_table: str
-    ticket_events_queue: str
     key_ring_secret: str
-    ticketing_name: str = "Qualytics"
-    anomaly_base_url: str = ""
 
 
-config = TicketingSettings.from_environment()
+config = TicketingApiSettings.from_environment()
 dynamodb = dynamodb_client()
 table = Table(dynamodb, config.ticketing_table)
 secrets = secrets_client()
@@ -76,7 +66,7 @@ connector = TokenConnector(
 recent = RecentChoices(time.monotonic)
 integrations = Integrations(table, access, connector, recent)
 wakeups = Wakeups(sqs_client(), config.ticket_events_queue)
-wording = Wording(config.ticketing_name, config.anomaly_base_url.rstrip("/"))
+wording = config.wording
 api = Api(routes_of(__name__), ring)
 
 
@@ -107,10 +97,7 @@ def _once(
 ) -> Answer:
     """Answer with what ``add`` adds to a unit of work, once for each idempotency key; wake the relay.
 
-    Parameters
-    ----------
-    add
-        Returns what is shown, the events for tickets, and the status.
+    It returns what is shown, the events for tickets, and the status.
     """
     now = clock.now()
     with claimed(request, table, now) as claim:
@@ -181,11 +168,55 @@ def test_integration(request: Request) -> Answer:
 def get_form_specification(request: Request) -> Answer:
     stored = integrations.get()
     with translated():
-        return _shown(200, form_specification(_client(stored, request), stored.integration))
+        return _shown(
+            200, form_specification(client_of(access, stored, request.deadline), stored.integration)
+        )
 
 
-def _client(stored: StoredIntegration, request: Request) -> JiraClient:
-    return client_of(access, stored, request.deadline)
+# ------------------------------------------------------------------------------------------------------ rules
+
+
+@api.route("listRules")
+def list_rules(request: Request) -> Answer:
+    page, size = numbered_pages.page_and_size(request.query)
+    found = rules.all_rules(table)
+    shown = rules.counted(table, found[(page - 1) * size : page * size], clock.now())
+    return Answer(body=numbered_pages.envelope(shown, len(found), page, size))
+
+
+@api.route("createRule")
+def create_rule(request: Request) -> Answer:
+    given = request.parse(bodies.NewRule).model_dump(exclude_none=True)
+    return _once(request, lambda work, now: (rules.create_rule(work, given, now), (), 201))
+
+
+@api.route("getRule")
+def get_rule(request: Request) -> Answer:
+    return _shown(200, rules.get_rule(table, _rule_id(request), clock.now()))
+
+
+@api.route("changeRule")
+def change_rule(request: Request) -> Answer:
+    given = request.parse(bodies.RulePatch).model_dump(exclude_none=True)
+    return _shown(200, rules.change_rule(table, _rule_id(request), given, clock.now()))
+
+
+@api.route("deleteRule")
+def delete_rule(request: Request) -> Answer:
+    rules.delete_rule(table, _rule_id(request))
+    return Answer(204)
+
+
+@api.route("testRule")
+def test_rule(request: Request) -> Answer:
+    body, now = request.parse(bodies.RuleTest), clock.now()
+    rule = rules.get_rule(table, _rule_id(request), now)
+    anomaly = anomalies.get_anomaly(table, body.anomaly_id)
+    return _shown(200, rule_tickets.try_rule(table, rule, anomaly, wording, now))
+
+
+def _rule_id(request: Request) -> int:
+    return _number(request, "rule_id", rules.rule_not_found)
 
 
 # -------------------------------------------------------------------------------------------------- anomalies
@@ -193,22 +224,11 @@ def _client(stored: StoredIntegration, request: Request) -> JiraClient:
 
 @api.route("reportAnomaly")
 def report_anomaly(request: Request) -> Answer:
-    body = request.parse(bodies.NewAnomaly)
-    container = body.container
-    report = AnomalyReport(
-        type=body.type,
-        datastore=Datastore(id=body.datastore.id, name=body.datastore.name),
-        container=Container(id=container.id, name=container.name) if container else None,
-        failed_checks=[FailedCheck(**check.model_dump()) for check in body.failed_checks],
-        weight=body.weight,
-        fingerprint=body.fingerprint,
-        description=body.description,
-        detected=body.detected,
-    )
+    report = request.parse(bodies.NewAnomaly).report()
 
     def add(work: UnitOfWork, now: datetime) -> tuple[Shown, Sequence[Event], int]:
-        anomaly, new = anomalies.report_anomaly(work, report, now)
-        return anomaly, (), 201 if new else 200
+        reported = anomalies.report_anomaly(work, report, now)
+        return reported.anomaly, reported.events, 201 if reported.is_new else 200
 
     return _once(request, add)
 
@@ -216,31 +236,17 @@ def report_anomaly(request: Request) -> Answer:
 @api.route("listAnomalies")
 def list_anomalies(request: Request) -> Answer:
     page, size = numbered_pages.page_and_size(request.query)
-    found, total = anomalies.list_anomalies(table, _filters(request), page, size)
+    found, total = anomalies.list_anomalies(table, _filters(request.query), page, size)
     return Answer(body=numbered_pages.envelope(found, total, page, size))
 
 
-def _filters(request: Request) -> Filters:
+def _filters(query: Mapping[str, str]) -> Filters:
     return Filters(
-        status=_word(request, "status", STATUSES),
-        type=_word(request, "type", TYPES),
-        datastore=number_of(request.query, "datastore", 10**15),
-        archived=_flag(request, "archived"),
+        status=numbered_pages.word(query, "status", STATUSES),
+        type=numbered_pages.word(query, "type", TYPES),
+        datastore=number_of(query, "datastore", 10**15),
+        archived=numbered_pages.flag(query, "archived"),
     )
-
-
-def _word(request: Request, name: str, choices: Sequence[str]) -> str | None:
-    text = request.query.get(name)
-    if text is not None and text not in choices:
-        raise InvalidError(f"{name} must be one of: {', '.join(choices)}")
-    return text
-
-
-def _flag(request: Request, name: str) -> bool | None:
-    text = request.query.get(name)
-    if text is not None and text not in ("true", "false"):
-        raise InvalidError(f"{name} must be true or false")
-    return None if text is None else text == "true"
 
 
 @api.route("getAnomaly")
@@ -259,13 +265,13 @@ def change_anomaly(request: Request) -> Answer:
 @api.route("removeAnomaly")
 def remove_anomaly(request: Request) -> Answer:
     number = _anomaly_id(request)
-    if _flag(request, "archive") is False:
+    if numbered_pages.flag(request.query, "archive") is False:
         for work in revising(table):
             with work:
                 anomalies.delete_anomaly(work, number)
         anomalies.forget_comments(table, number)
         return Answer(204)
-    status = _word(request, "status", ARCHIVED) or "Resolved"
+    status = numbered_pages.word(request.query, "status", ARCHIVED) or "Resolved"
     body = bodies.Archiving.parse(request.json | request.query)
     _changed(lambda work, now: anomalies.archive_anomaly(work, number, status, body.comment, now))
     return Answer(204)
@@ -295,7 +301,7 @@ def search_tickets(request: Request) -> Answer:
     query = request.query.get("query", "")
     with translated():
         found, total = linked_tickets.search(
-            _client(stored, request), query, page, size, stored.integration.project_key
+            client_of(access, stored, request.deadline), query, page, size, stored.integration.project_key
         )
     return Answer(body=numbered_pages.envelope(found, total, page, size))
 
@@ -304,7 +310,12 @@ def search_tickets(request: Request) -> Answer:
 def get_ticket(request: Request) -> Answer:
     stored = integrations.get()
     with translated():
-        return _shown(200, linked_tickets.read_ticket(_client(stored, request), request.path("ticket_id")))
+        return _shown(
+            200,
+            linked_tickets.read_ticket(
+                client_of(access, stored, request.deadline), request.path("ticket_id")
+            ),
+        )
 
 
 @api.route("createAnomalyTicket")
@@ -316,7 +327,9 @@ def create_ticket(request: Request) -> Answer:
             return claim.answer
         stored = integrations.get()
         with translated():
-            creation = TicketCreation(table, stored, _client(stored, request), recent, wording, clock.now)
+            creation = TicketCreation(
+                table, stored, client_of(access, stored, request.deadline), recent, wording, clock.now
+            )
             with creation.created(anomaly_id, draft) as made:
                 for work in revising(table):
                     with work:
@@ -349,7 +362,14 @@ def add_link(request: Request) -> Answer:
             links.require_room(load(table, number))
             stored = integrations.get()
             with translated():
-                ticket.append((stored, linked_tickets.read_ticket(_client(stored, request), body.ticket_id)))
+                ticket.append(
+                    (
+                        stored,
+                        linked_tickets.read_ticket(
+                            client_of(access, stored, request.deadline), body.ticket_id
+                        ),
+                    )
+                )
         return *links.add_link(work, number, *ticket[0], "linked", now), 201
 
     return _once(request, add)
@@ -376,7 +396,7 @@ def refresh_link(request: Request) -> Answer:
 
     def read() -> LinkedTicket:
         with translated():
-            return linked_tickets.read_ticket(_client(stored, request), link.ticket_id)
+            return linked_tickets.read_ticket(client_of(access, stored, request.deadline), link.ticket_id)
 
     try:
         return _shown(200, links.refresh(table, link, read, now))

@@ -16,6 +16,7 @@ from jobticket.web.routes import (
     model,
     object_of,
     query,
+    routes_of,
 )
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -376,5 +377,6 @@ ROUTES = Routes(
             },
             example=Example(path={"anomaly_id": "1", "link_id": "1"}),
         ),
+        *routes_of(__name__, "rule_routes").routes,
     ),
 )

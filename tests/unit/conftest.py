@@ -86,6 +86,7 @@ def _make_account() -> None:
     secrets.create_secret(Name="key-ring", SecretString=key_ring(KEYS | {SAMPLE_KEY: ["*"]}))
     app = {"client_id": "local-client-id", "client_secret": "local-client-secret"}
     secrets.create_secret(Name="atlassian-app", SecretString=json.dumps(app))
+    secrets.create_secret(Name="private-ca", SecretString="no certificate")
     kms = client("kms")
     for alias in ("alias/jobticket", FORMER_KEY):
         key = kms.create_key()["KeyMetadata"]["KeyId"]

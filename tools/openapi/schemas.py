@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
-from dataclasses import MISSING
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -49,8 +48,7 @@ def _describe(schema: dict[str, Any], kind: type[Shown]) -> None:
         schema["description"] = written
     for name, field in kind.__dataclass_fields__.items():
         described = schema["properties"][kind.shown_name(name)]
-        is_shown = kind.shows_null or field.default is MISSING
-        if is_shown and _NULL in described.get("anyOf", ()):
+        if not kind.is_optional(name) and _NULL in described.get("anyOf", ()):
             described[_NULLABLE] = True
         if isinstance(field.default, Shown):
             described["default"] = field.default.as_json()

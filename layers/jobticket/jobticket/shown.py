@@ -17,6 +17,8 @@ class Shown:
 
     #: Whether None is shown as null. If not, an optional field without a value is left out.
     shows_null: ClassVar[bool] = True
+    #: Fields that are left out without a value even so.
+    left_out: ClassVar[tuple[str, ...]] = ()
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     #: Each field's name, its name in JSON, and whether it is left out without a value.
     _members: ClassVar[list[tuple[str, str, bool]]]
@@ -25,9 +27,14 @@ class Shown:
         super().__init_subclass__()
         dataclass(frozen=True, kw_only=True)(cls)
         cls._members = [
-            (name, cls.shown_name(name), not cls.shows_null and field.default is not MISSING)
-            for name, field in cls.__dataclass_fields__.items()
+            (name, cls.shown_name(name), cls.is_optional(name)) for name in cls.__dataclass_fields__
         ]
+
+    @classmethod
+    def is_optional(cls, name: str) -> bool:
+        """Tell whether a field is left out without a value."""
+        has_default = cls.__dataclass_fields__[name].default is not MISSING
+        return has_default and (not cls.shows_null or name in cls.left_out)
 
     @classmethod
     def shown_name(cls, name: str) -> str:

@@ -303,6 +303,96 @@ def _calls(product: Product) -> int:
     return sum(len(product.atlassian.asked(prefix + path)) for path in paths for prefix in prefixes)
 
 
+# --- what Jira says, and what to do about it ----------------------------------------------------------------
+
+MYSELF = "/rest/api/2/myself"
+PAGE = "<html><body>Log in</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("fault", "text", "details"),
+    [
+        ({"status": 401}, "Incorrect credentials: check the email and the token", None),
+        (
+            {"status": 403, "body": {"errorMessages": ["You may not."]}},
+            "The account lacks permission",
+            "You may not.",
+        ),
+        (
+            {"status": 403, "body": {"error": "Failed to parse Connect Session Auth Token"}},
+            "email:token",
+            "Failed to parse Connect Session Auth Token",
+        ),
+        (
+            {"status": 403, "body": {"message": "Basic Authentication has been disabled on this instance."}},
+            "a personal access token",
+            "Basic Authentication has been disabled on this instance.",
+        ),
+        (
+            {
+                "status": 403,
+                "headers": {
+                    "X-Seraph-LoginReason": "AUTHENTICATION_DENIED",
+                    "X-Authentication-Denied-Reason": "CAPTCHA_CHALLENGE; login-url=https://x.example/login.jsp",
+                },
+            },
+            "Jira asks for a CAPTCHA: log in once in a browser with this account, then try again",
+            None,
+        ),
+        (
+            {"status": 401, "body": {"code": 401, "message": "Unauthorized; scope does not match"}},
+            "The token lacks a scope",
+            "Unauthorized; scope does not match",
+        ),
+        (
+            {"status": 200, "body": PAGE, "headers": {"Content-Type": "text/html"}},
+            "a page instead of JSON",
+            "a page",
+        ),
+        (
+            {"status": 302, "headers": {"Location": "https://sso.example/login?x=1"}},
+            "sso.example",
+            "sso.example",
+        ),
+        ({"status": 200, "body": {"not": "an account"}}, "does not answer like Jira", None),
+        ({"status": 404, "body": {"errorMessages": ["Dead link"]}}, "Connection failed", "Dead link"),
+        ({"status": 500}, "Connection failed", None),
+    ],
+    ids=["401", "403", "bearer", "basic", "captcha", "scope", "page", "redirect", "other", "404", "500"],
+)
+def test_each_fault_has_a_text_of_its_own(
+    product: Product, fault: dict[str, Any], text: str, details: str | None
+) -> None:
+    product.atlassian.control(data_center=True, faults=[{"path": MYSELF, "times": None, **fault}])
+    answered = connect(product, credentials="demo:local-password")
+    assert answered.status == 400
+    assert text in answered.json()["error"]
+    assert (details or "") in str(answered.json().get("details", ""))
+    assert "x=1" not in answered.text
+    assert [item for item in raw_items() if item["sk"]["S"] == "CONNECTION"] == []
+
+
+def test_a_data_center_that_asks_for_a_captcha(product: Product) -> None:
+    product.atlassian.control(data_center=True, captcha_after=3)
+    for _ in range(3):
+        assert "Incorrect" in connect(product, credentials="demo:wrong").json()["error"]
+    assert "CAPTCHA" in connect(product, credentials="demo:local-password").json()["error"]
+
+
+def test_a_dead_password_brings_no_captcha(product: Product) -> None:
+    """Two tries, and then none, however often people ask: the third would lock the account."""
+    product.atlassian.control(data_center=True, captcha_after=3)
+    connect(product, credentials="demo:local-password")
+    access = product.connections.access
+    connection = access.connection("team-1")
+    wrong = access.vault.seal(connection.id, connection.secret_field, "demo:changed")
+    assert access.store.reseal(connection, wrong)
+    for _ in range(5):
+        with pytest.raises(ReauthorizationNeededError):
+            summary(product)
+    assert connect(product, credentials="demo:local-password").status == 200, "no CAPTCHA"
+
+
 # --- ends that are known ------------------------------------------------------------------------------------
 
 

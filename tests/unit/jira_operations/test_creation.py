@@ -182,6 +182,43 @@ class TestLostAnswers:
         assert (answer.status, answer.json()["ticket"]["key"]) == (201, "PI-45")
         assert (atlassian.count("POST", CREATE), tickets(atlassian)) == (1, 1)
 
+    @pytest.mark.parametrize(
+        ("status", "body"),
+        [
+            (500, {"errorMessages": ["Internal server error"]}),
+            (500, {"message": "A workflow function failed.", "status-code": 500}),
+            (502, {"error": "Bad gateway"}),
+        ],
+    )
+    def test_what_always_fails_alike_is_told_at_last(
+        self, jira: Jira, atlassian: Atlassian, passing: Time, status: int, body: dict[str, Any]
+    ) -> None:
+        (words,) = (text for text in body.values() if text != status)
+        details = {"errorMessages": words if isinstance(words, list) else [words]}
+        atlassian.fault({"method": "POST", "path": "issue$", "status": status, "body": body, "times": None})
+        for _ in range(2):
+            answer = create(jira)
+            assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+            assert answer.json() == {"error": UNSETTLED, "outcome_unknown": True, "details": details}
+        passing.passed += 65
+        for _ in range(2):
+            answer = create(jira)
+            assert answer.status == 500
+            assert answer.json() == {"error": "Failed to create Jira ticket", "details": details}
+        assert (atlassian.count("POST", CREATE), tickets(atlassian)) == (2, 0)
+
+    def test_what_fails_otherwise_is_a_new_question(
+        self, jira: Jira, atlassian: Atlassian, passing: Time
+    ) -> None:
+        fault = {"method": "POST", "path": "issue$", "status": 500}
+        atlassian.fault({**fault, "body": {"message": "One."}}, {**fault, "body": {"message": "Two."}})
+        assert create(jira).status == 503
+        passing.passed += 65
+        assert create(jira).json()["details"] == {"errorMessages": ["Two."]}
+        passing.passed += 65
+        assert create(jira).status == 201
+        assert tickets(atlassian) == 1
+
     @pytest.mark.parametrize("fault", [{"drop": "before"}, {"status": 502}, {"status": 500}])
     def test_one_that_never_arrived_is_created_after_a_minute(
         self, jira: Jira, atlassian: Atlassian, passing: Time, fault: dict[str, Any]

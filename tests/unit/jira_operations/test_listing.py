@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -110,7 +110,68 @@ def test_short_pages_in_any_order_of_arrival(
     assert read(server, order=lambda windows: chance.randrange(len(windows))).rows == rows(count)
 
 
-def test_an_empty_page_ends_the_list() -> None:
+def hidden(*gone: range) -> Callable[[int, list[Row]], list[Row]]:
+    """Leave rows out, as Jira does with those that the account may not see."""
+    return lambda _start, page: [row for row in page if not any(row["id"] in each for each in gone)]
+
+
+@pytest.mark.parametrize("says_last", [True, False])
+@pytest.mark.parametrize("cap", [40, 50, 100])
+@pytest.mark.parametrize(
+    "gone",
+    [
+        [range(50)],  # the whole first page
+        [range(45, 60), range(130, 135)],
+        [range(100, 149), range(150, 200)],
+        [range(350, 360)],
+        [range(1, 360, 2)],
+    ],
+)
+def test_rows_that_may_not_be_seen_end_no_list(gone: list[range], cap: int, says_last: bool) -> None:
+    server = Server(rows(360), cap=cap, says_total=False, says_last=False, shorten=hidden(*gone))
+
+    def page(window: Window) -> AnswerPage:
+        answer = server.page(window)
+        return replace(answer, is_last=window.start + window.size >= 360) if says_last else answer
+
+    seen = [row for row in rows(360) if not any(row["id"] in each for each in gone)]
+    for ahead in (1, 2, 8):
+        assert read(page, 50, ahead=ahead).rows == seen
+    found, position = [], 0
+    while True:
+        part = read(page, 50, start=position, limit=40)
+        assert len(part.rows) <= 40
+        found += part.rows
+        if not isinstance(part.following, int):
+            break
+        position = part.following
+    assert found == seen
+
+
+def test_a_total_reaches_beyond_pages_without_rows() -> None:
+    server = Server(rows(350), shorten=hidden(range(250)))
+    assert read(server).rows == rows(100, 250)
+    assert read(server, start=0, limit=100).following == 100
+
+
+def test_an_absurd_total_is_not_planned_for() -> None:
+    listing = Listing(50)
+    (first,) = listing.begin()
+    windows = listing.receive(first, AnswerPage(rows(50), 50, 10**6, False))
+    asked = 1
+    while windows:
+        asked += 1
+        windows += listing.receive(windows.pop(0), AnswerPage([], 50, 10**6, False))
+    assert asked < 300
+    assert listing.slice().rows == rows(50)
+
+
+def test_a_total_of_less_than_has_come_is_no_total() -> None:
+    server = Server(rows(120), says_last=False)
+    assert read(lambda window: replace(server.page(window), total=0)).rows == rows(120)
+
+
+def test_two_empty_pages_end_the_list() -> None:
     server = Server(rows(500), says_total=False, says_last=False, shorten=lambda s, p: [] if s >= 100 else p)
     assert read(server).rows == rows(100)
 

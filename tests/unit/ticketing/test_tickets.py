@@ -69,6 +69,7 @@ class TestIntegration:
     ) -> None:
         from jobticket import clock
         from jobticket.clock import Deadline
+        from jobticket.connections.credentials import checked_login
         from jobticket.connections.model import ConnectionId
 
         missing = api.post(INTEGRATION, {"type": "jira", "external_id": "team-1"})
@@ -76,7 +77,7 @@ class TestIntegration:
         function.connector.connect(
             ConnectionId("jira", "team-1"),
             atlassian.url,
-            CREDENTIALS,
+            checked_login(CREDENTIALS),
             now=clock.now(),
             deadline=Deadline.after(20),
         )

@@ -64,7 +64,8 @@ class AnomalyLink(TypedDict):
     title: str
     status: NotRequired[str | None]
     url: str
-    origin: Literal["created", "linked"]
+    origin: Literal["created", "linked", "rule"]
+    rule_id: NotRequired[int]
     created: str
     last_synced: NotRequired[str | None]
     last_sync_error: NotRequired[str | None]
@@ -77,6 +78,16 @@ class AnomalyPatch(TypedDict):
 
     status: NotRequired[Literal["Active", "Acknowledged", "Resolved", "Duplicate", "Invalid", "Discarded"]]
     description: NotRequired[str]
+
+
+class Breakage(TypedDict):
+    """
+    Why a rule rests until it is saved again.
+    """
+
+    since: str
+    error: str
+    details: str
 
 
 class Bypassed(TypedDict):
@@ -93,6 +104,18 @@ class CheckEntry(TypedDict):
     message: str
     field: NotRequired[str]
     rule_type: NotRequired[str]
+
+
+class ConditionEntry(TypedDict):
+    """
+    Which anomalies a rule fits; an empty list fits none.
+    """
+
+    types: NotRequired[list[Literal["record", "shape"]]]
+    datastore_ids: NotRequired[list[int]]
+    container_ids: NotRequired[list[int]]
+    rule_types: NotRequired[list[str]]
+    min_weight: NotRequired[int | float]
 
 
 class Container(TypedDict):
@@ -171,6 +194,9 @@ class Integration(TypedDict):
     external_id: NotRequired[str | None]
     project_key: NotRequired[str | None]
     issue_type: NotRequired[str | None]
+    status_out: NotRequired[dict[str, str]]
+    status_in: NotRequired[dict[str, str]]
+    reopen_status: NotRequired[str]
     status: Literal["Connected", "Error"]
     created: str
     updated: str
@@ -187,6 +213,9 @@ class IntegrationPatch(TypedDict):
     external_id: NotRequired[str]
     project_key: NotRequired[str]
     issue_type: NotRequired[str]
+    status_out: NotRequired[dict[str, str]]
+    status_in: NotRequired[dict[str, str]]
+    reopen_status: NotRequired[str]
 
 
 class JiraTicket(TypedDict):
@@ -362,6 +391,9 @@ class NewIntegration(TypedDict):
     external_id: NotRequired[str]
     project_key: NotRequired[str]
     issue_type: NotRequired[str]
+    status_out: NotRequired[dict[str, str]]
+    status_in: NotRequired[dict[str, str]]
+    reopen_status: NotRequired[str]
 
 
 class NewJob(TypedDict):
@@ -458,6 +490,77 @@ class PushEntry(TypedDict):
     status: Literal["pushed", "skipped", "failed", "waiting"]
     error: NotRequired[str]
     details: NotRequired[dict[str, Any]]
+
+
+class RuleCondition(TypedDict):
+    """
+    Which anomalies a rule fits: all that is given must hold.
+    """
+
+    types: NotRequired[list[Literal["record", "shape"]]]
+    datastore_ids: NotRequired[list[int]]
+    container_ids: NotRequired[list[int]]
+    rule_types: NotRequired[list[str]]
+    min_weight: NotRequired[int | float]
+
+
+class RuleTest(TypedDict):
+    """
+    POST /api/integrations/ticketing/rules/{id}/test.
+    """
+
+    anomaly_id: int
+
+
+class RuleTicket(TypedDict):
+    """
+    The ticket that a rule makes; ``title`` may hold {datastore}, {container}, {type} and {id}.
+    """
+
+    project_key: NotRequired[str]
+    issue_type: NotRequired[str]
+    priority: NotRequired[str]
+    title: NotRequired[str]
+
+
+class RuleTicketDraft(TypedDict):
+    """
+    A rule's ticket as it would be made now.
+    """
+
+    title: str
+    description: str
+    priority: NotRequired[str | None]
+    project_key: NotRequired[str | None]
+    issue_type: NotRequired[str | None]
+
+
+class RuleTicketEntry(TypedDict):
+    """
+    What a rule sets of its tickets; the rest comes from the integration.
+    """
+
+    project_key: NotRequired[str]
+    issue_type: NotRequired[str]
+    priority: NotRequired[str]
+    title: NotRequired[str]
+
+
+class RuleTrial(TypedDict):
+    """
+    What a rule would do with an anomaly.
+
+    Attributes
+    ----------
+    fits
+        Whether the rule fits the anomaly.
+    made_by
+        The rule that would have made the ticket.
+    """
+
+    ticket: RuleTicketDraft
+    fits: bool
+    made_by: NotRequired[int | None]
 
 
 class Scrap(TypedDict):
@@ -1145,6 +1248,20 @@ class NewPath(TypedDict):
     advancement_mode: NotRequired[Literal["strict", "flexible"]]
 
 
+class NewRule(TypedDict):
+    """
+    POST /api/integrations/ticketing/rules.
+    """
+
+    name: str
+    enabled: NotRequired[bool]
+    position: NotRequired[int]
+    when: NotRequired[ConditionEntry]
+    ticket: NotRequired[RuleTicketEntry]
+    daily_limit: NotRequired[int]
+    on_recurrence: NotRequired[Literal["comment", "reopen", "nothing"]]
+
+
 class Path(TypedDict):
     """
     A route through the shop floor: the steps that a job's serial numbers go through, in order.
@@ -1189,6 +1306,47 @@ class PathDetails(TypedDict):
     scrappedCount: int
 
 
+class Rule(TypedDict):
+    """
+    Makes the tickets of the anomalies that it fits.
+
+    Attributes
+    ----------
+    position
+        The first enabled rule by position that fits makes the ticket.
+    tickets_today, beyond_limit_today
+        How many tickets it has made on this UTC day, and how many the limit has prevented.
+    """
+
+    id: int
+    name: str
+    enabled: bool
+    position: int
+    when: RuleCondition
+    ticket: RuleTicket
+    daily_limit: int
+    on_recurrence: Literal["comment", "reopen", "nothing"]
+    created: str
+    updated: str
+    tickets_today: NotRequired[int]
+    beyond_limit_today: NotRequired[int]
+    broken: NotRequired[Breakage]
+
+
+class RulePatch(TypedDict):
+    """
+    PUT /api/integrations/ticketing/rules/{id}: changes what is given; mends a broken rule.
+    """
+
+    name: NotRequired[str]
+    enabled: NotRequired[bool]
+    position: NotRequired[int]
+    when: NotRequired[ConditionEntry]
+    ticket: NotRequired[RuleTicketEntry]
+    daily_limit: NotRequired[int]
+    on_recurrence: NotRequired[Literal["comment", "reopen", "nothing"]]
+
+
 SerialEvent = TypedDict(
     "SerialEvent",
     {
@@ -1217,6 +1375,14 @@ class TicketAnswer(TypedDict):
 
 class ListAnomaliesAnswer(TypedDict):
     items: list[Anomaly]
+    total: int
+    page: int
+    size: int
+    pages: int
+
+
+class ListRulesAnswer(TypedDict):
+    items: list[Rule]
     total: int
     page: int
     size: int
@@ -1286,6 +1452,12 @@ OPERATIONS: dict[str, tuple[str, str, bool]] = {
     "deleteIntegration": ("DELETE", "/api/integrations/ticketing", False),
     "createAnomalyTicket": ("POST", "/api/integrations/ticketing/anomalies/{anomaly_id}/tickets", True),
     "getFormSpecification": ("GET", "/api/integrations/ticketing/form-specification", False),
+    "listRules": ("GET", "/api/integrations/ticketing/rules", False),
+    "createRule": ("POST", "/api/integrations/ticketing/rules", True),
+    "getRule": ("GET", "/api/integrations/ticketing/rules/{rule_id}", False),
+    "changeRule": ("PUT", "/api/integrations/ticketing/rules/{rule_id}", False),
+    "deleteRule": ("DELETE", "/api/integrations/ticketing/rules/{rule_id}", False),
+    "testRule": ("POST", "/api/integrations/ticketing/rules/{rule_id}/test", False),
     "testIntegration": ("POST", "/api/integrations/ticketing/test", False),
     "searchTickets": ("GET", "/api/integrations/ticketing/tickets/search", False),
     "getTicket": ("GET", "/api/integrations/ticketing/tickets/{ticket_id}", False),

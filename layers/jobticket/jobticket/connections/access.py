@@ -42,7 +42,7 @@ from jobticket.connections.vault import Vault, VaultError, kms_client
 from jobticket.http.addresses import AddressPolicy
 from jobticket.http.session import PrivateAuthority, new_session
 from jobticket.jira.client import Credential, JiraClient, Pace, Site
-from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError
+from jobticket.jira.errors import JiraError, JiraLoginError, JiraRefusedCredentialsError
 from jobticket.jira.rate_limits import RateLimits
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
@@ -212,20 +212,19 @@ class JiraAccess:
     ) -> Callable[[], Credential]:
         """Return a renewal that asks ``/myself`` once whether Jira really refuses the credentials.
 
-        If it does, the connection is marked, and nothing is sent with them any more.
+        If it does, the connection is marked. Neither the client nor a later one sends them again.
         """
-        is_dead = False
+        accepted: list[Credential] = []
 
         def confirmed() -> Credential:
-            nonlocal is_dead
-            if is_dead:
-                raise self.tokens.needs_authorization(connection)
+            if accepted:
+                return accepted[0]
             credential = replace(renew(), renew=None)
             try:
                 account_at(self._client_with(connection, credential, deadline))
-            except JiraRefusedCredentialsError as error:
-                is_dead = True
+            except (JiraRefusedCredentialsError, JiraLoginError) as error:
                 raise self._refused(connection, error) from None
+            accepted.append(credential)
             return credential
 
         return confirmed

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from jobticket import foreign
 from jobticket.jira.client import Deployment, JiraClient
+from jobticket.jira.errors import JiraMalformedAnswerError
 
 MYSELF = "/rest/api/2/myself"
 
@@ -28,13 +29,12 @@ class Account:
         return {name: value for name, value in told.items() if value is not None}
 
 
-def account_at(client: JiraClient) -> Account | None:
-    """Ask Jira for the client's account; None if the answer holds no account."""
+def account_at(client: JiraClient) -> Account:
+    """Ask Jira for the client's account; raise ``JiraError`` if it does not tell."""
     body = client.get(MYSELF)
-    if not isinstance(body, dict):
-        return None
-    account_id, name = foreign.text(body.get("accountId")), foreign.text(body.get("name"))
+    said = body if isinstance(body, dict) else {}
+    account_id, name = foreign.text(said.get("accountId")), foreign.text(said.get("name"))
     known_as = account_id or name
     if known_as is None:
-        return None
-    return Account(foreign.text(body.get("displayName")) or known_as, account_id, name)
+        raise JiraMalformedAnswerError("it does not answer like Jira")
+    return Account(foreign.text(said.get("displayName")) or known_as, account_id, name)

@@ -207,10 +207,9 @@ class AtlassianApp:
             deadline=deadline.sooner(ACCOUNT_SECONDS),
         )
         try:
-            account = account_at(client)
+            return account_at(client).display_name
         except JiraError:
             return None
-        return None if account is None else account.display_name
 
     def _token(self, body: dict[str, str], deadline: Deadline) -> Grant:
         app = self._secret()

@@ -41,7 +41,12 @@ from jobticket.errors import InvalidError
 from jobticket.http.errors import NoAnswerError
 from jobticket.http.transport import send
 from jobticket.jira.client import Credential, JiraClient, Site
-from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError, JiraStatusError
+from jobticket.jira.errors import (
+    JiraError,
+    JiraRefusedCredentialsError,
+    JiraTimeoutError,
+    JiraUnreachableError,
+)
 
 #: Enough for a slow site and a slow gateway, and well within a request.
 VERIFY_SECONDS = 20.0
@@ -127,14 +132,8 @@ class TokenConnector:
         if site_id is not None:
             return self._at_gateway(site_id, None, credential, deadline)
         if login.form == "basic":
-            try:
-                return self._at(host, host, None, credential, deadline)
-            except JiraRefusedCredentialsError:
-                site_id = self._site_id_at(host, deadline)
-                if site_id is None:
-                    raise
-        else:
-            site_id = self._site_id_at(host, deadline)
+            return self._by_login(host, credential, deadline)
+        site_id = self._site_id_at(host, deadline)
         if site_id is not None:
             return self._at_gateway(site_id, host, credential, deadline)
         if login.form == "client":
@@ -142,6 +141,18 @@ class TokenConnector:
                 "client_id and client_secret work for Jira Cloud only: the host does not tell a site's id"
             )
         return self._at(host, host, None, credential, deadline)
+
+    def _by_login(self, host: str, credential: Credential, deadline: Deadline) -> _Found:
+        try:
+            return self._at(host, host, None, credential, deadline)
+        except JiraRefusedCredentialsError as refusal:
+            site_id = self._site_id_at(host, deadline)
+            if site_id is None:
+                raise
+            try:
+                return self._at_gateway(site_id, host, credential, deadline)
+            except (JiraUnreachableError, JiraTimeoutError):
+                raise refusal from None  # the site at least has said what it thinks
 
     def _site_id_at(self, host: str, deadline: Deadline) -> str | None:
         """Ask a host for its id as a Cloud site, without a login; None if it tells none."""
@@ -169,8 +180,6 @@ class TokenConnector:
         site = Site(api_url, site_url or api_url, "cloud", api_url)
         client = JiraClient(self._session, site, credential, deadline=deadline)
         account = account_at(client)
-        if account is None:
-            raise InvalidError("Connection failed: check the host (it does not answer like Jira)")
         return _Found(api_url, site_url or _public_url(client) or api_url, site_id, account)
 
 
@@ -204,5 +213,5 @@ def _advising(login: Login) -> Iterator[None]:
     except AtlassianError as error:
         raise InvalidError(f"Connection failed: Atlassian gives no access token ({error})") from None
     except JiraError as error:
-        said = error.details if isinstance(error, JiraStatusError) else {}
-        raise InvalidError(advice_on(error, login.form), details={"details": said} if said else {}) from None
+        said = {"details": error.details} if error.details else {}
+        raise InvalidError(advice_on(error, login.form), details=said) from None

@@ -15,8 +15,12 @@ from jobticket.jira.errors import (
     JiraAddressRefusedError,
     JiraError,
     JiraForbiddenError,
+    JiraLoginError,
+    JiraMalformedAnswerError,
+    JiraMissingScopeError,
     JiraRefusedCredentialsError,
     JiraTimeoutError,
+    JiraUntrustedError,
 )
 
 LONGEST_CREDENTIALS = 4096
@@ -85,22 +89,30 @@ def bearer(token: str) -> Credential:
     return Credential(f"Bearer {token}", secrets=(token,))
 
 
-def advice_on(error: JiraError, form: Form | None = None) -> str:
+def advice_on(error: JiraError, form: Form = "basic") -> str:
     """Return what the caller can do about credentials that do not work."""
-    if isinstance(error, JiraRefusedCredentialsError):
-        return _ON_REFUSAL.get(form, _ON_REFUSAL["basic"])
-    if isinstance(error, JiraForbiddenError):
-        return "The account lacks permission to use Jira's REST API"
-    if isinstance(error, JiraAddressRefusedError):
-        return "host resolves to an address that this deployment does not allow"
-    if isinstance(error, JiraTimeoutError):
-        return "Network timeout: Jira did not answer; a firewall may be in the way"
+    match error:
+        case JiraRefusedCredentialsError():
+            return f"Incorrect credentials: check {_CHECKED[form]}"
+        case JiraLoginError():
+            return error.explanation
+        case JiraMissingScopeError():
+            return "The token lacks a scope: Jira's /myself needs read:jira-user"
+        case JiraForbiddenError():
+            return "The account lacks permission to use Jira's REST API"
+        case JiraAddressRefusedError():
+            return "host resolves to an address that this deployment does not allow"
+        case JiraUntrustedError():
+            return "The host's certificate is not trusted: check the host (or set PrivateCaHosts)"
+        case JiraTimeoutError():
+            return "Network timeout: Jira did not answer; a firewall may be in the way"
+        case JiraMalformedAnswerError(messages=(told, *_)):
+            return f"Connection failed: check the host ({told})"
     return f"Connection failed: check the host ({error})"
 
 
-_ON_REFUSAL: dict[Form | None, str] = {
-    "basic": "Incorrect credentials: check the email and the token, and that the token has not expired",
-    "bearer": "Incorrect credentials: check the token, and that it has not expired; a person's API token is "
-    "given as email:token",
-    "client": "Incorrect credentials: check client_id and client_secret, and the service account's access",
+_CHECKED: dict[Form, str] = {
+    "basic": "the email and the token, and that the token has not expired",
+    "bearer": "the token, and that it has not expired; a person's API token is given as email:token",
+    "client": "client_id and client_secret, and that the service account may use this site",
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
-from jobticket.connections.account import account_at
+from jobticket.connections.account import Account, account_at
 from jobticket.connections.credentials import advice_on
 from jobticket.connections.errors import SecretUnreadableError
 from jobticket.connections.layout import written
@@ -32,26 +32,32 @@ def listed(connection: Connection, now: datetime) -> dict[str, Any]:
     }
 
 
-def test_connection(access: JiraAccess, connection: Connection, deadline: Deadline) -> dict[str, Any]:
-    """Ask Jira for the connection's account.
+def ask_account(access: JiraAccess, connection: Connection, deadline: Deadline) -> Account:
+    """Ask Jira for the connection's account, even if its credentials were refused before.
 
     Credentials that Jira refuses are marked invalid, and valid once it accepts them again. A consent is
     judged by its refresh alone.
     """
     by_credentials = connection.kind != "oauth"
     try:
-        client = access.unchecked_client(connection, deadline=deadline)
-        account = account_at(client)
-    except JiraError as error:
-        if by_credentials and isinstance(error, JiraRefusedCredentialsError):
+        account = account_at(access.unchecked_client(connection, deadline=deadline))
+    except JiraRefusedCredentialsError:
+        if by_credentials:
             access.store.mark(connection, invalid=True)
+        raise
+    if by_credentials and connection.invalid:
+        access.store.mark(connection, invalid=False)
+    return account
+
+
+def test_connection(access: JiraAccess, connection: Connection, deadline: Deadline) -> dict[str, Any]:
+    """Return whether the connection works, for the answer of its test."""
+    try:
+        account = ask_account(access, connection, deadline)
+    except JiraError as error:
         return {"connected": False, "error": advice_on(error)}
     except RefusalError as refusal:
         return {"connected": False, "error": refusal.message}
     except SecretUnreadableError as fault:
         return {"connected": False, "error": fault.explanation}
-    if account is None:
-        return {"connected": False, "error": "Connection failed: the host does not answer like Jira"}
-    if by_credentials and connection.invalid:
-        access.store.mark(connection, invalid=False)
     return {"connected": True, "account": account.as_json()}

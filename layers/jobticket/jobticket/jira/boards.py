@@ -9,14 +9,14 @@ from typing import Any
 from jobticket import foreign
 from jobticket.errors import NotFoundError
 from jobticket.jira import shapes
+from jobticket.jira.answers import has_no_sprints, is_hidden, names_no_project
 from jobticket.jira.client import JiraClient
-from jobticket.jira.errors import JiraError, JiraStatusError
+from jobticket.jira.errors import JiraStatusError
 from jobticket.jira.listing import Listing, Reading, Row, Slice, pages, read_all, shaped
+from jobticket.jira.parallel import PARALLEL
 
 NO_BOARDS = "No agile boards found for this project"
 PAGE = 50
-#: The board has no sprints (400), may not be read (403), or was deleted meanwhile (404).
-WITHOUT_SPRINTS = frozenset({400, 403, 404})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def boards_of_project(client: JiraClient, project: str, start: int = 0, limit: i
     try:
         read_all([Reading(listing, pages(client, "/rest/agile/1.0/board", "values", show_board, of_project))])
     except JiraStatusError as error:
-        if error.status not in {400, 404}:
+        if not names_no_project(error):
             raise
         details = {"details": error.details} if error.details else {}
         raise NotFoundError(NO_BOARDS, details=details) from error
@@ -69,11 +69,13 @@ def sprints_of_boards(
     """
     in_state = {} if state is None else {"state": state}
     path = "/rest/agile/1.0/board/{board}/sprint"
+    # Few boards may have many sprints each, but never many active ones.
+    ahead = 2 if state is None and len(boards) <= PARALLEL // 2 else 1
     readings = {
         board["id"]: Reading(
-            Listing(PAGE),
+            Listing(PAGE, ahead=ahead),
             pages(client, path, "values", show_sprint, in_state, board=board["id"]),
-            _has_no_sprints,
+            lambda error: has_no_sprints(error) or is_hidden(error),
         )
         for board in boards
         if board["type"] != "kanban"
@@ -86,12 +88,8 @@ def sprints_of_boards(
     ]
 
 
-def _has_no_sprints(error: JiraError) -> bool:
-    return isinstance(error, JiraStatusError) and error.status in WITHOUT_SPRINTS
-
-
 def _is_hidden(reading: Reading) -> bool:
-    return isinstance(reading.failure, JiraStatusError) and reading.failure.status != 400
+    return reading.failure is not None and is_hidden(reading.failure)
 
 
 def active_sprint(client: JiraClient, project: str) -> Row | None:

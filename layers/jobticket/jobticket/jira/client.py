@@ -14,8 +14,8 @@ For every call:
 * GET and DELETE are repeated after 502, 503, 504, time-outs and broken connections. POST and PUT are not,
   unless the caller says ``repeatable=True`` or the request certainly never reached Jira. A 429 was not
   carried out, so any method is tried again after its pause.
-* A 401 renews the credential once, if it can be renewed, and repeats the call once. Cloud's own host ignores
-  wrong credentials and answers anonymously, with an empty list or a 404. A header tells: this counts as 401.
+* Refused credentials are renewed once, if they can be, and the call is repeated. Then no call is sent.
+* What an answer means is decided in ``jobticket.jira.answers``.
 * At most 16 calls of a client are under way at the same time, half as many after each refusal of a burst.
 * Everything else raises an error of ``jobticket.jira.errors``, which never contains a secret.
 
@@ -33,7 +33,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 
@@ -41,10 +41,10 @@ from jobticket.clock import Deadline
 from jobticket.http.errors import NoAnswerError
 from jobticket.http.transport import LEAST_SECONDS, send
 from jobticket.jira import keys
-from jobticket.jira.answers import evaluated
+from jobticket.jira.answers import evaluated, may_repeat
 from jobticket.jira.errors import (
     JiraError,
-    JiraMalformedAnswerError,
+    JiraLoginError,
     JiraRateLimitedError,
     JiraRefusedCredentialsError,
     JiraStatusError,
@@ -68,9 +68,6 @@ READ_SECONDS = 15.0
 MOST_TRIES = 4
 #: Pauses that Jira asks for cost no try. The deadline ends them, and this bound.
 MOST_LIMITED_TRIES = 8
-
-#: Failures that are often over at once.
-GATEWAY_STATUSES = frozenset({502, 503, 504})
 
 _placeholder = re.compile(r"\{(\w+)\}")
 
@@ -127,8 +124,8 @@ class Credential:
     authorization
         The value of the ``Authorization`` header.
     renew
-        Called once after a 401. Returns a fresh credential, or raises the error for the caller. None if the
-        credential cannot be renewed.
+        Called after a 401. Returns a fresh credential, the same if Jira accepts it elsewhere, or raises the
+        error for the caller. None if the credential cannot be renewed.
     secrets
         What no error may show, even if Jira's answer does.
     """
@@ -175,6 +172,7 @@ class JiraClient:
         self._credential = credential
         self._renewal = threading.Lock()
         self._gate = Gate(PARALLEL)
+        self._dead: Exception | None = None
         self._rate_limits = rate_limits or RateLimits(deadline.monotonic)
         self._pace = pace or Pace()
 
@@ -250,6 +248,7 @@ class JiraClient:
                 if self._rate_limits.pause(scope, entering=True).seconds > 0:
                     continue  # a call was refused while this one queued
                 credential = self._credential
+                self._require_living(progress)
                 try:
                     answer = self._send(call, credential)
                 except JiraError as error:
@@ -270,10 +269,8 @@ class JiraClient:
         wave: int,
     ) -> None:
         """Renew the credential or wait, so that the call can be sent again; or raise its error."""
-        if isinstance(error, JiraRefusedCredentialsError):
-            if progress.renewed or not self._renew(credential):
-                raise error
-            progress.renewed = True
+        if isinstance(error, JiraRefusedCredentialsError | JiraLoginError):
+            self._renew(error, credential, progress)
         elif isinstance(error, JiraRateLimitedError):
             progress.limited += 1
             error.held = scope.limited(error.limit)
@@ -311,17 +308,35 @@ class JiraClient:
             )
         except NoAnswerError as error:
             raise without_answer(error) from None
-        return evaluated(answer, reads=call.reads, secrets=credential.secrets)
+        host = urlsplit(self.site.api_url).hostname or ""
+        return evaluated(answer, reads=call.reads, host=host, secrets=credential.secrets)
 
-    def _renew(self, refused: Credential) -> bool:
-        """Renew the credential unless another thread has; tell whether there is a fresh one."""
+    def _renew(self, error: JiraStatusError, refused: Credential, progress: _Progress) -> None:
+        """Renew the credential unless another thread has; if that cannot help, raise the error.
+
+        Then no further call is sent: each try with a dead password brings its owner nearer to a CAPTCHA.
+        """
         with self._renewal:
-            if self._credential is not refused:
-                return True
-            if refused.renew is None:
-                return False
-            self._credential = refused.renew()
-            return True
+            if self._credential is refused and self._dead is None:
+                try:
+                    if progress.renewed or refused.renew is None or isinstance(error, JiraLoginError):
+                        raise error
+                    renewed = refused.renew()
+                except Exception as final:
+                    self._dead = final
+                else:
+                    if renewed.authorization == refused.authorization:
+                        raise error  # Jira takes it elsewhere, and there is no other
+                    self._credential = renewed
+            self._require_living(progress)
+        progress.renewed = True
+
+    def _require_living(self, progress: _Progress) -> None:
+        """Raise, for this call too, what has ended the credential."""
+        if self._dead is not None:
+            if isinstance(self._dead, JiraError) and progress.lost_answer:
+                self._dead.outcome_unknown = True
+            raise self._dead
 
     def _await_limits(self, scope: Scope, progress: _Progress) -> None:
         while (pause := self._rate_limits.pause(scope)).seconds > 0:
@@ -400,18 +415,6 @@ def fill(template: str, values: Mapping[str, object]) -> str:
         return quote(value, safe="")
 
     return _placeholder.sub(encoded, template)
-
-
-def may_repeat(error: JiraError, *, repeatable: bool) -> bool:
-    """Tell whether a failed call may be sent again at once.
-
-    Not after an answer that is not Jira's, nor after Jira's own 500: a moment later it is the same.
-    """
-    if not error.transient or isinstance(error, JiraMalformedAnswerError):
-        return False
-    if isinstance(error, JiraStatusError):
-        return repeatable and error.status in GATEWAY_STATUSES
-    return repeatable or not error.outcome_unknown
 
 
 def _limited(pause: Pause, progress: _Progress) -> JiraRateLimitedError:

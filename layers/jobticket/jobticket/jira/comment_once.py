@@ -15,6 +15,7 @@ from typing import Any
 
 from jobticket import foreign
 from jobticket.jira import shapes
+from jobticket.jira.answers import may_still_arrive
 from jobticket.jira.client import JiraClient
 from jobticket.jira.documents.adf import to_adf
 from jobticket.jira.documents.model import Document
@@ -24,7 +25,6 @@ from jobticket.jira.errors import (
     JiraMalformedAnswerError,
     JiraNotFoundError,
     JiraStatusError,
-    JiraTimeoutError,
 )
 
 #: The comment property that names the event.
@@ -118,17 +118,12 @@ def _settle(client: JiraClient, comment: EventComment, first_try: datetime, lost
         raise lost from error
     if found:
         return
-    if _may_still_arrive(lost):
+    if may_still_arrive(lost):
         raise lost
     if isinstance(lost, JiraStatusError):
         lost.outcome_unknown = False  # an answer did come, and it was a refusal
         raise lost
     _post(client, comment)
-
-
-def _may_still_arrive(lost: JiraError) -> bool:
-    """Tell whether Jira may still be at work: we have stopped waiting, or a gateway has."""
-    return isinstance(lost, JiraTimeoutError) or (isinstance(lost, JiraStatusError) and lost.status == 504)
 
 
 def _post(client: JiraClient, comment: EventComment) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from jobticket.errors import RefusalError
 from jobticket.jira import shapes
+from jobticket.jira.answers import may_still_arrive, refuses_field
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.search import Search, quoted
@@ -39,6 +40,8 @@ class Memory(Protocol):
         A stable name of the request; None if a repeat cannot be recognised.
     settles_at
         When the search decides whether an earlier try has created an issue; None if there was no such try.
+    memo
+        What that try left.
     """
 
     @property
@@ -46,6 +49,9 @@ class Memory(Protocol):
 
     @property
     def settles_at(self) -> datetime | None: ...
+
+    @property
+    def memo(self) -> Mapping[str, Any] | None: ...
 
     def begin(self, settles_at: datetime, memo: dict[str, Any] | None = None) -> None:
         """Remember that an issue may exist; ``memo`` is ``UNLABELLED`` if it has no label."""
@@ -70,27 +76,34 @@ class UnsettledError(Exception):
     seconds
         When to ask again.
     cause
-        The error of the call that created it.
+        The error of the call that created it, if it was this one.
+    details
+        What Jira said to the call, whichever it was.
     """
 
-    def __init__(self, seconds: int, cause: JiraError | None = None) -> None:
+    def __init__(
+        self, seconds: int, cause: JiraError | None = None, details: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__("it is not known yet whether the issue was created")
         self.seconds = seconds
         self.cause = cause
+        self.details = dict(details or {})
 
 
-class UntraceableError(Exception):
-    """An issue without a label may have been created. Only a person can find it.
-
-    Attributes
-    ----------
-    cause
-        The error of the call.
-    """
+class FinalError(Exception):
+    """A repeat of the request makes no difference; ``cause`` is the error of the call."""
 
     def __init__(self, cause: JiraError) -> None:
-        super().__init__("it will not be known whether the issue was created")
+        super().__init__(str(cause))
         self.cause = cause
+
+
+class UntraceableError(FinalError):
+    """An issue without a label may have been created. Only a person can find it."""
+
+
+class RefusedAgainError(FinalError):
+    """Jira has failed twice in the same way, and the first time it had certainly created nothing."""
 
 
 def label_of(mark: str) -> str:
@@ -128,8 +141,8 @@ class CreateOnce:
             the issue of an earlier try.
         UnsettledError
             If it is not known yet whether the issue exists.
-        UntraceableError
-            If that cannot be found out.
+        FinalError
+            If that cannot be found out, or a second try failed in the same way.
         """
         return self.earlier() or self._create(self._label())
 
@@ -151,7 +164,7 @@ class CreateOnce:
             raise
         left = (settles_at - self.now()).total_seconds()
         if found is None and left > 0:
-            raise UnsettledError(_soon(left))
+            raise UnsettledError(_soon(left), details=(self.memory.memo or {}).get("details"))
         return found
 
     def _label(self) -> str | None:
@@ -171,7 +184,7 @@ class CreateOnce:
             if error.outcome_unknown:
                 return self._settle(error, label)
             self.memory.undone()
-            if label is not None and _refuses_labels(error):
+            if label is not None and refuses_field(error, "labels"):
                 return self._create(None)
             raise
 
@@ -187,11 +200,16 @@ class CreateOnce:
         """Find out what became of a call whose answer was lost."""
         if label is None:
             raise UntraceableError(error) from error
-        self.memory.begin(self.now() + SEARCH_LAG)
+        told = _told(error)
+        earlier, again = self.memory.memo, self.memory.settles_at is not None
+        self.memory.begin(self.now() + SEARCH_LAG, told)
         found = self._look_for(label)
-        if found is None:
-            raise UnsettledError(COME_BACK_SECONDS, error) from error
-        return found
+        if found is not None:
+            return found
+        if again and told is not None and told == earlier:
+            error.outcome_unknown = False
+            raise RefusedAgainError(error) from error
+        raise UnsettledError(COME_BACK_SECONDS, error, error.details) from error
 
     def _look_for(self, label: str) -> Created | None:
         for pause in self.looks:
@@ -216,9 +234,12 @@ def _created(issue: Mapping[str, Any]) -> Created:
     return Created(str(issue["id"]), issue["key"])
 
 
+def _told(error: JiraError) -> dict[str, Any] | None:
+    """Return an answer of Jira's as a memo; None if there was no answer, or the work may still arrive."""
+    if not isinstance(error, JiraStatusError) or may_still_arrive(error):
+        return None
+    return {"status": error.status, "details": error.details}
+
+
 def _soon(left: float) -> int:
     return COME_BACK_SECONDS if left <= SEARCH_LAG.total_seconds() * 2 else int(left)
-
-
-def _refuses_labels(error: JiraError) -> bool:
-    return isinstance(error, JiraStatusError) and error.status == 400 and "labels" in error.field_errors

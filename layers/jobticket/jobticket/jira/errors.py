@@ -1,16 +1,19 @@
-"""Errors of calls to Jira.
+"""Errors of calls to Jira. What an answer means is decided in ``jobticket.jira.answers``.
 
 ::
 
     JiraError                           the call failed
     ├── JiraStatusError                 Jira answered, and refused (status, reason, messages, field_errors)
     │   ├── JiraRefusedCredentialsError 401, also after the credentials were renewed once
+    │   ├── JiraLoginError              good or bad, the login itself is not possible in this way (advice)
+    │   ├── JiraMissingScopeError       the token is good, and lacks a scope for this call
     │   ├── JiraForbiddenError          403
     │   ├── JiraNotFoundError           404, also for what the account may not see
     │   └── JiraRateLimitedError        429, or a known limit that outlasts the caller
-    ├── JiraMalformedAnswerError        the answer is not Jira's: HTML, broken JSON
+    ├── JiraMalformedAnswerError        the answer is not Jira's: a page, a redirect, broken JSON
     │   └── JiraEndlessAnswerError      longer than any answer of Jira's
     ├── JiraUnreachableError            no connection, or a broken one
+    │   ├── JiraUntrustedError          the certificate is not trusted
     │   └── JiraAddressRefusedError     the host resolves to an address that is not allowed
     └── JiraTimeoutError                no answer within the time left
 
@@ -28,6 +31,8 @@ from jobticket.jira.rate_limits import Bucket, Limit
 
 #: Refusals of the moment: Jira may accept the same request later. 409 is a conflicting update, 423 a lock.
 TRANSIENT_REFUSALS = frozenset({408, 409, 423, 425, 429})
+#: Failures that are often over at once.
+GATEWAY_STATUSES = frozenset({502, 503, 504})
 
 
 class JiraError(Exception):
@@ -38,20 +43,43 @@ class JiraError(Exception):
     outcome_unknown
         Whether Jira may have done the work: the request was sent, and its answer was not read. A write must
         then be settled by looking, never by sending it again.
+    messages, field_errors
+        Jira's own words, and those about fields.
     lasts
         Whether every repeat of the call would fail in the same way.
+    of_connection
+        Whether the fault is the connection's, not the request's: its owner can mend it.
+    explanation
+        What a person should know besides Jira's words.
     """
 
     lasts: ClassVar[bool] = False
+    of_connection: ClassVar[bool] = False
+    explanation: str = ""
 
-    def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        outcome_unknown: bool = False,
+        messages: tuple[str, ...] = (),
+        field_errors: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.outcome_unknown = outcome_unknown
+        self.messages = messages
+        self.field_errors = dict(field_errors or {})
 
     @property
     def transient(self) -> bool:
         """Whether the same request may succeed later. Whatever tries again asks this, and nothing else."""
         return not self.lasts
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Jira's words, for the ``details`` of an error body; empty if it sent none."""
+        said = {"errorMessages": list(self.messages), "errors": dict(self.field_errors)}
+        return {name: words for name, words in said.items() if words}
 
 
 class JiraStatusError(JiraError):
@@ -59,14 +87,6 @@ class JiraStatusError(JiraError):
 
     Attributes
     ----------
-    status
-        The HTTP status.
-    reason
-        The status in words, such as ``Not Found``.
-    messages
-        Jira's ``errorMessages``.
-    field_errors
-        Jira's ``errors``: field to message.
     retry_after
         Seconds that Jira asks to wait, if it does.
     after_lost_answer
@@ -74,21 +94,11 @@ class JiraStatusError(JiraError):
         likely means that the first one did.
     """
 
-    def __init__(
-        self,
-        status: int,
-        reason: str,
-        *,
-        messages: tuple[str, ...] = (),
-        field_errors: Mapping[str, str] | None = None,
-        retry_after: float | None = None,
-    ) -> None:
+    def __init__(self, status: int, reason: str, *, retry_after: float | None = None, **said: Any) -> None:
         # A gateway's answer does not tell what became of the request behind it.
-        super().__init__(f"Jira API error: {status} {reason}".rstrip(), outcome_unknown=status >= 500)
+        super().__init__(f"Jira API error: {status} {reason}".rstrip(), outcome_unknown=status >= 500, **said)
         self.status = status
         self.reason = reason
-        self.messages = messages
-        self.field_errors = dict(field_errors or {})
         self.retry_after = retry_after
         self.after_lost_answer = False
 
@@ -96,23 +106,25 @@ class JiraStatusError(JiraError):
     def transient(self) -> bool:
         return self.status >= 500 or self.status in TRANSIENT_REFUSALS
 
-    @property
-    def details(self) -> dict[str, Any]:
-        """Jira's messages, for the ``details`` of an error body; empty if it sent none."""
-        said: dict[str, Any] = {}
-        if self.messages:
-            said["errorMessages"] = list(self.messages)
-        if self.field_errors:
-            said["errors"] = dict(self.field_errors)
-        return said
-
 
 class JiraRefusedCredentialsError(JiraStatusError):
-    pass
+    of_connection = True
+    explanation = "the credentials are not correct, or the token has expired"
+
+
+class JiraLoginError(JiraStatusError):
+    """Jira looks at no credentials of this kind, or not now; ``explanation`` says what to do."""
+
+    of_connection = True
+
+
+class JiraMissingScopeError(JiraStatusError):
+    of_connection = True
+    explanation = "the connection lacks a scope that this operation needs"
 
 
 class JiraForbiddenError(JiraStatusError):
-    pass
+    explanation = "the account lacks a permission"
 
 
 class JiraNotFoundError(JiraStatusError):
@@ -164,6 +176,10 @@ class JiraUnreachableError(JiraError):
     pass
 
 
+class JiraUntrustedError(JiraUnreachableError):
+    pass
+
+
 class JiraAddressRefusedError(JiraUnreachableError):
     lasts = True
 
@@ -180,14 +196,12 @@ def words_of(error: JiraError) -> str:
     >>> words_of(JiraStatusError(400, "Bad Request", field_errors={"summary": "Too long."}))
     'summary: Too long.'
     """
-    if not isinstance(error, JiraStatusError):
-        return ""
     return " ".join([*error.messages, *(f"{name}: {text}" for name, text in error.field_errors.items())])
 
 
 _KINDS: dict[type[http.NoAnswerError], type[JiraError]] = {
     http.SlowError: JiraTimeoutError,
-    http.UntrustedError: JiraUnreachableError,
+    http.UntrustedError: JiraUntrustedError,
     http.ForbiddenAddressError: JiraAddressRefusedError,
     http.UnreachableError: JiraUnreachableError,
     http.EndlessError: JiraEndlessAnswerError,

@@ -8,10 +8,11 @@ from typing import Any
 from jobticket import foreign
 from jobticket.jira import boards, shapes
 from jobticket.jira.client import JiraClient
-from jobticket.jira.errors import JiraStatusError
+from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.listing import Listing, Reading, Row, Slice, pages, read_all
 from jobticket.jira.parallel import thread_pool
 from jobticket.jira.search import Search, quoted
+from jobticket.observability import logger
 
 TICKET_FIELDS = ("summary", "status", "assignee", "priority", "created", "updated")
 SPRINT_TICKET_FIELDS = (
@@ -24,7 +25,11 @@ SPRINT_TICKET_FIELDS = (
     "updated",
     "priority",
 )
-PAGE = 100
+#: The most that Cloud gives. Some pages are asked for before their number is known: most of the time that a
+#: long list takes goes by in waiting.
+CLOUD_PAGE = 50
+CLOUD_AHEAD = 8
+DATA_CENTER_PAGE = 250
 
 
 def tickets_of_project(
@@ -39,20 +44,22 @@ def tickets_of_project(
 
 
 def sprint_or_none(client: JiraClient, project: str) -> Row | None:
-    """Return a project's active sprint; None if there is none, or if boards may not be read."""
+    """Return a project's active sprint; None if there is none. No trouble of boards costs the tickets."""
     try:
         return boards.active_sprint(client, project)
-    except JiraStatusError as error:
-        if error.status in {403, 404}:
-            return None
-        raise
+    except JiraError as error:
+        logger.warning("a project's sprint could not be read", cause=str(error))
+        return None
 
 
 def tickets_of_sprint(
     client: JiraClient, sprint: str, start: int = 0, limit: int | None = None
 ) -> tuple[Row, Slice]:
     """Return a sprint and its tickets, by rank."""
-    listing = Listing(PAGE, start, limit)
+    if client.is_cloud:
+        listing = Listing(CLOUD_PAGE, start, limit, ahead=CLOUD_AHEAD)
+    else:
+        listing = Listing(DATA_CENTER_PAGE, start, limit)
     fields = {"fields": ",".join(SPRINT_TICKET_FIELDS)}
     path = "/rest/agile/1.0/sprint/{sprint}/issue"
     issues = pages(client, path, "issues", show_sprint_ticket, fields, sprint=sprint)

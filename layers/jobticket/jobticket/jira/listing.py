@@ -1,10 +1,11 @@
 """Lists that Jira gives out by ``startAt`` and ``maxResults``, several pages at a time.
 
 :class:`Listing` is pure: it names the windows to ask for, takes the pages in any order, and ends with every
-row once. It always ends: a window leads to others only if it brought new rows.
+row once.
 
-* After a page shorter than its window the rest of the window is asked for.
-* An empty page, or one that repeats others, leads nowhere.
+* A page may be shorter than its window, or empty, before the last one: rows that the account may not see are
+  left out. After a short page the rest of its window is asked for, in case Jira gives fewer rows at a time.
+* A total ends the list, or ``isLast``. Two neighbouring windows without a new row do, too, so it always ends.
 * Without a total, as for some lists of sprints, pages ahead are guessed, twice as many each time.
 * If the total sinks, rows have moved to lower places, perhaps into a window that was read before. Then
   everything is read once more.
@@ -26,7 +27,8 @@ Row = dict[str, Any]
 
 #: The most pages to guess ahead where Jira names no total.
 MOST_AHEAD = 8
-#: A larger total is ignored, because every window up to it would be planned.
+#: The most windows under way where it does: a total may be absurd.
+MOST_WINDOWS = 200
 MOST_ROWS = 1_000_000
 
 
@@ -139,37 +141,43 @@ class Listing:
         Rows a page; Jira may give fewer.
     start, limit
         The part of the list to read; without a limit, all from the start on.
+    ahead
+        How many pages to ask for at once before anything is known of the list.
     """
 
-    def __init__(self, page_size: int, start: int = 0, limit: int | None = None) -> None:
+    def __init__(self, page_size: int, start: int = 0, limit: int | None = None, *, ahead: int = 1) -> None:
         self._size = page_size
         self._start = start
         self._limit = None if limit is None else start + limit
         self._planned = start
         self._under_way = 0
-        self._ahead = 1
+        self._ahead = ahead
         self._total: int | None = None
         self._over = False
         self._sank = False
         self._second_time = False
         self._rows: dict[int, list[Row]] = {}
         self._seen: set[Any] = set()
+        #: Where planned windows and their rests begin, and where the planned ones do; and where those without
+        #: a new row begin and end.
+        self._grid: dict[int, int] = {}
+        self._barren: dict[int, int] = {}
 
     def begin(self) -> list[Window]:
-        """Return the first window."""
-        return self._ask([Window(self._start, self._cut(self._start))])
+        """Return the first windows."""
+        return self._ask(list(self._windows_to(self._start + self._ahead * self._size)))
 
     def receive(self, window: Window, page: AnswerPage) -> list[Window]:
         """Take a page; return the windows to ask for next."""
         self._under_way -= 1
-        if self._planned == self._start:
-            self._learn_size(window, page)
+        window = self._learn_size(window, page)
         fresh = self._keep(window, page.rows)
         reached = window.start + len(page.rows)
-        self._note_total(page)
-        self._note_end(page, fresh)
-        following = self._rest_of(window, reached) if fresh and not self._is_end(page, reached) else []
-        return self._ask([*following, *self._plan()] or self._read_again())
+        self._note_total(page, reached)
+        is_end = page.is_last is True if self._total is None else reached >= self._total
+        rest = [] if is_end else self._rest_of(window, page, reached if fresh else None)
+        self._note_end(window, page, found=fresh > 0 or bool(rest))
+        return self._ask([*rest, *self._plan()] or self._look_beyond() or self._read_again())
 
     def slice(self) -> Slice:
         """Return the rows in order, and where the next part starts."""
@@ -180,15 +188,15 @@ class Listing:
         self._under_way += len(windows)
         return windows
 
-    def _cut(self, start: int) -> int:
-        return self._size if self._limit is None else min(self._size, self._limit - start)
-
-    def _learn_size(self, window: Window, page: AnswerPage) -> None:
+    def _learn_size(self, window: Window, page: AnswerPage) -> Window:
         """Use the first page's length for all pages if Jira gives less than asked for."""
-        named = page.size if page.size else len(page.rows)
-        if 0 < named < window.size:
-            self._size = named
-        self._planned = window.start + self._cut(window.start)
+        named = page.size or len(page.rows)
+        is_alone = self._planned == window.start + window.size and window.start == self._start
+        if not is_alone or self._rows or not 0 < named < window.size:
+            return window
+        self._size = named
+        self._planned = self._start + named
+        return Window(self._start, named)
 
     def _keep(self, window: Window, rows: Sequence[Row]) -> int:
         fresh = []
@@ -199,43 +207,52 @@ class Listing:
         self._rows.setdefault(window.start, []).extend(fresh)
         return len(fresh)
 
-    def _note_total(self, page: AnswerPage) -> None:
-        if page.total is None:
+    def _rest_of(self, window: Window, page: AnswerPage, reached: int | None) -> list[Window]:
+        """Return what a page has left of its window; ``reached`` is None if it brought nothing new."""
+        if reached is None:
+            # Jira's pages are shorter than was asked for, and all rows of this one are left out.
+            reached = window.start + (page.size or window.size)
+            if window.start in self._grid:
+                self._grid.setdefault(reached, self._grid[window.start])
+        missing = window.start + window.size - reached
+        return [Window(reached, missing)] if missing > 0 else []
+
+    def _note_total(self, page: AnswerPage, reached: int) -> None:
+        # A total that is less than what has come is no total.
+        if page.total is None or (page.rows and page.total < reached and page.is_last is not True):
             return
         if self._total is not None and page.total < self._total:
             self._sank = True
         self._total = page.total
 
-    def _note_end(self, page: AnswerPage, fresh: int) -> None:
+    def _note_end(self, window: Window, page: AnswerPage, *, found: bool) -> None:
         if self._second_time:
             return
-        if not fresh or (page.total is None and page.is_last):
+        if self._total is None and page.is_last:
             self._over = True
-
-    def _is_end(self, page: AnswerPage, reached: int) -> bool:
-        return reached >= page.total if page.total is not None else page.is_last is True
-
-    def _rest_of(self, window: Window, reached: int) -> list[Window]:
-        missing = window.start + min(window.size, self._size) - reached
-        return [Window(reached, missing)] if missing > 0 else []
+        if not found and (start := self._grid.get(window.start)) is not None:
+            end = window.start + window.size
+            self._over = self._over or end in self._barren or start in self._barren.values()
+            self._barren[start] = end
 
     def _plan(self) -> list[Window]:
-        if self._over:
-            return []
         end = self._total
+        if self._over or self._under_way > (0 if end is None else MOST_WINDOWS // 2):
+            return []
+        most = MOST_WINDOWS
         if end is None:
-            if self._under_way:
-                return []
-            self._ahead = min(self._ahead * 2, MOST_AHEAD)
-            end = self._planned + self._ahead * self._size
-        return list(self._windows_to(end))
+            self._ahead = most = min(self._ahead * 2, MOST_AHEAD)
+        guessed = self._planned + most * self._size
+        return list(self._windows_to(guessed if end is None else min(end, guessed)))
 
     def _windows_to(self, end: int) -> Iterator[Window]:
         if self._limit is not None:
             end = min(end, self._limit)
         while self._planned < end:
-            yield Window(self._planned, self._cut(self._planned))
-            self._planned += self._size
+            size = self._size if self._limit is None else min(self._size, self._limit - self._planned)
+            self._grid[self._planned] = self._planned
+            yield Window(self._planned, size)
+            self._planned += size
 
     def _read_again(self) -> list[Window]:
         if not self._sank or self._second_time or self._under_way or self._limit is not None:
@@ -244,10 +261,20 @@ class Listing:
         self._planned = self._start
         return list(self._windows_to(self._total or 0))
 
+    def _look_beyond(self) -> list[Window]:
+        """Ask for one window after a part whose last one brought nothing: it is the list's end, or not."""
+        if self._limit is None or self._limit not in self._barren.values() or self._total is not None:
+            return []
+        if self._over or self._under_way:
+            return []
+        size = self._limit - max(self._barren)
+        self._limit += size
+        return list(self._windows_to(self._limit))
+
     def _has_more(self) -> bool:
-        if self._limit is None or self._over:
+        if self._limit is None:
             return False
-        return self._total is None or self._total > self._limit
+        return not self._over if self._total is None else self._total > self._limit
 
 
 @dataclass(slots=True)

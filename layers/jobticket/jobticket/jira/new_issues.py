@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from jobticket.errors import RefusalError, UnavailableError
+from jobticket.jira.answers import meant_by_creation
 from jobticket.jira.bodies import INVALID_TICKET
 from jobticket.jira.client import JiraClient
-from jobticket.jira.create_once import Created, CreateOnce, Memory, UnsettledError, UntraceableError
+from jobticket.jira.create_once import Created, CreateOnce, FinalError, Memory, UnsettledError
 from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.issue_lists import TICKET_FIELDS, show_ticket
 from jobticket.jira.issues import ISSUE, named_assignee
@@ -26,8 +27,8 @@ CREATE_TEXTS = Texts(
 UNSETTLED = "It is not known yet whether the ticket was created. Repeat the request."
 
 
-class OutcomeUnknownError(Exception):
-    """A ticket may exist that cannot be found. This request and every repeat get the same refusal."""
+class KeptRefusalError(Exception):
+    """Every repeat of the request gets the same refusal."""
 
     def __init__(self, refusal: RefusalError) -> None:
         super().__init__(refusal.message)
@@ -54,26 +55,23 @@ def create_issue(
     ------
     RefusalError
         If Jira refuses, or the outcome of a try is not known yet.
-    OutcomeUnknownError
-        If it cannot be found out, and the request has a mark by which a repeat is recognised.
+    KeptRefusalError
+        If a repeat makes no difference, and the request has a mark by which it is recognised.
     """
     creation = CreateOnce(client, fields_of(client, issue, project), memory, now, sleep)
     try:
         created = creation.run()
     except UnsettledError as unsettled:
-        raise _unsettled(unsettled) from unsettled
-    except UntraceableError as lost:
-        if isinstance(lost.cause, JiraStatusError):
-            lost.cause.retry_after = None  # a repeat would create a second one
-        refusal = refusal_of(lost.cause, CREATE_TEXTS, write=True)
-        raise refusal if memory.mark is None else OutcomeUnknownError(refusal) from lost
+        details = {"outcome_unknown": True, **({"details": unsettled.details} if unsettled.details else {})}
+        raise UnavailableError(UNSETTLED, details=details, retry_after=unsettled.seconds) from unsettled
+    except FinalError as final:
+        if isinstance(final.cause, JiraStatusError):
+            final.cause.retry_after = None  # a repeat would create a second one
+        refusal = refusal_of(final.cause, CREATE_TEXTS, write=True)
+        raise refusal if memory.mark is None else KeptRefusalError(refusal) from final
     except JiraError as error:
-        raise refusal_of(_meant(error), CREATE_TEXTS, write=error.outcome_unknown) from error
+        raise refusal_of(meant_by_creation(error), CREATE_TEXTS, write=error.outcome_unknown) from error
     return _read_back(client, created, issue)
-
-
-def _unsettled(unsettled: UnsettledError) -> RefusalError:
-    return UnavailableError(UNSETTLED, details={"outcome_unknown": True}, retry_after=unsettled.seconds)
 
 
 def _read_back(client: JiraClient, created: Created, issue: NewIssue) -> Row:
@@ -100,19 +98,3 @@ def fields_of(client: JiraClient, issue: NewIssue, project: str) -> Row:
     if issue.assignee is not None:
         fields["assignee"] = named_assignee(client, issue.assignee)
     return fields
-
-
-def _meant(error: JiraError) -> JiraError:
-    """Return a 400 as the 403 or 404 that it means: Jira tells a missing project or permission in words."""
-    if not isinstance(error, JiraStatusError) or error.status != 400:
-        return error
-    faulty = error.field_errors.keys()
-    if not faulty <= {"project", "pid", "issuetype"}:
-        return error
-    said = (*error.messages, *error.field_errors.values())
-    forbidden = any("permission" in text.lower() for text in said)
-    if not faulty and not forbidden:
-        return error
-    return JiraStatusError(
-        403 if forbidden else 404, error.reason, messages=error.messages, field_errors=error.field_errors
-    )

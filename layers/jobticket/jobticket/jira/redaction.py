@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 LONGEST_MESSAGE = 500
@@ -20,16 +20,12 @@ _CREDENTIALS = re.compile(
     """
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+#: Where Jira, its gateways and its plugins put their words.
+_SPOKEN = ("errorMessages", "errorMessage", "message", "error", "error_description", "errors")
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return the text on one line, cut, with secrets replaced.
-
-    Parameters
-    ----------
-    secrets
-        What the request contained and no text may show.
-    """
+    """Return the text on one line, cut, with the request's ``secrets`` and other credentials replaced."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, HIDDEN)
@@ -38,14 +34,13 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def messages(body: Any, secrets: Iterable[str]) -> tuple[str, ...]:
-    """Return Jira's ``errorMessages``, or the one message of a gateway."""
-    if not isinstance(body, Mapping):
-        return ()
-    said = body.get("errorMessages")
-    if not isinstance(said, list) or not said:
-        said = [body.get("errorMessage") or body.get("message")]
+    """Return the words of a refusal, each once, but for those about fields."""
     hidden = tuple(secrets)
-    return tuple(redact(text, hidden) for text in said[:MOST_MESSAGES] if isinstance(text, str) and text)
+    said = {name: body.get(name) for name in _SPOKEN} if isinstance(body, Mapping) else {}
+    if isinstance(said.get("errors"), Mapping):
+        del said["errors"]
+    shown = dict.fromkeys(redact(text, hidden) for words in said.values() for text in _texts(words))
+    return tuple(text for text in shown if text)[:MOST_MESSAGES]
 
 
 def field_errors(body: Any, secrets: Iterable[str]) -> dict[str, str]:
@@ -55,6 +50,18 @@ def field_errors(body: Any, secrets: Iterable[str]) -> dict[str, str]:
         return {}
     hidden = tuple(secrets)
     return {
-        redact(str(name), hidden): redact(str(text), hidden)
+        redact(str(name), hidden): redact(" ".join(_texts(text)) or str(text), hidden)
         for name, text in list(said.items())[:MOST_MESSAGES]
     }
+
+
+def _texts(words: Any) -> Iterator[str]:
+    """Yield the texts among words: a text, a list of texts, an object with a message."""
+    if isinstance(words, str):
+        yield words
+    elif isinstance(words, list):
+        for each in words[:MOST_MESSAGES]:
+            if not isinstance(each, list):
+                yield from _texts(each)
+    elif isinstance(words, Mapping):
+        yield from (text for name in _SPOKEN if isinstance(text := words.get(name), str))

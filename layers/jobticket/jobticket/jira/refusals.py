@@ -19,6 +19,8 @@ from jobticket.errors import (
 )
 from jobticket.jira.errors import (
     JiraError,
+    JiraLoginError,
+    JiraMissingScopeError,
     JiraRateLimitedError,
     JiraRefusedCredentialsError,
     JiraStatusError,
@@ -26,6 +28,7 @@ from jobticket.jira.errors import (
 )
 from jobticket.observability import logger
 
+MISSING_SCOPE = "The connection lacks a scope that this operation needs"
 LIMITED = "Jira's rate limit is reached. Try again later."
 REAUTHORIZE = "Connection is invalid or expired. Please reauthorize the connection."
 TIMED_OUT = "Jira did not answer in time"
@@ -66,9 +69,7 @@ def refusal_of(error: JiraError, texts: Texts, *, write: bool = False) -> Refusa
     write
         Whether the call would have changed something. Then the refusal tells if it may have.
     """
-    details: dict[str, Any] = {}
-    if isinstance(error, JiraStatusError) and error.details:
-        details["details"] = error.details
+    details: dict[str, Any] = {"details": error.details} if error.details else {}
     if write and error.outcome_unknown:
         details["outcome_unknown"] = True
     return _refusal(error, texts, details)
@@ -79,6 +80,10 @@ def _refusal(error: JiraError, texts: Texts, details: dict[str, Any]) -> Refusal
         return TimedOutError(TIMED_OUT, details=details)
     if isinstance(error, JiraRefusedCredentialsError):
         return ForbiddenError(REAUTHORIZE, details={"needs_reauthorization": True, **details})
+    if isinstance(error, JiraMissingScopeError):
+        return ForbiddenError(MISSING_SCOPE, details={"missing_scope": True})
+    if isinstance(error, JiraLoginError):
+        return ForbiddenError(error.explanation, details=details)
     if not isinstance(error, JiraStatusError):
         return RefusalError(texts.failed, details=details)
     if isinstance(error, JiraRateLimitedError):

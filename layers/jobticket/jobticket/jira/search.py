@@ -109,6 +109,16 @@ class Search:
             rows = [row for chunk in chunks for row in chunk.result()]
         return Slice(rows, _next_token(answer))
 
+    def chosen(self, choose: Callable[[Sequence[str]], Sequence[str]]) -> list[Row]:
+        """Return the issues that a function chooses by id; on Cloud, no others are read."""
+        if not self.client.is_cloud:
+            rows = {str(row["id"]): row for row in self.all()}
+            return [rows[each] for each in choose(list(rows))]
+        ids = [each for page in self._id_pages() for each in page]
+        with thread_pool() as threads:
+            chunks = [threads.submit(self._bulk, some) for some in _chunks(choose(ids) if ids else [])]
+            return [row for chunk in chunks for row in chunk.result()]
+
     def page(self, number: int, size: int) -> Counted:
         """Return a page by its number, the first being 1. Cloud gives later pages only after those before."""
         start = (number - 1) * size
@@ -155,17 +165,19 @@ class Search:
         return [rows[each] for each in order if each in rows]
 
     def _id_pages(self) -> Iterator[list[str]]:
-        """Yield the ids of all issues, each once, until a page brings nothing new."""
+        """Yield the ids of all issues, each once, until two pages in a row bring nothing new."""
         seen: set[str] = set()
         tokens: set[str] = set()
         token: str | None = None
+        barren = 0
         while True:
             answer = self._cloud_page(("id",), IDS_A_PAGE, token)
             fresh = [each for each in dict.fromkeys(_ids(answer)) if each not in seen]
             seen.update(fresh)
             yield fresh
             token = _next_token(answer)
-            if not fresh or token is None or token in tokens:
+            barren = 0 if fresh else barren + 1
+            if barren == 2 or token is None or token in tokens:
                 return
             tokens.add(token)
 

@@ -36,7 +36,7 @@ def id_of(value: Any) -> Any:
     JiraMalformedAnswerError
         If it is neither.
     """
-    if (isinstance(value, str) and keys.is_number(value)) or foreign.integer(value, 1) is not None:
+    if isinstance(value, str | int) and not isinstance(value, bool) and keys.is_number(str(value)):
         return value
     raise JiraMalformedAnswerError("Jira returned an invalid id")
 

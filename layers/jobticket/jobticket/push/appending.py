@@ -13,9 +13,10 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from jobticket import clock
+from jobticket.jira.answers import may_still_arrive
 from jobticket.jira.documents.limits import LONGEST_TEXT
 from jobticket.jira.documents.model import Document, plain_text
-from jobticket.jira.errors import JiraError, JiraStatusError, JiraTimeoutError
+from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.observability import count, logger
 from jobticket.push.descriptions import Description, Markup, digest, limit_of
 from jobticket.push.edits import (
@@ -242,8 +243,7 @@ class Appending:
             if not error.outcome_unknown:
                 raise
             lost = error
-        status = lost.status if isinstance(lost, JiraStatusError) else None
-        late = isinstance(lost, JiraTimeoutError) or status == 504
+        late = may_still_arrive(lost)
         now = self.read
         for pause in LATE_SECONDS if late else (0.0,):
             self.ticket.wait(pause)
@@ -255,7 +255,7 @@ class Appending:
                 return now
         if late:
             raise UnsettledWriteError(lost)
-        if status is not None:
+        if isinstance(lost, JiraStatusError):
             raise lost  # Jira's answer did come, and it is a refusal
         raise _NotArrivedError(lost, now)
 

@@ -35,6 +35,8 @@ FAILURES = (
 
 def explain(failure: BaseException) -> str:
     """Return the sentence for the caller: which connection does not work, or what Jira said."""
+    if isinstance(failure, JiraError):
+        return str(failure)
     return str(getattr(failure, "explanation", failure))
 
 

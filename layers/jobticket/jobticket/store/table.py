@@ -94,7 +94,8 @@ class Update:
     pk: str
     sk: str
     set: Mapping[str, Any] = field(default_factory=dict)
-    add: Mapping[str, int] = field(default_factory=dict)
+    #: Adds a number to a number, or a set of numbers to a set.
+    add: Mapping[str, Any] = field(default_factory=dict)
     remove: Sequence[str] = ()
     condition: ConditionBase | None = None
     table: str | None = None

@@ -9,7 +9,7 @@ import heapq
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
@@ -18,7 +18,7 @@ from jobticket import clock
 from jobticket.errors import ConflictError, InvalidError
 from jobticket.store.table import Delete, Item, Put, Table, Update, Write
 from jobticket.store.unit_of_work import ABSENT, UnitOfWork
-from jobticket.ticketing import counts
+from jobticket.ticketing import counts, links, rule_tickets
 from jobticket.ticketing.layout import (
     ANOMALY,
     BY_DATASTORE,
@@ -44,30 +44,51 @@ from jobticket.ticketing.model import (
     AnomalyReport,
 )
 from jobticket.ticketing.outbox import Event, TicketNotice
-from jobticket.ticketing.revisions import Revision, anomaly_not_found, load, revise
+from jobticket.ticketing.revisions import Loaded, Revision, anomaly_not_found, load, revise
 
 #: DynamoDB takes 400 KB an item, keys included.
 LARGEST_BYTES = 300 * 1024
 ACKNOWLEDGED = "Acknowledged"
+#: How long a fingerprint is remembered after its anomaly was archived, and the attribute with its end.
+REMEMBERED = timedelta(days=30)
+ARCHIVED_UNTIL = "archived_until"
 
 
-def report_anomaly(work: UnitOfWork, report: AnomalyReport, now: datetime) -> tuple[Anomaly, bool]:
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What became of a report, and the events for tickets."""
+
+    anomaly: Anomaly
+    is_new: bool
+    events: Sequence[Event]
+
+
+def report_anomaly(work: UnitOfWork, report: AnomalyReport, now: datetime) -> Reported:
     """Store a new anomaly, or count another detection of an open one with the same fingerprint."""
     _refuse_too_large(_new_anomaly(0, report, now))
-    known = _find_open(work.table, report.fingerprint)
+    claim = None
+    if report.fingerprint is not None:
+        claim = work.table.get(fingerprint_pk(report.fingerprint), FINGERPRINT)
+    known = _find_open(work.table, claim)
     if known is not None:
-        return _detect_again(work, known, now), False
+        return _detect_again(work, known, now)
     anomaly = _new_anomaly(next_number(work.table, "ANOMALY"), report, now)
     work.add(Put(anomaly_item(anomaly, clock.epoch_milliseconds(now)), ABSENT))
     for write in _claim_fingerprint(anomaly):
         work.add(write)
     _count(work, anomaly, {(anomaly.status, anomaly.type): 1})
-    return anomaly, True
+    return Reported(anomaly, True, rule_tickets.plan(work, anomaly, _former(claim, now), now))
 
 
-def _find_open(table: Table, fingerprint: str | int | None) -> Item | None:
+def _former(claim: Item | None, now: datetime) -> int | None:
+    """Return the anomaly that last had a fingerprint, if it was archived not long ago."""
+    if claim is None or claim.get(ARCHIVED_UNTIL, 0) <= clock.epoch(now):
+        return None
+    return int(claim["anomaly_id"])
+
+
+def _find_open(table: Table, claim: Item | None) -> Item | None:
     """Return the open anomaly with a fingerprint."""
-    claim = None if fingerprint is None else table.get(fingerprint_pk(fingerprint), FINGERPRINT)
     item = None if claim is None else table.get(anomaly_pk(claim["anomaly_id"]), ANOMALY)
     return item if item is not None and item["status"] in OPEN else None
 
@@ -106,12 +127,14 @@ def _claim_fingerprint(anomaly: Anomaly) -> Iterator[Put]:
     """Yield the write that makes this the open anomaly of its fingerprint."""
     if anomaly.fingerprint is not None:
         item = {"pk": fingerprint_pk(anomaly.fingerprint), "sk": FINGERPRINT, "anomaly_id": anomaly.id}
-        yield Put(item, _mine(anomaly))
+        yield Put(item, _mine(anomaly) | Attr(ARCHIVED_UNTIL).exists())
 
 
-def _free_fingerprint(anomaly: Anomaly) -> Iterator[Delete]:
-    if anomaly.fingerprint is not None:
-        yield Delete(fingerprint_pk(anomaly.fingerprint), FINGERPRINT, _mine(anomaly))
+def _free_fingerprint(anomaly: Anomaly, now: datetime) -> Iterator[Put]:
+    """Yield the write that frees a fingerprint, and remembers for a while whose it was."""
+    for claim in _claim_fingerprint(anomaly):
+        kept = dict.fromkeys((ARCHIVED_UNTIL, "expires_at"), clock.epoch(now + REMEMBERED))
+        yield Put(claim.item | kept, _mine(anomaly))
 
 
 def _count(work: UnitOfWork, anomaly: Anomaly, changes: dict[counts.Cell, int]) -> None:
@@ -119,11 +142,14 @@ def _count(work: UnitOfWork, anomaly: Anomaly, changes: dict[counts.Cell, int]) 
         work.add(write)
 
 
-def _detect_again(work: UnitOfWork, item: Item, now: datetime) -> Anomaly:
+def _detect_again(work: UnitOfWork, item: Item, now: datetime) -> Reported:
     raised = {"detected_count": item["detected_count"] + 1, "updated": clock.iso_milliseconds(now)}
-    same = Attr("detected_count").eq(item["detected_count"]) & Attr("status").is_in(list(OPEN))
-    work.add(Update(item["pk"], ANOMALY, set=raised, condition=same))
-    return anomaly_from(item | raised)
+    anomaly = anomaly_from(item | raised)
+    events = rule_tickets.tell_of_recurrence(work, anomaly, now)
+    if not events:
+        same = Attr("detected_count").eq(item["detected_count"]) & Attr("status").is_in(list(OPEN))
+        work.add(Update(item["pk"], ANOMALY, set=raised, condition=same))
+    return Reported(anomaly, False, events)
 
 
 def get_anomaly(table: Table, anomaly_id: int) -> Anomaly:
@@ -195,7 +221,7 @@ def change_anomaly(
         _describe(revision, loaded.anomaly, description)
     if status is not None:
         status = ACKNOWLEDGED if loaded.anomaly.archived else status
-        revision.notices = _set_status(work, revision, loaded.anomaly, status)
+        revision.notices = set_status(work, revision, loaded, status, now)
     return revise(work, loaded, revision, now) if revision.set or revision.remove else []
 
 
@@ -207,8 +233,11 @@ def _describe(revision: Revision, anomaly: Anomaly, description: str) -> None:
         revision.remove.append("description")
 
 
-def _set_status(work: UnitOfWork, revision: Revision, anomaly: Anomaly, status: str) -> list[TicketNotice]:
+def set_status(
+    work: UnitOfWork, revision: Revision, loaded: Loaded, status: str, now: datetime
+) -> list[TicketNotice]:
     """Put a status into a revision and return its notice; the same status again changes nothing."""
+    anomaly = loaded.anomaly
     if status == anomaly.status:
         return []
     revision.set |= {"status": status, **place(status, anomaly.type, anomaly.datastore.id)}
@@ -217,9 +246,10 @@ def _set_status(work: UnitOfWork, revision: Revision, anomaly: Anomaly, status: 
         for claim in _claim_fingerprint(anomaly):
             work.add(claim, otherwise=_same_fingerprint)
     elif not anomaly.archived and status in ARCHIVED:
-        for free in _free_fingerprint(anomaly):
+        for free in _free_fingerprint(anomaly, now):
             work.add(free)
-    return [TicketNotice("status", status=status)]
+    target = loaded.stored.integration.target_of(status) if loaded.stored else None
+    return [TicketNotice("status", status=status, target=target)]
 
 
 def _same_fingerprint(claim: Item | None) -> Exception | None:
@@ -236,7 +266,7 @@ def archive_anomaly(
         _refuse_too_long(comment, "comment")
     loaded = load(work.table, anomaly_id)
     revision = Revision()
-    notices = _set_status(work, revision, loaded.anomaly, status)
+    notices = set_status(work, revision, loaded, status, now)
     if comment:
         made = _new_comment(work.table, anomaly_id, comment, now)
         notices.append(_comment(work, revision, made))
@@ -255,8 +285,10 @@ def delete_anomaly(work: UnitOfWork, anomaly_id: int) -> None:
     writes: list[Write] = [
         Delete(pk, ANOMALY, Attr("stamp").eq(loaded.stamp)),
         *(Delete(pk, link_sort(link.integration_id, link.ticket_id)) for link in loaded.links),
-        *(() if anomaly.archived else _free_fingerprint(anomaly)),
+        *(links.forget_link(link) for link in loaded.links),
     ]
+    if anomaly.fingerprint is not None and not anomaly.archived:
+        writes.append(Delete(fingerprint_pk(anomaly.fingerprint), FINGERPRINT, _mine(anomaly)))
     for write in writes:
         work.add(write)
     _count(work, anomaly, {(anomaly.status, anomaly.type): -1})

@@ -10,8 +10,20 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict
 
 from jobticket import clock
 from jobticket.jira import keys
-from jobticket.ticketing.model import OPEN, TYPES, AnomalyStatus, AnomalyType
-from jobticket.web.validation import Body, RequiredText, ShortText, fault, whole_number
+from jobticket.ticketing.model import (
+    OPEN,
+    RECURRENCES,
+    STATUSES,
+    TYPES,
+    AnomalyReport,
+    AnomalyStatus,
+    AnomalyType,
+    Container,
+    Datastore,
+    FailedCheck,
+    Recurrence,
+)
+from jobticket.web.validation import Body, Flag, RequiredText, ShortText, fault, short_text, whole_number
 
 LONGEST_TEXT = 100_000
 MOST_CHECKS = 100
@@ -105,7 +117,8 @@ def _ticket_id(value: Any) -> str:
     return value.strip()
 
 
-Id = Annotated[int, BeforeValidator(whole_number(at_most=10**15))]
+_id = whole_number(at_most=10**15)
+Id = Annotated[int, BeforeValidator(_id)]
 Text = Annotated[str, BeforeValidator(long_text)]
 RequiredLongText = Annotated[str, BeforeValidator(long_text), AfterValidator(_not_empty)]
 OptionalLongText = Annotated[Text, AfterValidator(_blank_is_none)]
@@ -142,6 +155,16 @@ class NewAnomaly(TicketingBody):
     fingerprint: Annotated[str | int | None, BeforeValidator(_fingerprint)] = None
     description: OptionalLongText | None = None
     detected: Annotated[str, BeforeValidator(exact_time)] | None = None
+
+    def report(self) -> AnomalyReport:
+        """Return what is reported."""
+        parts = {"datastore", "container", "failed_checks"}
+        return AnomalyReport(
+            datastore=Datastore(**self.datastore.model_dump()),
+            container=Container(**self.container.model_dump()) if self.container else None,
+            failed_checks=[FailedCheck(**check.model_dump()) for check in self.failed_checks],
+            **self.model_dump(exclude=parts),
+        )
 
 
 class AnomalyPatch(TicketingBody):
@@ -190,6 +213,82 @@ class NewAnomalyTicket(TicketingBody):
     issue_type: OptionalText | None = None
 
 
+def _integers(value: Any) -> list[int]:
+    return [_id(entry) for entry in _entries(value)]
+
+
+def _words(choices: Sequence[str] = ()) -> Callable[[Any], list[str]]:
+    check = one_of(choices) if choices else short_text
+    return lambda value: [check(entry) for entry in _entries(value)]
+
+
+def _entries(value: Any) -> list[Any]:
+    if not isinstance(value, list) or len(value) > MOST_CHECKS:
+        raise fault(f"must be an array of at most {MOST_CHECKS} entries")
+    return value
+
+
+class ConditionEntry(TicketingBody):
+    """Which anomalies a rule fits; an empty list fits none."""
+
+    types: Annotated[list[AnomalyType], BeforeValidator(_words(TYPES))] | None = None
+    datastore_ids: Annotated[list[int], BeforeValidator(_integers)] | None = None
+    container_ids: Annotated[list[int], BeforeValidator(_integers)] | None = None
+    rule_types: Annotated[list[str], BeforeValidator(_words())] | None = None
+    min_weight: Annotated[int | float, BeforeValidator(_weight)] | None = None
+
+
+class RuleTicketEntry(TicketingBody):
+    """What a rule sets of its tickets; the rest comes from the integration."""
+
+    project_key: Annotated[ProjectKey, AfterValidator(_blank_is_none)] | None = None
+    issue_type: OptionalText | None = None
+    priority: OptionalText | None = None
+    title: OptionalText | None = None
+
+
+class RulePatch(TicketingBody):
+    """PUT /api/integrations/ticketing/rules/{id}: changes what is given; mends a broken rule."""
+
+    name: RequiredText | None = None
+    enabled: Flag | None = None
+    position: Annotated[int, BeforeValidator(whole_number(at_most=10_000))] | None = None
+    when: ConditionEntry | None = None
+    ticket: RuleTicketEntry | None = None
+    daily_limit: Annotated[int, BeforeValidator(whole_number(at_most=500))] | None = None
+    on_recurrence: Annotated[Recurrence, BeforeValidator(one_of(RECURRENCES))] | None = None
+
+
+class NewRule(RulePatch):
+    """POST /api/integrations/ticketing/rules."""
+
+    name: RequiredText
+
+
+class RuleTest(TicketingBody):
+    """POST /api/integrations/ticketing/rules/{id}/test."""
+
+    anomaly_id: Id
+
+
+def _status_map(names: Sequence[str] | None, values: Sequence[str] | None) -> Callable[[Any], dict[str, str]]:
+    """Return a check for a map of statuses; where no choices are given, they are Jira's."""
+
+    def check(value: Any) -> dict[str, str]:
+        if not isinstance(value, dict) or len(value) > MOST_CHECKS:
+            raise fault(f"must be an object of at most {MOST_CHECKS} statuses")
+        read_name, read_value = (one_of(each) if each else _jira_status for each in (names, values))
+        return {read_name(name): read_value(status) for name, status in value.items()}
+
+    return check
+
+
+def _jira_status(value: Any) -> str:
+    if not short_text(value):
+        raise fault("must name statuses of Jira")
+    return short_text(value)
+
+
 class IntegrationPatch(TicketingBody):
     """PUT /api/integrations/ticketing: changes what is given; an empty default is removed."""
 
@@ -199,6 +298,9 @@ class IntegrationPatch(TicketingBody):
     external_id: OptionalText | None = None
     project_key: ProjectKey | None = None
     issue_type: ShortText | None = None
+    status_out: Annotated[dict[str, str], BeforeValidator(_status_map(STATUSES, None))] | None = None
+    status_in: Annotated[dict[str, str], BeforeValidator(_status_map(None, STATUSES))] | None = None
+    reopen_status: ShortText | None = None
 
 
 class NewIntegration(IntegrationPatch):

@@ -14,9 +14,7 @@ from jobticket.connections.errors import (
 from jobticket.errors import RefusalError, TimedOutError, UnavailableError, UpstreamError
 from jobticket.jira.errors import (
     JiraError,
-    JiraForbiddenError,
     JiraRateLimitedError,
-    JiraRefusedCredentialsError,
     JiraTimeoutError,
     JiraUnreachableError,
     words_of,
@@ -25,13 +23,11 @@ from jobticket.jira.errors import (
 
 def sentence(error: JiraError) -> str:
     """Say what went wrong, with Jira's own words."""
-    if isinstance(error, JiraRefusedCredentialsError):
-        return f"{error}: the credentials are not correct, or the token has expired"
     if isinstance(error, JiraTimeoutError):
         return f"Network timeout: {error}"
     if isinstance(error, JiraUnreachableError):
         return f"Connection failed: {error}"
-    text = f"{error}: the account lacks a permission" if isinstance(error, JiraForbiddenError) else str(error)
+    text = f"{error}: {error.explanation}" if error.explanation else str(error)
     said = words_of(error)
     return f"{text} ({said})" if said else text
 
@@ -52,7 +48,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except JiraError as error:
-        raise refused_by_jira(error) from None
+        raise refused_by_jira(error) from error
     # A connection's own 401 and 403 are about its grant. A caller would take them for the API key's.
     except ConnectionUnavailableError as error:
         raise UnavailableError(error.explanation, retry_after=error.retry_after) from None

@@ -26,6 +26,7 @@ from jobticket.connections.errors import (
     ReauthorizationNeededError,
 )
 from jobticket.connections.model import ConnectionId
+from jobticket.connections.report import ask_account
 from jobticket.errors import ConflictError, InvalidError, NotFoundError, UpstreamError
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraNotFoundError
@@ -40,7 +41,7 @@ from jobticket.ticketing.recent import find as find_choice
 PROVIDER = "ticketing"
 JIRA = "jira"
 #: What may be set besides the connection.
-OPTIONS = ("project_key", "issue_type")
+OPTIONS = ("project_key", "issue_type", "status_out", "status_in", "reopen_status")
 
 NOT_CONFIGURED = "No ticketing integration is configured"
 
@@ -69,6 +70,13 @@ class StoredIntegration:
 
     integration: Integration
     source: Source
+    #: Whether Jira has an address to send webhooks to.
+    has_webhook: bool = False
+
+    @property
+    def follows(self) -> bool:
+        """Whether tickets are looked at again after they were linked."""
+        return self.has_webhook or bool(self.integration.status_out or self.integration.status_in)
 
     @property
     def site(self) -> str:
@@ -88,7 +96,7 @@ def find(table: Table) -> StoredIntegration | None:
 
 def _stored_from(item: Item) -> StoredIntegration:
     source = Source(item["provider"], item["connection"], item["site"])
-    return StoredIntegration(Integration.of(item), source)
+    return StoredIntegration(Integration.of(item), source, "webhook" in item)
 
 
 class OtherSiteError(UpstreamError):
@@ -279,13 +287,13 @@ class Integrations:
     def _ask(self, provider: str, connection: str, deadline: Deadline) -> Source:
         """Return the connection if Jira accepts it."""
         try:
-            client = self.access.client_for(connection, provider, deadline=deadline)
-            client.get("/rest/api/2/myself")
+            found = self.access.connection(connection, provider)
+            ask_account(self.access, found, deadline)
         except (ConnectionNotFoundError, ReauthorizationNeededError, ConnectionUnavailableError) as error:
             raise InvalidError(error.explanation) from None
         except JiraError as error:
             raise InvalidError(_in_our_words(advice_on(error))) from None
-        return Source(provider, connection, client.site.browse_url)
+        return Source(provider, connection, found.site_url)
 
     def _check_defaults(self, source: Source, options: dict[str, Any], deadline: Deadline) -> None:
         """Refuse a default project or issue type that does not exist."""

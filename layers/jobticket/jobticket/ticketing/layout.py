@@ -12,10 +12,16 @@ FINGERPRINT#<digest>        FINGERPRINT                      the open anomaly of
 COUNTS#<all | datastore>    <shard>                          how many anomalies of each status and type
 ISSUE#<integr>#<ticket>     EVENT#<stamp>#<anomaly>          an event that the ticket has not been told
 ISSUE#<integr>#<ticket>     LEASE                            the lease of the worker that tells it
+ISSUE#<integr>#<ticket>     TICKET                           its links, and how it was when last read
+ISSUE#<integr>#NEW-<id>     EVENT#<stamp>#<anomaly>          an anomaly's ticket, which a rule is to make
+SWEEP                       SWEEP                            since when changes of tickets were not looked for
 INTEGRATION                 INTEGRATION                      the ticketing integration
 WEBHOOK#<integr>            WEBHOOK                          the secret of its webhooks, and those registered
 WEBHOOK_SEEN#<digest>       WEBHOOK                          a webhook that was taken
 WEBHOOK_KEY#<name>          DATA_KEY                         a data key for these secrets
+RULES                       RULE#<id>                        a rule that makes tickets
+RULES                       COUNT                            how many rules there are
+RULE_DAY#<id>               <date>                           which anomalies got a rule's tickets on a day
 IDEMPOTENCY#<digest>        IDEMPOTENCY                      an answer given to a request with that header
 ==========================  ===============================  =================================================
 
@@ -33,6 +39,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Self
 
 from jobticket.shown import Shown
 from jobticket.store.table import Item, Table, Update
@@ -43,6 +50,10 @@ ATTEMPT = "TICKET_ATTEMPT"
 FINGERPRINT = "FINGERPRINT"
 INTEGRATION = "INTEGRATION"
 LEASE = "LEASE"
+RULES = "RULES"
+RULE_PREFIX = "RULE#"
+TICKET = "TICKET"
+SWEEP = "SWEEP"
 EVENT_PREFIX = "EVENT#"
 COMMENT_PREFIX = "COMMENT#"
 
@@ -59,6 +70,11 @@ class Issue:
 
     integration_id: int
     ticket_id: str
+
+    @classmethod
+    def to_make(cls, integration_id: int, anomaly_id: int) -> Self:
+        """Return what stands for an anomaly's issue until a rule has made it."""
+        return cls(integration_id, f"NEW-{anomaly_id}")
 
     @property
     def pk(self) -> str:
@@ -85,6 +101,17 @@ def comment_sort(comment_id: int) -> str:
 
 def link_sort(integration_id: int, ticket_id: str) -> str:
     return f"ANOMALY#LINK#{integration_id}#{ticket_id}"
+
+
+def ticket_member(anomaly_id: int) -> str:
+    """Return the attribute of a ticket's item that holds an anomaly's link."""
+    return f"anomaly_{anomaly_id}"
+
+
+def linked_anomalies(ticket: Item) -> dict[int, int]:
+    """Return the links of a ticket's item, by anomaly."""
+    prefix = ticket_member(0)[:-1]
+    return {int(name[len(prefix) :]): link for name, link in ticket.items() if name.startswith(prefix)}
 
 
 def event_sort(stamp: int, anomaly_id: int) -> str:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from boto3.dynamodb.conditions import Attr
 
 from jobticket import clock
 from jobticket.errors import ConflictError, NotFoundError, RefusalError
-from jobticket.store.table import Delete, Put, Table, Update
+from jobticket.store.table import Delete, Item, Put, Table, Update
 from jobticket.store.unit_of_work import ABSENT, PRESENT, UnitOfWork, write_if_current
 from jobticket.ticketing import outbox
 from jobticket.ticketing.integration import StoredIntegration
-from jobticket.ticketing.layout import UNDELIVERED, Issue, anomaly_pk, link_sort, next_number
-from jobticket.ticketing.model import AnomalyLink, LinkedTicket
+from jobticket.ticketing.layout import (
+    TICKET,
+    UNDELIVERED,
+    Issue,
+    anomaly_pk,
+    link_sort,
+    next_number,
+    ticket_member,
+)
+from jobticket.ticketing.model import AnomalyLink, LinkedTicket, Origin
 from jobticket.ticketing.outbox import Event, LiveLink, TicketNotice
 from jobticket.ticketing.revisions import Loaded, Revision, load, revise
 
@@ -26,6 +34,7 @@ MOST_LINKS = 40
 FIRST_NOTICES = {
     "created": [TicketNotice("backlink")],
     "linked": [TicketNotice("details"), TicketNotice("backlink")],
+    "rule": [TicketNotice("backlink")],
 }
 
 
@@ -44,8 +53,11 @@ def add_link(
     anomaly_id: int,
     stored: StoredIntegration,
     ticket: LinkedTicket,
-    origin: Literal["created", "linked"],
+    origin: Origin,
     now: datetime,
+    *,
+    rule_id: int | None = None,
+    notices: Sequence[TicketNotice] | None = None,
 ) -> tuple[AnomalyLink, list[Event]]:
     """Link an anomaly and a ticket, with the events that tell the ticket first."""
     loaded = load(work.table, anomaly_id)
@@ -63,13 +75,27 @@ def add_link(
         status=ticket.status,
         url=ticket.url,
         origin=origin,
+        rule_id=rule_id,
         created=moment,
         last_synced=moment,
     )
     item = {name: value for name, value in vars(link).items() if value is not None}
-    work.add(Put({**item, **_key(link), "site": stored.site}, ABSENT))
-    revision = Revision(notices=FIRST_NOTICES[origin], links=[LiveLink.of(link, stored.site)])
+    seen = {"seen": ticket.status} if ticket.status else {}
+    looked = {"looked": clock.epoch_milliseconds(now), **seen}
+    work.add(Put({**item, **_key(link), "site": stored.site, **looked}, ABSENT))
+    work.add(Update(_issue(link).pk, TICKET, set={ticket_member(anomaly_id): link.id}))
+    notices = FIRST_NOTICES[origin] if notices is None else notices
+    revision = Revision(notices=notices, links=[LiveLink.of(link, stored.site)])
     return link, revise(work, loaded, revision, now)
+
+
+def _issue(link: AnomalyLink) -> Issue:
+    return Issue(link.integration_id, link.ticket_id)
+
+
+def forget_link(link: AnomalyLink) -> Update:
+    """Return the write that takes a removed link from its ticket's item."""
+    return Update(_issue(link).pk, TICKET, remove=[ticket_member(link.anomaly_id)])
 
 
 def _key(link: AnomalyLink) -> dict[str, str]:
@@ -95,6 +121,7 @@ def unlink(work: UnitOfWork, anomaly_id: int, link_id: int, now: datetime) -> An
     """Remove a link and return it. Its queued events are dropped; the ticket stays as it is."""
     loaded, link = find_link(work.table, anomaly_id, link_id)
     work.add(Delete(**_key(link), condition=Attr("id").eq(link_id)))
+    work.add(forget_link(link))
     revise(work, loaded, Revision(), now)
     return link
 
@@ -106,8 +133,7 @@ def drop_events(table: Table, link: AnomalyLink) -> None:
 
 
 def _events_of(table: Table, link: AnomalyLink) -> list[Event]:
-    issue = Issue(link.integration_id, link.ticket_id)
-    return [event for event in outbox.pending(table, issue) if event.link_id == link.id]
+    return [event for event in outbox.pending(table, _issue(link)) if event.link_id == link.id]
 
 
 def retry(table: Table, link: AnomalyLink, now: datetime) -> list[Event]:
@@ -150,7 +176,7 @@ def note_ticket(table: Table, link: AnomalyLink, ticket: LinkedTicket, now: date
     }
     gone = [name for name, value in seen.items() if value is None]
     present = {name: value for name, value in seen.items() if value is not None}
-    updated = write_if_current(table, _update(link, set=present, remove=["last_sync_error", *gone]))
+    updated = write_if_current(table, change(link, set=present, remove=["last_sync_error", *gone]))
     if updated is None:
         raise link_not_found(link.id)
     return AnomalyLink.of(updated)
@@ -158,9 +184,39 @@ def note_ticket(table: Table, link: AnomalyLink, ticket: LinkedTicket, now: date
 
 def note_error(table: Table, link: AnomalyLink, reason: str) -> None:
     """Show on the link why its ticket could not be reached."""
-    write_if_current(table, _update(link, set={"last_sync_error": reason}))
+    write_if_current(table, change(link, set={"last_sync_error": reason}))
 
 
-def _update(link: AnomalyLink, **changes: Any) -> Update:
+def note_seen(table: Table, link: AnomalyLink, status: str, now: datetime) -> None:
+    """Store the status that the product has given a ticket, or found it in: it is no news later."""
+    write_if_current(table, change(link, set=seen_values(status, now), remove=["moving", "conflict"]))
+
+
+def seen_values(status: str | None, now: datetime) -> dict[str, Any]:
+    """Return the attributes of a link that say how its ticket stood at the last look."""
+    values = {"looked": clock.epoch_milliseconds(now)}
+    return values if status is None else values | {"seen": status, "status": status}
+
+
+def note_move(table: Table, link: AnomalyLink, status: str | None) -> bool:
+    """Store where the product is about to move a ticket, None if it did not; False if the link is gone."""
+    moved = change(link, remove=["moving"]) if status is None else change(link, set={"moving": status})
+    return write_if_current(table, moved) is not None
+
+
+def conflict(link: AnomalyLink, status: str, anomaly: str, stamp: int, now: datetime) -> Update:
+    """Return the write that says on a link that its ticket and its anomaly have both moved."""
+    text = f"conflict: the ticket was moved to {status} while the anomaly became {anomaly}"
+    values = seen_values(status, now) | {"conflict": stamp, "last_sync_error": text}
+    return change(link, set=values, remove=["moving"])
+
+
+def kept(table: Table, link: AnomalyLink) -> Item:
+    """Return what is stored of a link, empty if it is gone."""
+    return table.get(*_key(link).values()) or {}
+
+
+def change(link: AnomalyLink, **changes: Any) -> Update:
+    """Return a write that changes attributes of a link, if it is still there."""
     key = _key(link)
     return Update(key["pk"], key["sk"], condition=Attr("id").eq(link.id), **changes)

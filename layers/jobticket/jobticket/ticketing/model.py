@@ -14,11 +14,15 @@ OpenStatus = Literal["Active", "Acknowledged"]
 ArchivedStatus = Literal["Resolved", "Duplicate", "Invalid", "Discarded"]
 AnomalyStatus = Literal["Active", "Acknowledged", "Resolved", "Duplicate", "Invalid", "Discarded"]
 AnomalyType = Literal["record", "shape"]
+#: What a rule does when an anomaly recurs.
+Recurrence = Literal["comment", "reopen", "nothing"]
+Origin = Literal["created", "linked", "rule"]
 
 OPEN: tuple[str, ...] = get_args(OpenStatus)
 ARCHIVED: tuple[str, ...] = get_args(ArchivedStatus)
 STATUSES: tuple[str, ...] = get_args(AnomalyStatus)
 TYPES: tuple[str, ...] = get_args(AnomalyType)
+RECURRENCES: tuple[str, ...] = get_args(Recurrence)
 
 
 class Datastore(Shown):
@@ -98,6 +102,9 @@ class IntegrationSettings:
     external_id: str | None = None
     project_key: str | None = None
     issue_type: str | None = None
+    status_out: dict[str, str] | None = None
+    status_in: dict[str, str] | None = None
+    reopen_status: str | None = None
 
 
 class Integration(Shown):
@@ -109,9 +116,23 @@ class Integration(Shown):
     external_id: str | None = None
     project_key: str | None = None
     issue_type: str | None = None
+    status_out: dict[str, str] | None = None
+    status_in: dict[str, str] | None = None
+    reopen_status: str | None = None
     status: Literal["Connected", "Error"]
     created: str
     updated: str
+
+    left_out = ("status_out", "status_in", "reopen_status")
+
+    def target_of(self, status: str) -> str | None:
+        """Return the status that a ticket gets with an anomaly's."""
+        return (self.status_out or {}).get(status)
+
+    def meaning_of(self, ticket_status: str | None) -> str | None:
+        """Return the status that an anomaly gets with a ticket's."""
+        told = {name.casefold(): status for name, status in (self.status_in or {}).items()}
+        return told.get((ticket_status or "").casefold())
 
 
 class AnomalyLink(Shown):
@@ -137,10 +158,98 @@ class AnomalyLink(Shown):
     title: str
     status: str | None = None
     url: str
-    origin: Literal["created", "linked"]
+    origin: Origin
+    rule_id: int | None = None
     created: str
     last_synced: str | None = None
     last_sync_error: str | None = None
+
+    left_out = ("rule_id",)
+
+
+class RuleCondition(Shown):
+    """Which anomalies a rule fits: all that is given must hold."""
+
+    types: list[AnomalyType] | None = None
+    datastore_ids: list[int] | None = None
+    container_ids: list[int] | None = None
+    rule_types: list[str] | None = None
+    min_weight: int | float | None = None
+
+    shows_null = False
+
+
+class RuleTicket(Shown):
+    """The ticket that a rule makes; ``title`` may hold {datastore}, {container}, {type} and {id}."""
+
+    project_key: str | None = None
+    issue_type: str | None = None
+    priority: str | None = None
+    title: str | None = None
+
+    shows_null = False
+
+
+class Breakage(Shown):
+    """Why a rule rests until it is saved again."""
+
+    since: str
+    error: str
+    details: str
+
+
+class Rule(Shown):
+    """Makes the tickets of the anomalies that it fits.
+
+    Attributes
+    ----------
+    position
+        The first enabled rule by position that fits makes the ticket.
+    tickets_today, beyond_limit_today
+        How many tickets it has made on this UTC day, and how many the limit has prevented.
+    """
+
+    id: int
+    name: str
+    enabled: bool
+    position: int
+    when: RuleCondition
+    ticket: RuleTicket
+    daily_limit: int
+    on_recurrence: Recurrence
+    created: str
+    updated: str
+    tickets_today: int = 0
+    beyond_limit_today: int = 0
+    broken: Breakage | None = None
+
+    left_out = ("broken",)
+
+
+class RuleTicketDraft(Shown):
+    """A rule's ticket as it would be made now."""
+
+    title: str
+    description: str
+    priority: str | None = None
+    project_key: str | None = None
+    issue_type: str | None = None
+
+
+class RuleTrial(Shown):
+    """What a rule would do with an anomaly.
+
+    Attributes
+    ----------
+    fits
+        Whether the rule fits the anomaly.
+    made_by
+        The rule that would have made the ticket.
+    """
+
+    ticket: RuleTicketDraft
+    fits: bool
+    made_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from boto3.dynamodb.conditions import Attr
 
@@ -48,7 +48,14 @@ from jobticket.ticketing.explanations import refused_by_jira, sentence
 from jobticket.ticketing.integration import StoredIntegration, issue_type_not_found, project_not_found
 from jobticket.ticketing.layout import ATTEMPT, anomaly_pk
 from jobticket.ticketing.linked_tickets import plain, read_ticket
-from jobticket.ticketing.model import Anomaly, LinkedTicket, TicketAnswer, TicketDraft, TicketMetadata
+from jobticket.ticketing.model import (
+    Anomaly,
+    LinkedTicket,
+    Origin,
+    TicketAnswer,
+    TicketDraft,
+    TicketMetadata,
+)
 from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.recent import USUAL_TYPE, RecentChoices, default_type, find
 from jobticket.ticketing.revisions import load
@@ -57,11 +64,22 @@ from jobticket.ticketing.text import Wording
 #: Longer than any request lives: an attempt this old has no living maker.
 LEASE = timedelta(seconds=30)
 
+#: The request of a rule's ticket is this and the rule's id.
+RULE = "rule"
+
 UNKNOWN = "It is not known yet whether Jira created the ticket. Please try again."
 UNRECOVERABLE = (
     "It is not known whether Jira created the ticket, and the project's screen has no labels by which it "
     "could be found. Please look in Jira before you try again."
 )
+
+
+class UnrecoverableError(UpstreamError):
+    """A ticket may exist that cannot be found."""
+
+
+def _digest(draft: TicketDraft) -> str:
+    return hashlib.sha256(json.dumps(asdict(draft), sort_keys=True).encode()).hexdigest()
 
 
 def _being_created(seconds: float = COME_BACK_SECONDS) -> UnavailableError:
@@ -97,6 +115,8 @@ class Attempt:
     lease: Lease
     settles_at: datetime | None = None
     labelled: bool = True
+    #: Each creation has an attempt of its own.
+    memo: ClassVar[None] = None
 
     @classmethod
     def new(cls, table: Table, anomaly_id: int, request: str, site: str, now: datetime) -> Self:
@@ -121,6 +141,12 @@ class Attempt:
         return cls(
             table, anomaly_id, item["mark"], item["request"], item["site"], taken, settles_at, labelled
         )
+
+    @property
+    def rule_id(self) -> int | None:
+        """The rule that makes the ticket; None for a person."""
+        name, _, number = self.request.partition(" ")
+        return int(number) if name == RULE else None
 
     def begin(self, settles_at: datetime, memo: dict[str, Any] | None = None) -> None:
         """Store that an issue may exist."""
@@ -182,9 +208,17 @@ class TicketCreation:
     now: Callable[[], datetime]
 
     @contextlib.contextmanager
-    def created(self, anomaly_id: int, draft: TicketDraft) -> Iterator[CreatedTicket]:
-        """Create a ticket, or find the one of an earlier attempt, for a ``with`` block that links it."""
-        made = self._create(anomaly_id, draft)
+    def created(
+        self, anomaly_id: int, draft: TicketDraft, request: str | None = None
+    ) -> Iterator[CreatedTicket]:
+        """Create a ticket, or find the one of an earlier attempt, for a ``with`` block that links it.
+
+        Parameters
+        ----------
+        request
+            By what a repeat is recognised; by default, the draft.
+        """
+        made = self._create(anomaly_id, draft, request or _digest(draft))
         try:
             yield made
         except Exception:
@@ -204,13 +238,14 @@ class TicketCreation:
         )
         if links.find_pair(load(self.table, anomaly_id), number, ticket.ticket_id) is not None:
             return answer, []  # somebody has linked it by hand
-        _, events = links.add_link(work, anomaly_id, self.stored, ticket, "created", self.now())
+        rule_id = made.attempt.rule_id
+        origin: Origin = "created" if rule_id is None else "rule"
+        _, events = links.add_link(work, anomaly_id, self.stored, ticket, origin, self.now(), rule_id=rule_id)
         return answer, events
 
-    def _create(self, anomaly_id: int, draft: TicketDraft) -> CreatedTicket:
+    def _create(self, anomaly_id: int, draft: TicketDraft, request: str) -> CreatedTicket:
         loaded = load(self.table, anomaly_id)
         links.require_room(loaded)
-        request = hashlib.sha256(json.dumps(asdict(draft), sort_keys=True).encode()).hexdigest()
         earlier = self._settle(anomaly_id)
         if earlier is not None:
             if earlier.attempt.request == request:
@@ -233,7 +268,7 @@ class TicketCreation:
             return None
         if not attempt.labelled:
             attempt.undone()
-            raise UpstreamError(f"An earlier request for a ticket was cut short. {UNRECOVERABLE}")
+            raise UnrecoverableError(f"An earlier request for a ticket was cut short. {UNRECOVERABLE}")
         try:
             found = self._once(attempt, {}).earlier()
             ticket = None if found is None else read_ticket(self.client, found.id)
@@ -261,9 +296,9 @@ class TicketCreation:
             raise UnavailableError(text, retry_after=unsettled.seconds) from None
         except UntraceableError as lost:
             attempt.undone()
-            raise UpstreamError(f"{sentence(lost.cause)}. {UNRECOVERABLE}") from None
+            raise UnrecoverableError(f"{sentence(lost.cause)}. {UNRECOVERABLE}") from None
         except JiraError as error:
-            raise self._refused(error, issue.project) from None
+            raise self._refused(error, issue.project) from error
 
     def _issue(self, anomaly: Anomaly, draft: TicketDraft) -> _NewIssue:
         project = draft.project_key or self.stored.integration.project_key

@@ -18,8 +18,9 @@ from jobticket.store.table import Item, Table
 from jobticket.ticketing.layout import EVENT_PREFIX, UNDELIVERED, Issue, event_sort, link_sort
 from jobticket.ticketing.model import AnomalyLink
 
-#: ``details``: the anomaly's block, as a comment. ``backlink``: the remote link to the anomaly.
-Kind = Literal["details", "backlink", "status", "comment"]
+#: ``details``: the anomaly's block, as a comment. ``backlink``: the remote link to the anomaly. ``move``: a
+#: transition; a status with a target becomes one after its comment. ``ticket``: a rule's ticket, to be made.
+Kind = Literal["details", "backlink", "status", "comment", "recurrence", "move", "ticket"]
 
 _MOMENTS = ("at", "tried_at", "settles_at", "due_at")
 #: After this time without a delivery, the sweep sends another wake-up.
@@ -33,6 +34,10 @@ class TicketNotice:
     kind: Kind
     status: str | None = None
     comment_id: int | None = None
+    #: The status of the ticket that goes with it.
+    target: str | None = None
+    #: How often the anomaly was detected.
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,8 @@ class Event:
         Whether only a person can have it tried again.
     due_at
         When the sweep looks after it; None if it waits for a wake-up or a person.
+    rule_id, former_id
+        The rule that makes a ticket, and the anomaly whose ticket it reopens, if there was one.
     """
 
     issue: Issue
@@ -81,6 +88,10 @@ class Event:
     site: str
     status: str | None = None
     comment_id: int | None = None
+    target: str | None = None
+    count: int | None = None
+    rule_id: int | None = None
+    former_id: int | None = None
     tried_at: datetime | None = None
     settles_at: datetime | None = None
     attempts: int = 0
@@ -106,7 +117,11 @@ class Event:
         issue = values.pop("issue")
         values |= {"integration_id": issue.integration_id, "ticket_id": issue.ticket_id}
         values |= {"at": self.at.isoformat(), "due_pk": UNDELIVERED, "due_at": due(self.at + GRACE)}
-        return {"pk": issue.pk, "sk": self.sk, **{name: value for name, value in values.items() if value}}
+        return {
+            "pk": issue.pk,
+            "sk": self.sk,
+            **{name: value for name, value in values.items() if value is not None},
+        }
 
 
 def due(moment: datetime) -> str:
@@ -149,6 +164,8 @@ def events_for(
                 link.site,
                 notice.status,
                 notice.comment_id,
+                notice.target,
+                notice.count,
             )
 
 

@@ -44,6 +44,9 @@ class Loaded:
     stamp: int
     links: list[AnomalyLink]
     live: list[LiveLink]
+    stored: integration.StoredIntegration | None = None
+    #: The stamp of the last status that was not Jira's; 0 if there was none.
+    status_stamp: int = 0
 
 
 @dataclass(slots=True)
@@ -58,6 +61,8 @@ class Revision:
         What its tickets are told, in this order.
     links
         The links that are told; None for all live ones.
+    by
+        Who changed it; None for a caller of the API.
     """
 
     set: dict[str, Any] = field(default_factory=dict)
@@ -65,6 +70,7 @@ class Revision:
     remove: list[str] = field(default_factory=list)
     notices: Sequence[TicketNotice] = ()
     links: list[LiveLink] | None = None
+    by: str | None = None
 
 
 def load(table: Table, anomaly_id: int) -> Loaded:
@@ -79,7 +85,9 @@ def load(table: Table, anomaly_id: int) -> Loaded:
     )
     stored = integration.find(table) if pairs else None
     live = [] if stored is None else outbox.live_links(pairs, stored.integration.id, stored.site)
-    return Loaded(anomaly_from(anomaly), anomaly["stamp"], [link for link, _ in pairs], live)
+    found_links = [link for link, _ in pairs]
+    status_stamp = anomaly.get("status_stamp", 0)
+    return Loaded(anomaly_from(anomaly), anomaly["stamp"], found_links, live, stored, status_stamp)
 
 
 def stamp_after(stamp: int, now: datetime) -> int:
@@ -91,11 +99,16 @@ def revise(work: UnitOfWork, loaded: Loaded, revision: Revision, now: datetime) 
     """Add a revision to a unit of work, with the events that tell its tickets."""
     first = stamp_after(loaded.stamp, now)
     last = first + max(0, len(revision.notices) - 1)
+    told: dict[str, Any] = {"stamp": last, "updated": clock.iso_milliseconds(now)}
+    if revision.by is not None:
+        told["changed_by"] = revision.by
+    elif "status" in revision.set:
+        told["status_stamp"] = first
     work.add(
         Update(
             anomaly_pk(loaded.anomaly.id),
             ANOMALY,
-            set={**revision.set, "stamp": last, "updated": clock.iso_milliseconds(now)},
+            set=revision.set | told,
             add=revision.add,
             remove=revision.remove,
             condition=Attr("stamp").eq(loaded.stamp),

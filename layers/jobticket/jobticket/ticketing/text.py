@@ -54,6 +54,9 @@ class Wording:
     def status_comment(self, status: str, at: datetime) -> Document:
         return (Paragraph(plain_line(f"[{utc(at)}] {self.name} Anomaly Status: {status}")),)
 
+    def recurrence(self, at: datetime, count: int) -> Document:
+        return (Paragraph(plain_line(f"Detected again [{utc(at)}], {count} times so far")),)
+
     def comment(self, message: str, limit: int) -> Document:
         return cut(plain_text(f"Comment from {self.name}: {message}"), limit)
 

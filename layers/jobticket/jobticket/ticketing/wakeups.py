@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -46,13 +47,21 @@ class Wakeups:
         newest = {event.issue: event.id for event in events}
         return self.send_for({issue: event_id + suffix for issue, event_id in newest.items()})
 
-    def send_for(self, ids: Mapping[Issue, str]) -> int:
-        """Wake the worker for issues, each under a deduplication id."""
-        # One by one: the emulator wants a right for batches that AWS does not know. Few changes have many.
-        return sum(not self._send(issue, deduplication_id) for issue, deduplication_id in ids.items())
+    def send_for(self, ids: Mapping[Issue, str], look: int | None = None) -> int:
+        """Wake the worker for issues, each under a deduplication id.
 
-    def _send(self, issue: Issue, deduplication_id: str) -> bool:
-        body = {"integration_id": issue.integration_id, "ticket_id": issue.ticket_id}
+        Parameters
+        ----------
+        look
+            Since when they were not looked at, in milliseconds; None if there is nothing to look for.
+        """
+        # One by one: the emulator wants a right for batches that AWS does not know. Few changes have many.
+        return sum(not self._send(issue, one, look) for issue, one in ids.items())
+
+    def _send(self, issue: Issue, deduplication_id: str, look: int | None) -> bool:
+        body: dict[str, Any] = {"integration_id": issue.integration_id, "ticket_id": issue.ticket_id}
+        if look is not None:
+            body |= {"look": True, "since": look}
         try:
             self._sqs.send_message(
                 QueueUrl=self._queue_url,
@@ -77,10 +86,29 @@ class Wakeups:
             logger.warning("a wake-up could not be postponed", reason=reason(error))
 
 
-def read_wakeup(body: str) -> Issue:
-    """Return the issue that a message's body names."""
+@dataclass(frozen=True, slots=True)
+class Wakeup:
+    """What a message asks for.
+
+    Attributes
+    ----------
+    look
+        Whether the ticket may have changed.
+    since
+        When the last look before that began, in milliseconds; None for the last sweep.
+    """
+
+    issue: Issue
+    look: bool = False
+    since: int | None = None
+
+
+def read_wakeup(body: str) -> Wakeup:
+    """Return what a message's body asks for."""
     try:
         content = json.loads(body)
-        return Issue(int(content["integration_id"]), str(content["ticket_id"]))
+        issue = Issue(int(content["integration_id"]), str(content["ticket_id"]))
+        since = content.get("since")
+        return Wakeup(issue, content.get("look") is True, since if isinstance(since, int) else None)
     except (KeyError, TypeError) as error:
         raise ValueError("not a wake-up") from error

@@ -139,7 +139,7 @@ class Routes:
     routes: Sequence[Route]
 
 
-def routes_of(app: str) -> Routes:
-    """Return the routes declared beside an app: ``app`` in Lambda, ``functions.<name>.app`` elsewhere."""
-    routes: Routes = importlib.import_module(re.sub(r"\bapp$", "routes", app)).ROUTES
+def routes_of(beside: str, module: str = "routes") -> Routes:
+    """Return the routes declared beside a module: ``app`` in Lambda, ``functions.<name>.app`` elsewhere."""
+    routes: Routes = importlib.import_module(re.sub(r"\w+$", module, beside)).ROUTES
     return routes

@@ -37,7 +37,7 @@ def drive(ticket_sync: Driven) -> None:
     _comment(table, "late")
     for event in pending(table, issue):
         table.update(_overdue(event))
-    assert ticket_sync.handle({"sweep": True}) == {"woken": 1}
+    assert ticket_sync.handle({"sweep": True}) == {"woken": 1, "changed": 0}
     with UnitOfWork(table) as work:
         links.unlink(work, 1, 1, clock.now())
     ticket_sync.handle(_wake_up(issue))
@@ -73,7 +73,7 @@ def _link(table: Table) -> layout.Issue:
         failed_checks=[FailedCheck(message="is empty")],
     )
     with UnitOfWork(table) as work:
-        anomaly, _ = anomalies.report_anomaly(work, report, clock.now())
+        anomaly = anomalies.report_anomaly(work, report, clock.now()).anomaly
     stored = find(table)
     assert stored is not None
     ticket = LinkedTicket(

@@ -1,0 +1,254 @@
+"""Following tickets: what people do to a ticket reaches its links, and its anomalies by ``status_in``.
+
+A look reads a ticket under the lease of its issue, so it never meets a move of our own half done. What the
+product moved is no news: a link remembers in which status its ticket was last seen. The sweep asks Jira in
+one search what has changed since the last one. It wakes a look for each linked ticket that looks different.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import ceil
+
+from jobticket import clock
+from jobticket.clock import Deadline
+from jobticket.connections.access import JiraAccess
+from jobticket.errors import ConflictError, NotFoundError
+from jobticket.jira import transitions
+from jobticket.jira.client import JiraClient
+from jobticket.jira.errors import JiraError, JiraNotFoundError
+from jobticket.jira.listing import Row
+from jobticket.jira.lookup import look_up, show_found
+from jobticket.jira.search import Search
+from jobticket.jira.transitions import is_same
+from jobticket.observability import logger
+from jobticket.store.table import Table, Update
+from jobticket.store.unit_of_work import UnitOfWork, write_if_current
+from jobticket.ticketing import anomalies, integration, links
+from jobticket.ticketing.integration import StoredIntegration
+from jobticket.ticketing.layout import SWEEP, TICKET, Issue, linked_anomalies
+from jobticket.ticketing.model import ARCHIVED, AnomalyLink
+from jobticket.ticketing.outbox import Event
+from jobticket.ticketing.revisions import Loaded, Revision, load, revise, revising
+
+#: What of a ticket a link shows.
+SEEN = ("status", "summary", "key")
+#: Jira's index may lag, and its search knows whole minutes.
+MARGIN = timedelta(minutes=3)
+#: A sweep looks back no further.
+LONGEST = timedelta(days=30)
+GONE = "Ticket not found: it was deleted, or the account may not see it"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look at a ticket led to: events for other tickets, and how many links are in conflict now."""
+
+    events: Sequence[Event] = ()
+    conflicts: int = 0
+
+
+@dataclass
+class Look:
+    """One look at an issue.
+
+    Attributes
+    ----------
+    since
+        When the last look began, in milliseconds, which saw every ticket that had changed.
+    """
+
+    table: Table
+    stored: StoredIntegration
+    client: JiraClient
+    issue: Issue
+    since: int
+    now: datetime
+
+    def take(self) -> Looked:
+        """Read the ticket, and let its links and their anomalies follow.
+
+        Raises
+        ------
+        JiraError
+            If the ticket cannot be read.
+        """
+        ticket = self.table.get(self.issue.pk, TICKET)
+        linked = {} if ticket is None else linked_anomalies(ticket)
+        if not linked:
+            return Looked()
+        try:
+            row = look_up(self.client, self.issue.ticket_id)
+        except JiraNotFoundError:
+            for anomaly_id in linked:
+                link = self.link_of(anomaly_id)
+                if link is not None:
+                    links.note_error(self.table, link, GONE)
+            return Looked()
+        events: list[Event] = []
+        conflicts, mover = 0, Mover(self.client, self.issue.ticket_id)
+        for anomaly_id, link_id in linked.items():
+            following = _Following(self, anomaly_id, link_id, row, mover)
+            events += following.run()
+            conflicts += following.is_conflict
+        seen = {name: row[name] for name in SEEN if row[name] is not None}
+        self.table.update(Update(self.issue.pk, TICKET, set=seen))
+        return Looked(events, conflicts)
+
+    def link_of(self, anomaly_id: int) -> AnomalyLink | None:
+        try:
+            loaded = load(self.table, anomaly_id)
+        except NotFoundError:
+            return None
+        return links.find_pair(loaded, self.issue.integration_id, self.issue.ticket_id)
+
+
+@dataclass
+class Mover:
+    """Who last moved an issue, asked for once and only if an anomaly changes."""
+
+    client: JiraClient
+    issue: str
+    _name: str | None = None
+
+    @property
+    def name(self) -> str:
+        if self._name is None:
+            try:
+                self._name = transitions.who_moved(self.client, self.issue) or ""
+            except JiraError:
+                self._name = ""
+        return f"Jira: {self._name}" if self._name else "Jira"
+
+
+@dataclass
+class _Following:
+    """Lets one link and its anomaly follow a ticket, in one unit of work."""
+
+    look: Look
+    anomaly_id: int
+    link_id: int
+    row: Row
+    mover: Mover
+    is_conflict: bool = False
+
+    def run(self) -> list[Event]:
+        events: list[Event] = []
+        try:
+            for work in revising(self.look.table):
+                with work:
+                    events = self._add(work)
+        except ConflictError as error:
+            # Another open anomaly has the fingerprint.
+            link = self.look.link_of(self.anomaly_id)
+            if link is not None:
+                change = links.change(link, set=self._values() | {"last_sync_error": error.message})
+                write_if_current(self.look.table, change)
+            return []
+        return events
+
+    def _add(self, work: UnitOfWork) -> list[Event]:
+        table, issue = self.look.table, self.look.issue
+        try:
+            loaded = load(table, self.anomaly_id)
+        except NotFoundError:
+            return []
+        link = links.find_pair(loaded, issue.integration_id, issue.ticket_id)
+        if link is None or link.id != self.link_id or all(live.link_id != link.id for live in loaded.live):
+            return []
+        kept = links.kept(table, link)
+        wanted = self._wanted(kept, loaded, link)
+        if wanted is None:
+            work.add(self._seen(link, kept))
+            return []
+        status = self.row["status"]
+        if loaded.status_stamp > max(kept.get("looked", 0), self.look.since):
+            self.is_conflict = True
+            work.add(links.conflict(link, status, loaded.anomaly.status, loaded.status_stamp, self.look.now))
+            return []
+        return self._follow(work, loaded, link, wanted)
+
+    def _wanted(self, kept: dict[str, object], loaded: Loaded, link: AnomalyLink) -> str | None:
+        """Return the status that the anomaly must get; None if the ticket's status is no news for it."""
+        status, seen = self.row["status"], kept.get("seen")
+        if seen is None or is_same(status, str(seen)) or is_same(status, str(kept.get("moving", ""))):
+            return None
+        means = self.look.stored.integration.meaning_of
+        wanted = means(status)
+        if wanted is None or wanted == loaded.anomaly.status:
+            return None
+        others = [other for other in loaded.links if other.id != link.id and _is_live(other, loaded)]
+        if wanted in ARCHIVED and any(means(other.status) not in ARCHIVED for other in others):
+            return None  # only when all its tickets say so
+        return wanted
+
+    def _follow(self, work: UnitOfWork, loaded: Loaded, link: AnomalyLink, wanted: str) -> list[Event]:
+        revision = Revision(by=self.mover.name)
+        revision.notices = anomalies.set_status(work, revision, loaded, wanted, self.look.now)
+        revision.links = [live for live in loaded.live if live.link_id != link.id]
+        work.add(links.change(link, set=self._values(), remove=["moving", "conflict", "last_sync_error"]))
+        logger.info("an anomaly follows its ticket", anomaly=self.anomaly_id, status=wanted)
+        return revise(work, loaded, revision, self.look.now)
+
+    def _seen(self, link: AnomalyLink, kept: dict[str, object]) -> Update:
+        moved = not is_same(self.row["status"], str(kept.get("seen", "")))
+        ended = ["conflict", "last_sync_error"] if moved or link.last_sync_error == GONE else []
+        return links.change(link, set=self._values(), remove=["moving", *ended])
+
+    def _values(self) -> dict[str, object]:
+        """Return what the link shows of its ticket now."""
+        key = self.row["key"]
+        shown = {
+            "ticket_number": key,
+            "title": self.row["summary"],
+            "url": self.look.client.browse_url(key),
+            "last_synced": clock.iso_milliseconds(self.look.now),
+        }
+        return links.seen_values(self.row["status"], self.look.now) | shown
+
+
+def _is_live(link: AnomalyLink, loaded: Loaded) -> bool:
+    return any(live.link_id == link.id for live in loaded.live)
+
+
+def began(table: Table) -> int:
+    """Return when the last complete sweep began, in milliseconds: what changed before it was looked at."""
+    return int((table.get(SWEEP, SWEEP) or {}).get("began", 0))
+
+
+def changed_tickets(table: Table, access: JiraAccess, now: datetime, deadline: Deadline) -> Iterator[Issue]:
+    """Yield the linked tickets that look different from when they were last read.
+
+    It costs a search of what changed since the last sweep, a call for each 100 linked tickets among it, and
+    a read of DynamoDB for each 100 changed ones. The caller ends it with ``note_sweep``.
+    """
+    stored = integration.find(table)
+    if stored is None or not stored.follows:
+        return
+    client = integration.client_of(access, stored, deadline)
+    since = _minutes_since(table, now)
+    search = Search(client, f"updated >= -{since}m ORDER BY updated ASC", ("summary", "status"), show_found)
+    known: dict[str, dict[str, object]] = {}
+
+    def linked(ids: Sequence[str]) -> list[str]:
+        keys = {Issue(stored.integration.id, number).pk: number for number in map(str, ids)}
+        known.update((keys[item["pk"]], item) for item in table.get_all([(pk, TICKET) for pk in keys]))
+        return [number for number in map(str, ids) if number in known]
+
+    for row in search.chosen(linked):
+        item = known[row["id"]]
+        if any(row[name] is not None and row[name] != item.get(name) for name in SEEN):
+            yield Issue(stored.integration.id, row["id"])
+
+
+def _minutes_since(table: Table, now: datetime) -> int:
+    last = began(table)
+    passed = now - datetime.fromtimestamp(last / 1000, UTC) if last else timedelta(minutes=10)
+    return ceil((min(passed, LONGEST) + MARGIN).total_seconds() / 60)
+
+
+def note_sweep(table: Table, moment: datetime) -> None:
+    """Store that what changed before a moment has been looked for."""
+    table.put({"pk": SWEEP, "sk": SWEEP, "began": clock.epoch_milliseconds(moment)})
