@@ -101,6 +101,7 @@ def _say_ready(stack: LocalStack) -> None:
     _say(f"Ready: {settings.url}")
     _say(f"  API key      {settings.api_key}   (Authorization: Bearer {settings.api_key})")
     if "SiteFunction" in stack.deployed.functions:
+        _say(f"  Console      {settings.url}/console")
         _say(f"  API page     {settings.url}/docs")
     if len(stack.processes) > 1:
         _say(f"  Ticket page  {settings.atlassian_url}/browse/PI-42")

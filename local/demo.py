@@ -9,7 +9,7 @@ import json
 import shlex
 import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import requests
@@ -68,6 +68,7 @@ class Demonstration:
         self._push(job)
         self._show_ticket()
         self._report_anomaly()
+        self._follow_ticket()
 
     def work_for_weeks(self) -> tuple[str, list[str]]:
         """Make a job to look at, and return its path and serial numbers."""
@@ -201,6 +202,34 @@ class Demonstration:
         self._send("DELETE", f"/api/anomalies/{anomaly}?archive=true&status=Resolved")
         self._show_comments(made["ticket_number"])
 
+    def _follow_ticket(self) -> None:
+        integration = "/api/integrations/ticketing"
+        self._say("A rule makes tickets by itself. And let anomalies follow their tickets:")
+        self._send("POST", f"{integration}/rules", {"name": "CRM", "when": {"datastore_ids": [1]}})
+        self._send("PUT", integration, {"status_in": {"Done": "Resolved", "In Progress": "Acknowledged"}})
+        self._say("Report another anomaly; its ticket is there a moment later.")
+        number = self._send("POST", "/api/anomalies", ANOMALY)["id"]
+        anomaly = f"/api/anomalies/{number}"
+        (link,) = self._await(f"{anomaly}/ticket-links", lambda found: found["items"])
+        key = link["ticket_number"]
+        self._say(f"Somebody moves the ticket to Done ({self._settings.atlassian_url}/browse/{key}).")
+        _move_to_done(f"{self._settings.atlassian_url}/rest/api/2/issue/{key}/transitions")
+        self._say(
+            "The anomaly follows: within 5 minutes, at once with a webhook, or when its link is refreshed."
+        )
+        self._send("POST", f"{anomaly}/ticket-links/{link['id']}/refresh")
+        self._await(anomaly, lambda found: found["status"] == "Resolved")
+        self._send("GET", anomaly)
+
+    def _await(self, path: str, arrived: Callable[[Json], Json]) -> Json:
+        """Ask until what is awaited has arrived, and return it."""
+        end = time.monotonic() + SECONDS
+        while not (found := arrived(_answer_of(_ask(self._settings, "GET", path)))):
+            if time.monotonic() > end:
+                raise DemonstrationError(f"{path} does not show what was awaited")
+            time.sleep(0.1)
+        return found
+
     def _show_comments(self, key: str) -> None:
         url = f"{self._settings.atlassian_url}/rest/api/2/issue/{key}/comment"
         self._say(f"What the ticket was told ({self._settings.atlassian_url}/browse/{key}):")
@@ -219,6 +248,14 @@ class Demonstration:
         told = f"{response.status_code} {response.reason}" if answer is None else _shortened(answer)
         print(f"   → {told}", flush=True)
         return answer
+
+
+def _move_to_done(url: str) -> None:
+    user, _, token = JIRA_CREDENTIALS.partition(":")
+    found = _answer_of(_session().get(url, auth=(user, token), timeout=SECONDS))["transitions"]
+    (number,) = [each["id"] for each in found if each["to"]["name"] == "Done"]
+    body = {"transition": {"id": number}}
+    _answer_of(_session().post(url, json=body, auth=(user, token), timeout=SECONDS))
 
 
 def _comments(url: str, *, expected: int) -> list[str]:

@@ -1,8 +1,7 @@
 """Send dead letters again: ``python -m tools.redrive <dead letters' URL> <queue's URL>``.
 
-It works for the queue of pushes and for that of ticket events (a FIFO queue keeps groups). In an account, the
-console and ``aws sqs start-message-move-task`` do the same; this also works on the local stack. A message is
-deleted only after it was sent. If this stops in between, a message is sent twice, which workers tolerate.
+It works for every queue of work. ``POST /api/operations/redrive`` does the same, and so do AWS's console and
+``aws sqs start-message-move-task`` in an account. A message may be sent twice, which workers tolerate.
 
 Events of the history: ``python -m tools.redrive <dead letters' URL> <history table> <bus>``. Their dead
 letters name a part of the stream, which forgets it after a day. So the table is read again: what was recorded
@@ -13,7 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,22 +20,11 @@ import boto3
 
 from jobticket import clock
 from jobticket.history.events import Event, event_of, send
+from jobticket.queues import redrive
 from jobticket.store.table import plain_item
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-
-
-def redrive(sqs: SQSClient, dead_letters: str, queue: str) -> int:
-    """Move every visible message, and return their number."""
-    moved = 0
-    while messages := _receive(sqs, dead_letters):
-        for message in messages:
-            sqs.send_message(QueueUrl=queue, MessageBody=message["Body"], **_group(message))
-            sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=message["ReceiptHandle"])
-            moved += 1
-    return moved
-
 
 #: A record's own time is that of its request, which may take so long before it commits; clocks differ, too.
 SLACK = timedelta(minutes=2)
@@ -45,7 +33,7 @@ SLACK = timedelta(minutes=2)
 def redrive_events(sqs: SQSClient, dynamodb: Any, bus: Any, dead_letters: str, table: str, name: str) -> int:
     """Send the events of the times that dead letters name, and return their number."""
     sent = 0
-    while messages := _receive(sqs, dead_letters):
+    while messages := sqs.receive_message(QueueUrl=dead_letters, WaitTimeSeconds=1).get("Messages"):
         for message in messages:
             batch = json.loads(message["Body"])["DDBStreamBatchInfo"]
             first = clock.parse_iso(batch["approximateArrivalOfFirstRecord"]) - SLACK
@@ -75,32 +63,19 @@ def _recorded(dynamodb: Any, table: str, first: datetime, last: datetime) -> Ite
                 yield event
 
 
-def _receive(sqs: SQSClient, queue: str) -> Any:
-    names: Any = ["MessageGroupId"]
-    answer = sqs.receive_message(
-        QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1, MessageSystemAttributeNames=names
-    )
-    return answer.get("Messages", [])
-
-
-def _group(message: Mapping[str, Any]) -> dict[str, Any]:
-    group = message.get("Attributes", {}).get("MessageGroupId")
-    if group is None:
-        return {}
-    return {"MessageGroupId": group, "MessageDeduplicationId": f"redriven-{message['MessageId']}"}
-
-
 def main(arguments: list[str]) -> int:
-    """Redrive, and print how many messages moved."""
+    """Redrive, and print how many messages or events were sent."""
     if len(arguments) not in (2, 3):
         print(__doc__)
         return 2
     sqs = boto3.client("sqs")
-    if len(arguments) == 3:
-        events: Any = boto3.client("events")
-        moved = redrive_events(sqs, boto3.client("dynamodb"), events, *arguments)
-    else:
-        moved = redrive(sqs, *arguments)
+    dead_letters, *others = arguments
+    if len(others) == 2:
+        table, bus = others
+        sent = redrive_events(sqs, boto3.client("dynamodb"), boto3.client("events"), dead_letters, table, bus)
+        print(f"{sent} event{'' if sent == 1 else 's'} sent again")
+        return 0
+    moved = redrive(sqs, dead_letters, others[0])
     print(f"{moved} message{'' if moved == 1 else 's'} sent again")
     return 0
 

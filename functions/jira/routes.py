@@ -125,7 +125,8 @@ _PAGED = (LIMIT, CURSOR)
 _FAULTY = {400: "A parameter is missing or faulty, or no project is selected; the text names it."}
 _CONNECTION = {
     401: "The key is missing or not known, or there is no such connection.",
-    403: "The connection must be authorized again (needs_reauthorization), or Jira denies access.",
+    403: "The connection must be authorized again (needs_reauthorization) or lacks a scope (missing_scope), "
+    "or Jira denies access or the login.",
     429: "A rate limit of Jira's lasts longer than the call can wait; Retry-After says how long.",
     500: "Jira failed or refused; `details` holds its words.",
     503: "Atlassian is in trouble, or it is not known yet whether a ticket was created; Retry-After.",

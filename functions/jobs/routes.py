@@ -75,9 +75,9 @@ ROUTES = Routes(
             summary="List jobs, newest first",
             description=(
                 "With `search` or `state`, a request looks at 200 jobs at most: a page may be short, or "
-                "empty, and still have a next one."
+                "empty, and still have a next one. With `state`, each job comes with its progress."
             ),
-            answers={200: array_of(model("jobs.model:Job"))},
+            answers={200: array_of(model("jobs.model:ListedJob"))},
             errors={**_PAGE, 400: "A parameter is not valid."},
             parameters=(
                 LIMIT,

@@ -16,11 +16,11 @@ from jobticket.aws import AWS_FAULTS
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.connections.connect_tokens import ConnectTokens, ConsentRequest
 from jobticket.connections.consent import (
-    EXCHANGE_FAILED,
     INVALID_STATE,
     PENDING_LIFETIME,
     Accepted,
     Consent,
+    ExchangeError,
     Pending,
 )
 from jobticket.connections.consent_pages import ConsentPages
@@ -153,8 +153,11 @@ def callback(request: Request) -> Answer:
         if not query.get("code", "").strip():
             raise InvalidError("Invalid request")
         accepted = consent.accept(provider, query["state"], query["code"], request.deadline)
+    except ExchangeError as refusal:
+        return _not_connected(request, refusal.message, "failed", back=refusal.return_url)
     except InvalidError as refusal:
-        return _not_connected(request, refusal.message, _callback_notice(refusal.message))
+        notice = "expired_sign_in" if refusal.message == INVALID_STATE else "incomplete"
+        return _not_connected(request, refusal.message, notice)
     except FAULTS:
         logger.exception("a consent cannot be accepted for now")
         return _later(_not_connected(request, UNAVAILABLE, "unavailable", status=503))
@@ -172,10 +175,12 @@ def _refused(request: Request, provider: str, state: str, error: str) -> Answer:
     return _not_connected(request, reason, notice)
 
 
-def _not_connected(request: Request, error: str, notice: str, *, status: int = 400) -> Answer:
+def _not_connected(
+    request: Request, error: str, notice: str, *, status: int = 400, back: str | None = None
+) -> Answer:
     """Answer why there is no connection: a browser gets a page."""
     if "text/html" in request.headers.get("accept", ""):
-        return pages.notice(status, notice)
+        return pages.notice(status, notice, back)
     return Answer(status, {"error": error}, PRIVATE)
 
 
@@ -183,30 +188,32 @@ def _later(answer: Answer) -> Answer:
     return replace(answer, headers={**answer.headers, "Retry-After": str(RETRY_SECONDS)})
 
 
-def _callback_notice(text: str) -> str:
-    known = {INVALID_STATE: "expired_sign_in", EXCHANGE_FAILED: "failed"}
-    return known.get(text, "incomplete")
-
-
 # --- choosing a site ----------------------------------------------------------------------------------------
 
 
 @api.route("chooseSite")
 def choose(request: Request) -> Answer:
-    code = request.path("connection_code")
     try:
-        pending = _pending(request, code)
-    except InvalidError:
-        return pages.notice(400, "expired_page")
+        return _choice(request, request.path("connection_code"))
     except ForbiddenError:
         return pages.notice(403, "other_browser")
     except FAULTS:
         logger.exception("a pending consent cannot be read for now")
         return _later(pages.notice(503, "unavailable"))
+
+
+def _choice(request: Request, code: str) -> Answer:
+    try:
+        pending = _pending(request, code)
+    except InvalidError:
+        chosen = consent.chosen(code, _cookie_of(request, code))
+        if chosen is None:
+            return pages.notice(400, "expired_page")
+        return pages.notice(200, "connected", chosen.return_url, site=chosen.site_name)
     try:
         sites = consent.sites(pending, request.deadline)
     except UpstreamError:
-        return pages.notice(502, "failed")
+        return pages.notice(502, "failed", pending.request.return_url)
     return pages.choice(
         code=code,
         external_id=pending.request.name.external_id,
@@ -246,12 +253,15 @@ def create_connection(request: Request) -> Answer:
     told = {"success": True} | (
         {"return_url": pending.request.return_url} if pending.request.return_url else {}
     )
-    return Answer(body=told, headers=PRIVATE, cookies=(_drop_cookie(pending.id),))
+    return Answer(body=told, headers=PRIVATE)  # the cookie stays: with it, the page says what was chosen
 
 
 def _pending(request: Request, code: str) -> Pending:
-    cookie = request.cookies.get(_cookie_name(digest("PENDING", code)))
-    return consent.pending(code, cookie, lambda: _has_key(request))
+    return consent.pending(code, _cookie_of(request, code), lambda: _has_key(request))
+
+
+def _cookie_of(request: Request, code: str) -> str | None:
+    return request.cookies.get(_cookie_name(digest("PENDING", code)))
 
 
 # --- the cookie: a link alone is worth nothing --------------------------------------------------------------
@@ -269,10 +279,6 @@ def _is_plain() -> bool:
 
 def _set_cookie(accepted: Accepted) -> str:
     return _cookie(accepted.id, accepted.cookie, int(PENDING_LIFETIME.total_seconds()))
-
-
-def _drop_cookie(pending_id: str) -> str:
-    return _cookie(pending_id, "", 0)
 
 
 def _cookie(pending_id: str, value: str, seconds: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
+from jobticket.connections.vault import Vault, kms_client
 from jobticket.errors import RefusalError
 from jobticket.observability import logger, metrics
 from jobticket.store.table import Table, dynamodb_client
@@ -22,6 +24,8 @@ from jobticket.ticketing.relay import Relay, Relayed
 from jobticket.ticketing.sweep import sweep
 from jobticket.ticketing.sync_in import began, changed_tickets, note_sweep
 from jobticket.ticketing.wakeups import Wakeup, Wakeups, read_wakeup, sqs_client
+from jobticket.ticketing.webhook_registration import Webhooks
+from jobticket.ticketing.webhook_store import WEBHOOKS, WebhookStore
 
 #: What the function needs to put away its work after the last call to Jira.
 RESERVED_SECONDS = 6.0
@@ -33,6 +37,8 @@ table = Table(dynamodb, config.ticketing_table)
 access = JiraAccess.open(config, dynamodb)
 wording = config.wording
 wakeups = Wakeups(sqs_client(), config.ticket_events_queue)
+vault = Vault(table, functools.cache(kms_client), config.encryption_key, purpose=WEBHOOKS)
+webhooks = Webhooks(table, WebhookStore(table, vault), access, public_url="")
 relay = Relay(table, access, wording, chance=random.random)
 
 
@@ -42,6 +48,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Handle a batch of wake-ups, or sweep if the schedule asks for it."""
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS)
     if "Records" not in event:
+        webhooks.extend(clock.now(), deadline)
         return {"woken": _sweep(), "changed": _follow(deadline)}
     return {"batchItemFailures": list(_relay(event["Records"], deadline))}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,22 +13,19 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jobticket import clock
 from jobticket.connections.access import JiraAccess
 from jobticket.connections.connector import TokenConnector
+from jobticket.connections.vault import Vault, kms_client
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.shown import Shown
 from jobticket.store.table import Table, dynamodb_client
 from jobticket.store.unit_of_work import UnitOfWork
 from jobticket.ticketing import anomalies, bodies, linked_tickets, links, rule_tickets, rules
-from jobticket.ticketing.anomalies import Filters
 from jobticket.ticketing.environment import TicketingSettings
 from jobticket.ticketing.explanations import translated
 from jobticket.ticketing.form import form_specification
 from jobticket.ticketing.integration import Integrations, StoredIntegration, client_of
 from jobticket.ticketing.model import (
     ARCHIVED,
-    STATUSES,
-    TYPES,
-    IntegrationSettings,
     LinkedTicket,
     TicketDraft,
 )
@@ -36,11 +34,12 @@ from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.recent import RecentChoices
 from jobticket.ticketing.revisions import anomaly_not_found, load, revising
 from jobticket.ticketing.wakeups import Wakeups, sqs_client
+from jobticket.ticketing.webhook_registration import Webhooks
+from jobticket.ticketing.webhook_store import WEBHOOKS, WebhookStore
 from jobticket.web import numbered_pages
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import claimed
-from jobticket.web.paging import number_of
 from jobticket.web.routes import routes_of
 
 
@@ -48,6 +47,7 @@ class TicketingApiSettings(TicketingSettings):
     """The environment of this function."""
 
     key_ring_secret: str
+    public_url: str
 
 
 config = TicketingApiSettings.from_environment()
@@ -67,6 +67,8 @@ recent = RecentChoices(time.monotonic)
 integrations = Integrations(table, access, connector, recent)
 wakeups = Wakeups(sqs_client(), config.ticket_events_queue)
 wording = config.wording
+vault = Vault(table, functools.cache(kms_client), config.encryption_key, purpose=WEBHOOKS)
+webhooks = Webhooks(table, WebhookStore(table, vault), access, config.public_url)
 api = Api(routes_of(__name__), ring)
 
 
@@ -88,8 +90,8 @@ def _number(request: Request, name: str, refusal: Callable[[object], Exception])
     return int(text)
 
 
-def _anomaly_id(request: Request) -> int:
-    return _number(request, "anomaly_id", anomaly_not_found)
+_anomaly_id = functools.partial(_number, name="anomaly_id", refusal=anomaly_not_found)
+_rule_id = functools.partial(_number, name="rule_id", refusal=rules.rule_not_found)
 
 
 def _once(
@@ -131,7 +133,7 @@ def get_integration(_request: Request) -> Answer:
 
 @api.route("createIntegration")
 def create_integration(request: Request) -> Answer:
-    settings = _settings(request.parse(bodies.NewIntegration))
+    settings = request.parse(bodies.NewIntegration).settings()
     now, work = clock.now(), UnitOfWork(table)
     with claimed(request, table, now) as claim:
         if claim.answer is not None:
@@ -139,23 +141,29 @@ def create_integration(request: Request) -> Answer:
         with integrations.created(work, settings, now, request.deadline) as made, work:
             answer = _shown(201, made)
             claim.keep(work, answer)
+    webhooks.register(now, request.deadline)
     return answer
 
 
 @api.route("changeIntegration")
 def change_integration(request: Request) -> Answer:
-    settings = _settings(request.parse(bodies.IntegrationPatch))
-    return _shown(200, integrations.change(settings, clock.now(), request.deadline))
-
-
-def _settings(body: bodies.IntegrationPatch) -> IntegrationSettings:
-    return IntegrationSettings(**body.model_dump(exclude={"type"}))
+    settings = request.parse(bodies.IntegrationPatch).settings()
+    changed, now = integrations.change(settings, clock.now(), request.deadline), clock.now()
+    webhooks.register(now, request.deadline)
+    return _shown(200, changed)
 
 
 @api.route("deleteIntegration")
-def delete_integration(_request: Request) -> Answer:
-    integrations.delete()
+def delete_integration(request: Request) -> Answer:
+    webhooks.remove(integrations.get(), request.deadline)
+    integrations.delete(webhooks.store.removal)
     return Answer(204)
+
+
+@api.route("makeWebhookSecret")
+def make_webhook_secret(_request: Request) -> Answer:
+    secret = webhooks.make_secret(integrations.get())
+    return Answer(body={"url": webhooks.url, "secret": secret})
 
 
 @api.route("testIntegration")
@@ -215,10 +223,6 @@ def test_rule(request: Request) -> Answer:
     return _shown(200, rule_tickets.try_rule(table, rule, anomaly, wording, now))
 
 
-def _rule_id(request: Request) -> int:
-    return _number(request, "rule_id", rules.rule_not_found)
-
-
 # -------------------------------------------------------------------------------------------------- anomalies
 
 
@@ -236,17 +240,8 @@ def report_anomaly(request: Request) -> Answer:
 @api.route("listAnomalies")
 def list_anomalies(request: Request) -> Answer:
     page, size = numbered_pages.page_and_size(request.query)
-    found, total = anomalies.list_anomalies(table, _filters(request.query), page, size)
+    found, total = anomalies.list_anomalies(table, bodies.filters_of(request.query), page, size)
     return Answer(body=numbered_pages.envelope(found, total, page, size))
-
-
-def _filters(query: Mapping[str, str]) -> Filters:
-    return Filters(
-        status=numbered_pages.word(query, "status", STATUSES),
-        type=numbered_pages.word(query, "type", TYPES),
-        datastore=number_of(query, "datastore", 10**15),
-        archived=numbered_pages.flag(query, "archived"),
-    )
 
 
 @api.route("getAnomaly")
@@ -289,9 +284,6 @@ def add_comment(request: Request) -> Answer:
     body = request.parse(bodies.NewComment)
     number = _anomaly_id(request)
     return _once(request, lambda work, now: (*anomalies.add_comment(work, number, body.message, now), 201))
-
-
-# ---------------------------------------------------------------------------------------------------- tickets
 
 
 @api.route("searchTickets")
@@ -340,9 +332,6 @@ def create_ticket(request: Request) -> Answer:
     return answer
 
 
-# ------------------------------------------------------------------------------------------------------ links
-
-
 @api.route("listLinks")
 def list_links(request: Request) -> Answer:
     page, size = numbered_pages.page_and_size(request.query)
@@ -388,7 +377,7 @@ def remove_link(request: Request) -> Answer:
 
 @api.route("refreshLink")
 def refresh_link(request: Request) -> Answer:
-    """Read the ticket again, and retry what could not be delivered to it."""
+    """Read the ticket again, retry what could not be delivered to it, and let its anomaly follow."""
     anomaly_id, now = _anomaly_id(request), clock.now()
     loaded, link = links.find_link(table, anomaly_id, _number(request, "link_id", links.link_not_found))
     stored = integrations.get()
@@ -403,3 +392,5 @@ def refresh_link(request: Request) -> Answer:
     finally:
         # Afterwards, so that in the end the link shows what goes wrong in the retry.
         wakeups.send(links.retry(table, link, now), suffix=f"-retry-{int(now.timestamp())}")
+        if stored.follows:
+            wakeups.look(links.issue_of(link), f"{link.id}-look-{int(now.timestamp())}")

@@ -1,4 +1,4 @@
-"""The routes of rules, which make tickets."""
+"""The routes of rules, which make tickets, and of webhooks."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ ROUTES = Routes(
             "createRule",
             "POST",
             _PATH,
-            scope="admin",
+            scope="ticketing",
             summary="Add a rule that makes tickets",
             answers={201: _RULE},
             errors={
@@ -93,7 +93,7 @@ ROUTES = Routes(
             "changeRule",
             "PUT",
             f"{_PATH}/{{rule_id}}",
-            scope="admin",
+            scope="ticketing",
             summary="Change a rule",
             answers={200: _RULE},
             errors={**_FAULTY, **_NO_RULE},
@@ -105,7 +105,7 @@ ROUTES = Routes(
             "deleteRule",
             "DELETE",
             f"{_PATH}/{{rule_id}}",
-            scope="admin",
+            scope="ticketing",
             summary="Delete a rule; its tickets stay",
             answers={204: None},
             errors=_NO_RULE,
@@ -121,6 +121,16 @@ ROUTES = Routes(
             errors={**_FAULTY, 404: "There is no such rule, or no such anomaly."},
             body=model("ticketing.bodies:RuleTest"),
             example=Example(path={"rule_id": "1"}, body={"anomaly_id": 1}),
+        ),
+        Route(
+            "makeWebhookSecret",
+            "POST",
+            "/api/integrations/ticketing/webhook",
+            scope="admin",
+            summary="Make the secret for an administrator's webhook, in place of an earlier one",
+            answers={200: object_of(url={"type": "string"}, secret={"type": "string"})},
+            errors={404: "There is no ticketing integration."},
+            description="The secret is shown this once. A Jira administrator sets up a webhook with both.",
         ),
     ),
 )

@@ -28,6 +28,7 @@ _SIZE_LIMIT = 32 * 1024 * 1024
 def make_app(emulator: Emulator) -> web.Application:
     """Return the application that serves an emulator."""
     app = web.Application(middlewares=[_guard], client_max_size=_SIZE_LIMIT)
+    app.cleanup_ctx.append(emulator.sender.around)
     recorded: list[tuple[str, str, Work]] = [
         ("GET", "/authorize", consent.show),
         ("POST", "/authorize", consent.decide),

@@ -18,10 +18,17 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _EXPLAINED = {
     "read:jira-work": "View projects, tickets, comments and histories",
     "write:jira-work": "Create and edit tickets, add comments",
+    "manage:jira-webhook": "Be told of changes as soon as they are made",
     "read:jira-user": "View user profiles",
     "read:me": "View your profile",
+    "read:board-scope:jira-software": "View boards",
+    "read:project:jira": "View the settings of projects",
+    "read:sprint:jira-software": "View sprints",
+    "read:issue-details:jira": "View all details of tickets",
+    "read:jql:jira": "Check search queries",
     "offline_access": "Do all this while you are away",
 }
+_VERBS = {"read": "View", "write": "Create and edit", "manage": "Manage", "delete": "Delete"}
 Parameters = dict[str, str]
 _CARRIED = ("audience", "client_id", "scope", "redirect_uri", "state", "response_type", "prompt")
 
@@ -85,7 +92,7 @@ def _form(
         for name in _CARRIED
         if name in parameters
     )
-    scopes = "".join(f"<li>{escape(_EXPLAINED.get(scope, scope))}</li>" for scope in asked.scopes)
+    scopes = "".join(f"<li>{escape(_in_words(scope))}</li>" for scope in asked.scopes)
     host = urlsplit(asked.redirect_uri).netloc
     body = (
         "<h1>Jobticket wants to use Jira in your name</h1>"
@@ -100,6 +107,12 @@ def _form(
         '<button name="decision" value="deny" formnovalidate>Deny</button></div></form>'
     )
     return page("Authorize Jobticket", body, status=status)
+
+
+def _in_words(scope: str) -> str:
+    """Return what a scope permits; one that nobody has explained is spelt out."""
+    verb, _, rest = scope.partition(":")
+    return _EXPLAINED.get(scope) or f"{_VERBS[verb]} {rest.partition(':')[0].replace('-', ' ')}"
 
 
 def _problem(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,8 +13,9 @@ from local.atlassian import catalogue, default_data
 from local.atlassian.bodies import parse
 from local.atlassian.emulator import Emulator, Request, describe
 from local.atlassian.grants import Grants
-from local.atlassian.model import Board, Project, Sprint
+from local.atlassian.model import Board, Project, Sprint, Webhook
 from local.atlassian.routing import Answer, JiraError
+from local.atlassian.webhook_routes import EVENTS
 from local.atlassian.world import Site
 
 _DAY_MS = 86_400_000
@@ -104,6 +106,7 @@ def reset(emulator: Emulator, _request: Request) -> Answer:
     emulator.controls.reset()
     emulator.world.clock_offset = 0
     emulator.limiter.clear()
+    emulator.sender.log.clear()
     emulator.logins.clear()
     emulator.log.clear()
     return Answer(status=204)
@@ -254,6 +257,48 @@ def revoke(emulator: Emulator, request: Request) -> Answer:
     return Answer({"revoked": revoked})
 
 
+class _AdminWebhook(BaseModel):
+    """A webhook as an administrator sets it up."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(pattern=r"^https?://")
+    secret: str | None = None
+    events: list[str] = list(EVENTS)
+    jql: str = ""
+    site: str | None = None
+
+
+def show_webhooks(emulator: Emulator, _request: Request) -> Answer:
+    """Return all webhooks, without their secrets, and what was sent."""
+    registered = [
+        {**asdict(webhook), "secret": webhook.secret is not None, "site": site.id}
+        for site in emulator.world.sites.values()
+        for webhook in site.webhooks.values()
+    ]
+    return Answer({"webhooks": registered, "deliveries": list(emulator.sender.log)})
+
+
+def add_webhook(emulator: Emulator, request: Request) -> Answer:
+    try:
+        wanted = _AdminWebhook.model_validate(_json(request))
+    except ValidationError as error:
+        raise _invalid(error) from error
+    site = _site(emulator, wanted.site)
+    webhook = Webhook(site.next_id("webhook"), wanted.url, wanted.events, wanted.jql, secret=wanted.secret)
+    site.webhooks[webhook.id] = webhook
+    emulator.world.changed()
+    return Answer({"id": webhook.id}, 201)
+
+
+def remove_webhooks(emulator: Emulator, _request: Request) -> Answer:
+    for site in emulator.world.sites.values():
+        site.webhooks.clear()
+    emulator.sender.log.clear()
+    emulator.world.changed()
+    return Answer(status=204)
+
+
 ROUTES = [
     ("GET", "/_control", show),
     ("PUT", "/_control", change),
@@ -263,5 +308,8 @@ ROUTES = [
     ("DELETE", "/_control/requests", clear_requests),
     ("POST", "/_control/issues", create),
     ("POST", "/_control/move", move),
+    ("GET", "/_control/webhooks", show_webhooks),
+    ("POST", "/_control/webhooks", add_webhook),
+    ("DELETE", "/_control/webhooks", remove_webhooks),
     ("POST", "/_control/revoke", revoke),
 ]

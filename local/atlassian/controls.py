@@ -79,6 +79,33 @@ class RateLimits(BaseModel):
     reason: bool | str = True
 
 
+class WebhookSwitches(BaseModel):
+    """What becomes of webhooks on their way. ``lose`` and ``double`` are shares: 1 is every one of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lose: float = Field(default=0, ge=0, le=1)
+    double: float = Field(default=0, ge=0, le=1)
+    delay_ms: float = Field(default=0, ge=0)
+    forge: Literal["secret", "unsigned", "expired", "none", "HS512", "RS256"] | None = None
+    scheme: Literal["Bearer", "JWT"] = "Bearer"
+    #: Between two tries of a call that was not taken.
+    retry_seconds: float = Field(default=300, ge=0)
+
+
+class Transitions(BaseModel):
+    """What is odd about the transitions to some statuses, which are named."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    #: They have a screen, on which the resolution is required.
+    with_screen: list[str] = []
+    missing: list[str] = []
+    doubled: list[str] = []
+    #: They are offered and then refused.
+    forbidden: list[str] = []
+
+
 class Controls(BaseModel):
     """The switches, at their normal positions."""
 
@@ -101,6 +128,7 @@ class Controls(BaseModel):
     token_scopes: list[str] | None = None
     text_limit: int = Field(default=32_767, ge=1)
     workflow: Literal["simplified", "steps"] = "simplified"
+    transitions: Transitions = Transitions()
     search_lag_ms: float = Field(default=0, ge=0)
     scope_mismatch_status: Literal[401, 403] = 401
     read_only_projects: list[str] = []
@@ -118,15 +146,15 @@ class Controls(BaseModel):
     off_screen_fields: list[str] = []
     record_bodies: bool = False
     rate_limits: RateLimits = RateLimits()
+    webhooks: WebhookSwitches = WebhookSwitches()
     faults: list[Fault] = []
 
     def change(self, part: dict[str, Any]) -> None:
         """Set some switches, all of them or none."""
-        merged = {**self.model_dump(exclude={"rate_limits"}), **part}
-        if isinstance(part.get("rate_limits"), dict):
-            merged["rate_limits"] = {**self.rate_limits.model_dump(), **part["rate_limits"]}
-        else:
-            merged.setdefault("rate_limits", self.rate_limits)
+        merged = {**self.model_dump(), **part}
+        for name in ("rate_limits", "webhooks", "transitions"):
+            if isinstance(part.get(name), dict):
+                merged[name] = {**getattr(self, name).model_dump(), **part[name]}
         checked = Controls.model_validate(merged)
         for name in part:
             setattr(self, name, getattr(checked, name))

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from local.atlassian import agile, issue_parts, issues, metadata
+from local.atlassian import agile, issue_parts, issues, metadata, webhook_routes
 from local.atlassian.controls import Controls, RequestLog
 from local.atlassian.grants import Grants
 from local.atlassian.limits import Limiter
 from local.atlassian.logins import Caller, Logins
 from local.atlassian.routing import Answer, Call, Headers, JiraError, Route, Router
 from local.atlassian.search import Searches
-from local.atlassian.world import Site, World
+from local.atlassian.webhooks import App, Sender
+from local.atlassian.world import Event, Site, World
 
 CLIENT_ID = "local-client-id"
 CLIENT_SECRET = "local-client-secret"  # noqa: S105  # a fixed secret of a site that exists on loopback only
@@ -52,8 +53,10 @@ class Emulator:
         self.log = RequestLog()
         self.limiter = Limiter()
         self.logins = Logins(world, self.controls)
+        self.sender = Sender(self.controls, App(CLIENT_ID, CLIENT_SECRET), world.now)
+        world.on_event = self._happened
         routes: list[Route] = [*issues.ROUTES, *issue_parts.ROUTES, *metadata.ROUTES, *agile.ROUTES]
-        self._router = Router([*routes, *Searches().routes()])
+        self._router = Router([*routes, *Searches().routes(), *webhook_routes.ROUTES])
 
     @property
     def _context(self) -> str:
@@ -138,7 +141,19 @@ class Emulator:
             data_center=data_center,
             query=request.query,
             raw_body=request.body,
+            app=caller.app,
         )
+
+    def _happened(self, site: Site, event: Event) -> None:
+        """Send the webhooks that a change sets off, whoever made it and wherever."""
+        if not site.webhooks:
+            return
+        request = Request("POST", "", {}, {}, b"")
+        caller = Caller(self.world.accounts[event.author])
+        data_center = self.controls.data_center
+        call = self._call(request, site, caller, self.site_url(site), data_center=data_center)
+        for delivery in webhook_routes.deliveries(call, event):
+            self.sender.send(delivery)
 
     def _limited(self, request: Request, call: Call, caller: Caller, path: str) -> Answer:
         """Find the route, apply the limits, do the work."""

@@ -40,12 +40,13 @@ ul.plain { list-style: none; padding: 0; }
 label.choice { display: flex; gap: .75rem; align-items: start; padding: .75rem; border: 1px solid var(--line);
   border-radius: .5rem; margin: .5rem 0; }
 textarea { width: 100%; min-height: 14rem; font: .9rem/1.4 ui-monospace, monospace; }
+select { max-width: 100%; }
 select, textarea, button { font-size: 1rem; padding: .5rem .75rem; border: 1px solid var(--line);
   border-radius: .375rem; }
 button { background: var(--card); color: inherit; min-height: 2.75rem; }
 button.main { background: var(--accent); color: var(--on-accent); border-color: var(--accent); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-.row { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1rem 0; }
+.row { display: flex; flex-wrap: wrap; align-items: center; gap: .75rem; margin: 1rem 0; }
 summary { cursor: pointer; padding: .5rem 0; }
 .text > :first-child { margin-top: 0; } .text > :last-child { margin-bottom: 0; }
 .text h3, .text h4, .text h5, .text h6 { margin: 1.25rem 0 .5rem; line-height: 1.3; font-size: 1rem; }
@@ -87,7 +88,21 @@ summary { cursor: pointer; padding: .5rem 0; }
 .panel.note { background: var(--note-back); } .panel.success, .panel.tip { background: var(--ok-back); }
 .panel.warning { background: var(--warn-back); }
 .panel.error { background: var(--error-back); color: inherit; }
-.day, time { white-space: nowrap; } .history td:nth-child(n+4) { min-width: 12rem; }
+.day, time { white-space: nowrap; }
+.history td:nth-child(4) { min-width: 16rem; width: 100%; }
+@media (max-width: 40rem) {
+  .history thead { display: none; }
+  .history table, .history tbody, .history tr, .history td { display: block; }
+  .history tr { border: 1px solid var(--line); border-radius: .375rem; padding: .5rem .75rem;
+    margin: .5rem 0; }
+  .history td { border: 0; padding: .1rem 0; }
+  .history td:nth-child(-n+2) { display: inline; color: var(--soft); }
+  .history td:nth-child(2)::before { content: ", "; }
+  .history td:nth-child(3) { font-weight: 600; } .history td:nth-child(4) { min-width: 0; } }
+.difference { font: .875rem/1.5 ui-monospace, monospace; white-space: pre-wrap; }
+del, ins { border-radius: .2rem; padding: 0 .2rem; text-decoration-thickness: 1px; }
+del { background: var(--error-back); color: var(--error); }
+ins { background: var(--ok-back); color: var(--ok); text-decoration: none; }
 .tinted { color: #172b4d; } .tinted a { color: #0747a6; }
 .expand { border: 1px solid var(--line); border-radius: .375rem; padding: 0 .9rem; margin: .75rem 0; }
 blockquote { margin: .75rem 0; padding: .1rem 0 .1rem 1rem; border-left: 3px solid var(--line);

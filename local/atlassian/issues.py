@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local.atlassian import catalogue, rich_text, wire
+from local.atlassian.controls import Controls
 from local.atlassian.issue_edits import (
     apply_operations,
     check_body,
@@ -18,9 +19,15 @@ from local.atlassian.issue_fields import show_history, show_issue
 from local.atlassian.metadata import types_of
 from local.atlassian.model import Issue, Project, RichText
 from local.atlassian.routing import READ, WRITE, Answer, Call, Deployment, JiraError, Route, list_of
+from local.atlassian.world import Site, World
 
 _BULK_LIMIT = 100
 _NO_EDIT = "You do not have permission to edit issues in this project."
+_ILLEGAL = (
+    "It seems that you have tried to perform a workflow operation ({}) that is not valid for the current "
+    "state of this issue ({}). The likely cause is that somebody has changed the issue recently, please look "
+    "at the issue history for details."
+)
 _NO_DELETE = "You do not have permission to delete issues in this project."
 
 
@@ -120,7 +127,7 @@ def delete_issue(call: Call) -> Answer:
             "delete this issue and all its subtasks."
         )
         raise JiraError(400, text)
-    call.world.delete_issue(call.site, issue)
+    call.world.delete_issue(call.site, issue, call.author)
     return Answer(status=204)
 
 
@@ -131,17 +138,27 @@ def get_changelog(call: Call) -> Answer:
     return Answer(page)
 
 
-def _transition(call: Call, status: catalogue.Status) -> dict[str, Any]:
-    number = {"10000": "11", "3": "21", "10001": "31"}[status.id]
-    return {
-        "id": number,
-        "name": status.name,
+_TRANSITION_IDS = {"10000": "11", "3": "21", "10001": "31"}
+
+
+def _transition(call: Call, status: catalogue.Status, *, other: bool = False) -> dict[str, Any]:
+    """Return the transition to a status, or its twin under another name."""
+    shown = {
+        "id": _TRANSITION_IDS[status.id] + ("1" if other else ""),
+        "name": f"{status.name}, again" if other else status.name,
         "to": wire.status(call, status.id),
-        "hasScreen": False,
+        "hasScreen": status.name in call.controls.transitions.with_screen,
         "isGlobal": call.controls.workflow == "simplified",
         "isInitial": False,
         "isConditional": False,
     }
+    if shown["hasScreen"] and "transitions.fields" in call.texts("expand"):
+        resolution = catalogue.FIELDS["resolution"]
+        allowed = [wire.resolution(call, each) for each in catalogue.RESOLUTIONS]
+        described = {"required": True, "schema": resolution.schema, "name": resolution.name}
+        described |= {"key": resolution.id, "operations": ["set"], "allowedValues": allowed}
+        shown["fields"] = {"resolution": described}
+    return shown
 
 
 def _transitions(call: Call, issue: Issue) -> list[dict[str, Any]]:
@@ -150,7 +167,10 @@ def _transitions(call: Call, issue: Issue) -> list[dict[str, Any]]:
     if call.controls.workflow == "steps":
         now = statuses.index(catalogue.STATUSES[issue.status_id])
         statuses = [each for at, each in enumerate(statuses) if abs(at - now) == 1]
-    return [_transition(call, status) for status in statuses]
+    odd = call.controls.transitions
+    statuses = [status for status in statuses if status.name not in odd.missing]
+    twins = [_transition(call, status, other=True) for status in statuses if status.name in odd.doubled]
+    return [*(_transition(call, status) for status in statuses), *twins]
 
 
 def get_transitions(call: Call) -> Answer:
@@ -159,23 +179,35 @@ def get_transitions(call: Call) -> Answer:
 
 def do_transition(call: Call) -> Answer:
     issue = call.writable_issue(_NO_EDIT)
-    wanted = call.json().get("transition")
+    body = call.json()
+    wanted = body.get("transition")
     number = str(wanted.get("id")) if isinstance(wanted, dict) else ""
     found = next((each for each in _transitions(call, issue) if each["id"] == number), None)
     if found is None:
         raise JiraError(400, f"Transition id '{number}' is not valid for this issue.")
-    set_status(call, issue, catalogue.STATUSES[found["to"]["id"]])
+    status = catalogue.STATUSES[found["to"]["id"]]
+    fields, _ = check_body(body)
+    if unknown := fields.keys() - ({"resolution"} if found["hasScreen"] else set()):
+        text = "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
+        raise JiraError(400, errors={name: text.format(name) for name in unknown})
+    if found["hasScreen"] and not fields.get("resolution"):
+        raise JiraError(400, errors={"resolution": "Resolution is required."})
+    if status.name in call.controls.transitions.forbidden:
+        raise JiraError(400, _ILLEGAL.format(status.name, issue.key))
+    set_status(call.world, call.controls, call.site, issue, call.author, status)
     return Answer(status=204)
 
 
-def set_status(call: Call, issue: Issue, status: catalogue.Status) -> None:
+def set_status(
+    world: World, controls: Controls, site: Site, issue: Issue, author: str, status: catalogue.Status
+) -> None:
     done = status is catalogue.DONE
     values = {
         "status_id": status.id,
         "resolution_id": catalogue.FIXED.id if done else None,
-        "resolved": call.world.now_ms() if done else None,
+        "resolved": world.now_ms() if done else None,
     }
-    call.world.edit_issue(call.site, issue, call.author, values, lag=call.controls.search_lag_ms / 1000)
+    world.edit_issue(site, issue, author, values, lag=controls.search_lag_ms / 1000)
 
 
 def bulk_fetch(call: Call) -> Answer:

@@ -113,6 +113,21 @@ class Issue:
 
 
 @dataclass(slots=True)
+class Webhook:
+    """A webhook: an app's, which expires, or an administrator's, which may have a secret."""
+
+    id: int
+    url: str
+    events: list[str]
+    jql: str = ""
+    fields: list[str] = field(default_factory=list)
+    app: bool = False
+    account: str = ""
+    expires: int | None = None
+    secret: str | None = None
+
+
+@dataclass(slots=True)
 class Board:
     id: int
     name: str

@@ -8,8 +8,10 @@ from html import escape
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from local.atlassian import catalogue, rich_text, ticket_html
+from local.atlassian.differences import difference
 from local.atlassian.emulator import Emulator, Request
 from local.atlassian.html import page
+from local.atlassian.issues import set_status
 from local.atlassian.model import Issue, RichText
 from local.atlassian.routing import Answer
 from local.atlassian.world import Site
@@ -54,7 +56,7 @@ def _project(emulator: Emulator, site: Site, project_id: int) -> str:
         f"{escape(issue.summary)}</li>"
         for issue in newest
     )
-    count = f"{len(ids)} tickets"
+    count = "1 ticket" if len(ids) == 1 else f"{len(ids)} tickets"
     if len(ids) > _SHOWN_TICKETS:
         count += f", the newest {_SHOWN_TICKETS} below"
     return (
@@ -94,6 +96,9 @@ def edit(emulator: Emulator, request: Request) -> Answer:
     if site is None or issue is None:
         return _missing()
     form = parse_qs(request.body.decode(errors="replace"), keep_blank_values=True)
+    if status := catalogue.STATUSES.get(form.get("status", [""])[0]):
+        set_status(emulator.world, emulator.controls, site, issue, _author(emulator, form), status)
+        return Answer(None, 303, {"Location": _browse_url(emulator, site, issue.key)})
     text = form.get("description", [""])[0].replace("\r\n", "\n")
     try:
         description = _description(emulator, issue, text)
@@ -105,6 +110,13 @@ def edit(emulator: Emulator, request: Request) -> Answer:
     rich_text.settle(issue, data_center=emulator.controls.data_center)
     emulator.world.edit_issue(site, issue, person, {"description": description}, lag=lag)
     return Answer(None, 303, {"Location": _browse_url(emulator, site, issue.key)})
+
+
+def _author(emulator: Emulator, form: dict[str, list[str]]) -> str:
+    """Return who changes the ticket: whoever the form names, or the first account."""
+    accounts = emulator.world.accounts
+    named = form.get("account", [""])[0]
+    return named if named in accounts else next(iter(accounts))
 
 
 def _description(emulator: Emulator, issue: Issue, text: str) -> RichText | None:
@@ -135,6 +147,7 @@ def _ticket(emulator: Emulator, site: Site, issue: Issue) -> Answer:
         f"<b>{escape(issue.key)}</b></p>"
         f"<h1>{escape(issue.summary)}</h1>"
         f'<p><span class="tag">{escape(catalogue.STATUSES[issue.status_id].name)}</span></p>'
+        f"{_status_form(emulator, site, issue)}"
         f"{_details(emulator, issue)}"
         f'<h2>Description</h2><div id="description" class="text">{text}</div>{_form(emulator, site, issue)}'
         f"<h2>Comments</h2>{_comments(emulator, issue)}"
@@ -163,6 +176,27 @@ def _details(emulator: Emulator, issue: Issue) -> str:
     ]
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in pairs)
     return f"<dl>{rows}<dt>Updated</dt><dd>{_when(issue.updated)}</dd></dl>"
+
+
+def _status_form(emulator: Emulator, site: Site, issue: Issue) -> str:
+    """Return a form that moves the ticket in somebody's name; a colleague's by default."""
+    statuses = "".join(
+        f'<option value="{each.id}"{" selected" if each.id == issue.status_id else ""}>{each.name}</option>'
+        for each in catalogue.STATUSES.values()
+    )
+    people = [each for each in emulator.world.accounts.values() if not each.service_token]
+    names = "".join(
+        f'<option value="{escape(each.account_id)}"{" selected" if number == 1 else ""}>'
+        f"{escape(each.display_name)}</option>"
+        for number, each in enumerate(people)
+    )
+    return (
+        f'<details><summary>Change status</summary><form method="post" class="row" '
+        f'action="{_browse_url(emulator, site, issue.key)}">'
+        f'<label>Status <select name="status">{statuses}</select></label>'
+        f'<label>in the name of <select name="account">{names}</select></label>'
+        '<button class="main">Change</button></form></details>'
+    )
 
 
 def _form(emulator: Emulator, site: Site, issue: Issue) -> str:
@@ -206,19 +240,19 @@ def _history(emulator: Emulator, issue: Issue) -> str:
     rows = "".join(
         f"<tr><td>{_when(history.created)}</td>"
         f"<td>{escape(emulator.world.accounts[history.author].display_name)}</td>"
-        f"<td>{escape(change.field)}</td><td>{escape(_short(change.from_text))}</td>"
-        f"<td>{escape(_short(change.to_text))}</td></tr>"
+        f"<td>{escape(_field_name(change.field))}</td>"
+        f"<td>{difference(change.from_text, change.to_text)}</td></tr>"
         for history in issue.histories[::-1][:_SHOWN_CHANGES]
         for change in history.changes
     )
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("When", "Who", "Field", "From", "To"))
+    heads = "".join(f'<th scope="col">{name}</th>' for name in ("When", "Who", "Field", "Change"))
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
     return f'<div class="table history">{table}</div>'
 
 
-def _short(text: str | None) -> str:
-    text = text or ""
-    return text if len(text) <= 200 else text[:200] + "…"
+def _field_name(field: str) -> str:
+    known = catalogue.FIELDS.get(field)
+    return known.name if known else field
 
 
 def picture(_emulator: Emulator, _request: Request) -> Answer:

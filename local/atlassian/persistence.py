@@ -27,6 +27,7 @@ from local.atlassian.model import (
     Project,
     RemoteLink,
     Sprint,
+    Webhook,
 )
 from local.atlassian.world import Site, World
 from local.loud import SavingReport
@@ -144,6 +145,7 @@ def _site_pieces(site: Site, separator: str) -> Iterator[str]:
         "projects": list(site.projects.values()),
         "boards": list(site.boards.values()),
         "sprints": list(site.sprints.values()),
+        "webhooks": list(site.webhooks.values()),
         "issue_keys": site.issue_keys,
         "last_ids": site.last_ids,
     }
@@ -167,6 +169,8 @@ def _restore_site(saved: dict[str, Any]) -> Site:
         site.add_board(Board(**board))
     for sprint in saved["sprints"]:
         site.add_sprint(Sprint(**sprint))
+    for webhook in saved.get("webhooks", ()):
+        site.webhooks[webhook["id"]] = Webhook(**webhook)
     for issue in saved["issues"]:
         site.add_issue(_restore_issue(issue))
     site.issue_keys.update(saved["issue_keys"])

@@ -76,6 +76,8 @@ class Call:
     query: Mapping[str, list[str]]
     raw_body: bytes
     template: str = ""
+    # Whether an app asks, in the name of the account.
+    app: bool = False
     params: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from local.atlassian import catalogue
@@ -25,6 +26,7 @@ from local.atlassian.model import (
     RemoteLink,
     RichText,
     Sprint,
+    Webhook,
 )
 
 Clock = Callable[[], float]
@@ -51,6 +53,18 @@ _HISTORY_NAMES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What webhooks tell of: its name there, and the kind of change in Jira's words."""
+
+    name: str
+    kind: str
+    issue: Issue
+    author: str
+    history: History | None = None
+    comment: Comment | None = None
+
+
 class Site:
     """One Jira (or Confluence) site."""
 
@@ -66,6 +80,7 @@ class Site:
         self.issues: dict[int, Issue] = {}
         self.boards: dict[int, Board] = {}
         self.sprints: dict[int, Sprint] = {}
+        self.webhooks: dict[int, Webhook] = {}
         self.project_keys: dict[str, int] = {}
         self.issue_keys: dict[str, int] = {}
         self.comment_issues: dict[int, int] = {}
@@ -160,6 +175,7 @@ class World:
         self.sites: dict[str, Site] = {}
         self.accounts: dict[str, Account] = {}
         self.on_change: Callable[[], None] = lambda: None
+        self.on_event: Callable[[Site, Event], None] = lambda _site, _event: None
 
     def now(self) -> float:
         return self._clock() + self.clock_offset
@@ -203,6 +219,7 @@ class World:
         )
         site.add_issue(issue)
         self.changed(site)
+        self.on_event(site, Event("jira:issue_created", "issue_created", issue, author))
         return issue
 
     def edit_issue(
@@ -218,13 +235,15 @@ class World:
         if custom:
             new["custom"] = {**issue.custom, **custom}
         site.replace(issue, new)
-        self._write_history(site, issue, author, changes)
+        kind = "issue_generic" if any(change.field == "status" for change in changes) else "issue_updated"
+        self._write_history(site, issue, author, changes, kind)
         return changes
 
-    def _write_history(self, site: Site, issue: Issue, author: str, changes: list[Change]) -> None:
+    def _write_history(self, site: Site, issue: Issue, author: str, changes: list[Change], kind: str) -> None:
         history = History(site.next_id("history"), author, self.now_ms(), changes)
         issue.histories = [*issue.histories, history]
         self.changed(site)
+        self.on_event(site, Event("jira:issue_updated", kind, issue, author, history))
 
     def remember_for_search(self, site: Site, issue: Issue, lag: float) -> None:
         """Keep the version that the search index shows until it catches up."""
@@ -232,7 +251,8 @@ class World:
         if lag > 0 and (known is None or known[1] <= self.now()):
             site.stale[issue.id] = (copy.copy(issue), self.now() + lag)
 
-    def delete_issue(self, site: Site, issue: Issue) -> None:
+    def delete_issue(self, site: Site, issue: Issue, author: str) -> None:
+        self.on_event(site, Event("jira:issue_deleted", "issue_deleted", issue, author))
         for child in list(site.children.get(issue.id, ())):
             self._orphan_or_delete(site, site.issues[child])
         site.remove_issue(issue)
@@ -251,7 +271,7 @@ class World:
         change = Change("Key", None, old, None, new)
         site.replace(issue, {"key": new, "project_id": project.id, "updated": self.now_ms()})
         site.issue_keys[new] = issue.id
-        self._write_history(site, issue, author, [change])
+        self._write_history(site, issue, author, [change], "issue_moved")
 
     def add_comment(
         self, site: Site, issue: Issue, author: str, body: RichText, properties: dict[str, Any]
@@ -262,6 +282,8 @@ class World:
         issue.updated = now
         site.comment_issues[comment.id] = issue.id
         self.changed(site)
+        for name in ("comment_created", "jira:issue_updated"):
+            self.on_event(site, Event(name, "issue_commented", issue, author, comment=comment))
         return comment
 
     def put_remote_link(self, site: Site, issue: Issue, link: RemoteLink) -> bool:

@@ -38,7 +38,7 @@ def test_the_api_reference_is_searched_and_tried_out(
     page.locator("input[aria-label=auth-bearer-value]").fill(stack.keys["*"])
     page.locator(".auth-btn-wrapper").get_by_role("button", name="Apply").click()
     page.locator(".auth-btn-wrapper").get_by_role("button", name="Close").click()
-    page.locator(".opblock-summary-control").click()
+    page.locator(".opblock-summary-control").first.click()
     page.get_by_role("button", name="Try it out").click()
     page.get_by_role("button", name="Execute").click()
     expect(page.locator(".live-responses-table td.response-col_status:not(.col_header)")).to_contain_text(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from local.atlassian import agile, issue_parts, issues, metadata
+from local.atlassian import agile, issue_parts, issues, metadata, webhook_routes
 from local.atlassian.routing import Deployment, Route
 from local.atlassian.search import Searches
 from local.atlassian.testing import running
@@ -19,6 +19,7 @@ from tests.contract.jira_specification import (
     described_path,
     specifications_folder,
 )
+from tests.unit.atlassian.conftest import Auth
 
 FOLDER = specifications_folder()
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="Atlassian's OpenAPI documents are not here")
@@ -196,6 +197,33 @@ def test_every_route_of_the_emulated_site_is_checked_or_listed(route: Route) -> 
     listed = f"{route.method} {route.path}" in UNDESCRIBED
     assert checked or listed
     assert not (checked and listed)
+
+
+def test_webhooks_are_as_published(specification: Specification) -> None:
+    """Only an app may use these routes, so they are called in order here, outside of the table."""
+    events = ["jira:issue_updated"]
+    filters = [{"events": events, "jqlFilter": each} for each in ("project = PI", "watchCount = 1")]
+    calls = [
+        Asked("POST", "/rest/api/3/webhook", body={"url": "http://127.0.0.1:9/x", "webhooks": filters}),
+        Asked("POST", "/rest/api/3/webhook", 400, body={"url": "x", "webhooks": filters}),
+        Asked("GET", "/rest/api/3/webhook"),
+        Asked("PUT", "/rest/api/3/webhook/refresh", body={"webhookIds": [1]}),
+        Asked("DELETE", "/rest/api/3/webhook", 202, body={"webhookIds": [1]}),
+    ]
+    assert {(asked.method, asked.path) for asked in calls} == {
+        (route.method, route.path.replace("{version}", "3")) for route in webhook_routes.ROUTES
+    }
+    problems = []
+    with running() as base_url:
+        auth = Auth(base_url)
+        app = auth.gateway(auth.tokens(scope="read:jira-work manage:jira-webhook")["access_token"])
+        for asked in calls:
+            response = app(asked.method, asked.path, asked.body)
+            assert response.status_code == asked.status, response.text
+            answer = response.json() if response.content else None
+            problems += specification.answer_problems(asked.method, asked.path, asked.status, answer)
+            problems += specification.request_problems(asked.method, asked.path, {}, asked.body)
+    assert problems == []
 
 
 def test_the_judge_finds_faults(specification: Specification) -> None:

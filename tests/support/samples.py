@@ -12,6 +12,8 @@ from jobticket.connections.vault import CONSENTS, Vault
 from jobticket.history.records import Stamp
 from jobticket.jobs import layout, serials
 from jobticket.jobs import model as jobs
+from jobticket.push.runs.run import Runs
+from jobticket.push.runs.sites import SITES
 from jobticket.store.table import Journal, Table
 from jobticket.store.unit_of_work import UnitOfWork
 from tests.support.consents import store_consent
@@ -41,6 +43,18 @@ def seed(dynamodb: Any, kms: Any) -> None:
     data_keys = connections, lambda: kms, os.environ["ENCRYPTION_KEY"]
     store_consent(connections, Vault(*data_keys), "team-1")
     Vault(*data_keys, purpose=CONSENTS).prepare()
+
+
+def seed_operations(dynamodb: Any, sqs: Any) -> None:
+    """Put in what the samples of the operator's routes name: queues, a run, a stop."""
+    for variable in ("PUSH_QUEUE", "PUSH_DEAD_LETTERS", "FAILED_EVENTS_QUEUE"):
+        sqs.create_queue(QueueName=os.environ[variable].rpartition("/")[2])
+    for variable in ("TICKET_EVENTS_QUEUE", "TICKET_EVENTS_DEAD_LETTERS"):
+        sqs.create_queue(QueueName=os.environ[variable].rpartition("/")[2], Attributes={"FifoQueue": "true"})
+    table = Table(dynamodb, os.environ["JOBS_TABLE"])
+    Runs(table).begin("2026-11-22T02:00:00.000Z", "schedule")
+    stop = {"stopped_until": 4_102_444_800_000, "stopped_at": 0, "reason": "jira-quota-global-based"}
+    table.put({"pk": SITES, "sk": "app oauth", **stop})
 
 
 def _seed_jobs(dynamodb: Any) -> None:

@@ -141,7 +141,7 @@ class ScriptedJira:
                 "/rest/api/2/project/search",
                 lambda call: self._page(call, "values", self.all_projects()),
             ),
-            ("GET", "/rest/api/2/project", lambda _call: self.all_projects()),
+            ("GET", "/rest/api/2/project", lambda _call: self.seen(self.all_projects())),
             ("GET", "/rest/agile/1.0/board", lambda call: self._page(call, "values", self.all_boards())),
             (
                 "GET",

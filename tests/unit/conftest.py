@@ -29,7 +29,7 @@ from tests.support import emulation
 from tests.support.faults import Trouble
 from tests.support.gateway import Gateway
 from tests.support.infrastructure import create_table
-from tests.support.samples import seed
+from tests.support.samples import seed, seed_operations
 
 emulation.install()
 
@@ -163,6 +163,8 @@ def sampled(name: str) -> Iterator[ModuleType]:
         patch.setattr(socket, "getaddrinfo", no_network)
         patch.setattr(socket, "create_connection", no_network)
         seed(client("dynamodb"), client("kms"))
+        if name == "operations":
+            seed_operations(client("dynamodb"), client("sqs"))
         module = f"functions.{name}.app"
         warm = sys.modules.get(module)
         cold = load_function(name, cold=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 from jobticket.web.routes import Route, Routes
 from tools.openapi.events import sample_events
+from tools.openapi.glossary import GLOSSARY
 from tools.openapi.schemas import Mode, Model, schemas_of
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +25,9 @@ DOCUMENT = ROOT / "functions" / "site" / "openapi.json"
 
 #: The schema of an error, by the function that makes its envelope.
 ERRORS = {"message_envelope": "Refusal", "error_envelope": "Error", "detail_envelope": "Detail"}
+
+#: What the parameter ``id`` of a path is, by the path's beginning.
+IDS = {"jobs": "The job's id.", "paths": "The path's id.", "serials": "The serial number."}
 
 PAGE_TYPE = "text/html"
 JSON_TYPE = "application/json"
@@ -56,6 +60,7 @@ class Document:
     def __init__(self) -> None:
         self.paths: dict[str, dict[str, Any]] = {}
         self._models: dict[tuple[Model, Mode], None] = {}
+        self._named: dict[str, Any] = {}
 
     def add(self, tag: str, routes: Routes) -> None:
         """Add every route of a function."""
@@ -72,10 +77,18 @@ class Document:
             "tags": [tag],
             "responses": self._responses(route, error),
         }
-        if route.description:
-            described["description"] = route.description
+        access = f"Needs a key with the scope `{route.scope}`." if route.scope else "Public: needs no key."
+        described["description"] = " ".join(filter(None, (route.description, access)))
         in_path = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": IDS.get(route.path.split("/")[2], GLOSSARY[name])
+                if name == "id"
+                else GLOSSARY[name],
+                "schema": {"type": "string"},
+            }
             for name in re.findall(r"\{(\w+)\}", route.path)
         ]
         if parameters := [*in_path, *route.parameters]:
@@ -85,7 +98,7 @@ class Document:
                 for each in parameters
             ]
         if route.body is not None:
-            content = {"schema": self._schema(route.body, "validation")}
+            content = {"schema": self._name(route, "Body", self._schema(route.body, "validation"))}
             if route.example.body is not None:
                 content["example"] = route.example.body
             described["requestBody"] = {"content": {JSON_TYPE: content}}
@@ -109,13 +122,25 @@ class Document:
         if isinstance(schema, str):
             answer["content"] = {schema: {}}
         elif schema is not None:
-            answer["content"] = {JSON_TYPE: {"schema": self._schema(schema, "serialization")}}
+            found = self._name(route, "Answer", self._schema(schema, "serialization"))
+            answer["content"] = {JSON_TYPE: {"schema": found}}
         if route.answer_headers:
             answer["headers"] = {
                 name: {"description": text, "schema": {"type": "string"}}
                 for name, text in route.answer_headers.items()
             }
         return answer
+
+    def _name(self, route: Route, suffix: str, schema: Any) -> Any:
+        """Give a body that stands in a route its own schema; routes that are aliases share it."""
+        if "$ref" in schema:
+            return schema
+        operation = route.alias_of or route.name
+        name = f"{operation[0].upper()}{operation[1:]}{suffix}"
+        if self._named.get(name, schema) != schema:
+            raise ValueError(f"{route.name} has two bodies of one name: {name}")
+        self._named[name] = schema
+        return {"$ref": f"#/components/schemas/{name}"}
 
     def _schema(self, schema: Any, mode: Mode) -> Any:
         if isinstance(schema, Mapping):
@@ -133,8 +158,24 @@ class Document:
         names = [model.__name__ for model in {model for model, _ in self._models}]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"Two models have one name, which the document cannot tell apart: {twice}")
-        found = schemas_of(self._models)
-        return {name: found[name] for name in sorted(found)} | ERROR_SCHEMAS
+        found = schemas_of(self._models) | self._named
+        if len(found) < len(self._named) + len(set(names)):
+            raise ValueError("A route's own body has the name of a model")
+        return _explained({name: found[name] for name in sorted(found)} | ERROR_SCHEMAS)
+
+
+def _explained(schema: Any) -> Any:
+    """Return a schema in which every member has a description."""
+    if isinstance(schema, list):
+        return [_explained(entry) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    explained = {name: _explained(value) for name, value in schema.items()}
+    if explained.get("type") == "object":  # a member may be called "properties"
+        for name, member in explained.get("properties", {}).items():
+            if name in GLOSSARY:
+                member.setdefault("description", GLOSSARY[name])
+    return explained
 
 
 def _model(name: str) -> Model:

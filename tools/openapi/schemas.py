@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
@@ -43,15 +44,28 @@ def _kinds(base: type[Shown]) -> Iterator[type[Shown]]:
 
 def _describe(schema: dict[str, Any], kind: type[Shown]) -> None:
     """Add what the types of a dataclass's fields do not say."""
+    attributes = dict(entry for each in reversed(kind.__mro__) for entry in _attributes(each))
     written = inspect.getdoc(kind) or ""
     if not written.startswith(f"{kind.__name__}("):  # without a docstring, a dataclass gets its signature
-        schema["description"] = written
+        schema["description"] = written.partition("\n\nAttributes\n")[0]
     for name, field in kind.__dataclass_fields__.items():
         described = schema["properties"][kind.shown_name(name)]
+        if name in attributes:
+            described["description"] = attributes[name]
         if not kind.is_optional(name) and _NULL in described.get("anyOf", ()):
             described[_NULLABLE] = True
         if isinstance(field.default, Shown):
             described["default"] = field.default.as_json()
+
+
+def _attributes(kind: type) -> Iterator[tuple[str, str]]:
+    """Yield the names and descriptions in a docstring's section Attributes."""
+    section = (inspect.cleandoc(kind.__doc__) if kind.__doc__ else "").partition(
+        "\nAttributes\n----------\n"
+    )[2]
+    for names, text in re.findall(r"^(\w[\w, ]*)\n((?: {4}.*(?:\n|$)|\n)+)", section, re.MULTILINE):
+        for name in names.split(", "):
+            yield name, " ".join(text.split())
 
 
 def _without_nulls(schema: Any) -> Any:

@@ -2,36 +2,49 @@
 
 import { h } from "./elements.js";
 import { chip, empty, progress, requery } from "./parts.js";
-import { ask, path } from "./requests.js";
+import { askPage, path } from "./requests.js";
 import { count, plural } from "./words.js";
 
 const PAGE = 50;
-const MOST = 500;
-const STATES = [["", "All"], ["open", "Open"], ["done", "Done"]];
+const STATES = [["open", "Open"], ["done", "Done"]];
 let typing = 0;
+let further = { of: "", begun: false, jobs: [], next: null }; // what "Show more" has added: it is not loaded again
 
-export async function load({ query }) {
-  const limit = Math.min(Number(query.get("limit")) || PAGE, MOST);
-  const jobs = await ask("GET", path(["jobs"], { search: query.get("search"), state: query.get("state"), limit }));
-  return { jobs, limit };
+function asked({ query }) {
+  return { search: query.get("search"), state: query.get("state") ?? "open", limit: PAGE };
 }
 
-export function show(place, { jobs, limit }) {
+export async function load(place) {
+  const of = JSON.stringify(asked(place));
+  const { entries, next } = await askPage(path(["jobs"], asked(place)));
+  if (further.of !== of || !further.begun) {
+    further = { of, begun: false, jobs: [], next };
+  }
+  const known = new Set(entries.map((job) => job.id));
+  return { jobs: [...entries, ...further.jobs.filter((job) => !known.has(job.id))], next: further.next };
+}
+
+async function more(place) {
+  const { entries, next } = await askPage(path(["jobs"], { ...asked(place), cursor: further.next }));
+  further = { ...further, begun: true, jobs: [...further.jobs, ...entries], next };
+  return entries.length ? `${plural(entries.length, "job")} more` : "None of the jobs that were looked at is like that";
+}
+
+export function show(place, { jobs, next }, does) {
   return [
     h("h1", {}, "Jobs"),
     tools(place),
-    jobs.length ? h("ul", { class: "list" }, jobs.map(row)) : nothing(place),
-    jobs.length === limit && limit < MOST &&
-      h("button", { class: "button secondary", type: "button", on: { click: () => requery(place, { limit: Math.min(limit + PAGE, MOST) }) } }, "Show more"),
+    jobs.length ? h("ul", { class: "list" }, jobs.map(row)) : nothing(place, next),
+    next && h("button", { class: "button secondary", type: "button", key: "more", on: { click: (event) => does.act(event, () => more(place)) } }, "Look further"),
   ];
 }
 
 function tools(place) {
-  const state = place.query.get("state") ?? "";
+  const { state } = asked(place);
   const search = (event) => {
     const text = event.target.value;
     clearTimeout(typing);
-    typing = setTimeout(() => requery(place, { search: text.trim(), limit: "" }), 300);
+    typing = setTimeout(() => requery(place, { search: text.trim() }), 300);
   };
   return h("form", { class: "toolbar", role: "search", key: "tools", on: { submit: (event) => event.preventDefault() } },
     h("label", { class: "field grow" }, "Name or ticket",
@@ -39,7 +52,7 @@ function tools(place) {
     h("fieldset", { class: "segments" },
       h("legend", {}, "State"),
       STATES.map(([value, label]) => h("label", {},
-        h("input", { type: "radio", name: "state", value, checked: value === state, on: { change: () => requery(place, { state: value, limit: "" }) } }),
+        h("input", { type: "radio", name: "state", value, checked: value === state, on: { change: () => requery(place, { state: value }) } }),
         h("span", {}, label)))));
 }
 
@@ -57,9 +70,11 @@ function row(job) {
         : [progress(done, goal, job.name), h("p", { class: "quiet" }, `${count(done)} of ${plural(goal, "part")}`)]));
 }
 
-function nothing(place) {
-  const asked = place.query.get("search") || place.query.get("state");
-  return asked
-    ? empty("No job is like that", "Search for a part of its name or its ticket's key, or show all states.")
-    : empty("No jobs yet", "A job comes from POST /api/jobs, or from a ticket by POST /api/jira/link.");
+function nothing(place, next) {
+  if (next) {
+    return empty("None so far", "“Look further” looks at the next 200 jobs.");
+  }
+  return place.query.get("search") || place.query.get("state")
+    ? empty("No job is like that", "Search for a part of its name or its ticket's key, or among the others.")
+    : empty("No open jobs", "A job comes from POST /api/jobs, or from a ticket by POST /api/jira/link.");
 }

@@ -26,6 +26,16 @@ export function saveKey(key) {
 
 /** Send a request and return its JSON. `path` is relative to the page, so that a stage in the address stays. */
 export async function ask(method, path, body, headers = {}, key = savedKey()) {
+  return (await send(method, path, body, headers, key)).answer;
+}
+
+/** Return a page of a list, and the cursor of the next one. */
+export async function askPage(path) {
+  const { answer, response } = await send("GET", path);
+  return { entries: answer, next: response.headers.get("x-next-cursor") };
+}
+
+async function send(method, path, body, headers = {}, key = savedKey()) {
   const options = {
     method,
     headers: { Accept: "application/json", Authorization: `Bearer ${key}`, ...headers },
@@ -50,7 +60,7 @@ export async function ask(method, path, body, headers = {}, key = savedKey()) {
     const said = FIELDS.map((name) => answer?.[name]).find((each) => typeof each === "string");
     throw new Refusal(response.status, said ?? `The answer was ${response.status}`, answer ?? {});
   }
-  return answer;
+  return { answer, response };
 }
 
 function parsed(text) {

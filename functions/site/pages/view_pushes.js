@@ -83,21 +83,21 @@ function groups(run, failures, tools) {
   for (const each of failures) {
     byReason.set(each.error ?? "", [...(byReason.get(each.error ?? "") ?? []), each]);
   }
-  const retry = (event, what, told) => tools.act(event, async () => {
-    await ask("POST", path(["jira", "pushes", "retry"]), { run_id: run.run_id, ...what });
-    return told;
+  const retry = (event, what) => tools.act(event, async () => {
+    const { retried, complete } = await ask("POST", path(["jira", "pushes", "retry"]), { run_id: run.run_id, ...what });
+    return `${plural(retried, "push", "pushes")} will be tried again${complete ? "" : "; press again for the rest"}`;
   });
   return h("ul", { class: "stack plain", key: "groups" }, [...byReason].map(([reason, group]) => h("li", { class: "card stack", key: reason },
     h("header", { class: "head" }, h("div", { class: "grow" }, h("h3", {}, reason || "No reason is known"), h("p", { class: "quiet" }, plural(group.length, "ticket"))),
       h("button", {
         class: "button secondary small", type: "button", "aria-label": `Retry all: ${reason}`,
-        on: { click: (event) => retry(event, { error: reason }, `${plural(group.length, "push", "pushes")} will be tried again`) },
+        on: { click: (event) => retry(event, { error: reason }) },
       }, "Retry all")),
     h("ul", { class: "list tight" }, group.slice(0, TICKETS).map((each) => h("li", { class: "row", key: each.jobId },
       h("a", { class: "grow", href: `#/jobs/${encodeURIComponent(each.jobId)}/pushes` }, each.ticketKey),
       h("button", {
         class: "button quiet small", type: "button", "aria-label": `Retry ${each.ticketKey}`,
-        on: { click: (event) => retry(event, { job_ids: [each.jobId] }, `${each.ticketKey} will be tried again`) },
+        on: { click: (event) => retry(event, { job_ids: [each.jobId] }) },
       }, "Retry")))),
     group.length > TICKETS && h("p", { class: "quiet" }, `and ${count(group.length - TICKETS)} more`))));
 }

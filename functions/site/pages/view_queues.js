@@ -19,8 +19,8 @@ export function show(_place, { queues }, tools) {
 
 function card(queue, tools) {
   const redrive = async () => {
-    await ask("POST", path(["operations", "redrive"]), { queue: queue.name });
-    return `${words(queue.name)}: ${plural(queue.failed, "message")} will be tried again`;
+    const { moved } = await ask("POST", path(["operations", "redrive"]), { queue: queue.name });
+    return `${words(queue.name)}: ${plural(moved, "message")} will be tried again`;
   };
   return h("li", { class: "card queue", key: queue.name },
     h("h2", {}, words(queue.name.replace(/-/g, " "))),

@@ -83,8 +83,10 @@ function station(board) {
           [[false, "Moves"], [true, "Scraps"]].map(([value, label]) => h("label", {},
             h("input", { type: "radio", name: "what", value: String(value), checked: value === scrapping, on: { change: () => choose(value) } }), h("span", {}, label))))),
       scrapping && reasons(),
-      h("label", { class: "field serial" }, scrapping ? "Scan the part to scrap" : "Scan or type a serial number",
-        h("input", { id: "serial", name: "serial", maxlength: 60, autocomplete: "off", autocapitalize: "characters", spellcheck: "false", enterkeyhint: "go" }))),
+      h("div", { class: "toolbar", key: "entry" },
+        h("label", { class: "field grow serial" }, scrapping ? "Scan the part to scrap" : "Scan or type a serial number",
+          h("input", { id: "serial", name: "serial", maxlength: 60, autocomplete: "off", autocapitalize: "characters", spellcheck: "false", enterkeyhint: "go" })),
+        h("button", { class: "button go", type: "submit" }, scrapping ? "Scrap" : "Move"))),
     h("div", { class: `answer ${newest?.kind ?? ""}`, key: "answer", "aria-live": "assertive" },
       newest ? [h("p", { class: "id" }, newest.id), h("p", { class: "what" }, newest.text)] : h("p", { class: "what" }, "Ready to scan")),
     h("ol", { class: "board small", key: "board" }, board.distribution.map((step) => h("li", { class: "column", key: step.stepId }, h("p", { class: "step" }, step.stepName), h("p", { class: "strong" }, count(step.serialCount)))),
@@ -127,7 +129,7 @@ function choose(value) {
 
 function scanned(event, board) {
   event.preventDefault();
-  const { serial, reason, explanation, operator } = event.target.elements;
+  const { serial, reason, explanation, operator, what } = event.target.elements;
   const id = serial.value.trim().toUpperCase();
   serial.value = "";
   serial.focus();
@@ -138,6 +140,7 @@ function scanned(event, board) {
   const by = operator.value.trim() ? { operator: operator.value.trim() } : {};
   const scrap = scrapping ? { reason: reason.value, ...(explanation.value.trim() && { explanation: explanation.value.trim() }), ...by } : null;
   scrapping = false; // scrapping is for good: it is chosen anew for each part
+  what.value = "false";
   queue = queue.then(() => take(id, board, by, scrap));
 }
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.atlassian.conftest import Caller
+from local.atlassian.default_data import ROBIN
+from tests.unit.atlassian.conftest import SCOPES, Auth, Caller
 
 TABLE = "*Main Route*\n|| Date || CNC || Completed ||\n| 2026-11-22 | 5 | 1 |"
 
@@ -207,3 +208,42 @@ def test_every_picture_exists(jira: Caller) -> None:
     issue = jira.get("/rest/api/2/issue/PI-42").json()["fields"]
     for url in (issue["priority"]["iconUrl"], issue["assignee"]["avatarUrls"]["48x48"]):
         assert jira.get(url.removeprefix(jira.base_url)).headers["Content-Type"] == "image/svg+xml"
+
+
+def test_the_history_shows_what_an_edit_has_changed(jira: Caller, nobody: Caller) -> None:
+    lines = ["First", "*Main*", "| 1 | 2 |", "Middle", "More", "Even more", "<Last>"]
+    for last in ("<Last>", "<New>"):
+        text = "\n\n".join([*lines[:-1], last])
+        jira("PUT", "/rest/api/2/issue/PI-1", {"fields": {"description": text}})
+    jira("PUT", "/rest/api/2/issue/PI-1", {"fields": {"summary": "A <new> title", "priority": {"id": "1"}}})
+    page = nobody.get("/browse/PI-1").text
+    history = page[page.index("<h2>History</h2>") :]
+    newest = history[: history.index("<del>&lt;Last&gt;</del>")]
+    assert "<td>Priority</td><td><del>Medium</del> → <ins>Highest</ins></td>" in newest
+    assert "<ins>A &lt;new&gt; title</ins>" in newest
+    assert "<del>&lt;Last&gt;</del></div><div><ins>&lt;New&gt;</ins></div>" in history
+    # What stayed is left out, but for a line or so around.
+    assert "Middle" not in newest
+    assert "<ins>First</ins>" in history
+
+
+def test_a_colleague_changes_the_status_by_hand(jira: Caller, nobody: Caller) -> None:
+    page = nobody.get("/browse/PI-2").text
+    assert '<option value="10000" selected>To Do</option>' in page
+    assert "selected>Robin Reed</option>" in page
+    assert "Jobticket service" not in page
+    for form in ({"status": "10001", "account": "nobody"}, {"status": "3", "account": ROBIN.account_id}):
+        nobody.session.post(nobody.base_url + "/browse/PI-2", data=form, timeout=60)
+    histories = jira.get("/rest/api/2/issue/PI-2", expand="changelog").json()["changelog"]["histories"]
+    assert [each["author"]["displayName"] for each in histories] == ["Robin Reed", "Dana Demo"]
+    assert jira.field("PI-2", "status")["name"] == "In Progress"
+    assert jira.field("PI-2", "resolution") is None
+
+
+def test_the_consent_page_names_permissions_in_words(nobody: Caller) -> None:
+    asked = Auth(nobody.base_url).parameters(scope=f"{SCOPES} manage:jira-webhook delete:some-thing:jira")
+    page = nobody.get("/authorize", **asked).text
+    listed = page[page.index("It may then") : page.index("Afterwards")]
+    assert not re.search(r":jira|read:|jira-", listed)
+    for words in ("View boards", "Be told of changes as soon as they are made", "Delete some thing"):
+        assert f"<li>{words}</li>" in listed

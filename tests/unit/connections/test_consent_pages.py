@@ -14,6 +14,8 @@ import pytest
 from jobticket.connections import atlassian
 from jobticket.connections.atlassian import GrantedSite
 from jobticket.connections.consent_pages import ConsentPages
+from jobticket.connections.origins import ReturnOrigins
+from jobticket.errors import InvalidError
 from tests.support.consent_flow import DATA_TEAM, PLANT_NORTH
 from tests.unit.conftest import gateway
 from tests.unit.connections.conftest import Product
@@ -80,7 +82,7 @@ def test_everything_from_outside_is_text(site: ConsentPages) -> None:
 def test_no_page_has_anything_inline(site: ConsentPages) -> None:
     notices = json.loads((FOLDER / "notices.json").read_text())
     bodies = [choice(site), *(str(site.notice(400, notice).body) for notice in notices)]
-    assert len(bodies) == 9
+    assert len(bodies) == 10
     for body in bodies:
         document = Document(body)
         assert document.all("style") == []
@@ -194,3 +196,45 @@ def test_assets(product: Product, name: str, kind: str) -> None:
     assert asset.status == 200
     assert asset.headers["content-type"] == f"{kind}; charset=utf-8"
     assert asset.body == (FOLDER / name).read_bytes()
+
+
+def test_reloading_after_success_says_that_the_connection_stands(product: Product) -> None:
+    walk = product.walk()
+    walk.to_choice(sites=(PLANT_NORTH,), return_url="http://localhost:3000/done?a=1")
+    assert walk.create().status == 200
+    page = walk.page()
+    assert page.status == 200
+    document = Document(page.text)
+    assert "Jira site Plant North is connected." in " ".join(document.words)
+    assert [link["href"] for link in document.all("a")] == ["http://localhost:3000/done?a=1"]
+    assert walk.create().json() == {
+        "error": "Connection ID not found: session is either expired or does not exist"
+    }
+
+
+def test_another_browser_and_a_later_one_learn_nothing_of_a_success(product: Product) -> None:
+    walk = product.walk()
+    walk.to_choice()
+    assert walk.create().status == 200
+    own, walk.browser = walk.browser, product.walk().browser
+    assert "This page has expired" in walk.page().text
+    walk.browser = own
+    product.elapsed += timedelta(minutes=15)
+    assert "This page has expired" in walk.page().text
+
+
+def test_what_fails_leads_back_to_where_the_user_came_from(product: Product) -> None:
+    walk = product.walk()
+    walk.to_choice(return_url="http://localhost:3000/done")
+    product.atlassian.control(faults=[{"path": "accessible-resources", "status": 500, "times": None}])
+    page = walk.page()
+    assert page.status == 502
+    assert [link["href"] for link in Document(page.text).all("a")] == ["http://localhost:3000/done"]
+
+
+def test_users_may_be_sent_back_to_the_console(product: Product) -> None:
+    origins = ReturnOrigins.parse("https://app.example,https://jobticket.example/live,")
+    assert origins.check("https://jobticket.example/live/console#/connections/x")
+    assert origins.check("https://app.example/back")
+    with pytest.raises(InvalidError):
+        origins.check("https://jobticket.example.evil/")

@@ -12,7 +12,7 @@ import pytest
 
 from jobticket.errors import RefusalError
 from jobticket.jira import shapes
-from jobticket.jira.client import Credential, fill
+from jobticket.jira.client import Credential
 from jobticket.jira.errors import (
     JiraError,
     JiraForbiddenError,
@@ -26,7 +26,7 @@ from jobticket.jira.errors import (
     JiraTimeoutError,
     JiraUnreachableError,
 )
-from jobticket.jira.keys import MalformedKeyError
+from jobticket.jira.keys import MalformedKeyError, fill
 from jobticket.jira.parallel import PARALLEL
 from jobticket.jira.rate_limits import RateLimits, Scope
 from tests.unit.jira.conftest import Clock, MakeClient

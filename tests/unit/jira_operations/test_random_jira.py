@@ -148,13 +148,14 @@ class Round:
 
     def whole(self) -> list[Any]:
         """What the list has to hold."""
-        rows = {
-            "get-projects": self.jira.all_projects,
-            "get-boards-for-project": self.jira.all_boards,
-            "get-tickets-for-sprint": lambda: [{"id": str(n + 1)} for n in range(self.jira.sprint_issues)],
-            "get-tickets-for-project": lambda: [{"id": str(n + 1)} for n in range(self.jira.issues)],
-        }[self.name]()
-        return [row["id"] for row in self.jira.seen(rows)]
+        jira = self.jira
+        lists = {
+            "get-projects": jira.all_projects(),
+            "get-boards-for-project": jira.all_boards(),
+            "get-tickets-for-sprint": [{"id": str(n + 1)} for n in range(jira.sprint_issues)],
+            "get-tickets-for-project": [{"id": str(n + 1)} for n in range(jira.issues)],
+        }
+        return [row["id"] for row in jira.seen(lists[self.name])]
 
     def check(self, answer: Any) -> None:
         body = answer.json() if answer.body else {}

@@ -62,7 +62,7 @@ def test_rounds(
 
 
 @pytest.mark.parametrize("count", [21, 51, 200])
-@pytest.mark.parametrize(("size", "fill"), [(10, 10), (50, 5), (1, 20)])
+@pytest.mark.parametrize(("size", "fill"), [(10, 10), (50, 5), (20, 20)])
 def test_a_bucket_is_drawn_from_as_it_fills(
     monkeypatch: pytest.MonkeyPatch, count: int, size: int, fill: int
 ) -> None:

@@ -294,6 +294,11 @@ class TestWanted:
         assert [job["name"] for job in answer.json()] == expected
         assert "x-next-cursor" not in answer.headers
 
+    def test_a_state_that_is_asked_for_comes_with_the_progress(self, jobs_api: Gateway, floor: Any) -> None:
+        for job in jobs_api.get("/api/jobs?state=done").json():
+            assert job["progress"] == jobs_api.get(f"/api/jobs/{job['id']}").json()["progress"]
+        assert "progress" not in jobs_api.get("/api/jobs?search=pi-2").json()[0]
+
     def test_an_unknown_state_is_refused(self, jobs_api: Gateway) -> None:
         answer = jobs_api.get("/api/jobs?state=closed")
         assert (answer.status, answer.json()["message"]) == (400, "state must be one of: open, done")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jobticket.queues import redrive as send_again
 from tests.unit.conftest import client
 from tests.unit.ticketing.conftest import Shop
 from tools import redrive
@@ -81,7 +82,7 @@ def test_what_was_given_up_arrives_once_and_in_order(
 
 
 def test_messages_keep_their_groups(shop: Shop, dead_letters: str, given_up: int) -> None:
-    assert redrive.redrive(client("sqs"), dead_letters, shop.worker.queue) == 6
+    assert send_again(client("sqs"), dead_letters, shop.worker.queue) == 6
     attributes = [record["attributes"] for record in shop.worker.records()]
     expected = {f"{link['integration_id']}-{link['ticket_id']}" for link in shop.links(given_up)}
     assert {each["MessageGroupId"] for each in attributes} == expected
@@ -102,8 +103,8 @@ def test_a_redrive_that_ends_half_way_doubles_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(sqs, "delete_message", dies)
         with pytest.raises(KeyboardInterrupt):
-            redrive.redrive(sqs, dead_letters, shop.worker.queue)
-    redrive.redrive(sqs, dead_letters, shop.worker.queue)
+            send_again(sqs, dead_letters, shop.worker.queue)
+    send_again(sqs, dead_letters, shop.worker.queue)
     assert shop.worker.run() == []
     assert told(shop, "PI-1") == told(shop, "PI-2") == EVERYTHING
 
@@ -124,6 +125,6 @@ def test_what_jira_had_taken_before_it_was_given_up_is_not_told_again(shop: Shop
     client("sqs").send_message(QueueUrl=dead_letters, MessageBody=message["body"], **sent)
     client("sqs").delete_message(QueueUrl=shop.worker.queue, ReceiptHandle=message["receiptHandle"])
     shop.atlassian.control(faults=[])
-    redrive.redrive(client("sqs"), dead_letters, shop.worker.queue)
+    send_again(client("sqs"), dead_letters, shop.worker.queue)
     assert shop.worker.run() == []
     assert told(shop, "PI-1") == EVERYTHING[:1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 
 class AdvanceBatch(TypedDict):
@@ -43,17 +43,6 @@ class AnomalyComment(TypedDict):
 class AnomalyLink(TypedDict):
     """
     An anomaly's link to a ticket.
-
-    Attributes
-    ----------
-    ticket_id
-        The issue's number, which stays when it moves to another project; ``ticket_number`` is its key.
-    status
-        The ticket's status when it was last read.
-    last_synced
-        When something was last delivered to the ticket, or read from it.
-    last_sync_error
-        Why the last delivery failed; null once one has worked again.
     """
 
     id: int
@@ -80,6 +69,16 @@ class AnomalyPatch(TypedDict):
     description: NotRequired[str]
 
 
+class BeginConsentAnswer(TypedDict):
+    authorization_uri: str
+
+
+class BeginConsentBody(TypedDict):
+    provider: Literal["jira"]
+    external_id: str
+    return_url: NotRequired[str]
+
+
 class Breakage(TypedDict):
     """
     Why a rule rests until it is saved again.
@@ -100,10 +99,25 @@ class Bypassed(TypedDict):
     classification: Literal["skipped", "deferred"]
 
 
+class CheckConnectionAnswer(TypedDict):
+    exists: bool
+    is_expired: bool
+    is_invalid: bool
+    expires_at: NotRequired[str | None]
+    missing_scopes: NotRequired[list[str]]
+
+
 class CheckEntry(TypedDict):
     message: str
     field: NotRequired[str]
     rule_type: NotRequired[str]
+
+
+class CommentOnJobAnswer(TypedDict):
+    success: bool
+    error: NotRequired[str]
+    details: NotRequired[dict[str, Any]]
+    note: NotRequired[str]
 
 
 class ConditionEntry(TypedDict):
@@ -123,9 +137,125 @@ class Container(TypedDict):
     name: str
 
 
+class CreateConnectSessionAnswer(TypedDict):
+    connect_token: str
+    expires_at: str
+
+
+class CreateConnectSessionBody(TypedDict):
+    provider: Literal["jira"]
+    external_id: str
+    return_url: NotRequired[str]
+    expires_in: NotRequired[int]
+
+
+class CreateConnectionAnswer(TypedDict):
+    success: Literal[True]
+    return_url: NotRequired[str]
+
+
+class CreateConnectionBody(TypedDict):
+    connection_code: str
+    site_id: str
+
+
+class Ticket(TypedDict):
+    """
+    The ticket.
+    """
+
+    id: str
+    key: str
+    summary: str | None
+    status: str | None
+    assignee: str | None
+    priority: str | None
+    created: str | None
+    updated: str | None
+
+
+class CreateTicketAnswer(TypedDict):
+    ticket: Ticket
+
+
+class CreateTicketBody(TypedDict):
+    external_id: str
+    jira_project_id: NotRequired[str | int]
+    summary: str
+    description: NotRequired[str]
+    issue_type_id: str | int
+    priority_id: NotRequired[str | int]
+    assignee_account_id: NotRequired[str | None]
+
+
 class Datastore(TypedDict):
     id: int
     name: str
+
+
+class DeleteIssueBody(TypedDict):
+    external_id: str
+    issue_id_or_key: str | int
+    delete_subtasks: NotRequired[bool]
+
+
+class Priority(TypedDict):
+    """
+    The priority.
+    """
+
+    name: str | None
+    iconUrl: str | None
+
+
+class IssueType(TypedDict):
+    """
+    The issue's type.
+    """
+
+    name: str | None
+    iconUrl: str | None
+
+
+class Assignee(TypedDict):
+    """
+    Who works on it.
+    """
+
+    displayName: str | None
+    emailAddress: str | None
+    avatarUrl: str | None
+
+
+class Issue(TypedDict):
+    """
+    The issue.
+    """
+
+    id: str | None
+    key: str | None
+    summary: str | None
+    description: str | None
+    priority: Priority | None
+    issueType: IssueType | None
+    assignee: Assignee | None
+    updated: str | None
+
+
+class EditIssueAnswer(TypedDict):
+    success: bool
+    issue: Issue
+
+
+class EditIssueBody(TypedDict):
+    external_id: str
+    issue_id_or_key: str | int
+    summary: NotRequired[str]
+    description: NotRequired[str]
+    priority_id: NotRequired[str | int]
+    issue_type_id: NotRequired[str | int]
+    assignee_account_id: NotRequired[str | None]
+    expected_updated: NotRequired[str]
 
 
 class FailedCheck(TypedDict):
@@ -183,6 +313,290 @@ class FormValue(TypedDict):
     value: str
 
 
+class GetAccessTokenAnswer(TypedDict):
+    access_token: str
+    expires_at: str
+
+
+class ActiveSprint(TypedDict):
+    id: int
+    name: str | None
+    state: Literal["future", "active", "closed"] | None
+    startDate: str | None
+    endDate: str | None
+    completeDate: str | None
+    goal: str | None
+
+
+class Board(TypedDict):
+    board_id: int
+    board_name: str | None
+    board_type: str | None
+    active_sprints: list[ActiveSprint]
+
+
+class GetActiveSprintsForProjectAnswer(TypedDict):
+    boards: list[Board]
+
+
+class Sprint(TypedDict):
+    id: int
+    name: str | None
+    state: Literal["future", "active", "closed"] | None
+    startDate: str | None
+    endDate: str | None
+    completeDate: str | None
+    goal: str | None
+
+
+class Board1(TypedDict):
+    board_id: int
+    board_name: str | None
+    board_type: str | None
+    sprints: list[Sprint]
+    active_sprints: list[ActiveSprint]
+
+
+class GetAllSprintsForProjectAnswer(TypedDict):
+    boards: list[Board1]
+    total_sprints: int
+
+
+class Board2(TypedDict):
+    id: int
+    name: str | None
+    type: str | None
+
+
+class GetBoardsForProjectAnswer(TypedDict):
+    boards: list[Board2]
+    total: int
+
+
+class GetHealthAnswer(TypedDict):
+    status: Literal["ok", "degraded"]
+    version: str
+    checks: dict[str, Literal["reachable", "unreachable"]]
+
+
+class Status(TypedDict):
+    """
+    Its status.
+    """
+
+    name: str | None
+    category: str | None
+
+
+class Reporter(TypedDict):
+    """
+    Who reported it.
+    """
+
+    displayName: str | None
+    emailAddress: str | None
+    avatarUrl: str | None
+
+
+class Project(TypedDict):
+    """
+    The project.
+    """
+
+    id: str
+    key: str
+    name: str | None
+
+
+class Resolution(TypedDict):
+    """
+    How it was resolved; null while it is open.
+    """
+
+    name: str | None
+    description: str | None
+
+
+class TimeTracking(TypedDict):
+    """
+    What was estimated and spent.
+    """
+
+    originalEstimate: str | None
+    remainingEstimate: str | None
+    timeSpent: str | None
+
+
+class Issue1(TypedDict):
+    """
+    The issue.
+    """
+
+    id: str
+    key: str
+    summary: str | None
+    description: str | None
+    status: Status | None
+    priority: Priority | None
+    issueType: IssueType | None
+    assignee: Assignee | None
+    reporter: Reporter | None
+    project: Project | None
+    created: str | None
+    updated: str | None
+    resolution: Resolution | None
+    labels: list[str]
+    components: list[str]
+    fixVersions: list[str]
+    affectedVersions: list[str]
+    timeTracking: TimeTracking | None
+    customFields: dict[str, Any]
+
+
+class GetIssueDetailsAnswer(TypedDict):
+    issue: Issue1
+
+
+class GetOpenapiAnswer(TypedDict):
+    pass
+
+
+class Lead(TypedDict):
+    """
+    Who leads the project.
+    """
+
+    displayName: str | None
+
+
+class Project1(TypedDict):
+    id: str
+    key: str
+    name: str | None
+    lead: Lead | None
+
+
+class GetProjectsAnswer(TypedDict):
+    projects: list[Project1]
+    total: int
+    selected_project_id: str | None
+
+
+class GetRefreshTokenAnswer(TypedDict):
+    refresh_token: str
+    expires_at: str
+    is_invalid: bool
+
+
+class GetSelectedProjectAnswer(TypedDict):
+    jira_project_id: str | None
+
+
+class Ticket1(TypedDict):
+    id: str
+    key: str
+    summary: str | None
+    status: str | None
+    assignee: str | None
+    priority: str | None
+    created: str | None
+    updated: str | None
+
+
+class Sprint1(TypedDict):
+    """
+    The sprint.
+    """
+
+    id: int
+    name: str | None
+    state: Literal["future", "active", "closed"] | None
+    startDate: str | None
+    endDate: str | None
+    completeDate: str | None
+    goal: str | None
+
+
+class GetTicketsForProjectAnswer(TypedDict):
+    tickets: list[Ticket1]
+    total: int
+    sprint: Sprint1 | None
+
+
+class StatusCategory(TypedDict):
+    """
+    To do, in progress or done.
+    """
+
+    id: int | None
+    key: str | None
+    colorName: str | None
+
+
+class Status1(TypedDict):
+    """
+    Its status.
+    """
+
+    id: str | None
+    name: str | None
+    statusCategory: StatusCategory | None
+
+
+class Assignee2(TypedDict):
+    """
+    Who works on it.
+    """
+
+    accountId: str | None
+    displayName: str | None
+
+
+class Reporter1(TypedDict):
+    """
+    Who reported it.
+    """
+
+    accountId: str | None
+    displayName: str | None
+
+
+class Priority2(TypedDict):
+    """
+    The priority.
+    """
+
+    id: str | None
+    name: str | None
+
+
+class Fields(TypedDict):
+    """
+    The issue's fields.
+    """
+
+    summary: str | None
+    description: str | None
+    status: Status1 | None
+    assignee: Assignee2 | None
+    reporter: Reporter1 | None
+    created: str | None
+    updated: str | None
+    priority: Priority2 | None
+
+
+class Ticket2(TypedDict):
+    id: str
+    key: str
+    fields: Fields
+
+
+class GetTicketsForSprintAnswer(TypedDict):
+    tickets: list[Ticket2]
+    total: int
+    sprint: Sprint1
+
+
 class Integration(TypedDict):
     """
     The one Jira that anomalies get their tickets in.
@@ -221,13 +635,6 @@ class IntegrationPatch(TypedDict):
 class JiraTicket(TypedDict):
     """
     A ticket; what it does not have is left out.
-
-    Attributes
-    ----------
-    part_number
-        The mapped field, else what looks like one in the summary.
-    goal_quantity
-        The mapped field, if it holds a number.
     """
 
     key: str
@@ -334,6 +741,65 @@ class JobSettings(TypedDict):
     projectKey: NotRequired[str]
     fieldMappings: NotRequired[FieldMappings]
     updatedAt: NotRequired[str]
+
+
+class LinkJobAnswer(TypedDict):
+    job: Job
+
+
+class ListCommentsAnswer(TypedDict):
+    items: list[AnomalyComment]
+    total: int
+    page: int
+    size: int
+    pages: int
+
+
+class Connection(TypedDict):
+    external_id: str
+    provider: Literal["jira"]
+    kind: Literal["oauth", "api_token", "personal_access_token", "client_credentials"]
+    site_name: str
+    site_url: str
+    selected_project_id: str | None
+    status: Literal["valid", "expired", "invalid"]
+    authorized_at: str
+    last_refreshed_at: str | None
+    expires_at: str | None
+
+
+class ListConnectionsAnswer(TypedDict):
+    connections: list[Connection]
+    next_cursor: str | None
+
+
+class ListJobTicketsAnswer(TypedDict):
+    tickets: list[JiraTicket]
+    error: str | None
+
+
+class ListLinksAnswer(TypedDict):
+    items: list[AnomalyLink]
+    total: int
+    page: int
+    size: int
+    pages: int
+
+
+class Site(TypedDict):
+    site_id: str
+    site_name: str
+    site_url: str
+    avatar_url: str | None
+
+
+class ListSitesAnswer(TypedDict):
+    sites: list[Site]
+
+
+class MakeWebhookSecretAnswer(TypedDict):
+    url: str
+    secret: str
 
 
 class NamedEntry(TypedDict):
@@ -466,20 +932,13 @@ class ProcessStep(TypedDict):
     optional: NotRequired[bool]
 
 
+class PushAllJobsAnswer(TypedDict):
+    runId: str
+
+
 class PushEntry(TypedDict):
     """
     What became of a push.
-
-    Attributes
-    ----------
-    run_id
-        The run that it belongs to; None for the push of a single job.
-    by
-        ``schedule``, or the name of the caller's key.
-    error
-        Why it failed, was skipped or waits; after success, what the caller should know of it.
-    details
-        Jira's own messages, if it refused.
     """
 
     jobId: str
@@ -490,6 +949,84 @@ class PushEntry(TypedDict):
     status: Literal["pushed", "skipped", "failed", "waiting"]
     error: NotRequired[str]
     details: NotRequired[dict[str, Any]]
+
+
+class PushJobAnswer(TypedDict):
+    success: bool
+    error: NotRequired[str]
+    details: NotRequired[dict[str, Any]]
+    note: NotRequired[str]
+
+
+class PushRetry(TypedDict):
+    """
+    POST /api/jira/pushes/retry: of a run, what failed for some jobs, with one error, or at all.
+    """
+
+    run_id: str
+    job_ids: NotRequired[list[str]]
+    error: NotRequired[str]
+
+
+class Account(TypedDict):
+    """
+    The account that the connection signs in as.
+    """
+
+    displayName: str
+    accountId: NotRequired[str]
+    name: NotRequired[str]
+
+
+class PutApiTokenAnswer(TypedDict):
+    external_id: str
+    kind: Literal["api_token", "personal_access_token", "client_credentials"]
+    via: Literal["site", "gateway"]
+    host: str
+    account: Account
+
+
+class PutApiTokenBody(TypedDict):
+    provider: Literal["jira"]
+    host: str
+    credentials: NotRequired[str]
+    client_id: NotRequired[str]
+    client_secret: NotRequired[str]
+    token_expires_at: NotRequired[str]
+
+
+class QueueLevel(TypedDict):
+    """
+    How many messages a queue has, about.
+    """
+
+    name: str
+    waiting: int
+    in_flight: int
+    failed: int
+
+
+class ReceiveWebhookBody(TypedDict):
+    """
+    An event, as Jira sends it.
+    """
+
+
+class Redrive(TypedDict):
+    """
+    POST /api/operations/redrive.
+    """
+
+    queue: str
+
+
+class RedriveQueueAnswer(TypedDict):
+    moved: int
+
+
+class RetryPushesAnswer(TypedDict):
+    retried: int
+    complete: bool
 
 
 class RuleCondition(TypedDict):
@@ -549,18 +1086,25 @@ class RuleTicketEntry(TypedDict):
 class RuleTrial(TypedDict):
     """
     What a rule would do with an anomaly.
-
-    Attributes
-    ----------
-    fits
-        Whether the rule fits the anomaly.
-    made_by
-        The rule that would have made the ticket.
     """
 
     ticket: RuleTicketDraft
     fits: bool
     made_by: NotRequired[int | None]
+
+
+class RunEntry(TypedDict):
+    """
+    A run and what became of its jobs.
+    """
+
+    run_id: str
+    by: str
+    at: str
+    pushed: int
+    skipped: int
+    failed: int
+    waiting: int
 
 
 class Scrap(TypedDict):
@@ -571,6 +1115,15 @@ class Scrap(TypedDict):
     operator: NotRequired[str]
     reason: NotRequired[Literal["out_of_tolerance", "process_defect", "damaged", "operator_error", "other"]]
     explanation: NotRequired[str]
+
+
+class SelectProjectAnswer(TypedDict):
+    success: bool
+
+
+class SelectProjectBody(TypedDict):
+    external_id: str
+    jira_project_id: str | int | None
 
 
 class SerialNumber(TypedDict):
@@ -610,6 +1163,16 @@ class SettingsChange(TypedDict):
     field_mappings: NotRequired[FieldMappingsChange]
 
 
+class SiteStop(TypedDict):
+    """
+    Something that is stopped: scheduled pushes leave it alone.
+    """
+
+    site: str
+    until: str
+    reason: str
+
+
 class StepCount(TypedDict):
     """
     How many serial numbers stand at a step.
@@ -637,6 +1200,17 @@ class StepEntry(TypedDict):
 class StepName(TypedDict):
     stepId: str
     stepName: str
+
+
+class TestConnectionAnswer(TypedDict):
+    connected: bool
+    account: NotRequired[Account]
+    error: NotRequired[str]
+
+
+class TestIntegrationAnswer(TypedDict):
+    status: Literal["Connected", "Error"]
+    error: NotRequired[str]
 
 
 class TicketMetadata(TypedDict):
@@ -675,443 +1249,9 @@ class Detail(TypedDict):
     detail: str
 
 
-class ListCommentsAnswer(TypedDict):
-    items: list[AnomalyComment]
-    total: int
-    page: int
-    size: int
-    pages: int
-
-
-class ListLinksAnswer(TypedDict):
-    items: list[AnomalyLink]
-    total: int
-    page: int
-    size: int
-    pages: int
-
-
-class CreateConnectSessionAnswer(TypedDict):
-    connect_token: str
-    expires_at: str
-
-
-class CreateConnectSessionBody(TypedDict):
-    provider: Literal["jira"]
-    external_id: str
-    return_url: NotRequired[str]
-    expires_in: NotRequired[int]
-
-
-class CheckConnectionAnswer(TypedDict):
-    exists: bool
-    is_expired: bool
-    is_invalid: bool
-    expires_at: NotRequired[str | None]
-    missing_scopes: NotRequired[list[str]]
-
-
-class GetAccessTokenAnswer(TypedDict):
-    access_token: str
-    expires_at: str
-
-
-class GetRefreshTokenAnswer(TypedDict):
-    refresh_token: str
-    expires_at: str
-    is_invalid: bool
-
-
-class Connection(TypedDict):
-    external_id: str
-    provider: Literal["jira"]
-    kind: Literal["oauth", "api_token", "personal_access_token", "client_credentials"]
-    site_name: str
-    site_url: str
-    selected_project_id: str | None
-    status: Literal["valid", "expired", "invalid"]
-    authorized_at: str
-    last_refreshed_at: str | None
-    expires_at: str | None
-
-
-class ListConnectionsAnswer(TypedDict):
-    connections: list[Connection]
-    next_cursor: str | None
-
-
-class Account(TypedDict):
-    displayName: str
-    accountId: NotRequired[str]
-    name: NotRequired[str]
-
-
-class PutApiTokenAnswer(TypedDict):
-    external_id: str
-    kind: Literal["api_token", "personal_access_token", "client_credentials"]
-    via: Literal["site", "gateway"]
-    host: str
-    account: Account
-
-
-class PutApiTokenBody(TypedDict):
-    provider: Literal["jira"]
-    host: str
-    credentials: NotRequired[str]
-    client_id: NotRequired[str]
-    client_secret: NotRequired[str]
-    token_expires_at: NotRequired[str]
-
-
-class TestConnectionAnswer(TypedDict):
-    connected: bool
-    account: NotRequired[Account]
-    error: NotRequired[str]
-
-
-class Ticket(TypedDict):
-    id: str
-    key: str
-    summary: str | None
-    status: str | None
-    assignee: str | None
-    priority: str | None
-    created: str | None
-    updated: str | None
-
-
-class CreateTicketAnswer(TypedDict):
-    ticket: Ticket
-
-
-class CreateTicketBody(TypedDict):
-    external_id: str
-    jira_project_id: NotRequired[str | int]
-    summary: str
-    description: NotRequired[str]
-    issue_type_id: str | int
-    priority_id: NotRequired[str | int]
-    assignee_account_id: NotRequired[str | None]
-
-
-class DeleteIssueBody(TypedDict):
-    external_id: str
-    issue_id_or_key: str | int
-    delete_subtasks: NotRequired[bool]
-
-
-class Priority(TypedDict):
-    name: str | None
-    iconUrl: str | None
-
-
-class IssueType(TypedDict):
-    name: str | None
-    iconUrl: str | None
-
-
-class Assignee(TypedDict):
-    displayName: str | None
-    emailAddress: str | None
-    avatarUrl: str | None
-
-
-class Issue(TypedDict):
-    id: str | None
-    key: str | None
-    summary: str | None
-    description: str | None
-    priority: Priority | None
-    issueType: IssueType | None
-    assignee: Assignee | None
-    updated: str | None
-
-
-class EditIssueAnswer(TypedDict):
-    success: bool
-    issue: Issue
-
-
-class EditIssueBody(TypedDict):
-    external_id: str
-    issue_id_or_key: str | int
-    summary: NotRequired[str]
-    description: NotRequired[str]
-    priority_id: NotRequired[str | int]
-    issue_type_id: NotRequired[str | int]
-    assignee_account_id: NotRequired[str | None]
-    expected_updated: NotRequired[str]
-
-
-class ActiveSprint(TypedDict):
-    id: int
-    name: str | None
-    state: Literal["future", "active", "closed"] | None
-    startDate: str | None
-    endDate: str | None
-    completeDate: str | None
-    goal: str | None
-
-
-class Board(TypedDict):
-    board_id: int
-    board_name: str | None
-    board_type: str | None
-    active_sprints: list[ActiveSprint]
-
-
-class GetActiveSprintsForProjectAnswer(TypedDict):
-    boards: list[Board]
-
-
-class Sprint(TypedDict):
-    id: int
-    name: str | None
-    state: Literal["future", "active", "closed"] | None
-    startDate: str | None
-    endDate: str | None
-    completeDate: str | None
-    goal: str | None
-
-
-class Board1(TypedDict):
-    board_id: int
-    board_name: str | None
-    board_type: str | None
-    sprints: list[Sprint]
-    active_sprints: list[ActiveSprint]
-
-
-class GetAllSprintsForProjectAnswer(TypedDict):
-    boards: list[Board1]
-    total_sprints: int
-
-
-class Board2(TypedDict):
-    id: int
-    name: str | None
-    type: str | None
-
-
-class GetBoardsForProjectAnswer(TypedDict):
-    boards: list[Board2]
-    total: int
-
-
-class Status(TypedDict):
-    name: str | None
-    category: str | None
-
-
-class Reporter(TypedDict):
-    displayName: str | None
-    emailAddress: str | None
-    avatarUrl: str | None
-
-
-class Project(TypedDict):
-    id: str
-    key: str
-    name: str | None
-
-
-class Resolution(TypedDict):
-    name: str | None
-    description: str | None
-
-
-class TimeTracking(TypedDict):
-    originalEstimate: str | None
-    remainingEstimate: str | None
-    timeSpent: str | None
-
-
-class Issue1(TypedDict):
-    id: str
-    key: str
-    summary: str | None
-    description: str | None
-    status: Status | None
-    priority: Priority | None
-    issueType: IssueType | None
-    assignee: Assignee | None
-    reporter: Reporter | None
-    project: Project | None
-    created: str | None
-    updated: str | None
-    resolution: Resolution | None
-    labels: list[str]
-    components: list[str]
-    fixVersions: list[str]
-    affectedVersions: list[str]
-    timeTracking: TimeTracking | None
-    customFields: dict[str, Any]
-
-
-class GetIssueDetailsAnswer(TypedDict):
-    issue: Issue1
-
-
-class Lead(TypedDict):
-    displayName: str | None
-
-
-class Project1(TypedDict):
-    id: str
-    key: str
-    name: str | None
-    lead: Lead | None
-
-
-class GetProjectsAnswer(TypedDict):
-    projects: list[Project1]
-    total: int
-    selected_project_id: str | None
-
-
-class GetSelectedProjectAnswer(TypedDict):
-    jira_project_id: str | None
-
-
-class GetTicketsForProjectAnswer(TypedDict):
-    tickets: list[Ticket]
-    total: int
-    sprint: Sprint | None
-
-
-class StatusCategory(TypedDict):
-    id: int | None
-    key: str | None
-    colorName: str | None
-
-
-class Status1(TypedDict):
-    id: str | None
-    name: str | None
-    statusCategory: StatusCategory | None
-
-
-class Assignee2(TypedDict):
-    accountId: str | None
-    displayName: str | None
-
-
-class Reporter1(TypedDict):
-    accountId: str | None
-    displayName: str | None
-
-
-class Priority2(TypedDict):
-    id: str | None
-    name: str | None
-
-
-class Fields(TypedDict):
-    summary: str | None
-    description: str | None
-    status: Status1 | None
-    assignee: Assignee2 | None
-    reporter: Reporter1 | None
-    created: str | None
-    updated: str | None
-    priority: Priority2 | None
-
-
-class Ticket2(TypedDict):
-    id: str
-    key: str
-    fields: Fields
-
-
-class GetTicketsForSprintAnswer(TypedDict):
-    tickets: list[Ticket2]
-    total: int
-    sprint: Sprint
-
-
-class SelectProjectAnswer(TypedDict):
-    success: bool
-
-
-class SelectProjectBody(TypedDict):
-    external_id: str
-    jira_project_id: str | int | None
-
-
-class CreateConnectionAnswer(TypedDict):
-    success: Literal[True]
-    return_url: NotRequired[str]
-
-
-class CreateConnectionBody(TypedDict):
-    connection_code: str
-    site_id: str
-
-
-class Site(TypedDict):
-    site_id: str
-    site_name: str
-    site_url: str
-    avatar_url: str | None
-
-
-class ListSitesAnswer(TypedDict):
-    sites: list[Site]
-
-
-class BeginConsentAnswer(TypedDict):
-    authorization_uri: str
-
-
-class BeginConsentBody(TypedDict):
-    provider: Literal["jira"]
-    external_id: str
-    return_url: NotRequired[str]
-
-
-class TestIntegrationAnswer(TypedDict):
-    status: Literal["Connected", "Error"]
-    error: NotRequired[str]
-
-
-class SearchTicketsAnswer(TypedDict):
-    items: list[TicketSummary]
-    total: int
-    page: int
-    size: int
-    pages: int
-
-
-class CommentOnJobAnswer(TypedDict):
-    success: bool
-    error: NotRequired[str]
-    details: NotRequired[dict[str, Any]]
-    note: NotRequired[str]
-
-
-class LinkJobAnswer(TypedDict):
-    job: Job
-
-
-class PushJobAnswer(TypedDict):
-    success: bool
-    error: NotRequired[str]
-    details: NotRequired[dict[str, Any]]
-    note: NotRequired[str]
-
-
-class PushAllJobsAnswer(TypedDict):
-    runId: str
-
-
-class ListPushesAnswer(TypedDict):
-    pushes: list[PushEntry]
-    next_cursor: str | None
-
-
-class ListJobTicketsAnswer(TypedDict):
-    tickets: list[JiraTicket]
-    error: str | None
+class AdvanceSerialToAnswer(TypedDict):
+    serial: SerialNumber
+    bypassed: list[Bypassed]
 
 
 class Result(TypedDict):
@@ -1127,29 +1267,9 @@ class AdvanceSerialsAnswer(TypedDict):
     results: list[Result]
 
 
-class AdvanceSerialToAnswer(TypedDict):
-    serial: SerialNumber
-    bypassed: list[Bypassed]
-
-
-class GetHealthAnswer(TypedDict):
-    status: Literal["ok", "degraded"]
-    version: str
-    checks: dict[str, Literal["reachable", "unreachable"]]
-
-
 class Anomaly(TypedDict):
     """
     Something wrong with data.
-
-    Attributes
-    ----------
-    archived
-        Follows from the status: Active and Acknowledged are open, the others archived.
-    fingerprint
-        While an anomaly is open, a report with its fingerprint raises its ``detected_count``.
-    detected
-        When it was first found.
     """
 
     id: int
@@ -1166,6 +1286,9 @@ class Anomaly(TypedDict):
     detected_count: int
     created: str
     updated: str
+
+
+CreateSerialsAnswer: TypeAlias = list[SerialNumber]
 
 
 class FormProperty(TypedDict):
@@ -1186,6 +1309,19 @@ class FormSpecification(TypedDict):
     integration_id: int
     type: Literal["jira"]
     properties: list[FormProperty]
+
+
+GetJobHistoryAnswer: TypeAlias = list[JobEvent]
+
+
+class GetOperationsAnswer(TypedDict):
+    queues: list[QueueLevel]
+    stops: list[SiteStop]
+    runs: list[RunEntry]
+    paused: bool
+
+
+GetSettingsHistoryAnswer: TypeAlias = list[JobEvent]
 
 
 class JobFlow(TypedDict):
@@ -1234,6 +1370,41 @@ class LinkedTicket(TypedDict):
     url: str
     comments_count: NotRequired[int | None]
     metadata: TicketMetadata
+
+
+class ListAnomaliesAnswer(TypedDict):
+    items: list[Anomaly]
+    total: int
+    page: int
+    size: int
+    pages: int
+
+
+class ListPushesAnswer(TypedDict):
+    pushes: list[PushEntry]
+    next_cursor: str | None
+
+
+ListSerialsAnswer: TypeAlias = list[SerialNumber]
+
+
+class ListedJob(TypedDict):
+    """
+    A job in a list; its progress is there if its state was asked for.
+    """
+
+    id: str
+    name: str
+    goalQuantity: int
+    jiraTicketKey: NotRequired[str]
+    jiraTicketSummary: NotRequired[str]
+    jiraPartNumber: NotRequired[str]
+    jiraPriority: NotRequired[str]
+    jiraEpicLink: NotRequired[str]
+    jiraLabels: NotRequired[list[str]]
+    createdAt: str
+    updatedAt: str
+    progress: NotRequired[JobProgress]
 
 
 class NewPath(TypedDict):
@@ -1309,13 +1480,6 @@ class PathDetails(TypedDict):
 class Rule(TypedDict):
     """
     Makes the tickets of the anomalies that it fits.
-
-    Attributes
-    ----------
-    position
-        The first enabled rule by position that fits makes the ticket.
-    tickets_today, beyond_limit_today
-        How many tickets it has made on this UTC day, and how many the limit has prevented.
     """
 
     id: int
@@ -1347,6 +1511,14 @@ class RulePatch(TypedDict):
     on_recurrence: NotRequired[Literal["comment", "reopen", "nothing"]]
 
 
+class SearchTicketsAnswer(TypedDict):
+    items: list[TicketSummary]
+    total: int
+    page: int
+    size: int
+    pages: int
+
+
 SerialEvent = TypedDict(
     "SerialEvent",
     {
@@ -1373,20 +1545,7 @@ class TicketAnswer(TypedDict):
     message: str
 
 
-class ListAnomaliesAnswer(TypedDict):
-    items: list[Anomaly]
-    total: int
-    page: int
-    size: int
-    pages: int
-
-
-class ListRulesAnswer(TypedDict):
-    items: list[Rule]
-    total: int
-    page: int
-    size: int
-    pages: int
+GetSerialHistoryAnswer: TypeAlias = list[SerialEvent]
 
 
 class JobDetails(TypedDict):
@@ -1407,6 +1566,17 @@ class JobDetails(TypedDict):
     updatedAt: str
     paths: list[Path]
     progress: JobProgress
+
+
+ListJobsAnswer: TypeAlias = list[ListedJob]
+
+
+class ListRulesAnswer(TypedDict):
+    items: list[Rule]
+    total: int
+    page: int
+    size: int
+    pages: int
 
 
 #: Each operation's method, its path, and whether it takes an Idempotency-Key.
@@ -1461,12 +1631,14 @@ OPERATIONS: dict[str, tuple[str, str, bool]] = {
     "testIntegration": ("POST", "/api/integrations/ticketing/test", False),
     "searchTickets": ("GET", "/api/integrations/ticketing/tickets/search", False),
     "getTicket": ("GET", "/api/integrations/ticketing/tickets/{ticket_id}", False),
+    "makeWebhookSecret": ("POST", "/api/integrations/ticketing/webhook", False),
     "commentOnJob": ("POST", "/api/jira/comment", True),
     "linkJob": ("POST", "/api/jira/link", True),
     "unlinkJob": ("DELETE", "/api/jira/link/{jobId}", False),
     "pushJob": ("POST", "/api/jira/push", True),
     "pushAllJobs": ("POST", "/api/jira/push-all", True),
     "listPushes": ("GET", "/api/jira/pushes", False),
+    "retryPushes": ("POST", "/api/jira/pushes/retry", False),
     "listJobTickets": ("GET", "/api/jira/tickets", False),
     "getJobTicket": ("GET", "/api/jira/tickets/{key}", False),
     "createJob": ("POST", "/api/jobs", True),
@@ -1476,6 +1648,9 @@ OPERATIONS: dict[str, tuple[str, str, bool]] = {
     "deleteJob": ("DELETE", "/api/jobs/{id}", False),
     "getJobFlow": ("GET", "/api/jobs/{id}/flow", False),
     "getJobHistory": ("GET", "/api/jobs/{id}/history", False),
+    "getOperations": ("GET", "/api/operations", False),
+    "redriveQueue": ("POST", "/api/operations/redrive", False),
+    "endStop": ("DELETE", "/api/operations/stops/{site}", False),
     "createPath": ("POST", "/api/paths", True),
     "getPath": ("GET", "/api/paths/{id}", False),
     "changePath": ("PUT", "/api/paths/{id}", False),
@@ -1493,6 +1668,7 @@ OPERATIONS: dict[str, tuple[str, str, bool]] = {
     "getSettings": ("GET", "/api/settings", False),
     "changeSettings": ("PUT", "/api/settings", False),
     "getSettingsHistory": ("GET", "/api/settings/history", False),
+    "receiveWebhook": ("POST", "/api/webhooks/jira", False),
     "chooseSite": ("GET", "/finalize-connection/jira/{connection_code}", False),
     "getHealth": ("GET", "/health", False),
     "getOpenapi": ("GET", "/openapi.json", False),

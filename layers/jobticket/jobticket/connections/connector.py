@@ -130,27 +130,27 @@ class TokenConnector:
     def _find(self, host: str, login: Login, credential: Credential, deadline: Deadline) -> _Found:
         site_id = self._app.site_id_of(host)
         if site_id is not None:
-            return self._at_gateway(site_id, None, credential, deadline)
+            return self._at(None, site_id, credential, deadline)
         if login.form == "basic":
             return self._by_login(host, credential, deadline)
         site_id = self._site_id_at(host, deadline)
         if site_id is not None:
-            return self._at_gateway(site_id, host, credential, deadline)
+            return self._at(host, site_id, credential, deadline)
         if login.form == "client":
             raise InvalidError(
                 "client_id and client_secret work for Jira Cloud only: the host does not tell a site's id"
             )
-        return self._at(host, host, None, credential, deadline)
+        return self._at(host, None, credential, deadline)
 
     def _by_login(self, host: str, credential: Credential, deadline: Deadline) -> _Found:
         try:
-            return self._at(host, host, None, credential, deadline)
+            return self._at(host, None, credential, deadline)
         except JiraRefusedCredentialsError as refusal:
             site_id = self._site_id_at(host, deadline)
             if site_id is None:
                 raise
             try:
-                return self._at_gateway(site_id, host, credential, deadline)
+                return self._at(host, site_id, credential, deadline)
             except (JiraUnreachableError, JiraTimeoutError):
                 raise refusal from None  # the site at least has said what it thinks
 
@@ -164,23 +164,15 @@ class TokenConnector:
         said = json_of(answer.content) if answer.status == 200 else None
         return site_id_in(said.get("cloudId")) if isinstance(said, dict) else None
 
-    def _at_gateway(
-        self, site_id: str, site_url: str | None, credential: Credential, deadline: Deadline
-    ) -> _Found:
-        return self._at(self._app.site_api_url(site_id), site_url, site_id, credential, deadline)
-
     def _at(
-        self,
-        api_url: str,
-        site_url: str | None,
-        site_id: str | None,
-        credential: Credential,
-        deadline: Deadline,
+        self, host: str | None, site_id: str | None, credential: Credential, deadline: Deadline
     ) -> _Found:
-        site = Site(api_url, site_url or api_url, "cloud", api_url)
+        """Ask whose the credential is: at the gateway if there is a site's id, else at the host."""
+        api_url = host or "" if site_id is None else self._app.site_api_url(site_id)
+        site = Site(api_url, host or api_url, "cloud", api_url)
         client = JiraClient(self._session, site, credential, deadline=deadline)
         account = account_at(client)
-        return _Found(api_url, site_url or _public_url(client) or api_url, site_id, account)
+        return _Found(api_url, host or _public_url(client) or api_url, site_id, account)
 
 
 def _public_url(client: JiraClient) -> str | None:

@@ -10,6 +10,7 @@
                (the user said no)              Consent.decline      STATE →
     user       GET finalize-connection, sites  Consent.pending      (needs the browser's cookie, too)
     user       POST create-connection          Consent.finalize     PENDING, CONNECT → CONNECTION, ACCESS
+    user       GET finalize-connection, again  Consent.chosen       (the outcome, for 15 minutes)
 
 Each record is found by a secret that the step before it handed out (``sessions``). It carries the same
 ``ConsentRequest`` all the way. Without connect tokens (``ConnectMode`` ``open``) the way begins with the
@@ -31,7 +32,7 @@ from jobticket.connections.atlassian import AppRefusedError, AtlassianApp, Atlas
 from jobticket.connections.connect_tokens import ConsentRequest
 from jobticket.connections.connection_store import ConnectionStore, new_authorization
 from jobticket.connections.model import GRANT_LIFETIME, REFRESH_FIELD, Connection
-from jobticket.connections.sessions import SessionStore, digest, new_secret
+from jobticket.connections.sessions import OUTCOME, SessionStore, digest, new_secret
 from jobticket.connections.tokens import cached_token
 from jobticket.connections.vault import Sealer, Vault
 from jobticket.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError, UpstreamError
@@ -58,11 +59,28 @@ class Accepted:
     id: str
 
 
+class ExchangeError(InvalidError):
+    """Atlassian gave no tokens for a code."""
+
+    def __init__(self, return_url: str | None) -> None:
+        super().__init__(EXCHANGE_FAILED)
+        self.return_url = return_url
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a consent has come to: the site that was chosen, and where the user came from."""
+
+    site_name: str
+    return_url: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A consent that waits for its site to be chosen."""
+    """A consent that waits for its site to be chosen; ``cookie`` is the digest of the browser's secret."""
 
     id: str
+    cookie: str
     request: ConsentRequest
     authorized_at: datetime
     grant: Grant
@@ -135,20 +153,22 @@ class Consent:
         """
         # The state is spent only when the tokens can be kept and asked for: until then the user can reload.
         self._vault.prepare()
+        back = None
         try:
             self._app.prepare()
             request = self._spend_state(provider, state)
+            back = request.return_url
             grant = self._app.exchange(code, self.callback_url(provider), deadline)
         except AppRefusedError as error:
             logger.error("Atlassian refuses the app", reason=str(error))
             count("AppRefused")
-            raise InvalidError(EXCHANGE_FAILED) from None
+            raise ExchangeError(back) from None
         except AtlassianError as error:
             logger.warning("code not exchanged", reason=type(error).__name__)
-            raise InvalidError(EXCHANGE_FAILED) from None
+            raise ExchangeError(back) from None
         if grant.refresh_token is None:
             logger.error("Atlassian gave no refresh token: the app lacks the scope offline_access")
-            raise InvalidError(EXCHANGE_FAILED)
+            raise ExchangeError(back)
         return self._keep_pending(request, grant)
 
     def pending(self, code: str, cookie: str | None, has_key: Callable[[], bool]) -> Pending:
@@ -163,6 +183,13 @@ class Consent:
         if not _matches(record["cookie"], cookie) and not has_key():
             raise ForbiddenError("This link belongs to another browser")
         return self._pending_of(key, record)
+
+    def chosen(self, code: str, cookie: str | None) -> Chosen | None:
+        """Return what the site of a connection_code is, if this browser has chosen it."""
+        record = self._sessions.get("PENDING", digest("PENDING", code), self._now(), OUTCOME)
+        if record is None or not _matches(record["cookie"], cookie):
+            return None
+        return Chosen(record["site_name"], record.get("return_url"))
 
     def sites(self, pending: Pending, deadline: Deadline) -> list[GrantedSite]:
         """Return the Jira sites that the user has granted, in this consent or an earlier one; or 502."""
@@ -188,6 +215,8 @@ class Consent:
         request, expired = pending.request, InvalidError(EXPIRED_SESSION)
         connection = self._connection(pending, sites[site_id])
         token = cached_token(self._sealer, connection, pending.grant, pending.authorized_at)
+        outcome = request.record() | {"cookie": pending.cookie, "site_name": connection.site_name}
+        until = self._now() + PENDING_LIFETIME
         for work in attempts(self._store.table):
             with work:
                 earlier = self._store.outline(request.name)
@@ -200,6 +229,7 @@ class Consent:
                     raise
                 self._store.add_replacement(work, connection, earlier, token)
                 self._sessions.add_spending(work, "PENDING", pending.id, expired)
+                self._sessions.add_outcome(work, pending.id, outcome, until)
                 self._sessions.require_generation(work, request.name, request.generation, expired)
                 if request.connect is not None:
                     used = ForbiddenError("The connect token has been used")
@@ -237,7 +267,7 @@ class Consent:
             record["expires_in"],
             record.get("scopes"),
         )
-        return Pending(key, request, clock.parse_iso(record["authorized_at"]), grant)
+        return Pending(key, record["cookie"], request, clock.parse_iso(record["authorized_at"]), grant)
 
     def _connection(self, pending: Pending, site: GrantedSite) -> Connection:
         name = pending.request.name

@@ -54,9 +54,11 @@ class ConsentPages:
         self._assets = f"{public_url}/finalize-connection/assets"
         self._endpoint = f"{public_url}/api/frontend/finalize-connection/jira/create-connection"
 
-    def notice(self, status: int, name: str) -> Answer:
-        """Return the page of a notice."""
-        return self._page(status, "message.html", self._notices[name], {})
+    def notice(self, status: int, name: str, return_url: str | None = None, **words: str) -> Answer:
+        """Return the page of a notice; the words stand in its text."""
+        texts = {part: Template(text).safe_substitute(words) for part, text in self._notices[name].items()}
+        back = "" if return_url is None else _way_back(return_url)
+        return self._page(status, "message.html", texts, {"afterwards": back})
 
     def choice(
         self,
@@ -69,7 +71,7 @@ class ConsentPages:
     ) -> Answer:
         """Return the page on which the site is chosen."""
         if not sites:
-            return self.notice(200, "no_sites")
+            return self.notice(200, "no_sites", return_url)
         host = urlsplit(return_url).netloc if return_url else ""
         words = {
             "code": code,
@@ -79,9 +81,8 @@ class ConsentPages:
         }
         parts = {"sites": self._sites(sites), "return_row": "", "afterwards": CLOSE}
         if return_url is not None:
-            shown, link = html.escape(host), html.escape(return_url)
-            parts["return_row"] = f"<div><dt>Returns to</dt><dd>{shown}</dd></div>"
-            parts["afterwards"] = f'<p><a href="{link}">Continue to {shown}</a></p>'
+            parts["return_row"] = f"<div><dt>Returns to</dt><dd>{html.escape(host)}</dd></div>"
+            parts["afterwards"] = _way_back(return_url)
         return self._page(200, "choice.html", words, parts)
 
     def asset(self, name: str) -> Answer:
@@ -99,6 +100,11 @@ class ConsentPages:
         template = Template(self._files["site.html"])
         checked = " checked" if len(sites) == 1 else ""
         return "".join(template.substitute(_site(site), checked=checked) for site in sites)
+
+
+def _way_back(return_url: str) -> str:
+    host = html.escape(urlsplit(return_url).netloc)
+    return f'<p><a href="{html.escape(return_url)}">Continue to {host}</a></p>'
 
 
 def _site(site: GrantedSite) -> dict[str, Any]:

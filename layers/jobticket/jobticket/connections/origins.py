@@ -25,8 +25,9 @@ class ReturnOrigins:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a comma-separated list of origins."""
-        return cls(frozenset(_origin(entry.strip()) for entry in text.split(",") if entry.strip()))
+        """Read a comma-separated list of origins; of a longer address its origin counts."""
+        found = [_url.fullmatch(entry) or entry for entry in map(str.strip, text.split(",")) if entry]
+        return cls(frozenset(_origin(each if isinstance(each, str) else each["origin"]) for each in found))
 
     def check(self, url: object) -> str | None:
         """Return the URL, None for a missing one; 400 if users may not be sent there."""

@@ -25,6 +25,8 @@ from jobticket.store.unit_of_work import ABSENT, PRESENT, UnitOfWork, discard
 
 SessionKind = Literal["STATE", "PENDING", "CONNECT"]
 SORT_KEY = "SESSION"
+#: What became of a pending connection, for the browser that chose its site.
+OUTCOME = "OUTCOME"
 
 #: A connect token may end during a consent that it began: the consent can still spend it.
 KEPT_LONGER = timedelta(days=1)
@@ -51,21 +53,16 @@ class SessionStore:
 
     def put(self, kind: SessionKind, key: str, record: Mapping[str, Any], until: datetime) -> None:
         """Store a record under a digest, until it expires."""
-        kept = until + KEPT_LONGER if kind == "CONNECT" else until
         # Without a condition: botocore sends the write again if its answer is lost.
-        self._table.put(
-            {
-                **{name: value for name, value in record.items() if value is not None},
-                "pk": f"{kind}#{key}",
-                "sk": SORT_KEY,
-                "valid_until": clock.iso_milliseconds(until),
-                "expires_at": clock.epoch(kept) + 1,
-            }
-        )
+        self._table.put(_item(kind, key, SORT_KEY, record, until))
 
-    def get(self, kind: SessionKind, key: str, now: datetime) -> Item | None:
+    def add_outcome(self, work: UnitOfWork, key: str, record: Mapping[str, Any], until: datetime) -> None:
+        """Add the write that notes what became of a pending connection."""
+        work.add(Put(_item("PENDING", key, OUTCOME, record, until)))
+
+    def get(self, kind: SessionKind, key: str, now: datetime, sort_key: str = SORT_KEY) -> Item | None:
         """Return a record that has not expired and whose connection was not deleted since it began."""
-        item = self._table.get(f"{kind}#{key}", SORT_KEY)
+        item = self._table.get(f"{kind}#{key}", sort_key)
         if item is None or now >= clock.parse_iso(item["valid_until"]):
             return None
         present = self.generation(ConnectionId(item["provider"], item["external_id"]))
@@ -103,6 +100,19 @@ class SessionStore:
                 }
             )
         )
+
+
+def _item(
+    kind: SessionKind, key: str, sort_key: str, record: Mapping[str, Any], until: datetime
+) -> dict[str, Any]:
+    kept = until + KEPT_LONGER if kind == "CONNECT" else until
+    return {
+        **{name: value for name, value in record.items() if value is not None},
+        "pk": f"{kind}#{key}",
+        "sk": sort_key,
+        "valid_until": clock.iso_milliseconds(until),
+        "expires_at": clock.epoch(kept) + 1,
+    }
 
 
 def _generations(name: ConnectionId) -> str:

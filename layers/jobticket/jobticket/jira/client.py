@@ -18,15 +18,12 @@ For every call:
 * What an answer means is decided in ``jobticket.jira.answers``.
 * At most 16 calls of a client are under way at the same time, half as many after each refusal of a burst.
 * Everything else raises an error of ``jobticket.jira.errors``, which never contains a secret.
-
-Use ``JiraAccess.client_for`` (``jobticket.connections.access``) to get one for a connection.
 """
 
 from __future__ import annotations
 
 import json as json_text
 import random
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -68,8 +65,6 @@ READ_SECONDS = 15.0
 MOST_TRIES = 4
 #: Pauses that Jira asks for cost no try. The deadline ends them, and this bound.
 MOST_LIMITED_TRIES = 8
-
-_placeholder = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +147,6 @@ class JiraClient:
         The container's session (``jobticket.http.session.new_session``).
     deadline
         When all calls of this client must have ended.
-    rate_limits
-        The limits that the container knows.
     """
 
     def __init__(
@@ -201,13 +194,7 @@ class JiraClient:
         repeatable: bool = False,
         **values: object,
     ) -> Any:
-        """Return the JSON of the answer, None if it has no body.
-
-        Parameters
-        ----------
-        repeatable
-            Whether sending it twice does what sending it once does: a search, a bulk read, an upsert.
-        """
+        """Return the JSON, None without a body; ``repeatable`` if twice does what once does, as a search."""
         return self._request("POST", template, values, params, json, repeatable=repeatable)
 
     def put(
@@ -219,15 +206,14 @@ class JiraClient:
         repeatable: bool = False,
         **values: object,
     ) -> Any:
-        """Return the JSON of the answer, None if it has no body.
-
-        Not repeated by default: between two tries somebody may have written something newer.
-        """
+        """Return the JSON; not repeated by default: somebody may have written something newer meanwhile."""
         return self._request("PUT", template, values, params, json, repeatable=repeatable)
 
-    def delete(self, template: str, *, params: Mapping[str, Any] | None = None, **values: object) -> Any:
+    def delete(
+        self, template: str, *, json: Any = None, params: Mapping[str, Any] | None = None, **values: object
+    ) -> Any:
         """Delete. See ``JiraStatusError.after_lost_answer`` for a 404 to a repeated call."""
-        return self._request("DELETE", template, values, params, None, repeatable=True)
+        return self._request("DELETE", template, values, params, json, repeatable=True)
 
     def _request(
         self,
@@ -239,7 +225,7 @@ class JiraClient:
         *,
         repeatable: bool,
     ) -> Any:
-        call = _Call(method, self.site.api_url + fill(template, values), params, body, repeatable)
+        call = _Call(method, self.site.api_url + keys.fill(template, values), params, body, repeatable)
         scope = self.site.scope(method, template, values)
         progress = _Progress()
         while True:
@@ -393,28 +379,6 @@ class _Progress:
             error.after_lost_answer = self.lost_answer
         self.lost_answer = self.lost_answer or error.outcome_unknown
         error.outcome_unknown = self.lost_answer
-
-
-def fill(template: str, values: Mapping[str, object]) -> str:
-    """Put values into a path's template, checked and encoded.
-
-    Raises
-    ------
-    MalformedKeyError
-        If a value does not have its placeholder's form, or would change the path.
-    """
-    if not template.startswith("/rest/") or set(_placeholder.findall(template)) != values.keys():
-        raise LookupError(f"the values do not fit {template}")
-
-    def encoded(match: re.Match[str]) -> str:
-        name = match.group(1)
-        value = keys.check(name, str(values[name]))
-        # Encoding keeps dots, and a segment of dots is a step upwards.
-        if value in {"", ".", ".."}:
-            raise keys.MalformedKeyError(f"{name} cannot stand in a path")
-        return quote(value, safe="")
-
-    return _placeholder.sub(encoded, template)
 
 
 def _limited(pause: Pause, progress: _Progress) -> JiraRateLimitedError:

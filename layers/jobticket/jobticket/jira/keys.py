@@ -7,6 +7,8 @@ into a path and quoted on their way into JQL besides.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from urllib.parse import quote
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}")
 #: The usual form in any case, which Jira does not mind; a Data Center's other form as it is stored.
@@ -14,6 +16,9 @@ _PROJECT_KEY = re.compile(
     r"(?:[A-Za-z][A-Za-z0-9_]{0,254}|(?=[0-9_-]*[A-Z])[A-Z0-9](?:[A-Z0-9_-]{0,253}[A-Z0-9_])?)"
 )
 _ISSUE_KEY = re.compile(f"{_PROJECT_KEY.pattern}-{_NUMBER.pattern}")
+
+
+_placeholder = re.compile(r"\{(\w+)\}")
 
 
 class MalformedKeyError(ValueError):
@@ -75,3 +80,25 @@ def check(placeholder: str, value: str) -> str:
     if form is not None and not form(value):
         raise MalformedKeyError(f"{placeholder} is not a Jira id or key")
     return value
+
+
+def fill(template: str, values: Mapping[str, object]) -> str:
+    """Put values into a path's template, checked and encoded.
+
+    Raises
+    ------
+    MalformedKeyError
+        If a value does not have its placeholder's form, or would change the path.
+    """
+    if not template.startswith("/rest/") or set(_placeholder.findall(template)) != values.keys():
+        raise LookupError(f"the values do not fit {template}")
+
+    def encoded(match: re.Match[str]) -> str:
+        name = match.group(1)
+        value = check(name, str(values[name]))
+        # Encoding keeps dots, and a segment of dots is a step upwards.
+        if value in {"", ".", ".."}:
+            raise MalformedKeyError(f"{name} cannot stand in a path")
+        return quote(value, safe="")
+
+    return _placeholder.sub(encoded, template)

@@ -15,7 +15,7 @@ from jobticket.errors import InvalidError, NotFoundError
 from jobticket.history.records import Stamp, differences, record
 from jobticket.jobs import layout
 from jobticket.jobs.distribution import Counts, job_progress
-from jobticket.jobs.model import Job, JobDetails, Path
+from jobticket.jobs.model import Job, JobDetails, ListedJob, Path
 from jobticket.store.table import Delete, Item, Put, Table, Update
 from jobticket.store.unit_of_work import ABSENT, UnitOfWork, attempts
 
@@ -51,17 +51,20 @@ class Wanted:
     search: str = ""
     state: Literal["open", "done"] | None = None
 
-    def matches(self, table: Table, job: Job) -> bool:
+    def look(self, table: Table, job: Job) -> Job | None:
+        """Return the job if it is wanted; if its state is, with the progress that tells it."""
         texts = (job.name, job.jira_ticket_key or "")
         if not any(self.search.casefold() in text.casefold() for text in texts):
-            return False
+            return None
         if self.state is None:
-            return True
+            return job
         try:
             progress = job_progress(*load_job(table, job.id))
         except NotFoundError:  # deleted meanwhile
-            return False
-        return (progress.progress_percent >= 100) == (self.state == "done")
+            return None
+        if (progress.progress_percent >= 100) != (self.state == "done"):
+            return None
+        return ListedJob(**{**vars(job), "progress": progress})
 
 
 def list_jobs(
@@ -92,10 +95,8 @@ def _wanted(
     found: list[Job] = []
     with ThreadPoolExecutor(LOOKERS) as pool:
         jobs = [Job.of(item) for item in items]
-        for item, job, matches in zip(
-            items, jobs, pool.map(partial(wanted.matches, table), jobs), strict=True
-        ):
-            if matches:
+        for item, job in zip(items, pool.map(partial(wanted.look, table), jobs), strict=True):
+            if job is not None:
                 found.append(job)
             if len(found) == limit:
                 pool.shutdown(wait=False, cancel_futures=True)

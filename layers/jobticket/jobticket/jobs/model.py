@@ -217,6 +217,12 @@ class JobProgress(Record):
     path_progress: list[PathProgress]
 
 
+class ListedJob(Job):
+    """A job in a list; its progress is there if its state was asked for."""
+
+    progress: JobProgress | None = None
+
+
 class JobDetails(Job):
     """A job with its paths, in the order of their creation, and its progress."""
 

@@ -115,6 +115,6 @@ def _beginning(name: str, longest: int) -> str:
 
 
 def _listed(path: PathStatus) -> Document:
-    lines = [f"{one_line(name)}: {count} parts" for name, count in path.steps]
+    lines = [f"{one_line(name)}: {count} part{'' if count == 1 else 's'}" for name, count in path.steps]
     items = tuple((Text(line),) for line in (*lines, f"Completed: {path.completed}"))
     return (strong(f"{one_line(path.name)}:"), BulletList(items))

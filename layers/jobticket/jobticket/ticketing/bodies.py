@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict
 
 from jobticket import clock
 from jobticket.jira import keys
+from jobticket.ticketing.anomalies import Filters
 from jobticket.ticketing.model import (
     OPEN,
     RECURRENCES,
@@ -21,8 +22,11 @@ from jobticket.ticketing.model import (
     Container,
     Datastore,
     FailedCheck,
+    IntegrationSettings,
     Recurrence,
 )
+from jobticket.web import numbered_pages
+from jobticket.web.paging import number_of
 from jobticket.web.validation import Body, Flag, RequiredText, ShortText, fault, short_text, whole_number
 
 LONGEST_TEXT = 100_000
@@ -302,8 +306,22 @@ class IntegrationPatch(TicketingBody):
     status_in: Annotated[dict[str, str], BeforeValidator(_status_map(None, STATUSES))] | None = None
     reopen_status: ShortText | None = None
 
+    def settings(self) -> IntegrationSettings:
+        """Return what is set."""
+        return IntegrationSettings(**self.model_dump(exclude={"type"}))
+
 
 class NewIntegration(IntegrationPatch):
     """POST /api/integrations/ticketing: its own credentials, or the name of a connection."""
 
     type: Annotated[str, BeforeValidator(one_of(["jira"]))]
+
+
+def filters_of(query: Mapping[str, str]) -> Filters:
+    """Return which anomalies a list shows."""
+    return Filters(
+        status=numbered_pages.word(query, "status", STATUSES),
+        type=numbered_pages.word(query, "type", TYPES),
+        datastore=number_of(query, "datastore", 10**15),
+        archived=numbered_pages.flag(query, "archived"),
+    )

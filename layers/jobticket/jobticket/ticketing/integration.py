@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -216,7 +216,7 @@ class Integrations:
 
         return Integration.of(write(self.table, update, otherwise=overtaken) or {})
 
-    def delete(self) -> None:
+    def delete(self, webhooks_removal: Callable[[int], Delete]) -> None:
         """Remove the integration and its own credentials. Links stay, and nothing is sent any more."""
         # The integration first: an interruption leaves sealed credentials that nothing refers to, not an
         # integration that cannot work.
@@ -224,6 +224,7 @@ class Integrations:
             with work:
                 stored = self.get()
                 work.add(Delete(INTEGRATION, INTEGRATION, stored.unchanged()))
+                work.add(webhooks_removal(stored.integration.id))
         self.forget(stored.source)
 
     def test(self, now: datetime, deadline: Deadline) -> tuple[Literal["Connected", "Error"], str | None]:

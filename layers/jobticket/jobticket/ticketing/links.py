@@ -83,19 +83,21 @@ def add_link(
     seen = {"seen": ticket.status} if ticket.status else {}
     looked = {"looked": clock.epoch_milliseconds(now), **seen}
     work.add(Put({**item, **_key(link), "site": stored.site, **looked}, ABSENT))
-    work.add(Update(_issue(link).pk, TICKET, set={ticket_member(anomaly_id): link.id}))
+    # Its status is to be looked at: another link may have seen another one.
+    member = {ticket_member(anomaly_id): link.id}
+    work.add(Update(issue_of(link).pk, TICKET, set=member, remove=["status"]))
     notices = FIRST_NOTICES[origin] if notices is None else notices
     revision = Revision(notices=notices, links=[LiveLink.of(link, stored.site)])
     return link, revise(work, loaded, revision, now)
 
 
-def _issue(link: AnomalyLink) -> Issue:
+def issue_of(link: AnomalyLink) -> Issue:
     return Issue(link.integration_id, link.ticket_id)
 
 
 def forget_link(link: AnomalyLink) -> Update:
     """Return the write that takes a removed link from its ticket's item."""
-    return Update(_issue(link).pk, TICKET, remove=[ticket_member(link.anomaly_id)])
+    return Update(issue_of(link).pk, TICKET, remove=[ticket_member(link.anomaly_id)])
 
 
 def _key(link: AnomalyLink) -> dict[str, str]:
@@ -133,7 +135,7 @@ def drop_events(table: Table, link: AnomalyLink) -> None:
 
 
 def _events_of(table: Table, link: AnomalyLink) -> list[Event]:
-    return [event for event in outbox.pending(table, _issue(link)) if event.link_id == link.id]
+    return [event for event in outbox.pending(table, issue_of(link)) if event.link_id == link.id]
 
 
 def retry(table: Table, link: AnomalyLink, now: datetime) -> list[Event]:
@@ -200,8 +202,11 @@ def seen_values(status: str | None, now: datetime) -> dict[str, Any]:
 
 def note_move(table: Table, link: AnomalyLink, status: str | None) -> bool:
     """Store where the product is about to move a ticket, None if it did not; False if the link is gone."""
-    moved = change(link, remove=["moving"]) if status is None else change(link, set={"moving": status})
-    return write_if_current(table, moved) is not None
+    if status is None:
+        return write_if_current(table, change(link, remove=["moving"])) is not None
+    # What it looked like before is no measure of news any more: people may move it back there.
+    table.update(Update(issue_of(link).pk, TICKET, remove=["status"]))
+    return write_if_current(table, change(link, set={"moving": status})) is not None
 
 
 def conflict(link: AnomalyLink, status: str, anomaly: str, stamp: int, now: datetime) -> Update:

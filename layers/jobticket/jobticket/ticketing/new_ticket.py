@@ -38,6 +38,7 @@ from jobticket.jira.documents.model import Document
 from jobticket.jira.documents.wiki import to_wiki
 from jobticket.jira.errors import JiraError, JiraNotFoundError, JiraStatusError, words_of
 from jobticket.jira.listing import Row
+from jobticket.jira.transitions import is_same
 from jobticket.observability import logger
 from jobticket.store import lease
 from jobticket.store.lease import HeldError, Lease
@@ -56,7 +57,7 @@ from jobticket.ticketing.model import (
     TicketDraft,
     TicketMetadata,
 )
-from jobticket.ticketing.outbox import Event
+from jobticket.ticketing.outbox import Event, TicketNotice
 from jobticket.ticketing.recent import USUAL_TYPE, RecentChoices, default_type, find
 from jobticket.ticketing.revisions import load
 from jobticket.ticketing.text import Wording
@@ -236,12 +237,22 @@ class TicketCreation:
             integration_id=number,
             message=f"Ticket {ticket.ticket_number} created and linked to anomaly {anomaly_id}",
         )
-        if links.find_pair(load(self.table, anomaly_id), number, ticket.ticket_id) is not None:
+        loaded = load(self.table, anomaly_id)
+        if links.find_pair(loaded, number, ticket.ticket_id) is not None:
             return answer, []  # somebody has linked it by hand
         rule_id = made.attempt.rule_id
         origin: Origin = "created" if rule_id is None else "rule"
-        _, events = links.add_link(work, anomaly_id, self.stored, ticket, origin, self.now(), rule_id=rule_id)
+        notices = [*links.FIRST_NOTICES[origin], *self._catch_up(loaded.anomaly, ticket)]
+        _, events = links.add_link(
+            work, anomaly_id, self.stored, ticket, origin, self.now(), rule_id=rule_id, notices=notices
+        )
         return answer, events
+
+    def _catch_up(self, anomaly: Anomaly, ticket: LinkedTicket) -> Iterator[TicketNotice]:
+        """Yield the move to where the anomaly's status would have brought the ticket."""
+        target = self.stored.integration.target_of(anomaly.status)
+        if target is not None and not is_same(ticket.status, target):
+            yield TicketNotice("move", status=anomaly.status, target=target)
 
     def _create(self, anomaly_id: int, draft: TicketDraft, request: str) -> CreatedTicket:
         loaded = load(self.table, anomaly_id)

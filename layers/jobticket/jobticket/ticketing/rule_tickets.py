@@ -18,7 +18,7 @@ from jobticket.errors import ConflictError, InvalidError, NotFoundError, Refusal
 from jobticket.jira.client import JiraClient
 from jobticket.jira.documents.limits import fitted
 from jobticket.jira.documents.wiki import to_wiki
-from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError
+from jobticket.jira.errors import JiraError
 from jobticket.observability import logger
 from jobticket.store.table import Delete, Put, Table
 from jobticket.store.unit_of_work import UnitOfWork, attempts
@@ -209,8 +209,10 @@ class RuleTickets:
             try:
                 with translated():
                     return read_ticket(client, link.ticket_id)
-            except NotFoundError:
-                continue
+            except RefusalError as refusal:
+                # Deleted, or not to be read any more.
+                if not isinstance(refusal, NotFoundError) and not is_lasting(refusal):
+                    raise
         return None
 
     def _reopen(
@@ -261,5 +263,4 @@ def is_lasting(refusal: RefusalError) -> bool:
     if isinstance(refusal, InvalidError | UnrecoverableError):
         return True
     cause = refusal.__cause__
-    is_refused = isinstance(cause, JiraError) and not cause.transient
-    return is_refused and not isinstance(cause, JiraRefusedCredentialsError)
+    return isinstance(cause, JiraError) and not cause.transient and not cause.of_connection

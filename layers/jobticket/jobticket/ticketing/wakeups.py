@@ -56,12 +56,15 @@ class Wakeups:
             Since when they were not looked at, in milliseconds; None if there is nothing to look for.
         """
         # One by one: the emulator wants a right for batches that AWS does not know. Few changes have many.
-        return sum(not self._send(issue, one, look) for issue, one in ids.items())
+        more = {} if look is None else {"look": True, "since": look}
+        return sum(not self._send(issue, one, **more) for issue, one in ids.items())
 
-    def _send(self, issue: Issue, deduplication_id: str, look: int | None) -> bool:
-        body: dict[str, Any] = {"integration_id": issue.integration_id, "ticket_id": issue.ticket_id}
-        if look is not None:
-            body |= {"look": True, "since": look}
+    def look(self, issue: Issue, deduplication_id: str) -> bool:
+        """Let the worker look at an issue, as a webhook tells; tell whether the queue took the message."""
+        return self._send(issue, deduplication_id, look=True)
+
+    def _send(self, issue: Issue, deduplication_id: str, **more: Any) -> bool:
+        body = {"integration_id": issue.integration_id, "ticket_id": issue.ticket_id, **more}
         try:
             self._sqs.send_message(
                 QueueUrl=self._queue_url,

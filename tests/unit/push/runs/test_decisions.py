@@ -18,6 +18,7 @@ from jobticket.jira.errors import (
     JiraUnreachableError,
 )
 from jobticket.jira.keys import MalformedKeyError
+from jobticket.jira.rate_limits import Scope
 from jobticket.push.appending import UnsettledWriteError
 from jobticket.push.connection import NoConnectionError
 from jobticket.push.pushing import LEASE
@@ -48,7 +49,8 @@ HOPELESS = [
 
 
 def limited(reason: str | None, seconds: float | None) -> JiraRateLimitedError:
-    return JiraRateLimitedError("", limit=reason, retry_after=seconds)
+    scope = Scope("oauth", "https://one", "GET /issue", issue="PI-7")
+    return JiraRateLimitedError("", limit=reason, retry_after=seconds, held=scope.limited(reason))
 
 
 @pytest.mark.parametrize("failure", TROUBLE, ids=repr)
@@ -67,10 +69,10 @@ def test_what_another_try_does_not_help_fails_at_once(failure: Exception) -> Non
 @pytest.mark.parametrize(
     ("reason", "stop"),
     [
-        ("jira-quota-global-based", Stop(True, 1800, "jira-quota-global-based")),
-        ("jira-quota-tenant-based", Stop(False, 1800, "jira-quota-tenant-based")),
-        ("something-new", Stop(False, 1800, "something-new")),
-        (None, Stop(False, 1800, "rate limit")),
+        ("jira-quota-global-based", Stop("app oauth", "jira-quota-global-based")),
+        ("jira-quota-tenant-based", Stop("site https://one", "jira-quota-tenant-based")),
+        ("something-new", Stop("site https://one", "something-new")),
+        (None, Stop("site https://one", "rate limit")),
         ("jira-burst-based", None),
         ("jira-per-issue-on-write", None),
     ],
@@ -83,6 +85,11 @@ def test_a_limit_costs_no_try_and_stops_only_what_it_names(
     assert (verdict.becomes, verdict.costs_try, verdict.trouble) == ("waiting", False, False)
     assert verdict.seconds >= 1800
     assert verdict.stop == stop
+
+
+@pytest.mark.parametrize("reason", ["jira-quota-tenant-based", "jira-burst-based", None])
+def test_no_limit_is_believed_for_longer_than_an_hour(reason: str | None) -> None:
+    assert judge(limited(reason, 9223372036854775807), 1, 0.0).seconds == 3600
 
 
 def test_a_limit_without_an_end_is_asked_again() -> None:

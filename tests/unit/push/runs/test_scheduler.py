@@ -179,13 +179,13 @@ def test_a_sweep_waits_while_workers_have_enough_to_do(floor: Floor, job: str) -
 
 def test_the_oldest_job_is_told_though_its_site_is_left_alone(floor: Floor, job: str) -> None:
     """Its alarm would otherwise come only in the minutes in which the site may be tried."""
-    floor.jira.fail("GET", "/rest/api/./issue/PI-7$", status=429, headers={"Retry-After": "50000"})
+    floor.jira.fail("GET", "/rest/api/./issue/PI-7$", status=429, headers={"Retry-After": "3600"})
     run = clock.iso_milliseconds(floor.time.now())
     assert floor.take(job, run=run) == {"waiting": 1}
-    floor.time.pass_by(40_000)
+    floor.time.pass_by(3000)
     swept = floor.scheduler.sweep(SOON)
     assert swept.again == 0
-    assert swept.oldest_seconds == pytest.approx(40_000, abs=1)
+    assert swept.oldest_seconds == pytest.approx(3000, abs=1)
 
 
 def test_a_sweep_holds_no_more_for_many_sites_than_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +196,7 @@ def test_a_sweep_holds_no_more_for_many_sites_than_for_one(monkeypatch: pytest.M
     records = Records(table, time.now)
     for number in range(200):
         site = f"https://site-{number % 5}"
-        table.put({"pk": "PUSH_SITES", "sk": site, "quota": site})
+        table.put({"pk": "PUSH_SITES", "sk": site, "limits": [f"site {site}"]})
         records.conclude(Ref(f"job_{number}", RUN, "schedule"), Outcome("waiting", "PI-7", "why", site=site))
     sites = Sites(table, 5, time.now, time.monotonic)
     scheduler = Scheduler(table, Runs(table, time.now), records, sites, queue, time.now)

@@ -15,6 +15,7 @@ from botocore.exceptions import ReadTimeoutError
 from jobticket.clock import Deadline
 from jobticket.jira.client import Site
 from jobticket.jira.errors import JiraRateLimitedError
+from jobticket.jira.rate_limits import GLOBAL_QUOTA, Limit
 from jobticket.jobs.jobs import load_job
 from jobticket.push.descriptions import Description
 from jobticket.push.memory import remember_pushed
@@ -244,9 +245,10 @@ def test_a_quota_stops_the_site_for_all_workers_and_costs_no_try(floor: Floor, j
     assert record is not None
     assert record["tries"] == 0
     # Far longer than SQS holds a message, and no message is held.
-    floor.time.pass_by(7000)
+    floor.time.pass_by(3500)
     assert floor.sweep() == 0
-    assert floor.take(job, other) == {"left": 2}
+    assert floor.take(job, other) == {"waiting": 2}
+    assert floor.jira.asked() == []
     floor.time.pass_by(300)
     assert floor.sweep() == 2
     assert sorted(floor.queue.job_ids()) == sorted([job, other])
@@ -264,22 +266,46 @@ def test_the_quota_of_an_app_stops_its_other_sites_too(floor: Floor, job: str) -
     sites = floor.table.query_all(Key("pk").eq("PUSH_SITES"))
     held = [item["sk"] for item in sites if "stopped_until" in item]
     (key,) = held
-    assert key.startswith("quota ")
+    assert key.startswith("app ")
     floor.new_worker()
     assert floor.sweep() == 0
 
 
 def test_an_operator_lets_a_stopped_site_go_on(floor: Floor, job: str) -> None:
-    """As docs/pushes.md says: the stop is taken away, and a new run pushes what waits."""
+    """Also the container that was refused goes on, though it remembers the pause."""
     floor.jira.fail("GET", ISSUE, status=429, headers={"Retry-After": "7200"})
     assert floor.take(job) == {"waiting": 1}
-    floor.table.update(Update("PUSH_SITES", floor.jira.url, remove=["stopped_until"]))
-    floor.new_worker()
-    assert floor.take(job, run=NEXT_RUN) == {"pushed": 1}
-    floor.time.pass_by(7300)
+    (stop,) = floor.scheduler.sites.stops()
+    floor.time.pass_by(60)
+    assert floor.sweep() == 0
+    assert floor.scheduler.sites.go_on(stop.name)
+    assert not floor.scheduler.sites.go_on(stop.name)
+    floor.time.pass_by(1)
     assert floor.sweep() == 1
-    assert floor.take(job) == {"skipped": 1}
+    assert floor.take(job) == {"pushed": 1}
     assert floor.tables() == 1
+
+
+def test_an_account_that_is_limited_holds_no_other_up(floor: Floor, job: str) -> None:
+    """Two connections of one Data Center: a 429 without a reason is the account's."""
+    floor.shop.on_data_center()
+    floor.time.pass_by(60)
+    floor.jira.fail("GET", ISSUE, status=429, headers={"Retry-After": "7200"})
+    assert floor.take(job) == {"waiting": 1}
+    other = floor.shop.job("PI-8")
+    floor.shop.path(other)
+    assert floor.take(other) == {"waiting": 1}
+    floor.shop.connect("plant-south", "local-personal-token")
+    floor.shop.settings(externalId="plant-south")
+    assert floor.take(other, run=NEXT_RUN) == {"pushed": 1}
+    assert floor.sweep() == 0
+    floor.shop.settings(externalId=CONNECTION)
+    floor.jira.forget()
+    assert floor.take(job, run=NEXT_RUN) == {"waiting": 1}
+    assert floor.jira.asked() == []
+    floor.time.pass_by(3601)
+    assert floor.sweep() == 3
+    assert floor.take(job, run=NEXT_RUN) == {"pushed": 1}
 
 
 @pytest.mark.parametrize("reason", ["jira-burst-based", "jira-per-issue-on-write"])
@@ -393,17 +419,21 @@ def test_a_push_of_a_run_asks_the_table_no_more_than_the_guide_says(floor: Floor
     floor.faults.calls.clear()
     floor.take(job)
     pushed = Counter(floor.faults.operations())
-    assert pushed == {
-        "get_item": 5,  # settings, what was pushed last (again when the ticket is held), the site, the app
-        "query": 2,  # the job, the site's places
-        # the site (once in a month), its place (once a message), the claim, the ticket's lease, the mark, what
-        # was pushed, the outcome
-        "update_item": 7,
-        "delete_item": 2,  # the ticket's lease, the place
-    }
+    assert (
+        pushed
+        == {
+            "get_item": 6,  # settings, the last push (again when the ticket is held), what may be stopped: app, site, account
+            "query": 2,  # the job, the site's places
+            # the way to the site (once a day), its place (once a message), the claim, the ticket's lease, the mark,
+            # what was pushed, the run's counts (once a message)
+            "update_item": 7,
+            "transact_write_items": 1,  # the outcome, and the job's history
+            "delete_item": 2,  # the ticket's lease, the place
+        }
+    )
     floor.faults.calls.clear()
     floor.take(job, run=NEXT_RUN)
-    assert Counter(floor.faults.operations()) == {"get_item": 2, "query": 1, "update_item": 1}
+    assert Counter(floor.faults.operations()) == {"get_item": 2, "query": 1, "update_item": 2}
 
 
 def test_a_site_in_trouble_is_left_alone(floor: Floor, job: str) -> None:
@@ -519,7 +549,7 @@ def test_two_runs_at_the_same_moment_leave_one_table(
 
 def test_what_was_pushed_before_a_crash_is_not_asked_about_again(floor: Floor, job: str) -> None:
     """A person may even have deleted the table meanwhile: it was there."""
-    floor.faults.fail("update_item", "before", CRASH, skip=6)
+    floor.faults.fail("transact_write_items", "before", CRASH)
     with pytest.raises(Crash):
         floor.take(job)
     assert (floor.state(job), floor.tables()) == ("pushing", 1)
@@ -604,12 +634,12 @@ def test_jobs_of_a_site_where_nobody_has_been_are_found_when_the_quota_of_its_ap
     floor: Floor, job: str
 ) -> None:
     sites = floor.worker.sites
-    spent = Verdict("waiting", 7200, stop=Stop(whole_app=True, seconds=7200, reason="spent"))
+    spent = Verdict("waiting", 3600, stop=Stop(f"app {floor.jira.url}", "spent"))
     sites.failed(Site("https://elsewhere", "https://elsewhere", "cloud", floor.jira.url), spent)
     floor.new_worker()
     assert floor.take(job) == {"waiting": 1}
     assert floor.sweep() == 0
-    floor.time.pass_by(7300)
+    floor.time.pass_by(3700)
     assert floor.sweep() == 1
     assert floor.take(job) == {"pushed": 1}
 
@@ -619,16 +649,17 @@ def test_a_spent_quota_of_an_app_stops_its_sites_and_no_others(floor: Floor) -> 
         return Site(f"https://{name}", f"https://{name}", "cloud", quota)
 
     one, other, token = site("one", "oauth"), site("other", "oauth"), site("token", "https://token")
-    failure = JiraRateLimitedError("Too Many Requests", limit="jira-quota-global-based", retry_after=7200)
+    failure = JiraRateLimitedError(
+        "Too Many Requests", limit=GLOBAL_QUOTA, retry_after=3600, held=Limit("app", "app oauth")
+    )
     sites = floor.worker.sites
     for each in (one, other, token):
         sites.enter(each)
-    stopped = sites.failed(one, judge(failure, 1, 0.5))
-    assert stopped is not None
+    sites.failed(one, judge(failure, 1, 0.5))
     floor.new_worker()
-    held = floor.worker.sites.stopped(other)
-    assert held is not None
-    assert held.until == stopped.until
+    stopped = floor.worker.sites.stopped(other)
+    assert stopped is not None
+    assert (stopped.until - floor.time.now()).total_seconds() == pytest.approx(3600, abs=0.01)
     assert floor.worker.sites.stopped(token) is None
     assert floor.worker.sites.known() == {"https://one": False, "https://other": False, "https://token": True}
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from jobticket.connections.errors import ConnectionUnavailableError
 from jobticket.jira.errors import JiraError, JiraRateLimitedError
-from jobticket.jira.rate_limits import BRIEF, GLOBAL_QUOTA
+from jobticket.jira.rate_limits import LONGEST_PAUSE_SECONDS
 from jobticket.push.appending import UnsettledWriteError
 from jobticket.push.pushing import LEASE
 from jobticket.store.lease import HeldError
@@ -20,7 +20,7 @@ from jobticket.store.lease import HeldError
 #: whole site costs it few tries, because the site is stopped (``jobticket.push.runs.sites.quarantine``).
 MOST_TRIES = 40
 FIRST_PAUSE_SECONDS = 15.0
-LONGEST_PAUSE_SECONDS = 120.0
+LONGEST_BACKOFF_SECONDS = 120.0
 #: A spent quota of which Jira does not say when it ends.
 UNNAMED_QUOTA_SECONDS = 60.0
 BRIEF_SECONDS = 5.0
@@ -29,10 +29,9 @@ BUSY_TICKET_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """What a limit stops, and for how long: the site, or everything that shares the app's quota."""
+    """What a limit stops, by its name, and why."""
 
-    whole_app: bool
-    seconds: float
+    name: str
     reason: str
 
 
@@ -40,7 +39,7 @@ class Stop:
 class Verdict:
     """What becomes of the job, after how many seconds, and whether it has used up a try.
 
-    ``stop`` is what else must stop. ``trouble`` counts against the site.
+    ``stop`` is what must stop for so long; the job waits for that. ``trouble`` counts against the site.
     """
 
     becomes: Literal["waiting", "failed"]
@@ -69,14 +68,15 @@ def judge(failure: Exception, tries: int, chance: float) -> Verdict:
 
 
 def _limited(failure: JiraRateLimitedError, chance: float) -> Verdict:
-    if failure.limit in BRIEF:
-        return Verdict("waiting", (failure.retry_after or BRIEF_SECONDS) * (1 + chance))
-    seconds = failure.retry_after or UNNAMED_QUOTA_SECONDS
-    stop = Stop(failure.limit == GLOBAL_QUOTA, seconds, failure.limit or "rate limit")
-    return Verdict("waiting", seconds, stop=stop)
+    held = failure.held
+    if held is None or held.kind in ("endpoint", "issue"):
+        seconds = min(failure.retry_after or BRIEF_SECONDS, LONGEST_PAUSE_SECONDS)
+        return Verdict("waiting", seconds * (1 + chance))
+    seconds = min(failure.retry_after or UNNAMED_QUOTA_SECONDS, LONGEST_PAUSE_SECONDS)
+    return Verdict("waiting", seconds, stop=Stop(held.name, failure.limit or "rate limit"))
 
 
 def backoff(tries: int, chance: float) -> float:
     """Return the pause before the next try: it doubles, and no two jobs keep step."""
-    pause: float = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (tries - 1))
+    pause: float = min(LONGEST_BACKOFF_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (tries - 1))
     return pause * (0.75 + chance / 2)

@@ -15,7 +15,7 @@ from jobticket import clock
 from jobticket.errors import InvalidError
 from jobticket.jobs.layout import is_id
 from jobticket.jobs.model import Record
-from jobticket.push.runs.push_records import BY_TIME_INDEX, STATUSES, Status, list_pk, pushes_pk
+from jobticket.push.runs.push_records import BY_TIME_INDEX, STATUSES, Status, list_pk, pushes_pk, said_of
 from jobticket.store.table import Item, Table
 
 _POSITION = re.compile(r"[0-9-]{10}T[0-9:.]{12}Z#job_[A-Za-z0-9_-]{12}#[0-9TZ:.-]{0,40}")
@@ -104,7 +104,5 @@ def _of_job(table: Table, job_id: str, status: Status | None, position: str | No
 
 
 def _entry(item: Item) -> PushEntry:
-    error = item.get("error")
-    said: Item = error if isinstance(error, dict) else {"error": error}
     same = {name: item[name] for name in ("job_id", "ticket_key", "by", "at")}
-    return PushEntry(run_id=item.get("run_id"), status=item["state"], **same, **said)
+    return PushEntry(run_id=item.get("run_id"), status=item["state"], **same, **said_of(item))

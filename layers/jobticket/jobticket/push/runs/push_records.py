@@ -182,6 +182,22 @@ class Records:
         condition = PRESENT & _free(self.now()) & UNMARKED
         _require_unmarked(discard(self.table, Delete(pushes_pk(ref.job_id), ref.run_id, condition)))
 
+    def revive(self, job_id: str, run_id: str) -> Ref | None:
+        """Let a failed job wait for a worker again, with all its tries; None if it has not failed."""
+        now = self.now()
+        due_at, moment = clock.epoch_milliseconds(now), clock.iso_milliseconds(now)
+        waiting = {"state": "waiting", "at": moment, "push_list": list_pk("waiting")}
+        due = {"due_pk": due_pk(NO_SITE), "due_at": due_at, "not_before": due_at}
+        update = Update(
+            pushes_pk(job_id),
+            run_id,
+            set={**waiting, **due, "push_at": f"{moment}#{job_id}#{run_id}"},
+            remove=["tries"],
+            condition=Attr("state").eq("failed"),
+        )
+        item = write_if_current(self.table, update)
+        return None if item is None else Ref(job_id, run_id, item["by"])
+
     def record(self, ref: Ref, outcome: Outcome) -> None:
         """Write down a push that was made outside of any run."""
         now = self.now()
@@ -232,6 +248,12 @@ def _concluded(ref: Ref, outcome: Outcome, now: datetime) -> Item:
         said = {"error": outcome.error, "details": outcome.details}
         item["error"] = said if outcome.details else outcome.error
     return item
+
+
+def said_of(item: Item) -> Item:
+    """Return an outcome's error, and Jira's own messages if there are any."""
+    error = item.get("error")
+    return error if isinstance(error, dict) else {"error": error}
 
 
 def _free(now: datetime) -> ConditionBase:

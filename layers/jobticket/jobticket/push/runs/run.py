@@ -7,7 +7,7 @@ all are queued. After a crash the next scheduler goes on from there; a job queue
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -20,8 +20,8 @@ from jobticket.aws import AWS_FAULTS, configuration, limited
 from jobticket.observability import logger
 from jobticket.push.runs.push_records import DUE_INDEX, KEPT, due_pk
 from jobticket.store.lease import LEASE_ATTRIBUTES, Lease
-from jobticket.store.table import Item, Put, Table, Update
-from jobticket.store.unit_of_work import ABSENT, UnitOfWork, write, write_if_current
+from jobticket.store.table import ConditionFailedError, Item, Put, Table, Update
+from jobticket.store.unit_of_work import ABSENT, PRESENT, UnitOfWork, write, write_if_current
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -32,6 +32,8 @@ RUNS_DUE = due_pk("RUNS")
 #: How long a scheduler holds a run between two of its pages.
 HELD = timedelta(seconds=60)
 MOST_AT_ONCE = 10
+#: The outcomes after which a job of a run needs no worker any more.
+COUNTED = ("pushed", "skipped", "failed", "dropped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,18 @@ class Runs:
         condition = Key("due_pk").eq(RUNS_DUE) & Key("due_at").lte(clock.epoch_milliseconds(self.now()))
         page = self.table.query(condition, index=DUE_INDEX, limit=MOST_AT_ONCE)
         yield from (item["sk"] for item in page.items)
+
+
+def count_outcomes(table: Table, run_id: str, outcomes: Mapping[str, int]) -> None:
+    """Add to a run's counts, for people to look at: a worker that dies has not counted its last message."""
+    add = {name: outcomes[name] for name in COUNTED if outcomes.get(name)}
+    try:
+        if add:
+            table.update(Update(RUNS, run_id, add=add, condition=PRESENT))
+    except ConditionFailedError:
+        return  # it is forgotten already
+    except AWS_FAULTS:
+        logger.warning("outcomes of a run are not counted", run=run_id, exc_info=True)
 
 
 def _leased(lease: Lease) -> Item:

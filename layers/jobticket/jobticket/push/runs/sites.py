@@ -1,17 +1,18 @@
-"""What all workers know of a site: until when it is stopped, and how many push to it.
+"""What all workers know of a site: what is stopped there, until when, and how many push to it.
 
-Each site has one item, all in one partition, so that the sweep reads them by one query. A worker's view of
-them may be a second old, so a stop may be a second late. The places at a site are leases in a partition of
-its own.
+One partition has an item for each way to a site (one account's way, where accounts have limits of their own),
+and one for each limit that was met (``jobticket.jira.rate_limits.Limit``). The sweep reads them by one query.
+A worker's view of them may be a second old, so a stop may be a second late. The places at a site are leases
+in a partition of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from boto3.dynamodb.conditions import Attr, Key
@@ -28,8 +29,9 @@ if TYPE_CHECKING:  # the scheduler needs nothing of Jira
 SITES = "PUSH_SITES"
 #: How old a worker's view may be.
 FRESH_SECONDS = 1.0
-#: A site is forgotten after so long without pushes.
+#: A way is forgotten after so long without pushes. A container writes it anew each day.
 KEPT = timedelta(days=30)
+A_DAY = timedelta(days=1)
 #: How long a place is held: longer than a push takes, and not so long that dead workers keep others out.
 HELD = timedelta(seconds=60)
 #: After so many failures in a row, of any jobs, a site is stopped for a while.
@@ -40,8 +42,9 @@ LONGEST_QUARANTINE_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Until when a site is stopped, and why."""
+    """What is stopped (the name of a limit), until when, and why."""
 
+    name: str
     until: datetime
     reason: str
 
@@ -59,9 +62,13 @@ def places_pk(site: str) -> str:
     return f"PUSH_PLACES#{site}"
 
 
-def app_key(quota: str) -> str:
-    """Return the key of the item that stops a whole app."""
-    return f"quota {quota}"
+def site_limit(site: Site) -> str:
+    return f"site {site.api_url}"
+
+
+def way_to(site: Site) -> str:
+    """Return the key of a way to a site: jobs wait apart that different limits hold up."""
+    return site.api_url if site.account is None else f"{site.api_url} {site.account}"
 
 
 def quarantine(troubles: int) -> float:
@@ -81,16 +88,28 @@ class Sites:
     now: Callable[[], datetime] = clock.now
     monotonic: Callable[[], float] = time.monotonic
     _seen: dict[str, tuple[float, Item]] = field(default_factory=dict)
+    _known: dict[str, datetime] = field(default_factory=dict)
 
     def stopped(self, site: Site) -> Stopped | None:
-        """Return what stops a site, itself or its app; None if it is open."""
-        now = clock.epoch_milliseconds(self.now())
-        notes = [self._look(site.api_url), self._look(app_key(site.quota_key))]
-        note = max(notes, key=lambda item: int(item.get("stopped_until", 0)))
-        until = int(note.get("stopped_until", 0))
-        if until <= now:
-            return None
-        return Stopped(self.now() + timedelta(milliseconds=until - now), str(note.get("reason", "")))
+        """Return what stops a site: itself, its app, or the account; None if nothing does."""
+        stops = (self._stop_of(self._look(name), site.authorized_at) for name in site.limits)
+        return max(filter(None, stops), key=lambda stop: stop.until, default=None)
+
+    def resumed(self, site: Site) -> Site:
+        """Return a site as if authorized when an operator let it go on: no earlier pause counts."""
+        moments = [item["resumed_at"] for item in map(self._look, site.limits) if "resumed_at" in item]
+        resumed_at = clock.parse_iso(max(moments)) if moments else None
+        if resumed_at is None or (site.authorized_at is not None and site.authorized_at > resumed_at):
+            return site
+        return replace(site, authorized_at=resumed_at)
+
+    def _stop_of(self, item: Item, authorized_at: datetime | None) -> Stopped | None:
+        """Return the stop of an item, if it is in force. A new authorization ends earlier stops."""
+        until = datetime.fromtimestamp(int(item.get("stopped_until", 0)) / 1000, UTC)
+        earlier = authorized_at is not None and item.get("stopped_at", 0) < clock.epoch_milliseconds(
+            authorized_at
+        )
+        return None if until <= self.now() or earlier else Stopped(item["sk"], until, str(item["reason"]))
 
     def _look(self, key: str) -> Item:
         read_at, item = self._seen.get(key, (float("-inf"), {}))
@@ -100,12 +119,15 @@ class Sites:
         return item
 
     def know(self, site: Site) -> None:
-        """Let the sweep know a site. Most calls find it known and write nothing."""
-        item = self._look(site.api_url)
-        if "quota" not in item or item.get("expires_at", 0) < clock.epoch(self.now() + KEPT / 2):
-            known = {"quota": site.quota_key, "expires_at": clock.epoch(self.now() + KEPT)}
-            item = self.table.update(Update(SITES, site.api_url, set=known))
-            self._seen[site.api_url] = (self.monotonic(), item)
+        """Let the sweep know a way to a site."""
+        now, way = self.now(), way_to(site)
+        known = f"{way} {site.authorized_at}"
+        if known not in self._known or self._known[known] < now - A_DAY:
+            told: Item = {"limits": list(site.limits), "expires_at": clock.epoch(now + KEPT)}
+            if site.authorized_at is not None:
+                told["authorized_at"] = clock.iso_milliseconds(site.authorized_at)
+            self.table.update(Update(SITES, way, set=told))
+            self._known[known] = now
 
     def enter(self, site: Site) -> Place | None:
         """Take a place at a site; None if all are taken."""
@@ -131,42 +153,55 @@ class Sites:
         """Give a place back."""
         give_back(self.table, places_pk(place.site), str(place.number), place.lease)
 
-    def failed(self, site: Site, verdict: Verdict) -> Stopped | None:
-        """Stop what a failure asks to stop; return what stops this site now."""
+    def failed(self, site: Site, verdict: Verdict) -> None:
+        """Stop what a failure asks to stop."""
         if verdict.stop is not None:
-            key = app_key(site.quota_key) if verdict.stop.whole_app else site.api_url
-            self._stop(key, verdict.stop.seconds, verdict.stop.reason)
+            self._stop(verdict.stop.name, verdict.seconds, verdict.stop.reason)
         if verdict.trouble:
-            item = self.table.update(Update(SITES, site.api_url, add={"troubles": 1}))
-            self._seen[site.api_url] = (self.monotonic(), item)
+            name = site_limit(site)
+            item = self.table.update(Update(SITES, name, add={"troubles": 1}))
+            self._seen[name] = (self.monotonic(), item)
             troubles = int(item["troubles"])
             if troubles % TROUBLES == 0:
-                self._stop(site.api_url, quarantine(troubles), f"{troubles} failures in a row")
-        return self.stopped(site)
+                self._stop(name, quarantine(troubles), f"{troubles} failures in a row")
 
     def succeeded(self, site: Site) -> None:
         """Forget a site's failures."""
-        _, item = self._seen.get(site.api_url, (0.0, {}))
+        name = site_limit(site)
+        _, item = self._seen.get(name, (0.0, {}))
         if item.get("troubles"):
-            self._seen.pop(site.api_url, None)
-            self.table.update(Update(SITES, site.api_url, set={"troubles": 0}))
+            self._seen.pop(name, None)
+            self.table.update(Update(SITES, name, set={"troubles": 0}))
 
-    def _stop(self, key: str, seconds: float, reason: str) -> None:
+    def _stop(self, name: str, seconds: float, reason: str) -> None:
         now = self.now()
         until = clock.epoch_milliseconds(now + timedelta(seconds=seconds))
-        expires_at = clock.epoch(now + KEPT)
+        stop = {"stopped_until": until, "stopped_at": clock.epoch_milliseconds(now), "reason": reason}
         longer = Attr("stopped_until").not_exists() | Attr("stopped_until").lt(until)
-        stop = {"stopped_until": until, "reason": reason, "expires_at": expires_at}
-        self._seen.pop(key, None)
-        write_if_current(self.table, Update(SITES, key, set=stop, condition=longer))  # a longer stop stays
+        self._seen.pop(name, None)
+        kept = {**stop, "expires_at": clock.epoch(now + KEPT)}
+        write_if_current(self.table, Update(SITES, name, set=kept, condition=longer))  # a longer stop stays
+
+    def go_on(self, name: str) -> bool:
+        """End a stop; tell whether there was one."""
+        resumed = {"resumed_at": clock.iso_milliseconds(self.now())}
+        stopped = Attr("stopped_until").exists()
+        update = Update(SITES, name, set=resumed, remove=["stopped_until"], condition=stopped)
+        return write_if_current(self.table, update) is not None
+
+    def stops(self) -> list[Stopped]:
+        """Return the stops in force."""
+        return [stop for item in self._items() if (stop := self._stop_of(item, None))]
 
     def known(self) -> dict[str, bool]:
-        """Return the known sites, and whether each is open."""
-        now = clock.epoch_milliseconds(self.now())
-        items = {item["sk"]: item for item in self.table.query_all(Key("pk").eq(SITES))}
+        """Return the known ways to sites, and whether each is open."""
+        items = {item["sk"]: item for item in self._items()}
 
-        def is_open(key: str) -> bool:
-            return int(items.get(key, {}).get("stopped_until", 0)) <= now
+        def is_open(way: Item) -> bool:
+            since = clock.parse_iso(way["authorized_at"]) if "authorized_at" in way else None
+            return not any(self._stop_of(items.get(name, {}), since) for name in way["limits"])
 
-        sites = {key: item for key, item in items.items() if "quota" in item}
-        return {key: is_open(key) and is_open(app_key(item["quota"])) for key, item in sites.items()}
+        return {key: is_open(item) for key, item in items.items() if "limits" in item}
+
+    def _items(self) -> Iterator[Item]:
+        return self.table.query_all(Key("pk").eq(SITES))

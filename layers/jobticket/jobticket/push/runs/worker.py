@@ -39,7 +39,8 @@ from jobticket.push.runs.push_records import (
     TakenOverError,
 )
 from jobticket.push.runs.queue import Jobs, PushQueue
-from jobticket.push.runs.sites import Place, Sites
+from jobticket.push.runs.run import count_outcomes
+from jobticket.push.runs.sites import Place, Sites, way_to
 from jobticket.push.status import PathStatus, fingerprint, statuses_of
 from jobticket.push.ticket import PushedTicket
 from jobticket.store.lease import HeldError
@@ -124,16 +125,20 @@ class Worker:
             return self._drop(message)
         shift = _Shift(deadline, message.held_back < MOST_HOLD_BACKS)
         try:
-            return self._work(message, settings, shift)
+            tally = self._work(message, settings, shift)
         finally:
             self._leave(shift)
+        count_outcomes(self.table, message.run_id, tally)
+        return tally
 
     def _drop(self, message: Jobs) -> Tally:
         for job_id in message.job_ids:
             # What a dead worker may have overwritten is settled when pushes go on.
             with contextlib.suppress(MarkedError):
                 self.records.drop(Ref(job_id, message.run_id, message.by))
-        return Counter(dropped=len(message.job_ids))
+        tally = Counter(dropped=len(message.job_ids))
+        count_outcomes(self.table, message.run_id, tally)
+        return tally
 
     def _work(self, message: Jobs, settings: JobSettings, shift: _Shift) -> Tally:
         tally: Tally = Counter()
@@ -198,18 +203,19 @@ class Worker:
         return Outcome("skipped", task.ticket_key, why)
 
     def _at_site(self, task: _Task, ticket: PushedTicket, shift: _Shift) -> str:
-        site = ticket.client.site
-        wait = partial(Outcome, "waiting", task.ticket_key, site=site.api_url)
+        site = ticket.client.site = self.sites.resumed(ticket.client.site)
+        # Due at once: while something is stopped there, the sweep queues nothing of it.
+        wait = partial(Outcome, "waiting", task.ticket_key, site=way_to(site), not_before=self.now())
         if stopped := self.sites.stopped(site):
             self.sites.know(site)
-            return self._conclude(task, wait(stopped.reason, not_before=stopped.until))
+            return self._conclude(task, wait(stopped.reason))
         if self._enter(shift, site):
-            claim = self.records.claim(task.ref, task.ticket_key, site.api_url)
+            claim = self.records.claim(task.ref, task.ticket_key, way_to(site))
             return "left" if claim is None else self._try(task, ticket, claim, shift)
         if shift.may_hold_back:
             shift.held_back.append(task.ref.job_id)
             return "held_back"
-        return self._conclude(task, wait(NO_PLACE, not_before=self.now()))  # the sweep keeps the pace
+        return self._conclude(task, wait(NO_PLACE))  # the sweep keeps the pace
 
     def _enter(self, shift: _Shift, site: Site) -> bool:
         """Take a place at a site, giving back the one at another; tell whether there was one."""
@@ -265,15 +271,16 @@ class Worker:
 
     def _failed(self, task: _Task, claim: PushClaim, failure: Exception, site: Site | None) -> str:
         verdict = judge(failure, claim.tries, self.chance())
-        stopped = None if site is None else self.sites.failed(site, verdict)
+        if site is not None:
+            self.sites.failed(site, verdict)
         reason = BUSY if isinstance(failure, HeldError) else explain(failure)
         outcome = Outcome(verdict.becomes, task.ticket_key, reason, details_of(failure))
         if verdict.becomes == "waiting":
-            not_before = self.now() + timedelta(seconds=verdict.seconds)
+            pause = 0.0 if verdict.stop else verdict.seconds
             outcome = replace(
                 outcome,
-                site=NO_SITE if site is None else site.api_url,
-                not_before=max(not_before, stopped.until) if stopped else not_before,
+                site=NO_SITE if site is None else way_to(site),
+                not_before=self.now() + timedelta(seconds=pause),
                 costs_try=verdict.costs_try,
             )
         else:

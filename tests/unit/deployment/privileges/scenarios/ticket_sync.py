@@ -7,13 +7,17 @@ from typing import Any
 from jobticket import clock
 from jobticket.store.table import Table, Update
 from jobticket.store.unit_of_work import UnitOfWork
-from jobticket.ticketing import anomalies, layout, links
+from jobticket.ticketing import anomalies, layout, links, rules
 from jobticket.ticketing.integration import find
 from jobticket.ticketing.model import AnomalyReport, Datastore, FailedCheck, LinkedTicket, TicketMetadata
 from jobticket.ticketing.outbox import pending
+from jobticket.ticketing.revisions import load
 from tests.unit.conftest import client
 from tests.unit.deployment.privileges.driving import Driven
 
+REPORT = AnomalyReport(
+    type="shape", datastore=Datastore(id=1, name="CRM"), failed_checks=[FailedCheck(message="is empty")]
+)
 COMMENT = {"method": "POST", "path": "/comment$"}
 
 
@@ -41,7 +45,29 @@ def drive(ticket_sync: Driven) -> None:
     with UnitOfWork(table) as work:
         links.unlink(work, 1, 1, clock.now())
     ticket_sync.handle(_wake_up(issue))
+    _both_ways(ticket_sync, table)
     _by_consent(ticket_sync, table)
+
+
+def _both_ways(ticket_sync: Driven, table: Table) -> None:
+    """Make a ticket by rule, move it with its anomaly, and let the anomaly follow it."""
+    maps = {"status_out": {"Acknowledged": "In Progress"}, "status_in": {"In Progress": "Active"}}
+    table.update(Update(layout.INTEGRATION, layout.INTEGRATION, set={**maps, "project_key": "MISC"}))
+    with UnitOfWork(table) as work:
+        rules.create_rule(work, {"name": "all", "daily_limit": 1}, clock.now())
+    numbers = []
+    for _ in range(2):
+        with UnitOfWork(table) as work:
+            reported = anomalies.report_anomaly(work, REPORT, clock.now())
+        numbers.append(reported.anomaly.id)
+        ticket_sync.handle(_wake_up(reported.events[0].issue))
+    (link,) = load(table, numbers[0]).links
+    issue = layout.Issue(link.integration_id, link.ticket_id)
+    with UnitOfWork(table) as work:
+        anomalies.change_anomaly(work, link.anomaly_id, "Acknowledged", None, clock.now())
+    ticket_sync.handle(_wake_up(issue))
+    ticket_sync.handle({"sweep": True})
+    ticket_sync.handle(_wake_up(issue, look=True))
 
 
 def _by_consent(ticket_sync: Driven, table: Table) -> None:
@@ -67,13 +93,8 @@ def _integrate(table: Table, url: str, external_id: str) -> None:
 
 
 def _link(table: Table) -> layout.Issue:
-    report = AnomalyReport(
-        type="shape",
-        datastore=Datastore(id=1, name="CRM"),
-        failed_checks=[FailedCheck(message="is empty")],
-    )
     with UnitOfWork(table) as work:
-        anomaly = anomalies.report_anomaly(work, report, clock.now()).anomaly
+        anomaly = anomalies.report_anomaly(work, REPORT, clock.now()).anomaly
     stored = find(table)
     assert stored is not None
     ticket = LinkedTicket(
@@ -93,8 +114,8 @@ def _comment(table: Table, message: str) -> None:
         anomalies.add_comment(work, 1, message, clock.now())
 
 
-def _wake_up(issue: layout.Issue) -> Mapping[str, Any]:
-    body = {"integration_id": issue.integration_id, "ticket_id": issue.ticket_id}
+def _wake_up(issue: layout.Issue, *, look: bool = False) -> Mapping[str, Any]:
+    body = {"integration_id": issue.integration_id, "ticket_id": issue.ticket_id, "look": look}
     record = {
         "messageId": "1",
         "receiptHandle": "long gone",

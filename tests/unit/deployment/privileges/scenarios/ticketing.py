@@ -18,6 +18,7 @@ def drive(ticketing: Driven) -> None:
     anomaly = _report(ticketing)
     _ticket(ticketing, anomaly)
     _recover(ticketing)
+    _rules(ticketing)
     _end(ticketing, anomaly)
 
 
@@ -44,6 +45,22 @@ def _integrate(ticketing: Driven) -> None:
     ticketing.call("GET", INTEGRATION)
     ticketing.call("POST", f"{INTEGRATION}/test")
     ticketing.call("GET", f"{INTEGRATION}/form-specification")
+    ticketing.call("POST", f"{INTEGRATION}/webhook")
+    ticketing.module.vault._data_keys.clear()  # another container
+    ticketing.call("POST", f"{INTEGRATION}/webhook")
+
+
+def _rules(ticketing: Driven) -> None:
+    rules = f"{INTEGRATION}/rules"
+    once = {"Idempotency-Key": "rule"}
+    rule = ticketing.call("POST", rules, {"name": "all", "on_recurrence": "comment"}, headers=once).json()
+    ticketing.call("GET", rules)
+    ticketing.call("GET", f"{rules}/{rule['id']}")
+    ticketing.call("PUT", f"{rules}/{rule['id']}", {"position": 2})
+    made = ticketing.call("POST", "/api/anomalies", ANOMALY | {"fingerprint": "rule"}).json()
+    ticketing.call("POST", f"{rules}/{rule['id']}/test", {"anomaly_id": made["id"]})
+    ticketing.call("POST", "/api/anomalies", ANOMALY | {"fingerprint": "rule"})
+    ticketing.call("DELETE", f"{rules}/{rule['id']}")
 
 
 def _report(ticketing: Driven) -> str:

@@ -1,0 +1,44 @@
+"""Statuses both ways under anything, over many seeds: ``SEEDS=100 python -m benchmarks ticket_storm``."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from benchmarks.table import print_table
+from benchmarks.ticket_calls import open_shop
+from jobticket import clock
+from jobticket.ticketing.relay import Relay
+from tests.unit.ticketing.conftest import WORDING
+from tests.unit.ticketing.two_way_storm import TwoWayStorm
+
+SEEDS = int(os.environ.get("SEEDS", "20"))
+STEPS = int(os.environ.get("STEPS", "60"))
+
+
+def run() -> None:
+    """Print what each seed did, and what did not hold at rest."""
+    head = ["seed", "anomalies", "changes here", "moves in Jira", "seconds", "what does not hold"]
+    print_table(
+        "Storms of tickets that follow anomalies, and the reverse",
+        head,
+        [_row(seed) for seed in range(SEEDS)],
+    )
+
+
+def _row(seed: int) -> list[str]:
+    began, real = time.monotonic(), clock.now
+    with open_shop() as shop:
+        module = shop.worker.module
+        clock.now = shop.clock.now
+        module.relay = Relay(module.table, module.access, WORDING, now=shop.clock.now, chance=lambda: 0.5)
+        try:
+            storm = TwoWayStorm(shop, seed)
+            storm.begin()
+            storm.happen(STEPS)
+            storm.calm_down()
+            problems = storm.problems()
+        finally:
+            clock.now = real
+    figures = [seed, len(storm.numbers), storm.changes, storm.moves, round(time.monotonic() - began)]
+    return [*map(str, figures), "; ".join(problems) or "-"]

@@ -1,0 +1,108 @@
+"""What operators look at and set going again: queues, stopped sites, runs of pushes."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from jobticket import clock
+from jobticket.config import Settings
+from jobticket.errors import InvalidError, NotFoundError
+from jobticket.jobs.settings import read_settings
+from jobticket.observability import logger
+from jobticket.push.bodies import PushRetry, Redrive
+from jobticket.push.runs.overview import Retrying, current_stops, recent_runs
+from jobticket.push.runs.push_records import Records
+from jobticket.push.runs.queue import PushQueue, sqs_client
+from jobticket.push.runs.sites import Sites
+from jobticket.queues import WorkQueue, level_of, redrive
+from jobticket.secret_store import fetch_secret, secrets_client
+from jobticket.store.table import Table, dynamodb_client
+from jobticket.web.api import Answer, Api, Request
+from jobticket.web.authentication import KeyRing
+from jobticket.web.routes import routes_of
+
+RUNS_SHOWN = 30
+
+
+class OperationsSettings(Settings):
+    """The environment of this function."""
+
+    jobs_table: str
+    key_ring_secret: str
+    push_queue: str
+    push_dead_letters: str
+    ticket_events_queue: str
+    ticket_events_dead_letters: str
+    failed_events_queue: str
+
+
+config = OperationsSettings.from_environment()
+table = Table(dynamodb_client(), config.jobs_table)
+sqs = sqs_client()
+secrets = secrets_client()
+ring = KeyRing(
+    lambda: fetch_secret(secrets, config.key_ring_secret),
+    time.monotonic,
+    local=config.environment == "local",
+)
+sites = Sites(table)
+retrying = Retrying(table, Records(table), PushQueue(sqs, config.push_queue))
+queues = {
+    queue.name: queue
+    for queue in (
+        WorkQueue("pushes", config.push_queue, config.push_dead_letters),
+        WorkQueue("ticket-events", config.ticket_events_queue, config.ticket_events_dead_letters),
+        WorkQueue("failed-events", None, config.failed_events_queue),
+    )
+}
+api = Api(routes_of(__name__), ring)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a request of API Gateway."""
+    return api.resolve(event, context)
+
+
+@api.route("getOperations")
+def show(_request: Request) -> Answer:
+    return Answer(
+        body={
+            "queues": [level_of(sqs, queue).as_json() for queue in queues.values()],
+            "stops": [stop.as_json() for stop in current_stops(sites)],
+            "runs": [run.as_json() for run in recent_runs(table, clock.now(), RUNS_SHOWN)],
+            "paused": read_settings(table).push_paused,
+        }
+    )
+
+
+@api.route("redriveQueue")
+def redrive_queue(request: Request) -> Answer:
+    queue = queues.get(request.parse(Redrive).queue)
+    if queue is None:
+        raise InvalidError(f"queue must be one of: {', '.join(queues)}")
+    if queue.url is None:
+        raise InvalidError(f"What failed in {queue.name} is not sent again: its runs repeat by schedule")
+    moved = redrive(sqs, queue.dead_letters, queue.url, request.deadline)
+    logger.info("sent dead letters again", queue=queue.name, moved=moved, by=request.caller.name)
+    return Answer(body={"moved": moved})
+
+
+@api.route("endStop")
+def end_stop(request: Request) -> Answer:
+    name = request.path("site")
+    if not sites.go_on(name):
+        raise NotFoundError(f"Not stopped: {name}")
+    logger.info("a stop was ended", site=name, by=request.caller.name)
+    return Answer(204)
+
+
+@api.route("retryPushes")
+def retry_pushes(request: Request) -> Answer:
+    body = request.parse(PushRetry)
+    retried, complete = retrying.retry(body.run_id, body.job_ids, body.error, request.deadline)
+    logger.info("failed pushes are tried again", run=body.run_id, retried=retried, by=request.caller.name)
+    return Answer(body={"retried": retried, "complete": complete})

@@ -1,0 +1,99 @@
+"""Queues of work and their dead letters: how full they are, and how dead letters are sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jobticket.shown import Shown
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+    from jobticket.clock import Deadline
+
+#: What receiving and sending a batch of messages may take.
+BATCH_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkQueue:
+    """A queue by its name in the API; without a URL, it is one of failures alone."""
+
+    name: str
+    url: str | None
+    dead_letters: str
+
+
+class QueueLevel(Shown):
+    """How many messages a queue has, about.
+
+    Attributes
+    ----------
+    name
+        The queue.
+    waiting
+        Messages that wait for a worker, or for their time.
+    in_flight
+        Messages that workers have.
+    failed
+        Messages that were given up.
+    """
+
+    name: str
+    waiting: int
+    in_flight: int
+    failed: int
+
+
+def level_of(sqs: SQSClient, queue: WorkQueue) -> QueueLevel:
+    """Count a queue's messages."""
+    waiting, delayed, in_flight = (0, 0, 0) if queue.url is None else _count(sqs, queue.url)
+    return QueueLevel(
+        name=queue.name,
+        waiting=waiting + delayed,
+        in_flight=in_flight,
+        failed=sum(_count(sqs, queue.dead_letters)),
+    )
+
+
+def _count(sqs: SQSClient, url: str) -> tuple[int, int, int]:
+    name = "ApproximateNumberOfMessages"
+    names: Any = (name, f"{name}Delayed", f"{name}NotVisible")
+    counts: Any = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    visible, delayed, hidden = (int(counts[each]) for each in names)
+    return visible, delayed, hidden
+
+
+def redrive(sqs: SQSClient, dead_letters: str, queue: str, deadline: Deadline | None = None) -> int:
+    """Send the visible dead letters again, and return their number; after the deadline, the rest stays.
+
+    A FIFO queue keeps groups. A message is deleted only after it was sent. If this stops in between, a
+    message is sent twice, which workers tolerate.
+    """
+    moved = 0
+    while deadline is None or deadline.left() > BATCH_SECONDS:
+        messages = _receive(sqs, dead_letters)
+        if not messages:
+            break
+        for message in messages:
+            sqs.send_message(QueueUrl=queue, MessageBody=message["Body"], **_group(message))
+            sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=message["ReceiptHandle"])
+            moved += 1
+    return moved
+
+
+def _receive(sqs: SQSClient, queue: str) -> Any:
+    names: Any = ["MessageGroupId"]
+    answer = sqs.receive_message(
+        QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1, MessageSystemAttributeNames=names
+    )
+    return answer.get("Messages", [])
+
+
+def _group(message: Mapping[str, Any]) -> dict[str, Any]:
+    group = message.get("Attributes", {}).get("MessageGroupId")
+    if group is None:
+        return {}
+    return {"MessageGroupId": group, "MessageDeduplicationId": f"redriven-{message['MessageId']}"}

@@ -1,0 +1,116 @@
+"""Webhooks at Jira, which make it prompt that anomalies follow tickets. Without them, the sweep does it.
+
+Nothing here may stop what it belongs to: a registration that fails costs at most five minutes a change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from jobticket.clock import Deadline
+from jobticket.connections.access import JiraAccess
+from jobticket.errors import RefusalError
+from jobticket.jira import dynamic_webhooks
+from jobticket.jira.client import JiraClient
+from jobticket.jira.dynamic_webhooks import NotRegisteredError
+from jobticket.jira.errors import JiraError
+from jobticket.jira.projects import list_projects
+from jobticket.observability import count, logger
+from jobticket.store.table import Table, Update
+from jobticket.store.unit_of_work import StaleError, write
+from jobticket.ticketing import integration
+from jobticket.ticketing.integration import StoredIntegration
+from jobticket.ticketing.layout import INTEGRATION
+from jobticket.ticketing.webhook_store import Registration, WebhookStore
+
+#: Where Jira sends its webhooks.
+PATH = "/api/webhooks/jira"
+#: Jira forgets a webhook after 30 days.
+LIFE = timedelta(days=30)
+#: With less than this left, a webhook is extended; with less than that, an alarm rings.
+EXTENDED_WITHIN = timedelta(days=15)
+ALARMING = timedelta(days=5)
+#: A filter names so many projects; the tickets of others are followed by the sweep.
+MOST_PROJECTS = 100
+
+FAULTS = (JiraError, RefusalError, NotRegisteredError, StaleError)
+
+
+@dataclass
+class Webhooks:
+    """Registers, extends and removes the webhooks of the integration."""
+
+    table: Table
+    store: WebhookStore
+    access: JiraAccess
+    public_url: str
+
+    @property
+    def url(self) -> str:
+        return self.public_url + PATH
+
+    def make_secret(self, stored: StoredIntegration) -> str:
+        """Make the secret of an administrator's webhook; it is shown only now."""
+        secret = self.store.make_secret(stored.integration.id)
+        self._note(stored)
+        return secret
+
+    def register(self, now: datetime, deadline: Deadline) -> None:
+        """Register webhooks for the present integration, if its connection may, in place of earlier ones."""
+        stored = integration.find(self.table)
+        if stored is None or not self._may_register(stored):
+            return
+        try:
+            client = integration.client_of(self.access, stored, deadline)
+            former = set(dynamic_webhooks.registered(client, self.url))
+            if former:
+                dynamic_webhooks.remove(client, sorted(former))
+            projects = [row["key"] for row in list_projects(client, 0, MOST_PROJECTS).rows]
+            number = dynamic_webhooks.register(client, self.url, projects)
+            made = Registration(stored.source.connection, (number,), now + LIFE)
+            self.store.register(stored.integration.id, made)
+            self._note(stored)
+        except FAULTS as fault:
+            logger.warning("no webhook was registered", reason=str(fault))
+
+    def _may_register(self, stored: StoredIntegration) -> bool:
+        connection = self.access.store.get(stored.source.name)
+        granted = connection.scopes if connection is not None and connection.kind == "oauth" else None
+        return dynamic_webhooks.SCOPE in (granted or "").split()
+
+    def remove(self, stored: StoredIntegration, deadline: Deadline) -> None:
+        """Remove the webhooks of an integration from Jira, as far as it can be reached."""
+        registration = self.store.registration(stored.integration.id)
+        if registration is None:
+            return
+        try:
+            dynamic_webhooks.remove(self._client(registration, deadline), registration.webhook_ids)
+        except FAULTS as fault:
+            logger.warning("a webhook was not removed; it will expire", reason=str(fault))
+        self.store.unregister(stored.integration.id)
+
+    def extend(self, now: datetime, deadline: Deadline) -> None:
+        """Extend what will expire."""
+        stored = integration.find(self.table)
+        registration = None if stored is None else self.store.registration(stored.integration.id)
+        if stored is None or registration is None or registration.expires_at - now > EXTENDED_WITHIN:
+            return
+        try:
+            ids = registration.webhook_ids
+            until = dynamic_webhooks.extend(self._client(registration, deadline), ids)
+            made = Registration(registration.external_id, ids, until)
+            self.store.register(stored.integration.id, made)
+        except FAULTS as fault:
+            logger.warning("a webhook was not extended", reason=str(fault))
+            if registration.expires_at - now < ALARMING:
+                count("WebhooksExpiring", 1)
+
+    def _client(self, registration: Registration, deadline: Deadline) -> JiraClient:
+        return self.access.client_for(registration.external_id, integration.JIRA, deadline=deadline)
+
+    def _note(self, stored: StoredIntegration) -> None:
+        """Let tickets be followed from now on, for Jira will call."""
+        write(
+            self.table, Update(INTEGRATION, INTEGRATION, set={"webhook": True}, condition=stored.unchanged())
+        )

@@ -1,0 +1,319 @@
+"""The console in a browser, against scripted answers: every view, its words, its key, its clock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from tests.support.deployed import Stack
+from tests.support.scripted_api import HOSTILE, JOB, SERIAL, VIEWS, ScriptedApi, ago
+
+KEY = "a-key-that-is-typed-in"
+LARGEST_VIEW = 120 * 1024
+HIDE = "Object.defineProperty(document, 'hidden', {configurable: true, value: %s})"
+SHOWN = "document.dispatchEvent(new Event('visibilitychange'))"
+
+
+@pytest.fixture
+def desk(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context(viewport={"width": 1280, "height": 800})
+    made.set_default_timeout(60_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def api(desk: BrowserContext) -> ScriptedApi:
+    return ScriptedApi(desk)
+
+
+@pytest.fixture
+def console(desk: BrowserContext, api: ScriptedApi, stack: Stack) -> Iterator[Page]:
+    """The console with a key typed in; it fails the test if its script fails or its policy is violated."""
+    page = desk.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on(
+        "console",
+        lambda message: (
+            faults.append(message.text)
+            if message.type == "error" and "Failed to load resource" not in message.text
+            else None
+        ),
+    )
+    page.clock.install()
+    page.goto(f"{stack.url}/console")
+    sign_in(page)
+    yield page
+    assert faults == []
+
+
+def sign_in(page: Page, key: str = KEY) -> None:
+    page.get_by_label("API key").fill(key)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("navigation", name="Views")).to_contain_text("Jobs")
+
+
+def go(page: Page, view: str) -> None:
+    page.evaluate(
+        "view => { document.getElementById('freshness').textContent = ''; location.hash = view; }", view
+    )
+    expect(page.locator("#freshness")).to_contain_text("Updated")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view(
+    console: Page, api: ScriptedApi, stack: Stack, accessible: Callable[..., None], view: str
+) -> None:
+    urls: list[str] = []
+    console.on("request", lambda request: urls.append(request.url))
+    if view == "#/jobs":
+        go(console, "#/queues")  # it is shown already
+    api.asked.clear()
+    go(console, view)
+    assert 1 <= len(api.asked) <= 2, "requests of data"
+    expect(console.locator("main h1")).to_have_count(1)
+    for width in (1280, 768, 360):
+        console.set_viewport_size({"width": width, "height": 740})
+        assert console.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+    for scheme in ("light", "dark"):
+        console.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        accessible(console)
+    assert console.evaluate("window.broken") is None
+    assert console.locator("main img, main script, main iframe, [href^=javascript]").count() == 0
+    assert [url for url in urls if not url.startswith(f"{stack.url}/")] == []
+    assert (
+        console.evaluate(
+            "performance.getEntries().reduce((sum, entry) => sum + (entry.encodedBodySize ?? 0), 0)"
+        )
+        <= LARGEST_VIEW
+    )
+
+
+def test_text_is_shown_as_it_is(console: Page) -> None:
+    go(console, "#/anomalies/7/comments")
+    expect(console.get_by_text(HOSTILE).last).to_be_visible()
+
+
+def test_a_key_stays_in_the_tab(console: Page, api: ScriptedApi, desk: BrowserContext, stack: Stack) -> None:
+    assert api.keys == {f"Bearer {KEY}"}
+    assert console.evaluate("Object.keys(sessionStorage).sort()") == ["jobticket.key", "jobticket.scopes"]
+    assert console.evaluate("[localStorage.length, document.cookie]") == [0, ""]
+    assert desk.cookies() == []
+    assert KEY not in console.url + "".join(path for _, path in api.asked) + console.content()
+    console.reload()
+    expect(console.locator("#freshness")).to_contain_text("Updated")
+    other = desk.new_page()
+    other.goto(f"{stack.url}/console")
+    expect(other.get_by_label("API key")).to_be_focused()
+    console.get_by_role("button", name="Forget key").click()
+    assert console.evaluate("sessionStorage.length") == 0
+    expect(console.get_by_label("API key")).to_be_focused()
+
+
+def test_a_wrong_key_is_not_kept(desk: BrowserContext, api: ScriptedApi, stack: Stack) -> None:
+    api.answers["/api/jobs"] = 401, {"statusCode": 401, "message": "Unauthorized"}
+    page = desk.new_page()
+    page.goto(f"{stack.url}/console")
+    page.get_by_label("API key").fill("wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").first).to_have_text("This key is not known here.")
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_what_is_shown_follows_the_scopes(desk: BrowserContext, api: ScriptedApi, stack: Stack) -> None:
+    for path in ("/api/operations", "/api/backend/connections", "/api/anomalies"):
+        api.answers[path] = 403, {"statusCode": 403, "message": "Forbidden"}
+    page = desk.new_page()
+    page.goto(f"{stack.url}/console")
+    sign_in(page)
+    expect(page.get_by_role("navigation", name="Views").get_by_role("link")).to_have_text(["Jobs", "Scan"])
+    page.evaluate("location.hash = '#/queues'")
+    expect(page.get_by_role("heading", name="This key cannot open this view")).to_be_visible()
+
+
+def test_it_polls_while_it_is_seen(console: Page, api: ScriptedApi) -> None:
+    go(console, "#/queues")
+    api.asked.clear()
+    with console.expect_request("**/api/operations"):
+        console.clock.fast_forward(5_000)
+    expect(console.locator("#freshness")).to_contain_text("Updated")
+    console.evaluate(HIDE % "true")
+    console.evaluate(SHOWN)
+    api.asked.clear()
+    console.clock.fast_forward(60_000)
+    assert api.asked == []
+    console.evaluate(HIDE % "false")
+    with console.expect_request("**/api/operations"):
+        console.evaluate(SHOWN)
+
+
+def test_what_a_deployment_does_not_have_is_said(console: Page, api: ScriptedApi) -> None:
+    del api.answers["/api/operations"]
+    console.evaluate("location.hash = '#/pushes'")
+    expect(console.get_by_role("heading", name="Not available in this deployment")).to_be_visible()
+    del api.answers["/api/jobs/job_One/flow"]
+    go(console, "#/jobs/job_One")
+    expect(console.get_by_text("The burn-up is not available in this deployment.")).to_be_visible()
+
+
+def test_a_fault_keeps_what_was_shown(console: Page, api: ScriptedApi) -> None:
+    go(console, "#/queues")
+    api.answers["/api/operations"] = 503, {"statusCode": 503, "message": "AWS is busy"}
+    console.clock.fast_forward(5_000)
+    expect(console.locator("#freshness")).to_have_text("Not up to date: AWS is busy")
+    expect(console.get_by_role("heading", name="Ticket events")).to_be_visible()
+
+
+def test_an_operator_goes_on_retries_and_redrives(console: Page, api: ScriptedApi) -> None:
+    api.answers |= {
+        "PUT /api/settings": {},
+        "POST /api/jira/pushes/retry": {"retried": 3, "complete": True},
+        "POST /api/operations/redrive": {"moved": 2},
+    }
+    api.answers["/api/operations"] = api.answers["/api/operations"] | {
+        "stops": [{"site": "site a/b", "until": ago(hours=-1), "reason": "slow"}]
+    }
+    api.answers["DELETE /api/operations/stops/site%20a%2Fb"] = 204, None
+    go(console, "#/pushes/run_1")
+    said = console.locator("#said")
+    console.get_by_role("button", name="Pause all").click()
+    expect(said).to_have_text("Scheduled pushes are paused")
+    console.get_by_role("button", name="Go on now with site a/b").click()
+    expect(said).to_have_text("site a/b goes on")
+    console.get_by_role("button", name="Retry all").first.click()
+    expect(said).to_have_text("3 pushes will be tried again")
+    go(console, "#/queues")
+    console.get_by_role("button", name="Try again what failed").click()
+    expect(said).to_contain_text("2 messages will be tried again")
+
+
+def test_a_list_of_jobs_goes_on(console: Page, desk: BrowserContext) -> None:
+    def page_of(route: Route) -> None:
+        if "cursor=second" in route.request.url:
+            route.fulfill(json=[JOB | {"id": "job_Late", "name": "The late one"}])
+        else:
+            route.fulfill(json=[], headers={"x-next-cursor": "second"})
+
+    desk.route("**/api/jobs?**", page_of)
+    go(console, "#/jobs?search=late")
+    expect(console.get_by_text("None so far")).to_be_visible()
+    console.get_by_role("button", name="Look further").click()
+    expect(console.get_by_role("link", name="The late one")).to_be_visible()
+    expect(console.get_by_role("button", name="Look further")).to_have_count(0)
+
+
+class Floor:
+    """A scripted shop floor: one part, which moves as it is told."""
+
+    def __init__(self, api: ScriptedApi, **changes: Any) -> None:
+        self.serial = SERIAL | {"id": "SN-00009", "status": "in_progress", "currentStepIndex": 0} | changes
+        self.moves: list[dict[str, Any]] = []
+        api.answers["/api/serials/SN-00009"] = 200, lambda _body, _query: self.serial
+        api.answers["POST /api/serials/SN-00009/advance"] = 200, self.advance
+        api.answers["POST /api/serials/SN-00009/scrap"] = 200, self.scrap
+
+    def advance(self, body: dict[str, Any], _query: Any) -> Any:
+        self.moves.append(body)
+        self.serial = self.serial | {"currentStepIndex": self.serial["currentStepIndex"] + 1}
+        return self.serial
+
+    def scrap(self, body: dict[str, Any], _query: Any) -> Any:
+        self.moves.append(body)
+        self.serial = self.serial | {"status": "scrapped"}
+        return self.serial
+
+
+def scan(page: Page, number: str) -> None:
+    page.keyboard.type(number)
+    page.keyboard.press("Enter")
+
+
+class TestScan:
+    @pytest.fixture
+    def station(self, console: Page) -> Page:
+        go(console, "#/scan/path_Main")
+        expect(console.locator("#serial")).to_be_focused()
+        return console
+
+    def test_a_part_moves_once_however_often_it_is_scanned(self, station: Page, api: ScriptedApi) -> None:
+        floor = Floor(api)
+        station.get_by_label("Your name").fill("Ada")
+        station.locator("#serial").focus()
+        scan(station, "sn-00009")
+        scan(station, "sn-00009")
+        expect(station.locator(".answer.warn")).to_contain_text("Scanned twice: it moved once")
+        assert floor.moves == [{"fromStepIndex": 0, "operator": "Ada"}]
+        station.clock.fast_forward(4_000)
+        scan(station, "sn-00009")
+        expect(station.locator(".answer.good")).to_contain_text("Now at QC")
+        expect(station.get_by_text("2 moves, 0 scrapped")).to_be_visible()
+        expect(station.locator("#serial")).to_be_focused()
+
+    def test_scrapping_needs_a_reason_and_is_chosen_anew(self, station: Page, api: ScriptedApi) -> None:
+        floor = Floor(api)
+        station.get_by_label("Scraps").check()
+        station.get_by_label("Reason").select_option("damaged")
+        scan(station, "SN-00009")
+        expect(station.locator(".answer.warn")).to_contain_text("Scrapped: damaged")
+        assert floor.moves == [{"reason": "damaged"}]
+        expect(station.get_by_label("Moves")).to_be_checked()
+
+    @pytest.mark.parametrize(
+        ("path", "answer", "told"),
+        [
+            ("POST /api/serials/SN-00009/advance", (409, {"message": "x"}), "Somebody else has moved it"),
+            ("/api/serials/SN-00009", (404, {"message": "SerialNumber not found"}), "no such serial number"),
+            ("/api/serials/SN-00009", (200, SERIAL | {"pathId": "path_Other"}), "belongs to another path"),
+            (
+                "POST /api/serials/SN-00009/advance",
+                (400, {"message": "Serial number is already completed"}),
+                "It is completed already.",
+            ),
+        ],
+    )
+    def test_what_goes_wrong_is_said_in_words(
+        self, station: Page, api: ScriptedApi, path: str, answer: Any, told: str
+    ) -> None:
+        Floor(api)
+        api.answers[path] = answer
+        scan(station, "SN-00009")
+        expect(station.locator(".answer.bad")).to_contain_text(told)
+
+    @pytest.mark.parametrize("done", [True, False])
+    def test_a_lost_answer_is_settled_by_looking(self, station: Page, api: ScriptedApi, done: bool) -> None:
+        floor = Floor(api)
+
+        def lose(body: dict[str, Any], query: Any) -> Any:
+            if done:
+                floor.advance(body, query)
+            return {"message": "Internal Server Error"}
+
+        api.answers["POST /api/serials/SN-00009/advance"] = 500, lose
+        scan(station, "SN-00009")
+        kind, told = ("good", "Now at Deburr") if done else ("bad", "it has not moved. Scan it again")
+        expect(station.locator(f".answer.{kind}")).to_contain_text(told)
+        assert len([1 for method, _ in api.asked if method == "POST"]) == 1
+
+
+def test_the_way_to_authorize_again(console: Page, api: ScriptedApi) -> None:
+    minted: list[dict[str, Any]] = []
+
+    def mint(body: dict[str, Any], _query: Any) -> Any:
+        minted.append(body)
+        return {"connect_token": "a-connect-token", "expires_at": ago()}
+
+    api.answers["POST /api/backend/connect-sessions"] = 201, mint
+    uri = "https://auth.atlassian.com/authorize?state=x"
+    api.answers["POST /api/frontend/oauth/initiate-oauth-flow"] = {"authorization_uri": uri}
+    go(console, "#/connections")
+    console.get_by_role("button", name=re.compile("Authorize plant 1")).click()
+    expect(console.get_by_role("link", name="Go on at Atlassian")).to_have_attribute("href", uri)
+    assert minted[0]["return_url"].endswith(
+        "/console#/connections/"
+        + "plant%201%20%3Cimg%20src%3Dx%20onerror%3D%22window.broken%20%3D%20true%22%3E"
+    )
