@@ -55,6 +55,12 @@ def _with_names(document: dict[str, Any]) -> dict[str, Any]:
                     _named(answer, f"{name}Answer", schemas)
             body = _named(operation.get("requestBody", {}), f"{name}Body", schemas)
             bodies |= dict.fromkeys(_reached(body, schemas))
+            if "$ref" in body and _takes_key(operation):
+                members = schemas[body["$ref"].rsplit("/", 1)[1]]["properties"]
+                members["idempotency_key"] = {
+                    "type": "string",
+                    "description": "Repeats with it do the work once.",
+                }
     for schema in map(schemas.__getitem__, bodies):
         if "properties" in schema:
             schema["properties"] = {_snake(key): value for key, value in schema["properties"].items()}
@@ -82,11 +88,14 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])([A-Z])", lambda found: "_" + found[0].lower(), name)
 
 
+def _takes_key(operation: dict[str, Any]) -> bool:
+    return any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", ()))
+
+
 def _operations(document: dict[str, Any]) -> Iterator[str]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            names = [parameter["name"] for parameter in operation.get("parameters", ())]
-            facts = (method.upper(), path, "Idempotency-Key" in names)
+            facts = (method.upper(), path, _takes_key(operation))
             yield f'"{operation["operationId"]}": {facts}'
 
 

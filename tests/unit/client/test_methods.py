@@ -10,7 +10,6 @@ from pathlib import Path
 import jobticket_client
 import pytest
 from jobticket_client import Jobticket
-from jobticket_client.resource import camel
 
 from tests.support.faulty_service import faulty_service
 from tools.openapi.document import declared
@@ -62,12 +61,16 @@ def test_lists_read_all_pages_and_no_more_than_are_looked_at() -> None:
 
 
 def test_bodies_get_the_names_of_the_api() -> None:
-    body = {"job_id": "job_1", "steps": [{"step_name": "a"}], "field_mappings": {"part_number": "x"}}
-    assert camel(body) == {
-        "jobId": "job_1",
-        "steps": [{"stepName": "a"}],
-        "fieldMappings": {"partNumber": "x"},
-    }
+    with faulty_service() as service, Jobticket(service.url, "key") as client:
+        client.settings.change(push_enabled=True, field_mappings={"part_number": "x"})
+        client.paths.create(
+            job_id="job_1", name="a", goal_quantity=1, steps=[{"name": "b"}], idempotency_key="order-4711"
+        )
+        assert [body for _, _, _, body in service.requests] == [
+            {"pushEnabled": True, "fieldMappings": {"partNumber": "x"}},
+            {"jobId": "job_1", "name": "a", "goalQuantity": 1, "steps": [{"name": "b"}]},
+        ]
+        assert service.requests[-1][2]["Idempotency-Key"] == "order-4711"
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", "ä@x y", "%2e"])

@@ -16,7 +16,7 @@ class Anomalies(Resource):
 
     def create(self, *, idempotency_key: str | None = None, **anomaly: Unpack[api.NewAnomaly]) -> api.Anomaly:
         """Report an anomaly. An open one with the same fingerprint is returned, its count raised."""
-        return self._call("reportAnomaly", anomaly, idempotency_key=idempotency_key)
+        return self._call("reportAnomaly", anomaly)
 
     def list(
         self,
@@ -59,12 +59,9 @@ class Anomalies(Resource):
         body = {"message": message}
         return self._call("addComment", body, idempotency_key=idempotency_key, anomaly_id=anomaly_id)
 
-    def create_ticket(
-        self, anomaly_id: int, *, idempotency_key: str | None = None, **ticket: Unpack[api.NewAnomalyTicket]
-    ) -> api.TicketAnswer:
+    def create_ticket(self, anomaly_id: int, **ticket: Unpack[api.NewAnomalyTicket]) -> api.TicketAnswer:
         """Create a ticket for an anomaly, once however often the answer is lost."""
-        key = {"idempotency_key": idempotency_key}
-        return self._call("createAnomalyTicket", ticket, **key, anomaly_id=anomaly_id)
+        return self._call("createAnomalyTicket", ticket, anomaly_id=anomaly_id)
 
     def links(self, anomaly_id: int, *, page_size: int = PAGE_SIZE) -> Iterator[api.AnomalyLink]:
         """Yield the links from an anomaly to its tickets."""
@@ -91,11 +88,9 @@ class Integration(Resource):
         """Return the integration, without its secret."""
         return self._call("getIntegration")
 
-    def create(
-        self, *, idempotency_key: str | None = None, **integration: Unpack[api.NewIntegration]
-    ) -> api.Integration:
+    def create(self, **integration: Unpack[api.NewIntegration]) -> api.Integration:
         """Set up tickets: over a connection, or with an address and a token of its own."""
-        return self._call("createIntegration", integration, idempotency_key=idempotency_key)
+        return self._call("createIntegration", integration)
 
     def change(self, **change: Unpack[api.IntegrationPatch]) -> api.Integration:
         """Change what is given; it is tried before it is stored."""
@@ -120,3 +115,31 @@ class Integration(Resource):
     def ticket(self, ticket_id: str) -> api.LinkedTicket:
         """Return a ticket by id or key."""
         return self._call("getTicket", ticket_id=ticket_id)
+
+    def make_webhook_secret(self) -> api.MakeWebhookSecretAnswer:
+        """Make the secret of Jira's webhook anew. It is shown only now."""
+        return self._call("makeWebhookSecret")
+
+
+class Rules(Resource):
+    """Rules: which anomalies get a ticket by themselves."""
+
+    def list(self, *, page_size: int = PAGE_SIZE) -> Iterator[api.Rule]:
+        return self._by_number("listRules", page_size)
+
+    def create(self, **rule: Unpack[api.NewRule]) -> api.Rule:
+        return self._call("createRule", rule)
+
+    def get(self, rule_id: int) -> api.Rule:
+        return self._call("getRule", rule_id=rule_id)
+
+    def change(self, rule_id: int, **change: Unpack[api.RulePatch]) -> api.Rule:
+        """Change what is given; a broken rule works again."""
+        return self._call("changeRule", change, rule_id=rule_id)
+
+    def delete(self, rule_id: int) -> None:
+        self._call("deleteRule", rule_id=rule_id)
+
+    def test(self, rule_id: int, anomaly_id: int) -> api.RuleTrial:
+        """Return the ticket that a rule would make for an anomaly. Nothing is sent."""
+        return self._call("testRule", {"anomaly_id": anomaly_id}, rule_id=rule_id)

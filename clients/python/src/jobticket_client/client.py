@@ -6,10 +6,10 @@ from types import TracebackType
 from typing import Self
 
 from jobticket_client import generated as api
-from jobticket_client.anomalies import Anomalies, Integration
+from jobticket_client.anomalies import Anomalies, Integration, Rules
 from jobticket_client.connections import Connections, ConnectSessions
 from jobticket_client.jira import Jira
-from jobticket_client.production import Jobs, Paths, Serials, Settings
+from jobticket_client.production import Jobs, Operations, Paths, Serials, Settings
 from jobticket_client.transport import Transport
 
 
@@ -45,6 +45,8 @@ class Jobticket:
         self.jira = Jira(self._transport)
         self.anomalies = Anomalies(self._transport)
         self.integration = Integration(self._transport)
+        self.rules = Rules(self._transport)
+        self.operations = Operations(self._transport)
 
     def health(self) -> api.GetHealthAnswer:
         """Return whether the service works."""

@@ -186,6 +186,7 @@ class CreateTicketBody(TypedDict):
     issue_type_id: str | int
     priority_id: NotRequired[str | int]
     assignee_account_id: NotRequired[str | None]
+    idempotency_key: NotRequired[str]
 
 
 class Datastore(TypedDict):
@@ -718,6 +719,7 @@ class JobLink(TypedDict):
     job_id: NotRequired[str]
     ticket_key: str
     goal_quantity: NotRequired[int]
+    idempotency_key: NotRequired[str]
 
 
 class JobReference(TypedDict):
@@ -726,6 +728,7 @@ class JobReference(TypedDict):
     """
 
     job_id: str
+    idempotency_key: NotRequired[str]
 
 
 class JobSettings(TypedDict):
@@ -824,6 +827,7 @@ class NewAnomaly(TypedDict):
     fingerprint: NotRequired[str | int]
     description: NotRequired[str]
     detected: NotRequired[str]
+    idempotency_key: NotRequired[str]
 
 
 class NewAnomalyTicket(TypedDict):
@@ -836,6 +840,7 @@ class NewAnomalyTicket(TypedDict):
     priority: NotRequired[str]
     project_key: NotRequired[str]
     issue_type: NotRequired[str]
+    idempotency_key: NotRequired[str]
 
 
 class NewComment(TypedDict):
@@ -844,6 +849,7 @@ class NewComment(TypedDict):
     """
 
     message: str
+    idempotency_key: NotRequired[str]
 
 
 class NewIntegration(TypedDict):
@@ -860,6 +866,7 @@ class NewIntegration(TypedDict):
     status_out: NotRequired[dict[str, str]]
     status_in: NotRequired[dict[str, str]]
     reopen_status: NotRequired[str]
+    idempotency_key: NotRequired[str]
 
 
 class NewJob(TypedDict):
@@ -875,6 +882,7 @@ class NewJob(TypedDict):
     jira_priority: NotRequired[str]
     jira_epic_link: NotRequired[str]
     jira_labels: NotRequired[list[str]]
+    idempotency_key: NotRequired[str]
 
 
 class NewLink(TypedDict):
@@ -883,6 +891,7 @@ class NewLink(TypedDict):
     """
 
     ticket_id: str
+    idempotency_key: NotRequired[str]
 
 
 class NewSerials(TypedDict):
@@ -893,6 +902,7 @@ class NewSerials(TypedDict):
     path_id: str
     quantity: int
     job_id: NotRequired[str]
+    idempotency_key: NotRequired[str]
 
 
 class NewStep(TypedDict):
@@ -1417,6 +1427,7 @@ class NewPath(TypedDict):
     goal_quantity: int
     steps: list[NewStep]
     advancement_mode: NotRequired[Literal["strict", "flexible"]]
+    idempotency_key: NotRequired[str]
 
 
 class NewRule(TypedDict):
@@ -1431,6 +1442,7 @@ class NewRule(TypedDict):
     ticket: NotRequired[RuleTicketEntry]
     daily_limit: NotRequired[int]
     on_recurrence: NotRequired[Literal["comment", "reopen", "nothing"]]
+    idempotency_key: NotRequired[str]
 
 
 class Path(TypedDict):

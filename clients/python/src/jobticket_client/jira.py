@@ -59,12 +59,9 @@ class Jira(Resource):
         """Return an issue with all its fields."""
         return self._read("getIssueDetails", external_id, issue_id_or_key=id_or_key)["issue"]
 
-    def create_ticket(
-        self, *, idempotency_key: str | None = None, **ticket: Unpack[api.CreateTicketBody]
-    ) -> api.Ticket:
+    def create_ticket(self, **ticket: Unpack[api.CreateTicketBody]) -> api.Ticket:
         """Create a ticket, once however often the answer is lost."""
-        external_id = ticket["external_id"]
-        return self._over(external_id, "createTicket", ticket, idempotency_key=idempotency_key)["ticket"]
+        return self._over(ticket["external_id"], "createTicket", ticket)["ticket"]
 
     def edit_issue(self, **edit: Unpack[api.EditIssueBody]) -> api.EditIssueAnswer:
         """Change the fields that are given; an ``assignee_account_id`` of None unassigns.

@@ -18,22 +18,27 @@ class Resource:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def _call(self, operation: str, body: Mapping[str, object] | None = None, **request: Any) -> Any:
+    def _call(self, operation: str, body: Mapping[str, Any] | None = None, **request: Any) -> Any:
+        if body is not None and "idempotency_key" in body:
+            request["idempotency_key"] = body["idempotency_key"]
+            body = {name: value for name, value in body.items() if name != "idempotency_key"}
         return self._transport.call(operation, body=body, **request).body
 
+    def _call_in_camel(self, operation: str, body: Mapping[str, Any], **request: Any) -> Any:
+        """Call an operation of the jobs family, whose members' names have humps."""
+        return self._call(operation, _camel_members(body), **request)
+
     def _by_cursor(
-        self, operation: str, members: str | None, limit: int, query: Mapping[str, Any] | None = None
+        self, operation: str, members: str | None, limit: int, query: Any = None, **in_path: Any
     ) -> Iterator[Any]:
         """Yield the entries of all pages, each page read when its turn comes.
 
-        Parameters
-        ----------
-        members
-            Where the body holds the entries; None if it is the list, and a header tells the next cursor.
+        ``members`` is where the body holds them; None if it is the list, and a header tells the next cursor.
         """
         cursor = None
         while True:
-            page = self._transport.call(operation, query={**(query or {}), "limit": limit, "cursor": cursor})
+            asked = {**(query or {}), "limit": limit, "cursor": cursor}
+            page = self._transport.call(operation, query=asked, **in_path)
             yield from page.body[members] if members else page.body
             cursor = page.body["next_cursor"] if members else page.headers.get("x-next-cursor")
             if not cursor:
@@ -49,16 +54,13 @@ class Resource:
             number, pages = number + 1, body["pages"]
 
 
-def camel(body: Mapping[str, object]) -> dict[str, Any]:
-    """Name a body's members as the jobs family does; what is None was not given."""
-    return {_camel(name): _inside(value) for name, value in body.items() if value is not None}
-
-
-def _inside(value: object) -> object:
+def _camel_members(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return camel(value)
-    return [_inside(entry) for entry in value] if isinstance(value, list | tuple) else value
+        return {_camel(name): _camel_members(member) for name, member in value.items()}
+    return [_camel_members(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def _camel(name: str) -> str:
+    if name == "idempotency_key":
+        return name
     return re.sub("_([a-z])", lambda found: found[1].upper(), name)
