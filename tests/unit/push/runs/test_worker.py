@@ -441,8 +441,9 @@ def test_a_push_of_a_run_asks_the_table_no_more_than_the_guide_says(floor: Floor
             "get_item": 6,  # settings, the last push (again when the ticket is held), what may be stopped: app, site, account
             "query": 2,  # the job, the site's places
             # the way to the site (once a day), its place (once a message), the claim, the ticket's lease, the mark,
-            # what was pushed, the outcome, the run's counts (once a message)
-            "update_item": 8,
+            # what was pushed, the run's counts (once a message)
+            "update_item": 7,
+            "transact_write_items": 1,  # the outcome, and the job's history
             "delete_item": 2,  # the ticket's lease, the place
         }
     )
@@ -564,7 +565,7 @@ def test_two_runs_at_the_same_moment_leave_one_table(
 
 def test_what_was_pushed_before_a_crash_is_not_asked_about_again(floor: Floor, job: str) -> None:
     """A person may even have deleted the table meanwhile: it was there."""
-    floor.faults.fail("update_item", "before", CRASH, skip=6)
+    floor.faults.fail("transact_write_items", "before", CRASH)
     with pytest.raises(Crash):
         floor.take(job)
     assert (floor.state(job), floor.tables()) == ("pushing", 1)
