@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(FOLDER is None, reason="Atlassian's OpenAPI docu
 ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted(
     path.stem
-    for path in (ROOT / "tests" / "unit" / "privileges" / "scenarios").glob("*.py")
+    for path in (ROOT / "tests" / "unit" / "deployment" / "privileges" / "scenarios").glob("*.py")
     if not path.stem.startswith("_")
 )
 #: What the product asks and the documents, which are Cloud's, do not describe.
