@@ -6,7 +6,7 @@ import importlib
 import subprocess
 import sys
 
-ALL = ("overview", "jira_operations", "push_calls", "push_simulation", "scheduler_memory")
+ALL = ("overview", "jira_operations", "push_calls", "push_simulation", "history", "scheduler_memory")
 
 
 def main() -> int:

@@ -48,7 +48,7 @@ class Meter:
         def call(**parameters: Any) -> Any:
             answer = method(**parameters)
             read = answer.get("Items", [answer["Item"]] if "Item" in answer else [])
-            size = sum(map(_size_of_item, read))
+            size = sum(map(size_of_item, read))
             self.calls += 1
             self.size += size
             self.units += max(1, math.ceil(size / UNIT))
@@ -65,7 +65,7 @@ class Meter:
         cost.append(Cost(self.calls - before.calls, self.units - before.units, self.size - before.size))
 
 
-def _size_of_item(item: Mapping[str, Any]) -> int:
+def size_of_item(item: Mapping[str, Any]) -> int:
     return sum(len(name.encode()) + _size(value) for name, value in item.items())
 
 

@@ -2,24 +2,80 @@
 
 It works for every queue of work. ``POST /api/operations/redrive`` does the same, and so do AWS's console and
 ``aws sqs start-message-move-task`` in an account. A message may be sent twice, which workers tolerate.
+
+Events of the history: ``python -m tools.redrive <dead letters' URL> <history table> <bus>``. Their dead
+letters name a part of the stream, which forgets it after a day. So the table is read again: what was recorded
+in that time is sent once more, with the same ids.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from jobticket import clock
+from jobticket.history.events import Event, event_of, send
 from jobticket.queues import redrive
+from jobticket.store.table import plain_item
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+#: A record's own time is that of its request, which may take so long before it commits; clocks differ, too.
+SLACK = timedelta(minutes=2)
+
+
+def redrive_events(sqs: SQSClient, dynamodb: Any, bus: Any, dead_letters: str, table: str, name: str) -> int:
+    """Send the events of the times that dead letters name, and return their number."""
+    sent = 0
+    while messages := sqs.receive_message(QueueUrl=dead_letters, WaitTimeSeconds=1).get("Messages"):
+        for message in messages:
+            batch = json.loads(message["Body"])["DDBStreamBatchInfo"]
+            first = clock.parse_iso(batch["approximateArrivalOfFirstRecord"]) - SLACK
+            last = clock.parse_iso(batch["approximateArrivalOfLastRecord"]) + SLACK
+            events = sorted(_recorded(dynamodb, table, first, last), key=lambda event: event.place)
+            if send(bus, name, events) is not None:
+                raise SystemExit("the bus does not take the events; nothing is lost, try again")
+            sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=message["ReceiptHandle"])
+            sent += len(events)
+    return sent
+
+
+def _recorded(dynamodb: Any, table: str, first: datetime, last: datetime) -> Iterator[Event]:
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=table,
+        FilterExpression="#at BETWEEN :first AND :last",
+        ExpressionAttributeNames={"#at": "at"},
+        ExpressionAttributeValues={
+            ":first": {"S": clock.iso_milliseconds(first)},
+            ":last": {"S": clock.iso_milliseconds(last)},
+        },
+    )
+    for page in pages:
+        for item in map(plain_item, page["Items"]):
+            event = event_of(item, place=f"{item['at']} {item['sk']}")
+            if event is not None:
+                yield event
 
 
 def main(arguments: list[str]) -> int:
-    """Redrive, and print how many messages moved."""
-    if len(arguments) != 2:
+    """Redrive, and print how many messages or events were sent."""
+    if len(arguments) not in (2, 3):
         print(__doc__)
         return 2
-    dead_letters, queue = arguments
-    moved = redrive(boto3.client("sqs"), dead_letters, queue)
+    sqs = boto3.client("sqs")
+    dead_letters, *others = arguments
+    if len(others) == 2:
+        table, bus = others
+        sent = redrive_events(sqs, boto3.client("dynamodb"), boto3.client("events"), dead_letters, table, bus)
+        print(f"{sent} event{'' if sent == 1 else 's'} sent again")
+        return 0
+    moved = redrive(sqs, dead_letters, others[0])
     print(f"{moved} message{'' if moved == 1 else 's'} sent again")
     return 0
 

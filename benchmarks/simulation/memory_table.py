@@ -12,7 +12,7 @@ from typing import Any
 
 from boto3.dynamodb.conditions import AttributeBase, ConditionBase
 
-from jobticket.store.table import Check, ConditionFailedError, Delete, Item, Page, Put, Update, Write
+from jobticket.store.table import Check, ConditionFailedError, Delete, Item, Journal, Page, Put, Update, Write
 
 #: Partition key and sort key of each index.
 Indexes = Mapping[str, tuple[str, str]]
@@ -52,6 +52,10 @@ def holds(condition: ConditionBase, item: Item | None) -> bool:
         return value is not _ABSENT
     if operator == "attribute_not_exists":
         return value is _ABSENT
+    if operator == "begins_with":
+        return isinstance(value, str) and value.startswith(given[0])
+    if operator == "BETWEEN":
+        return isinstance(value, str) and given[0] <= value <= given[1]
     # Comparing what is absent, or is of another type, is no error there: it does not hold.
     return value is not _ABSENT and _comparable(value, given[0]) and _COMPARISONS[operator](value, given[0])
 
@@ -73,6 +77,8 @@ class MemoryTable:
         before: Callable[[], None] = lambda: None,
         after: Callable[[], None] = lambda: None,
     ) -> None:
+        #: Records go to another table, which nothing here reads: they are not kept.
+        self.journal = Journal("history", 730)
         self.requests = 0
         self.largest_page = 0
         self._items: dict[str, dict[str, Item]] = defaultdict(dict)
@@ -132,7 +138,8 @@ class MemoryTable:
     def transact(self, writes: Sequence[Write], *, token: str) -> None:  # noqa: ARG002
         self._request(lambda: self._commit(writes))
 
-    def _commit(self, writes: Sequence[Write]) -> None:
+    def _commit(self, given: Sequence[Write]) -> None:
+        writes = [write for write in given if write.table is None]
         for position, write in enumerate(writes):
             pk, sk = (write.item["pk"], write.item["sk"]) if isinstance(write, Put) else (write.pk, write.sk)
             item = self._items[pk].get(sk)

@@ -16,9 +16,10 @@ from jobticket.aws import AWS_FAULTS
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.connections.errors import ConnectionUnavailableError
 from jobticket.errors import InvalidError, NotFoundError, UnavailableError, UpstreamError
-from jobticket.history.records import Stamp
+from jobticket.history.records import Stamp, record
 from jobticket.jira.errors import JiraNotFoundError
 from jobticket.jira.keys import MalformedKeyError
+from jobticket.jobs.layout import job_pk
 from jobticket.jobs.model import JobSettings
 from jobticket.jobs.settings import read_settings
 from jobticket.observability import logger
@@ -144,10 +145,12 @@ def comment(request: Request) -> Answer:
     def comment_one(job_id: str, settings: JobSettings, attempt: Try) -> PushResult:
         return pusher.comment(job_id, settings, request.deadline, attempt)
 
-    return _send(request, comment_one)
+    return _send(request, comment_one, told="commented")
 
 
-def _send(request: Request, effect: Callable[[str, JobSettings, Try], PushResult]) -> Answer:
+def _send(
+    request: Request, effect: Callable[[str, JobSettings, Try], PushResult], told: str | None = None
+) -> Answer:
     settings = read_settings(table)
     require_push_enabled(settings)
     job_id = request.parse(JobReference).job_id
@@ -168,6 +171,8 @@ def _send(request: Request, effect: Callable[[str, JobSettings, Try], PushResult
         if result.success:
             with UnitOfWork(table) as work:
                 claim.keep(work, answer)
+                if told is not None:
+                    record(work, Stamp(clock.now(), request.caller.name), job_pk(job_id), told)
     return answer
 
 

@@ -28,6 +28,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import Item
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing import ast_nodes
+from moto.events.models import events_backends
 from moto.kms import models as kms
 from moto.kms.models import kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
@@ -82,7 +83,12 @@ class AccountTemplate:
         Makes them in an empty account, by calls.
     """
 
-    _PARTS = ((dynamodb_backends, "tables"), (secretsmanager_backends, "secrets"), (kms_backends, "keys"))
+    _PARTS = (
+        (dynamodb_backends, "tables"),
+        (secretsmanager_backends, "secrets"),
+        (kms_backends, "keys"),
+        (events_backends, "event_buses"),
+    )
 
     def __init__(self, make: Callable[[], None]) -> None:
         self._make = make

@@ -18,6 +18,7 @@ os.environ |= {
     "CONNECTIONS_TABLE": "connections",
     "TICKETING_TABLE": "ticketing",
     "HISTORY_TABLE": "history",
+    "EVENT_BUS": "jobticket-events",
     "HISTORY_RETENTION_DAYS": "730",
     "TICKET_EVENTS_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/ticket-events.fifo",
     "PUSH_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/pushes",

@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import io
 import json
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -80,6 +81,7 @@ def _make_account() -> None:
         "HistoryTable": "history",
     }.items():
         create_table(dynamodb, resource, name)
+    client("events").create_event_bus(Name=os.environ["EVENT_BUS"])
     secrets = client("secretsmanager")
     secrets.create_secret(Name="key-ring", SecretString=key_ring(KEYS | {SAMPLE_KEY: ["*"]}))
     app = {"client_id": "local-client-id", "client_secret": "local-client-secret"}

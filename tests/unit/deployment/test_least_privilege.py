@@ -25,7 +25,11 @@ from tests.unit.deployment.privileges.grants import Access, granted_to, names_in
 from tests.unit.deployment.privileges.recorder import Recorder
 
 #: What parameters of the template name, by its name in the tests' environment.
-BY_PARAMETER = {FORMER_KEY: "FormerEncryptionKeyArn", "private-ca": "PrivateCaSecretArn"}
+BY_PARAMETER = {
+    FORMER_KEY: "FormerEncryptionKeyArn",
+    os.environ["EVENT_BUS"]: "EventBusName",
+    "private-ca": "PrivateCaSecretArn",
+}
 ROOT = Path(__file__).parents[3]
 FUNCTIONS = {
     Path(properties["CodeUri"]).name: name

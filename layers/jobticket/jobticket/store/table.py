@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 type_serializer = TypeSerializer()
-type_deserializer = TypeDeserializer()
+typeplain_itemr = TypeDeserializer()
 Item = dict[str, Any]
 
 #: How long a transaction is retried that met other transactions on the same items.
@@ -149,8 +149,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _deserialize(item: Mapping[str, Any]) -> Item:
-    return {name: _plain(type_deserializer.deserialize(value)) for name, value in item.items()}
+def plain_item(item: Mapping[str, Any]) -> Item:
+    """Return an item without DynamoDB's names of types, as a stream has them, too."""
+    return {name: _plain(typeplain_itemr.deserialize(value)) for name, value in item.items()}
 
 
 class Expression:
@@ -227,7 +228,7 @@ class Table:
         if attributes:
             parameters["ProjectionExpression"] = expression.projection(attributes)
         answer = self._client.get_item(ConsistentRead=consistent, **parameters, **expression.parameters())
-        return _deserialize(answer["Item"]) if "Item" in answer else None
+        return plain_item(answer["Item"]) if "Item" in answer else None
 
     def get_all(self, keys: Sequence[tuple[str, str]]) -> Iterator[Item]:
         """Read the items of these keys that exist, in any order."""
@@ -240,7 +241,7 @@ class Table:
         while True:
             answer = self._client.batch_get_item(RequestItems=wanted)
             items = answer["Responses"].get(self.name, ())
-            yield from map(_deserialize, items)
+            yield from map(plain_item, items)
             wanted = answer.get("UnprocessedKeys")
             if not wanted:
                 return
@@ -255,12 +256,12 @@ class Table:
     def update(self, write: Update) -> Item:
         """Change one item and return it as it is afterwards."""
         answer = self._single(self._client.update_item, write, ReturnValues="ALL_NEW")
-        return _deserialize(answer["Attributes"])
+        return plain_item(answer["Attributes"])
 
     def delete(self, pk: str, sk: str, condition: ConditionBase | None = None) -> Item | None:
         """Delete one item and return what it held."""
         answer = self._single(self._client.delete_item, Delete(pk, sk, condition), ReturnValues="ALL_OLD")
-        return _deserialize(answer["Attributes"]) if answer.get("Attributes") else None
+        return plain_item(answer["Attributes"]) if answer.get("Attributes") else None
 
     def query(
         self,
@@ -288,7 +289,7 @@ class Table:
         given = {name: value for name, value in parameters.items() if value is not None}
         answer = self._client.query(**given, **expression.parameters())
         last = answer.get("LastEvaluatedKey")
-        return Page([_deserialize(item) for item in answer["Items"]], _deserialize(last) if last else None)
+        return Page([plain_item(item) for item in answer["Items"]], plain_item(last) if last else None)
 
     def query_all(self, condition: ConditionBase, **options: Any) -> Iterator[Item]:
         """Read every item whose keys meet the condition; pages are fetched as they are needed."""
@@ -329,7 +330,7 @@ class Table:
                 code = error.response["Error"]["Code"]
                 if code == "ConditionalCheckFailedException":
                     item: Any = error.response.get("Item")
-                    raise ConditionFailedError({0: _deserialize(item) if item else None}) from error
+                    raise ConditionFailedError({0: plain_item(item) if item else None}) from error
                 if code != "TransactionConflictException":
                     raise
                 patience.wait(error)  # a transaction holds the item, and nothing was written
@@ -354,7 +355,7 @@ class Table:
 def _raise_unless_passing(error: ClientError, *, lost: bool) -> None:
     reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", [])
     failed = {
-        position: _deserialize(reason["Item"]) if reason.get("Item") else None
+        position: plain_item(reason["Item"]) if reason.get("Item") else None
         for position, reason in enumerate(reasons)
         if reason.get("Code") == "ConditionalCheckFailed"
     }

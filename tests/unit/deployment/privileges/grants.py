@@ -15,6 +15,10 @@ WRITES_LOGS = frozenset({"logs:CreateLogStream", "logs:PutLogEvents"})
 TRACES = frozenset({"xray:PutTraceSegments", "xray:PutTelemetryRecords"})
 READS_QUEUE = frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"})
 
+READS_STREAM = frozenset(
+    f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+)
+
 
 @dataclass(frozen=True)
 class Access:
@@ -105,6 +109,8 @@ def used_by_lambda(function: str) -> set[tuple[str, str]]:
     used = {(action, properties["LoggingConfig"]["LogGroup"]["Ref"]) for action in WRITES_LOGS}
     used |= {(action, "*") for action in TRACES}
     for event in properties.get("Events", {}).values():
+        if event["Type"] == "DynamoDB":
+            used |= {(action, _name_of(event["Properties"]["Stream"])) for action in READS_STREAM}
         if event["Type"] == "SQS":
             used |= {(action, _name_of(event["Properties"]["Queue"])) for action in READS_QUEUE}
     used |= {("sqs:SendMessage", _name_of(place)) for place in _places_for_failures(properties)}
@@ -115,6 +121,9 @@ def _places_for_failures(properties: Mapping[str, Any]) -> Iterator[Any]:
     destinations = properties.get("EventInvokeConfig", {}).get("DestinationConfig", {})
     for destination in destinations.values():
         yield destination["Destination"]
+    for event in properties.get("Events", {}).values():
+        if event["Type"] == "DynamoDB":
+            yield event["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
     if "DeadLetterQueue" in properties:
         yield properties["DeadLetterQueue"]["TargetArn"]
 
@@ -159,6 +168,8 @@ def _name_of(resource: Any) -> str:
             return f"{name}/stream"
         case {"Fn::GetAtt": [str(name), *_]}:
             return name
+        case {"Fn::Sub": str(text)} if text.endswith(":event-bus/${EventBusName}"):
+            return "EventBusName"
         case {"Fn::Sub": str(text)}:
             return re.sub(r"\$\{(\w+)\.\w+\}", r"\1", text)
         case _:

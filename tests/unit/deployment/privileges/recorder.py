@@ -32,6 +32,7 @@ NAMED_BY = {
     "kms": "KeyId",
     "sqs": "QueueUrl",
     "lambda": "FunctionName",
+    "events": "EventBusName",
 }
 
 
@@ -86,7 +87,8 @@ class Recorder:
                         (inner,) = request.values()
                         yield self._access(service, operation, {"TableName": table, **inner})
             case _:
-                yield self._access(service, SINGULAR.get(operation, operation), parameters)
+                for one in parameters["Entries"] if operation == "PutEvents" else [parameters]:
+                    yield self._access(service, SINGULAR.get(operation, operation), one)
 
     def _access(self, service: str, action: str, parameters: Mapping[str, Any]) -> Access:
         if service not in NAMED_BY:

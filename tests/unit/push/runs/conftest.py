@@ -22,6 +22,7 @@ from jobticket.push.runs.sites import Sites
 from jobticket.push.runs.worker import Worker
 from jobticket.store.table import Item, Table
 from tests.support.faults import Faults
+from tests.support.tables import recorded
 from tests.unit.conftest import client
 from tests.unit.push.conftest import Jira, Shop
 
@@ -111,7 +112,7 @@ class Floor:
 def floor(shop: Shop, jira: Jira, monkeypatch: pytest.MonkeyPatch) -> Floor:
     time, queue = Time(), Queue()
     faults = Faults(client("dynamodb"))
-    table = Table(faults, "jobs")  # type: ignore[arg-type]
+    table = recorded(faults, "jobs")
     pace = Pace(time.sleep, lambda: 0.5)
     records, runs = Records(table, time.now), Runs(table, time.now)
     sites = Sites(table, 5, time.now, time.monotonic)

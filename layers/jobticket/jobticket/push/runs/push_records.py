@@ -21,9 +21,19 @@ from typing import Any, Literal
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
+from jobticket.history.records import Stamp, record
+from jobticket.jobs.layout import job_pk
 from jobticket.store.lease import LEASE_ATTRIBUTES, Lease, free
-from jobticket.store.table import Delete, Item, Table, Update
-from jobticket.store.unit_of_work import ABSENT, PRESENT, StaleError, discard, write, write_if_current
+from jobticket.store.table import Delete, Item, Put, Table, Update
+from jobticket.store.unit_of_work import (
+    ABSENT,
+    PRESENT,
+    StaleError,
+    UnitOfWork,
+    discard,
+    write,
+    write_if_current,
+)
 
 DUE_INDEX = "pushes_due"
 BY_TIME_INDEX = "pushes_by_time"
@@ -156,9 +166,11 @@ class Records:
             set_ |= {"not_before": not_before, "due_pk": due_pk(outcome.site), "due_at": not_before}
         else:
             remove += ["due_pk", "due_at", "not_before", "mark", "fingerprint"]
-        update = Update(pushes_pk(ref.job_id), ref.run_id, set=set_, remove=remove, condition=condition)
+        work = UnitOfWork(self.table)
+        work.add(Update(pushes_pk(ref.job_id), ref.run_id, set=set_, remove=remove, condition=condition))
+        _tell(work, ref, outcome, now)
         try:
-            write(self.table, update)
+            work.commit()
         except StaleError as stale:
             if must_be_unmarked:
                 _require_unmarked(stale.item)
@@ -188,9 +200,12 @@ class Records:
 
     def record(self, ref: Ref, outcome: Outcome) -> None:
         """Write down a push that was made outside of any run."""
-        item = _concluded(ref, outcome, self.now())
+        now = self.now()
+        item = _concluded(ref, outcome, now)
         item |= {"pk": pushes_pk(ref.job_id), "sk": f"{item['at']}#{secrets.token_urlsafe(6)}"}
-        self.table.put(item)
+        with UnitOfWork(self.table) as work:
+            work.add(Put(item))
+            _tell(work, ref, outcome, now)
 
     def due(self, site: str, limit: int) -> Iterator[Ref]:
         """Read what is due at a site, the oldest first."""
@@ -245,6 +260,13 @@ def _free(now: datetime) -> ConditionBase:
     """Return the condition that a job is not leased, and due."""
     waiting = Attr("state").eq("waiting") & Attr("not_before").lte(clock.epoch_milliseconds(now))
     return ABSENT | waiting | (Attr("state").eq("pushing") & free(now))
+
+
+def _tell(work: UnitOfWork, ref: Ref, outcome: Outcome, now: datetime) -> None:
+    """Record in the job's history that a push has ended; one that was skipped changed nothing."""
+    if outcome.status in ("pushed", "failed"):
+        told = {"outcome": outcome.status, "ticket_key": outcome.ticket_key, "error": outcome.error}
+        record(work, Stamp(now, ref.by), job_pk(ref.job_id), "pushed", run_id=ref.run_id or None, **told)
 
 
 def _require_unmarked(item: Item | None) -> None:

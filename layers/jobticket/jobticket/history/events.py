@@ -1,0 +1,114 @@
+"""Events on a bus of EventBridge: what the history records, for other systems.
+
+A change arrives at least once, and the changes of one subject in their order. A repeat has the same ``id``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from jobticket.aws import AWS_FAULTS, configuration, limited
+from jobticket.observability import logger
+from jobticket.store.table import Item
+
+SOURCE = "jobticket"
+#: What EventBridge takes in one call.
+MOST_ENTRIES = 10
+#: An event holds 256 KB; a change of many steps is told without what it was.
+MOST_CHARACTERS = 60_000
+#: Attributes of a record that are only the table's.
+_KEYS = ("pk", "sk", "expires_at", "written_by")
+#: The detail type by the kind of subject and the action, or by the kind alone. What is not here is not sent.
+TYPES = {
+    ("JOB", "created"): "Job Created",
+    ("JOB", "linked"): "Job Linked",
+    ("JOB", "pushed"): "Push Finished",
+    "JOB": "Job Changed",
+    ("SERIAL", "completed"): "Serial Number Completed",
+    ("SERIAL", "force_completed"): "Serial Number Completed",
+    ("SERIAL", "scrapped"): "Serial Number Scrapped",
+    "SERIAL": "Serial Number Moved",
+    ("CONNECTION", "marked_invalid"): "Connection Needs Authorization",
+    ("CONNECTION", "expiring"): "Connection Expiring",
+    ("ANOMALY", "ticket_moved"): "Ticket Moved",
+    "ANOMALY": "Anomaly Changed",
+}
+_SUBJECTS = {"JOB": "jobId", "SERIAL": "serialId", "CONNECTION": "externalId", "ANOMALY": "anomalyId"}
+
+
+def events_client() -> Any:
+    """Make the container's EventBridge client."""
+    return limited(boto3.client("events", config=configuration()))
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event, and the place in the stream of the record that it tells of."""
+
+    place: str
+    subject: str
+    type: str
+    at: str
+    detail: Mapping[str, Any]
+
+
+def event_of(record: Item, place: str = "") -> Event | None:
+    """Return what is sent of a record, None if it is nothing."""
+    kind, _, name = record["pk"].partition("#")
+    type_ = TYPES.get((kind, record["action"])) or TYPES.get(kind)
+    if type_ is None:
+        return None
+    told = {_camel(key): value for key, value in record.items() if key not in _KEYS}
+    detail = {"id": f"{record['pk']}/{record['sk']}", _SUBJECTS[kind]: name, **told}
+    if len(json.dumps(detail)) > MOST_CHARACTERS:
+        detail.pop("changes", None)
+    return Event(place, record["pk"], type_, record["at"], detail)
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+def send(client: Any, bus: str, events: Iterable[Event]) -> str | None:
+    """Send events in their order; return the place of the first that was not sent, and nothing after it was.
+
+    One call holds one event of a subject at most. So a call that fails in part leaves no gap before an event.
+    """
+    for events_of_call in _calls(events):
+        entries: Any = [
+            {
+                "EventBusName": bus,
+                "Source": SOURCE,
+                "DetailType": event.type,
+                "Time": event.at,
+                "Detail": json.dumps(event.detail, ensure_ascii=False),
+            }
+            for event in events_of_call
+        ]
+        try:
+            answer = client.put_events(Entries=entries)
+        except AWS_FAULTS:
+            logger.exception("events were not sent", number=len(entries))
+            return events_of_call[0].place
+        for event, entry in zip(events_of_call, answer["Entries"], strict=True):
+            if "ErrorCode" in entry:
+                logger.error("an event was not sent", id=event.detail["id"], reason=entry["ErrorCode"])
+                return event.place
+    return None
+
+
+def _calls(events: Iterable[Event]) -> Iterator[list[Event]]:
+    call: list[Event] = []
+    for event in events:
+        if len(call) == MOST_ENTRIES or event.subject in {other.subject for other in call}:
+            yield call
+            call = []
+        call.append(event)
+    if call:
+        yield call
