@@ -140,6 +140,7 @@ def document() -> bytes:
 
 @api.route("getHealth")
 def get_health(_request: Request) -> Answer:
+    dynamodb(), secrets()  # before the threads: boto3 makes clients in one thread at a time
     checks = health.look()
     well = all(state == "reachable" for state in checks.values())
     body = {"status": "ok" if well else "degraded", "version": version(), "checks": checks}
