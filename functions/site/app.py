@@ -42,8 +42,9 @@ HERE = Path(__file__).parent
 DOCUMENT = HERE / "openapi.json"
 
 config = SiteSettings.from_environment()
-dynamodb = dynamodb_client()
-secrets = secrets_client()
+# Only /health needs them: a start that serves a page pays for no client.
+dynamodb = functools.cache(dynamodb_client)
+secrets = functools.cache(secrets_client)
 api = Api(routes_of(__name__))
 files = StaticFiles(HERE / "pages", "page_libraries")
 
@@ -110,11 +111,11 @@ def _state(check: tuple[str, Callable[[], Any]]) -> str:
 
 health = Health(
     {
-        "jobs table": lambda: dynamodb.describe_table(TableName=config.jobs_table),
-        "connections table": lambda: dynamodb.describe_table(TableName=config.connections_table),
-        "ticketing table": lambda: dynamodb.describe_table(TableName=config.ticketing_table),
-        "key ring": lambda: secrets.describe_secret(SecretId=config.key_ring_secret),
-        "Atlassian app": lambda: secrets.describe_secret(SecretId=config.atlassian_app_secret),
+        "jobs table": lambda: dynamodb().describe_table(TableName=config.jobs_table),
+        "connections table": lambda: dynamodb().describe_table(TableName=config.connections_table),
+        "ticketing table": lambda: dynamodb().describe_table(TableName=config.ticketing_table),
+        "key ring": lambda: secrets().describe_secret(SecretId=config.key_ring_secret),
+        "Atlassian app": lambda: secrets().describe_secret(SecretId=config.atlassian_app_secret),
     },
     time.monotonic,
 )
@@ -139,6 +140,7 @@ def document() -> bytes:
 
 @api.route("getHealth")
 def get_health(_request: Request) -> Answer:
+    dynamodb(), secrets()  # before the threads: boto3 makes clients in one thread at a time
     checks = health.look()
     well = all(state == "reachable" for state in checks.values())
     body = {"status": "ok" if well else "degraded", "version": version(), "checks": checks}

@@ -41,7 +41,7 @@ def test_an_unreachable_table_makes_it_degraded_without_telling_why(
     def refused(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "arn:secret"}}, "DescribeTable")
 
-    monkeypatch.setattr(site.dynamodb, "describe_table", refused)
+    monkeypatch.setattr(site.dynamodb(), "describe_table", refused)
     answer = visitor.get("/health")
     assert (answer.status, answer.headers["retry-after"]) == (503, "10")
     assert answer.json()["status"] == "degraded"
