@@ -81,7 +81,7 @@ def test_a_view(
         console.set_viewport_size({"width": width, "height": 740})
         assert console.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
     for scheme in ("light", "dark"):
-        console.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        console.emulate_media(color_scheme=scheme)
         accessible(console)
     assert console.evaluate("window.broken") is None
     assert console.locator("main img, main script, main iframe, [href^=javascript]").count() == 0
@@ -211,7 +211,9 @@ class Floor:
     """A scripted shop floor: one part, which moves as it is told."""
 
     def __init__(self, api: ScriptedApi, **changes: Any) -> None:
-        self.serial = SERIAL | {"id": "SN-00009", "status": "in_progress", "currentStepIndex": 0} | changes
+        self.serial: dict[str, Any] = (
+            SERIAL | {"id": "SN-00009", "status": "in_progress", "currentStepIndex": 0} | changes
+        )
         self.moves: list[dict[str, Any]] = []
         api.answers["/api/serials/SN-00009"] = 200, lambda _body, _query: self.serial
         api.answers["POST /api/serials/SN-00009/advance"] = 200, self.advance

@@ -332,6 +332,7 @@ def _proxy_answer(answer: Answer, event: Mapping[str, Any], further: Mapping[str
 
 
 def accepts_gzip(accepted: str) -> bool:
+    """Tell whether a caller takes compressed answers, by its Accept-Encoding."""
     codings = dict(entry.partition(";")[::2] for entry in accepted.lower().replace(" ", "").split(","))
     # Only a weight of 0 refuses a coding.
     return re.fullmatch(r"q=0(\.0*)?", codings.get("gzip", codings.get("*", "q=0"))) is None
