@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from unittest.mock import MagicMock
 
 from benchmarks.table import print_table
 from benchmarks.ticket_calls import open_shop
@@ -30,7 +31,7 @@ def _row(seed: int) -> list[str]:
     began, real = time.monotonic(), clock.now
     with open_shop() as shop:
         module = shop.worker.module
-        clock.now = shop.clock.now
+        clock.now, module.metrics = shop.clock.now, MagicMock()
         module.relay = Relay(module.table, module.access, WORDING, now=shop.clock.now, chance=lambda: 0.5)
         try:
             storm = TwoWayStorm(shop, seed)

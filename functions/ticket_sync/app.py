@@ -48,8 +48,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Handle a batch of wake-ups, or sweep if the schedule asks for it."""
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS)
     if "Records" not in event:
+        done = {"woken": _sweep(), "changed": _follow(deadline)}
         webhooks.extend(clock.now(), deadline)
-        return {"woken": _sweep(), "changed": _follow(deadline)}
+        return done
     return {"batchItemFailures": list(_relay(event["Records"], deadline))}
 
 

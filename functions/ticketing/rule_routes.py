@@ -128,7 +128,12 @@ ROUTES = Routes(
             "/api/integrations/ticketing/webhook",
             scope="admin",
             summary="Make the secret for an administrator's webhook, in place of an earlier one",
-            answers={200: object_of(url={"type": "string"}, secret={"type": "string"})},
+            answers={
+                200: object_of(
+                    url={"type": "string", "description": "Where Jira sends its webhooks."},
+                    secret={"type": "string", "description": "What Jira signs them with."},
+                )
+            },
             errors={404: "There is no ticketing integration."},
             description="The secret is shown this once. A Jira administrator sets up a webhook with both.",
         ),

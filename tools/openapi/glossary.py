@@ -105,6 +105,7 @@ _CONNECTIONS = {
     "credentials": "What to sign in with.",
     "client_id": "The service account's client id.",
     "client_secret": "The service account's client secret; never returned.",
+    "secret": "The secret of the administrator's webhook; shown only now.",
     "site_id": "The site's id at Atlassian.",
     "site_name": "The site's name.",
     "site_url": "The site's address.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from jobticket import foreign
@@ -56,10 +56,10 @@ def _id_of(row: Any, url: str) -> int | None:
 def extend(client: JiraClient, ids: Sequence[int]) -> datetime:
     """Let webhooks live for another 30 days; return until when."""
     answer = client.put(f"{PATH}/refresh", json={"webhookIds": list(ids)}, repeatable=True)
-    until = foreign.moment(answer.get("expirationDate")) if isinstance(answer, Mapping) else None
+    until = foreign.integer(answer.get("expirationDate")) if isinstance(answer, Mapping) else None
     if until is None:
         raise JiraMalformedAnswerError("Jira's answer has no expiry")
-    return until
+    return datetime.fromtimestamp(until / 1000, UTC)
 
 
 def remove(client: JiraClient, ids: Sequence[int]) -> None:

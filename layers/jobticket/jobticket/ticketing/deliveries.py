@@ -46,11 +46,12 @@ MOVE_NOT_YET_KNOWN = "Network timeout: it is not known yet whether Jira moved th
 
 
 class Told(Enum):
-    """What became of an event: its subject is gone, it was told, or it was not needed and changed nothing."""
+    """What became of an event: its subject is gone; it was told, or not needed; people moved the ticket."""
 
     GONE = auto()
     TOLD = auto()
     NEEDLESS = auto()
+    CONFLICT = auto()
 
 
 @dataclass
@@ -198,7 +199,7 @@ class Delivery:
                 stamp = anomaly.get("status_stamp", 0)
                 both = links.conflict(link, standing.status, anomaly["status"], stamp, self.now())
                 write_if_current(self.table, both)
-                return Told.NEEDLESS
+                return Told.CONFLICT
             transition = standing.towards(target)
             if not self._note_try(event) or not links.note_move(self.table, link, transition.leads_to):
                 return Told.GONE

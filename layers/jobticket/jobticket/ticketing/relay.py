@@ -207,7 +207,8 @@ class Relay:
         if not isinstance(told, Told):
             return replace(done, delivered=done.delivered + 1, events=[*done.events, *told])
         self._settle(event, in_step=in_step)
-        return replace(done, delivered=done.delivered + 1)
+        conflicts = done.conflicts + (told is Told.CONFLICT)
+        return replace(done, delivered=done.delivered + 1, conflicts=conflicts)
 
     def _live_link(self, event: Event, stored: StoredIntegration | None) -> AnomalyLink | None:
         """Return the link that an event is for, None if nothing may be sent for it any more."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from boto3.dynamodb.conditions import Attr, Key
+from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
 from jobticket.errors import NotFoundError, UnavailableError
@@ -63,6 +63,8 @@ class Revision:
         The links that are told; None for all live ones.
     by
         Who changed it; None for a caller of the API.
+    condition
+        What must hold of the anomaly besides.
     """
 
     set: dict[str, Any] = field(default_factory=dict)
@@ -71,6 +73,7 @@ class Revision:
     notices: Sequence[TicketNotice] = ()
     links: list[LiveLink] | None = None
     by: str | None = None
+    condition: ConditionBase | None = None
 
 
 def load(table: Table, anomaly_id: int) -> Loaded:
@@ -104,14 +107,17 @@ def revise(work: UnitOfWork, loaded: Loaded, revision: Revision, now: datetime) 
         told["changed_by"] = revision.by
     elif "status" in revision.set:
         told["status_stamp"] = first
+    unchanged: ConditionBase = Attr("stamp").eq(loaded.stamp)
+    if revision.condition is not None:
+        unchanged &= revision.condition
     work.add(
         Update(
             anomaly_pk(loaded.anomaly.id),
             ANOMALY,
             set=revision.set | told,
             add=revision.add,
-            remove=revision.remove,
-            condition=Attr("stamp").eq(loaded.stamp),
+            remove=[*revision.remove, *(() if revision.by else ("changed_by",))],
+            condition=unchanged,
         )
     )
     links = loaded.live if revision.links is None else revision.links

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from boto3.dynamodb.conditions import Key
+from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
 from jobticket.errors import ConflictError, InvalidError, NotFoundError, RefusalError
@@ -96,6 +96,8 @@ def tell_of_recurrence(work: UnitOfWork, anomaly: Anomaly, now: datetime) -> Seq
         work.add(links.change(link, set={"told_on": today}))
     revision = Revision(set={"detected_count": anomaly.detected_count}, links=[live[link.id] for link in due])
     revision.notices = [TicketNotice("recurrence", count=anomaly.detected_count)]
+    # A plain detection is counted without a revision.
+    revision.condition = Attr("detected_count").eq(loaded.anomaly.detected_count)
     return revise(work, loaded, revision, now)
 
 

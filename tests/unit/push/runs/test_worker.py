@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 
@@ -284,6 +285,21 @@ def test_an_operator_lets_a_stopped_site_go_on(floor: Floor, job: str) -> None:
     assert floor.sweep() == 1
     assert floor.take(job) == {"pushed": 1}
     assert floor.tables() == 1
+
+
+def test_a_new_authorization_ends_a_stop_and_may_be_stopped_for_less(floor: Floor) -> None:
+    sites = floor.worker.sites
+    before = Site("https://one", "https://one", "cloud", "oauth", None, floor.time.now())
+    sites.failed(before, Verdict("waiting", 3600, stop=Stop("site https://one", "spent")))
+    floor.time.pass_by(60)
+    assert sites.stopped(before) is not None
+    after = replace(before, authorized_at=floor.time.now())
+    assert sites.stopped(after) is None
+    floor.time.pass_by(1)
+    sites.failed(after, Verdict("waiting", 30, stop=Stop("site https://one", "spent")))
+    stopped = sites.stopped(after)
+    assert stopped is not None
+    assert (stopped.until - floor.time.now()).total_seconds() == pytest.approx(30, abs=0.01)
 
 
 def test_an_account_that_is_limited_holds_no_other_up(floor: Floor, job: str) -> None:
