@@ -78,7 +78,7 @@ async def _run(settings: Settings, *, with_demonstration: bool) -> None:
 async def _demonstrate_on_empty_data(stack: LocalStack) -> None:
     try:
         if not await asyncio.to_thread(has_jobs, stack.settings):
-            await asyncio.to_thread(demonstrate, stack.settings)
+            await asyncio.to_thread(demonstrate, stack.settings, stack.aws, stack.deployed.outputs)
     except DemonstrationError as error:
         _say(f"The demonstration did not come to its end: {error}")
 
@@ -90,8 +90,8 @@ async def _demo(settings: Settings) -> None:
             settings, port=free_port(), atlassian_port=free_port(), data_dir=Path(folder)
         )
         _say("Starting Jobticket for the demonstration ...")
-        async with running_stack(own):
-            await asyncio.to_thread(demonstrate, own)
+        async with running_stack(own) as stack:
+            await asyncio.to_thread(demonstrate, own, stack.aws, stack.deployed.outputs)
     _say("The demonstration is over; everything it started has been stopped.")
 
 

@@ -9,11 +9,13 @@ import json
 import shlex
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import requests
 
+from local import past
+from local.aws import Aws
 from local.settings import Settings
 
 TICKET = "PI-42"
@@ -41,9 +43,13 @@ def has_jobs(settings: Settings) -> bool:
     return bool(_answer_of(_ask(settings, "GET", "/api/jobs?limit=1")))
 
 
-def demonstrate(settings: Settings) -> None:
+def demonstrate(settings: Settings, aws: Aws, outputs: Mapping[str, str]) -> None:
     """Show what the product does, on the running stack."""
-    Demonstration(settings).run()
+    demonstration = Demonstration(settings)
+    demonstration.run()
+    path, serials = demonstration.work_for_weeks()
+    past.date_back(aws.client("dynamodb"), outputs, path, serials)
+    demonstration.show_weeks(path)
 
 
 class Demonstration:
@@ -63,6 +69,33 @@ class Demonstration:
         self._show_ticket()
         self._report_anomaly()
         self._follow_ticket()
+
+    def work_for_weeks(self) -> tuple[str, list[str]]:
+        """Make a job to look at, and return its path and serial numbers."""
+        self._say("A job to look at: three weeks of made-up work, dated back in the tables.")
+        name = "Demonstration: valve body (made up)"
+        job = self._send("POST", "/api/jobs", {"name": name, "goalQuantity": past.A_WEEK * past.WEEKS})
+        route = {"jobId": job["id"], "name": "Main Route", "goalQuantity": job["goalQuantity"]}
+        path = self._send("POST", "/api/paths", {**route, "steps": [{"name": step} for step in past.STEPS]})[
+            "id"
+        ]
+        ids: list[str] = []
+        for _ in range(past.WEEKS):
+            body = {"pathId": path, "quantity": past.A_WEEK}
+            ids += [serial["id"] for serial in self._send("POST", "/api/serials", body)]
+        for step, number in enumerate(past.REACHED):
+            for person, operator in enumerate(past.PEOPLE):
+                tray = ids[:number][person :: len(past.PEOPLE)]
+                body = {"serialIds": tray, "fromStepIndex": step, "operator": operator}
+                self._send("POST", "/api/serials/advance", body)
+        for serial in ids[past.REACHED[2] : past.REACHED[2] + past.SCRAPPED]:
+            body = {"reason": "out_of_tolerance", "operator": past.PEOPLE[0]}
+            self._send("POST", f"/api/serials/{serial}/scrap", body)
+        return path, ids
+
+    def show_weeks(self, path: str) -> None:
+        self._say("What went through each step on each day, and what stood there in the evening:")
+        self._send("GET", f"/api/paths/{path}/flow?days=22")
 
     def _connect_site(self) -> None:
         self._say(

@@ -26,7 +26,6 @@ from jobticket.store.table import plain_item
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-
 #: A record's own time is that of its request, which may take so long before it commits; clocks differ, too.
 SLACK = timedelta(minutes=2)
 
@@ -34,7 +33,7 @@ SLACK = timedelta(minutes=2)
 def redrive_events(sqs: SQSClient, dynamodb: Any, bus: Any, dead_letters: str, table: str, name: str) -> int:
     """Send the events of the times that dead letters name, and return their number."""
     sent = 0
-    while messages := _receive(sqs, dead_letters):
+    while messages := sqs.receive_message(QueueUrl=dead_letters, WaitTimeSeconds=1).get("Messages"):
         for message in messages:
             batch = json.loads(message["Body"])["DDBStreamBatchInfo"]
             first = clock.parse_iso(batch["approximateArrivalOfFirstRecord"]) - SLACK
@@ -64,22 +63,19 @@ def _recorded(dynamodb: Any, table: str, first: datetime, last: datetime) -> Ite
                 yield event
 
 
-def _receive(sqs: SQSClient, queue: str) -> Any:
-    return sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
-
-
 def main(arguments: list[str]) -> int:
-    """Redrive, and print how many messages moved."""
+    """Redrive, and print how many messages or events were sent."""
     if len(arguments) not in (2, 3):
         print(__doc__)
         return 2
     sqs = boto3.client("sqs")
-    if len(arguments) == 3:
-        events: Any = boto3.client("events")
-        moved = redrive_events(sqs, boto3.client("dynamodb"), events, *arguments)
-    else:
-        dead_letters, queue = arguments
-        moved = redrive(sqs, dead_letters, queue)
+    dead_letters, *others = arguments
+    if len(others) == 2:
+        table, bus = others
+        sent = redrive_events(sqs, boto3.client("dynamodb"), boto3.client("events"), dead_letters, table, bus)
+        print(f"{sent} event{'' if sent == 1 else 's'} sent again")
+        return 0
+    moved = redrive(sqs, dead_letters, others[0])
     print(f"{moved} message{'' if moved == 1 else 's'} sent again")
     return 0
 

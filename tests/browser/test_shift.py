@@ -89,6 +89,11 @@ def test_a_shift(desk: Page, stack: Stack, path_and_parts: tuple[dict[str, str],
     desk.get_by_role("button", name="Test shift-plant").click()
     expect(desk.locator("#said")).to_contain_text("shift-plant works, as")
 
+    go(desk, "#/queues")
+    expect(desk.get_by_role("heading", name="Ticket events")).to_be_visible()
+    go(desk, "#/pushes")
+    expect(desk.get_by_role("button", name="Pause all")).to_be_visible()
+
 
 def test_an_anomaly_gets_a_ticket(desk: Page, stack: Stack, path_and_parts: object) -> None:
     integration = {"type": "jira", "external_id": "shift-plant", "project_key": "PI"}

@@ -119,6 +119,22 @@ def test_a_delivery_that_fails_for_a_moment_arrives_later_and_once(product: Prod
     assert len(product.comments(key)) == 1
 
 
+def test_a_webhook_lets_an_anomaly_follow_its_ticket_at_once(product: Product, stack: Stack) -> None:
+    anomaly, key = product.anomaly_with_ticket()
+    product.call("PUT", INTEGRATION, 200, {"status_in": {"Done": "Resolved"}}, scope="admin")
+    shown = product.call("POST", f"{INTEGRATION}/webhook", 200, scope="admin")
+    assert shown["url"] == f"{stack.url}/api/webhooks/jira"
+    webhooks = f"{stack.atlassian_url}/_control/webhooks"
+    requests.post(webhooks, json=shown, timeout=60).raise_for_status()
+    requests.post(f"{stack.atlassian_url}/browse/{key}", data={"status": "10001"}, timeout=60)
+    awaited(lambda: product.call("GET", f"/api/anomalies/{anomaly}", 200)["status"], "Resolved")
+    (sent,) = requests.get(webhooks, timeout=60).json()["deliveries"][:1]
+    assert (sent["issue"], sent["statuses"]) == (key, [202])
+    requests.delete(webhooks, timeout=60).raise_for_status()
+    forged = requests.post(shown["url"], json={"issue": {"id": "1"}}, timeout=60)
+    assert forged.status_code == 401
+
+
 @pytest.fixture
 def gives_up_at_once(stack: Stack) -> Iterator[None]:
     """Let a message go to the dead letters after its first failure instead of its twelfth.

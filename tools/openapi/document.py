@@ -161,7 +161,8 @@ class Document:
         found = schemas_of(self._models) | self._named
         if len(found) < len(self._named) + len(set(names)):
             raise ValueError("A route's own body has the name of a model")
-        explained: dict[str, Any] = _explained({name: found[name] for name in sorted(found)} | ERROR_SCHEMAS)
+        named = {name: found[name] for name in sorted(found)} | ERROR_SCHEMAS
+        return {name: _explained(schema) for name, schema in named.items()}
 
 
 def _explained(schema: Any) -> Any:

@@ -61,6 +61,20 @@ def test_rounds(
     assert len(jira.calls) <= most_calls
 
 
+@pytest.mark.parametrize("status", [400, 404, 410, 422])
+def test_a_board_that_fails_after_some_pages_is_not_shown_in_part(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    jira = ScriptedJira(boards={1: 60, 2: 70})
+    jira.trouble = lambda call: (
+        answered(status, {}) if "board/1/" in call.path and call.params["startAt"] == 50 else None
+    )
+    jira.install(monkeypatch)
+    client = client_of(jira)
+    found = sprints_of_boards(client, boards_of_project(client, "1").rows)
+    assert [(board.board["id"], len(board.sprints)) for board in found] == [(2, 70)]
+
+
 @pytest.mark.parametrize("count", [21, 51, 200])
 @pytest.mark.parametrize(("size", "fill"), [(10, 10), (50, 5), (20, 20)])
 def test_a_bucket_is_drawn_from_as_it_fills(

@@ -379,7 +379,7 @@ def test_a_push_costs_the_same_however_many_parts_there_are(
     faults.calls.clear()
     shop.push(job)
     assert faults.operations() == few
-    lease, give_back, remember, record = "update_item", "delete_item", "update_item", "put_item"
+    lease, give_back, remember, record = "update_item", "delete_item", "update_item", "transact_write_items"
     assert few == ["get_item", "query", lease, remember, give_back, record]
 
 

@@ -64,8 +64,8 @@ def sprints_of_boards(
 ) -> list[BoardSprints]:
     """Return the boards' sprints, read in parallel.
 
-    A kanban board has no sprints. A board that may not be read, or was deleted meanwhile, is left out: it is
-    not known whether it has any.
+    A kanban board has no sprints. A board that may not be read, was deleted meanwhile, or failed after some
+    of its pages is left out: it is not known what it has.
     """
     in_state = {} if state is None else {"state": state}
     path = "/rest/agile/1.0/board/{board}/sprint"
@@ -84,12 +84,13 @@ def sprints_of_boards(
     return [
         BoardSprints(board, readings[board["id"]].listing.slice().rows if board["id"] in readings else [])
         for board in boards
-        if board["id"] not in readings or not _is_hidden(readings[board["id"]])
+        if board["id"] not in readings or not _is_unknown(readings[board["id"]])
     ]
 
 
-def _is_hidden(reading: Reading) -> bool:
-    return reading.failure is not None and is_hidden(reading.failure)
+def _is_unknown(reading: Reading) -> bool:
+    failure = reading.failure
+    return failure is not None and (is_hidden(failure) or bool(reading.listing.slice().rows))
 
 
 def active_sprint(client: JiraClient, project: str) -> Row | None:

@@ -27,6 +27,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from jobticket.http import errors as http
+from jobticket.http.retry_after import LONGEST_SECONDS
 from jobticket.jira.rate_limits import Bucket, Limit
 
 #: Refusals of the moment: Jira may accept the same request later. 409 is a conflicting update, 423 a lock.
@@ -161,7 +162,7 @@ class JiraRateLimitedError(JiraStatusError):
     @property
     def seconds(self) -> int:
         """Whole seconds until the next try, for ``Retry-After``."""
-        return max(1, math.ceil(self.retry_after or 0))
+        return min(max(1, math.ceil(self.retry_after or 0)), LONGEST_SECONDS)
 
 
 class JiraMalformedAnswerError(JiraError):

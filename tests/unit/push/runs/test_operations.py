@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.push.runs.queue import Jobs
 from tests.support.gateway import Gateway
@@ -140,6 +141,8 @@ def test_a_stopped_site_goes_on(floor: Floor, job: str, operations: Gateway) -> 
     assert floor.take(job) == {"waiting": 1}
     (stop,) = operations.get("/api/operations").json()["stops"]
     assert (stop["site"], stop["reason"]) == (f"site {floor.jira.url}", "jira-quota-tenant-based")
+    left = clock.parse_iso(stop["until"]) - floor.time.now()
+    assert left.total_seconds() == pytest.approx(3600, abs=1), "no limit is believed for longer"
     path = f"/api/operations/stops/{quote(stop['site'], safe='')}"
     assert operations.delete(path).status == 204
     assert operations.delete(path).status == 404

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 
@@ -286,6 +287,21 @@ def test_an_operator_lets_a_stopped_site_go_on(floor: Floor, job: str) -> None:
     assert floor.tables() == 1
 
 
+def test_a_new_authorization_ends_a_stop_and_may_be_stopped_for_less(floor: Floor) -> None:
+    sites = floor.worker.sites
+    before = Site("https://one", "https://one", "cloud", "oauth", None, floor.time.now())
+    sites.failed(before, Verdict("waiting", 3600, stop=Stop("site https://one", "spent")))
+    floor.time.pass_by(60)
+    assert sites.stopped(before) is not None
+    after = replace(before, authorized_at=floor.time.now())
+    assert sites.stopped(after) is None
+    floor.time.pass_by(1)
+    sites.failed(after, Verdict("waiting", 30, stop=Stop("site https://one", "spent")))
+    stopped = sites.stopped(after)
+    assert stopped is not None
+    assert (stopped.until - floor.time.now()).total_seconds() == pytest.approx(30, abs=0.01)
+
+
 def test_an_account_that_is_limited_holds_no_other_up(floor: Floor, job: str) -> None:
     """Two connections of one Data Center: a 429 without a reason is the account's."""
     floor.shop.on_data_center()
@@ -425,8 +441,9 @@ def test_a_push_of_a_run_asks_the_table_no_more_than_the_guide_says(floor: Floor
             "get_item": 6,  # settings, the last push (again when the ticket is held), what may be stopped: app, site, account
             "query": 2,  # the job, the site's places
             # the way to the site (once a day), its place (once a message), the claim, the ticket's lease, the mark,
-            # what was pushed, the outcome, the run's counts (once a message)
-            "update_item": 8,
+            # what was pushed, the run's counts (once a message)
+            "update_item": 7,
+            "transact_write_items": 1,  # the outcome, and the job's history
             "delete_item": 2,  # the ticket's lease, the place
         }
     )
@@ -548,7 +565,7 @@ def test_two_runs_at_the_same_moment_leave_one_table(
 
 def test_what_was_pushed_before_a_crash_is_not_asked_about_again(floor: Floor, job: str) -> None:
     """A person may even have deleted the table meanwhile: it was there."""
-    floor.faults.fail("update_item", "before", CRASH, skip=6)
+    floor.faults.fail("transact_write_items", "before", CRASH)
     with pytest.raises(Crash):
         floor.take(job)
     assert (floor.state(job), floor.tables()) == ("pushing", 1)

@@ -156,14 +156,14 @@ class Sites:
     def failed(self, site: Site, verdict: Verdict) -> None:
         """Stop what a failure asks to stop."""
         if verdict.stop is not None:
-            self._stop(verdict.stop.name, verdict.seconds, verdict.stop.reason)
+            self._stop(site, verdict.stop.name, verdict.seconds, verdict.stop.reason)
         if verdict.trouble:
             name = site_limit(site)
             item = self.table.update(Update(SITES, name, add={"troubles": 1}))
             self._seen[name] = (self.monotonic(), item)
             troubles = int(item["troubles"])
             if troubles % TROUBLES == 0:
-                self._stop(name, quarantine(troubles), f"{troubles} failures in a row")
+                self._stop(site, name, quarantine(troubles), f"{troubles} failures in a row")
 
     def succeeded(self, site: Site) -> None:
         """Forget a site's failures."""
@@ -173,11 +173,13 @@ class Sites:
             self._seen.pop(name, None)
             self.table.update(Update(SITES, name, set={"troubles": 0}))
 
-    def _stop(self, name: str, seconds: float, reason: str) -> None:
+    def _stop(self, site: Site, name: str, seconds: float, reason: str) -> None:
         now = self.now()
         until = clock.epoch_milliseconds(now + timedelta(seconds=seconds))
         stop = {"stopped_until": until, "stopped_at": clock.epoch_milliseconds(now), "reason": reason}
         longer = Attr("stopped_until").not_exists() | Attr("stopped_until").lt(until)
+        if site.authorized_at is not None:
+            longer |= Attr("stopped_at").lt(clock.epoch_milliseconds(site.authorized_at))
         self._seen.pop(name, None)
         kept = {**stop, "expires_at": clock.epoch(now + KEPT)}
         write_if_current(self.table, Update(SITES, name, set=kept, condition=longer))  # a longer stop stays

@@ -8,7 +8,7 @@ from jobticket.push.runs.decisions import Stop, Verdict
 from jobticket.push.runs.push_records import Outcome, Records, Ref
 from jobticket.push.runs.run import Runs
 from jobticket.push.runs.sites import Sites, site_limit
-from jobticket.store.table import Table
+from tests.support.tables import recorded
 from tests.unit.conftest import client
 from tests.unit.deployment.privileges.driving import Driven
 
@@ -30,7 +30,7 @@ def drive(operations: Driven) -> None:
     config = operations.module.config
     sqs.send_message(QueueUrl=config.push_dead_letters, MessageBody="{}")
     sqs.send_message(QueueUrl=config.ticket_events_dead_letters, MessageBody="{}", MessageGroupId="1")
-    table = Table(client("dynamodb"), "jobs")
+    table = recorded(client("dynamodb"), "jobs")
     Runs(table).begin(RUN, "schedule")
     for job_id in ("job_AAAAAAAAAAAA", "job_BBBBBBBBBBBB"):
         Records(table).conclude(Ref(job_id, RUN, "schedule"), Outcome("failed", "PI-7", "why"))
