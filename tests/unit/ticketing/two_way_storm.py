@@ -31,6 +31,7 @@ class TwoWayStorm:
         self.numbers: list[int] = []
         self.changes = 0
         self.moves = 0
+        self.late: list[dict[str, Any]] = []
 
     def begin(self) -> None:
         self.shop.atlassian.control(rate_limits={"issue_writes_per_2s": None})
@@ -70,8 +71,13 @@ class TwoWayStorm:
     def disturb(self) -> None:
         self.shop.atlassian.fault(*(fault | {"times": 1} for fault in self.chance.sample(FAULTS, 2)))
 
-    def lose_a_message(self) -> None:
-        self.shop.worker.records()
+    def delay_messages(self) -> None:
+        """A worker dies with what it has taken: the queue gives it out again, later."""
+        self.late += self.shop.worker.records()
+
+    def deliver_late(self) -> None:
+        late, self.late = self.late, []
+        self.shop.worker.handle(late)
 
     def work(self) -> None:
         self.shop.worker.run()
@@ -99,7 +105,8 @@ class TwoWayStorm:
             self.change_status: 5,
             self.move_a_ticket: 5,
             self.disturb: 2,
-            self.lose_a_message: 1,
+            self.delay_messages: 2,
+            self.deliver_late: 1,
             self.work: 5,
             self.call: 4,
             self.sweep: 2,
@@ -112,6 +119,7 @@ class TwoWayStorm:
         self.shop.atlassian.fault()
         for _ in range(4):
             self.let_time_pass(1000)
+            self.deliver_late()
             self.sweep()
             self.shop.worker.run()
             for number in self.numbers:
