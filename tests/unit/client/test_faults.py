@@ -107,7 +107,9 @@ def test_an_outcome_that_stays_unknown_can_be_settled_with_its_key(
         client.jobs.create(name="Brackets", goal_quantity=5)
     monkeypatch.undo()
     service.slowness.set()
-    client.jobs.create(name="Brackets", goal_quantity=5, idempotency_key=unknown.value.idempotency_key)
+    key = unknown.value.idempotency_key
+    assert key
+    client.jobs.create(name="Brackets", goal_quantity=5, idempotency_key=key)
     assert service.effects == {"POST /api/jobs": 1}
 
 

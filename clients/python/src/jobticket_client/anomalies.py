@@ -14,7 +14,7 @@ Archived = Literal["Resolved", "Duplicate", "Invalid", "Discarded"]
 class Anomalies(Resource):
     """Anomalies and their tickets."""
 
-    def create(self, *, idempotency_key: str | None = None, **anomaly: Unpack[api.NewAnomaly]) -> api.Anomaly:
+    def create(self, **anomaly: Unpack[api.NewAnomaly]) -> api.Anomaly:
         """Report an anomaly. An open one with the same fingerprint is returned, its count raised."""
         return self._call("reportAnomaly", anomaly)
 
@@ -32,7 +32,6 @@ class Anomalies(Resource):
         return self._by_number("listAnomalies", page_size, query)
 
     def get(self, anomaly_id: int) -> api.Anomaly:
-        """Return an anomaly."""
         return self._call("getAnomaly", anomaly_id=anomaly_id)
 
     def change(self, anomaly_id: int, **change: Unpack[api.AnomalyPatch]) -> api.Anomaly:
@@ -49,7 +48,6 @@ class Anomalies(Resource):
         self._call("removeAnomaly", query={"archive": False}, anomaly_id=anomaly_id)
 
     def comments(self, anomaly_id: int, *, page_size: int = PAGE_SIZE) -> Iterator[api.AnomalyComment]:
-        """Yield an anomaly's comments."""
         return self._by_number("listComments", page_size, anomaly_id=anomaly_id)
 
     def comment(
@@ -101,7 +99,6 @@ class Integration(Resource):
         self._call("deleteIntegration")
 
     def test(self) -> api.TestIntegrationAnswer:
-        """Ask Jira whether the integration works."""
         return self._call("testIntegration")
 
     def form(self) -> api.FormSpecification:
@@ -113,7 +110,6 @@ class Integration(Resource):
         return self._by_number("searchTickets", page_size, {"query": query})
 
     def ticket(self, ticket_id: str) -> api.LinkedTicket:
-        """Return a ticket by id or key."""
         return self._call("getTicket", ticket_id=ticket_id)
 
     def make_webhook_secret(self) -> api.MakeWebhookSecretAnswer:

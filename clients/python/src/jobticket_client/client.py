@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
+from contextlib import AbstractContextManager
 
-from jobticket_client import generated as api
 from jobticket_client.anomalies import Anomalies, Integration, Rules
 from jobticket_client.connections import Connections, ConnectSessions
 from jobticket_client.jira import Jira
@@ -13,7 +11,7 @@ from jobticket_client.production import Jobs, Operations, Paths, Serials, Settin
 from jobticket_client.transport import Transport
 
 
-class Jobticket:
+class Jobticket(AbstractContextManager["Jobticket"]):
     """Calls the Jobticket API. One client serves all threads of a process.
 
     Parameters
@@ -48,21 +46,8 @@ class Jobticket:
         self.rules = Rules(self._transport)
         self.operations = Operations(self._transport)
 
-    def health(self) -> api.GetHealthAnswer:
-        """Return whether the service works."""
-        return self._transport.call("getHealth").body
-
-    def close(self) -> None:
-        """Close the kept connections."""
+    def __exit__(self, *_: object) -> None:
         self._transport.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"Jobticket({self._transport.base_url!r})"

@@ -42,22 +42,14 @@ class Connections(Resource):
         return self._call("checkConnection", query=_named(external_id))
 
     def test(self, external_id: str) -> api.TestConnectionAnswer:
-        """Ask Jira whether a connection works."""
         return self._call("testConnection", **_in_path(external_id))
 
     def access_token(self, external_id: str) -> api.GetAccessTokenAnswer:
-        """Return a fresh access token.
-
-        Raises
-        ------
-        NeedsReauthorization
-            If the user must connect again; its ``connect_again()`` returns the link.
-        """
+        """Return a fresh access token; raise NeedsReauthorization if the user must connect again."""
         with self.reconnecting(external_id):
             return self._call("getAccessToken", query=_named(external_id))
 
     def refresh_token(self, external_id: str) -> api.GetRefreshTokenAnswer:
-        """Return the refresh token."""
         return self._call("getRefreshToken", query=_named(external_id))
 
     def put_credentials(
@@ -67,7 +59,6 @@ class Connections(Resource):
         return self._call("putApiToken", credentials, **_in_path(external_id))
 
     def delete(self, external_id: str) -> None:
-        """Delete a connection and its tokens."""
         self._call("deleteConnection", **_in_path(external_id))
 
     @contextmanager

@@ -66,8 +66,6 @@ class Denied(JobticketError): ...
 
 
 class NeedsReauthorization(Denied):
-    """The user must connect the Jira account again."""
-
     #: Set where the call names one connection.
     connect: Callable[[str | None], str] | None = None
 
@@ -107,13 +105,7 @@ _MESSAGES = ("message", "error", "detail")
 
 
 def error_of(status: int, body: object, lost: type[JobticketError], **facts: Any) -> JobticketError:
-    """Return the error that an answer tells of, whichever of the service's three envelopes it has.
-
-    Parameters
-    ----------
-    lost
-        The kind of 502, 503 and 504.
-    """
+    """Return the error that an answer in any of the three envelopes tells of; 502 to 504 are ``lost``."""
     members = body if isinstance(body, dict) else {}
     message = next(
         (text for name in _MESSAGES if isinstance(text := members.get(name), str)), "no explanation"

@@ -27,32 +27,26 @@ class Jira(Resource):
         self._over(external_id, "selectProject", {"external_id": external_id, "jira_project_id": project_id})
 
     def selected_project(self, external_id: str) -> str | None:
-        """Return the id of the selected project."""
         return self._read("getSelectedProject", external_id)["jira_project_id"]
 
     def tickets(
         self, external_id: str, project_id: Id | None = None, *, include_sprint: bool = False
     ) -> api.GetTicketsForProjectAnswer:
-        """Return the tickets of a project."""
         query = {"jira_project_id": project_id, "include_sprint": include_sprint}
         return self._read("getTicketsForProject", external_id, **query)
 
     def boards(self, external_id: str, project_id: Id | None = None) -> api.GetBoardsForProjectAnswer:
-        """Return the boards of a project."""
         return self._read("getBoardsForProject", external_id, jira_project_id=project_id)
 
     def sprints(self, external_id: str, project_id: Id | None = None) -> api.GetAllSprintsForProjectAnswer:
-        """Return the sprints of a project's boards."""
         return self._read("getAllSprintsForProject", external_id, jira_project_id=project_id)
 
     def active_sprints(
         self, external_id: str, project_id: Id | None = None
     ) -> api.GetActiveSprintsForProjectAnswer:
-        """Return the active sprints of a project's boards."""
         return self._read("getActiveSprintsForProject", external_id, jira_project_id=project_id)
 
     def sprint_tickets(self, external_id: str, sprint_id: Id) -> api.GetTicketsForSprintAnswer:
-        """Return the tickets of a sprint."""
         return self._read("getTicketsForSprint", external_id, sprint_id=sprint_id)
 
     def issue(self, external_id: str, id_or_key: Id) -> api.Issue:
@@ -64,14 +58,10 @@ class Jira(Resource):
         return self._over(ticket["external_id"], "createTicket", ticket)["ticket"]
 
     def edit_issue(self, **edit: Unpack[api.EditIssueBody]) -> api.EditIssueAnswer:
-        """Change the fields that are given; an ``assignee_account_id`` of None unassigns.
-
-        With ``expected_updated`` an issue that has changed since is left alone: Conflict.
-        """
+        """Change what is given; Conflict if the issue has changed since ``expected_updated``."""
         return self._over(edit["external_id"], "editIssue", edit)
 
     def delete_issue(self, external_id: str, id_or_key: Id, *, delete_subtasks: bool = False) -> None:
-        """Delete an issue for good."""
         query = {"external_id": external_id, "issue_id_or_key": id_or_key, "delete_subtasks": delete_subtasks}
         self._over(external_id, "deleteIssue", query=query)
 

@@ -19,7 +19,7 @@ class Jobs(Resource):
     def list(
         self, *, search: str | None = None, state: str | None = None, page_size: int = PAGE_SIZE
     ) -> Iterator[api.Job]:
-        """Yield jobs, newest first: those whose name or ticket fits, those that are ``open`` or ``done``."""
+        """Yield jobs, newest first; ``state`` is ``open`` or ``done``."""
         return self._by_cursor("listJobs", None, page_size, {"search": search, "state": state})
 
     def get(self, job_id: str) -> api.JobDetails:
@@ -121,7 +121,6 @@ class Serials(Resource):
         return self._by_cursor("listSerials", None, page_size, {"pathId": path_id, "status": status})
 
     def get(self, serial_id: str) -> api.SerialNumber:
-        """Return a serial number."""
         return self._call("getSerial", id=serial_id)
 
     def history(self, serial_id: str, *, page_size: int = PAGE_SIZE) -> Iterator[api.SerialEvent]:
@@ -153,7 +152,6 @@ class Settings(Resource):
     """How jobs use Jira."""
 
     def get(self) -> api.JobSettings:
-        """Return the settings."""
         return self._call("getSettings")
 
     def change(self, **change: Unpack[api.SettingsChange]) -> api.JobSettings:

@@ -53,19 +53,7 @@ class _Key(AuthBase):
 
 
 class Transport:
-    """Calls operations by their operationId.
-
-    Parameters
-    ----------
-    base_url
-        Where the service is, with the stage if it has one.
-    key
-        The caller's key.
-    deadline
-        Seconds after which a call is not repeated any more.
-    pool
-        How many connections are kept for threads that share the client.
-    """
+    """Calls operations by their operationId."""
 
     def __init__(self, base_url: str, key: str, *, deadline: float, pool: int) -> None:
         address = urlsplit(base_url)
@@ -96,14 +84,7 @@ class Transport:
     ) -> Answer:
         """Call an operation; repeat it while that is safe and the deadline has not passed.
 
-        Parameters
-        ----------
-        query
-            Members that are None are left out.
-        idempotency_key
-            An operation that takes one gets a random one otherwise. It is kept over repetitions.
-        repeatable
-            False if a repetition could be a second effect.
+        Members of the query that are None are left out. Not repeatable is what could have a second effect.
         """
         method, path, takes_key = OPERATIONS[operation]
         if method == "POST" and takes_key:
