@@ -83,7 +83,6 @@ class Integration(Resource):
     """The integration: where tickets are made."""
 
     def get(self) -> api.Integration:
-        """Return the integration, without its secret."""
         return self._call("getIntegration")
 
     def create(self, **integration: Unpack[api.NewIntegration]) -> api.Integration:

@@ -24,12 +24,6 @@ class Jobticket(AbstractContextManager["Jobticket"]):
         Seconds after which a call that failed for a moment is not repeated any more.
     pool
         How many connections are kept open.
-
-    Examples
-    --------
-    >>> client = Jobticket("http://127.0.0.1:8000", "local-key")
-    >>> job = client.jobs.create(name="Brackets", goal_quantity=50)
-    >>> client.jobs.push(job["id"])
     """
 
     def __init__(self, base_url: str, key: str, *, deadline: float = 60.0, pool: int = 10) -> None:

@@ -13,7 +13,6 @@ class Jobs(Resource):
     """Jobs: what is to be made, how many, and for which Jira ticket."""
 
     def create(self, **job: Unpack[api.NewJob]) -> api.Job:
-        """Create a job."""
         return self._call_in_camel("createJob", job)
 
     def list(
@@ -47,7 +46,6 @@ class Jobs(Resource):
         return self._call("pushJob", {"jobId": job_id}, idempotency_key=idempotency_key)
 
     def push_all(self, *, idempotency_key: str | None = None) -> api.PushAllJobsAnswer:
-        """Begin a push of all linked jobs."""
         return self._call("pushAllJobs", idempotency_key=idempotency_key)
 
     def comment(self, job_id: str, *, idempotency_key: str | None = None) -> api.CommentOnJobAnswer:
@@ -84,7 +82,6 @@ class Paths(Resource):
     """Paths: the steps that a job's parts go through."""
 
     def create(self, **path: Unpack[api.NewPath]) -> api.Path:
-        """Create a path of process steps."""
         return self._call_in_camel("createPath", path)
 
     def get(self, path_id: str) -> api.PathDetails:
