@@ -33,7 +33,7 @@ class Connections(Resource):
         answer = self._call("beginConsent", body | ({"return_url": return_url} if return_url else {}))
         return answer["authorization_uri"]
 
-    def list(self, *, page_size: int = PAGE_SIZE) -> Iterator[api.Connection]:
+    def list(self, *, page_size: int = PAGE_SIZE) -> Iterator[api.ListConnectionsAnswerConnection]:
         """Yield all connections, without their secrets."""
         return self._by_cursor("listConnections", "connections", page_size)
 
