@@ -58,6 +58,11 @@ class Connections(Resource):
         """Store credentials that Jira accepts, such as ``email:token``."""
         return self._call("putApiToken", credentials, **_in_path(external_id))
 
+    def history(self, external_id: str, *, page_size: int = PAGE_SIZE) -> Iterator[api.ConnectionEvent]:
+        """Yield what happened to a connection, oldest first."""
+        named = _in_path(external_id)
+        return self._by_cursor("getConnectionHistory", None, page_size, named.pop("query"), **named)
+
     def delete(self, external_id: str) -> None:
         self._call("deleteConnection", **_in_path(external_id))
 

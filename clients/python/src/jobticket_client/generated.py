@@ -132,6 +132,20 @@ class ConditionEntry(TypedDict):
     min_weight: NotRequired[int | float]
 
 
+class ConnectionEvent(TypedDict):
+    """
+    What happened to a connection, and who did it: a key, a consent, the schedule, Jira or Atlassian.
+    """
+
+    at: str
+    action: str
+    by: str
+    kind: NotRequired[Literal["oauth", "api_token", "personal_access_token", "client_credentials"]]
+    site_url: NotRequired[str]
+    days: NotRequired[int]
+    expires_on: NotRequired[str]
+
+
 class Container(TypedDict):
     id: int
     name: str
@@ -382,6 +396,9 @@ class GetBoardsForProjectAnswerBoard(TypedDict):
 class GetBoardsForProjectAnswer(TypedDict):
     boards: list[GetBoardsForProjectAnswerBoard]
     total: int
+
+
+GetConnectionHistoryAnswer: TypeAlias = list[ConnectionEvent]
 
 
 class GetHealthAnswer(TypedDict):
@@ -1673,6 +1690,7 @@ OPERATIONS: dict[str, tuple[str, str, bool]] = {
     "listConnections": ("GET", "/api/backend/connections", False),
     "deleteConnection": ("DELETE", "/api/backend/connections/{external_id}", False),
     "putApiToken": ("PUT", "/api/backend/connections/{external_id}/api-token", False),
+    "getConnectionHistory": ("GET", "/api/backend/connections/{external_id}/history", False),
     "testConnection": ("POST", "/api/backend/connections/{external_id}/test", False),
     "createTicket": ("POST", "/api/backend/jira/create-ticket", True),
     "deleteIssue": ("DELETE", "/api/backend/jira/delete-issue", False),
