@@ -109,7 +109,10 @@ class JiraStatusError(JiraError):
 
 
 class JiraRefusedCredentialsError(JiraStatusError):
+    """``missing_scopes``: what the deployment asks for and the consent lacks, if that is known."""
+
     of_connection = True
+    missing_scopes: tuple[str, ...] = ()
     explanation = "the credentials are not correct, or the token has expired"
 
 
