@@ -123,13 +123,12 @@ class Credential:
         error for the caller. None if the credential cannot be renewed.
     secrets
         What no error may show, even if Jira's answer does.
-    missing_scopes
-        What a refusal tells of a consent that has fewer scopes than the deployment asks for.
     """
 
     authorization: str = field(repr=False)
     renew: Callable[[], Credential] | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    #: What the deployment asks for and the consent lacks: a refusal tells it.
     missing_scopes: tuple[str, ...] = ()
 
 
@@ -258,9 +257,8 @@ class JiraClient:
         wave: int,
     ) -> None:
         """Renew the credential or wait, so that the call can be sent again; or raise its error."""
-        if isinstance(error, JiraRefusedCredentialsError):
-            error.missing_scopes = credential.missing_scopes
         if isinstance(error, JiraRefusedCredentialsError | JiraLoginError):
+            error.missing_scopes = credential.missing_scopes
             self._renew(error, credential, progress)
         elif isinstance(error, JiraRateLimitedError):
             progress.limited += 1
