@@ -9,12 +9,16 @@ from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
 from jobticket.connections.account import Account, account_at
-from jobticket.connections.credentials import advice_on
+from jobticket.connections.credentials import Form, advice_on
 from jobticket.connections.errors import SecretUnreadableError
 from jobticket.connections.layout import written
-from jobticket.connections.model import Connection
+from jobticket.connections.model import Connection, Kind
 from jobticket.errors import RefusalError
 from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError
+from jobticket.jira.refusals import REAUTHORIZE
+
+#: What to advise on is what the caller gave.
+_FORMS: dict[Kind, Form] = {"personal_access_token": "bearer", "client_credentials": "client"}
 
 
 def listed(connection: Connection, now: datetime) -> dict[str, Any]:
@@ -56,7 +60,9 @@ def test_connection(access: JiraAccess, connection: Connection, deadline: Deadli
     try:
         account = ask_account(access, connection, deadline)
     except JiraError as error:
-        return {"connected": False, "error": advice_on(error)}
+        if connection.kind == "oauth" and isinstance(error, JiraRefusedCredentialsError):
+            return {"connected": False, "error": REAUTHORIZE}
+        return {"connected": False, "error": advice_on(error, _FORMS.get(connection.kind, "basic"))}
     except RefusalError as refusal:
         return {"connected": False, "error": refusal.message}
     except SecretUnreadableError as fault:
