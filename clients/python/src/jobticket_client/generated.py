@@ -1014,6 +1014,7 @@ class QueueLevel(TypedDict):
     waiting: int
     in_flight: int
     failed: int
+    redrivable: bool
 
 
 class ReceiveWebhookBody(TypedDict):

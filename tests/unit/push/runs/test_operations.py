@@ -46,9 +46,9 @@ def test_queues_show_what_waits_and_what_failed(operations: Gateway, queues: dic
     sqs.send_message(QueueUrl=queues["ticket-events-dead-letters"], MessageBody="{}", MessageGroupId="1")
     assert operations.get("/api/operations").json() == {
         "queues": [
-            {"name": "pushes", "waiting": 2, "in_flight": 1, "failed": 0},
-            {"name": "ticket-events", "waiting": 0, "in_flight": 0, "failed": 1},
-            {"name": "failed-events", "waiting": 0, "in_flight": 0, "failed": 1},
+            {"name": "pushes", "waiting": 2, "in_flight": 1, "failed": 0, "redrivable": True},
+            {"name": "ticket-events", "waiting": 0, "in_flight": 0, "failed": 1, "redrivable": True},
+            {"name": "failed-events", "waiting": 0, "in_flight": 0, "failed": 1, "redrivable": False},
         ],
         "stops": [],
         "runs": [],
