@@ -49,10 +49,10 @@ def date_back(client: Any, outputs: Mapping[str, str], path_id: str, serials: li
         item |= {"pk": {"S": f"FLOW#{path_id}"}, "sk": {"S": f"{day}#{shard:02d}"}}
         client.put_item(TableName=history, Item=item | {"expires_at": {"N": expires_at}})
     for week, batch in enumerate(_items(client, jobs, f"PATH#{path_id}", "BATCH#")):
-        created = _moment(_created(now, week))
+        begun = _moment(_created(now, week))
         by_number = {"pk": {"S": "BATCHES"}, "sk": {"S": batch["sk"]["S"].removeprefix("BATCH#")}}
         for key in ({name: batch[name] for name in ("pk", "sk")}, by_number):
-            _set(client, jobs, key, "created_at", created)
+            _set(client, jobs, key, "created_at", begun)
 
 
 def _created(now: datetime, week: int) -> datetime:

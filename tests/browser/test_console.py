@@ -197,7 +197,7 @@ def test_an_operator_goes_on_retries_and_redrives(console: Page, api: ScriptedAp
     console.get_by_role("button", name="Retry all").first.click()
     expect(said).to_have_text("3 pushes will be tried again")
     go(console, "#/queues")
-    expect(console.get_by_text("These are not sent again")).to_be_visible()
+    expect(console.get_by_text("These are not sent again from here")).to_be_visible()
     console.get_by_role(
         "button", name="Try again what failed"
     ).click()  # of the one queue that has failures and takes them
