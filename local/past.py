@@ -17,6 +17,8 @@ STEPS = ("CNC", "Deburr", "QC")
 A_WEEK = 16
 REACHED = (40, 31, 24)
 SCRAPPED = 2
+#: For each move: the hour of the first serial number, and how many hours later each further one follows.
+PACE = ((1, 12), (10, 15), (18, 19))
 PEOPLE = ("Anna Nowak", "Jan Kowalski", "Marek Lis")
 
 
@@ -25,29 +27,36 @@ def date_back(client: Any, outputs: Mapping[str, str], path_id: str, serials: li
     history, jobs = outputs["HistoryTableName"], outputs["JobsTableName"]
     now = datetime.now(UTC)
     flow: dict[tuple[str, int], Counter[str]] = {}
+    stored = {item["id"]["S"]: item for item in _items(client, jobs, f"PATH#{path_id}", "SN#")}
     for number, serial in enumerate(serials):
-        week, place = divmod(number, A_WEEK)
-        at = now - timedelta(days=7 * (WEEKS - week), minutes=37 * (place + 1))
+        at = created = _created(now, number // A_WEEK)
         shard = int(serial.removeprefix("SN-")) % 8
-        _count(flow, at, shard, "step_0")
-        for record in _items(client, history, f"SERIAL#{serial}"):
-            at = min(at + timedelta(hours=5 + 3 * place), now)
-            key = {name: record[name] for name in ("pk", "sk")}
-            _set(client, history, key, "at", _moment(at))
-            left = f"step_{record['from_index']['N']}"
-            _count(flow, at, shard, _reached(record), left)
-    expires_at = max(item["expires_at"]["N"] for item in _items(client, history, f"FLOW#{path_id}"))
-    for item in _items(client, history, f"FLOW#{path_id}"):
+        _count(flow, created, shard, "step_0")
+        for record, (first, later) in zip(_items(client, history, f"SERIAL#{serial}"), PACE, strict=False):
+            at = min(_created(now, 0) + timedelta(hours=first + later * number), now)
+            _set(client, history, record, "at", _moment(at))
+            _count(flow, at, shard, _reached(record), f"step_{record['from_index']['N']}")
+        if serial in stored:
+            known = {"created_at": created, "updated_at": at, "scrapped_at": at}
+            for name in known.keys() & stored[serial].keys():
+                _set(client, jobs, stored[serial], name, _moment(known[name]))
+    counted = _items(client, history, f"FLOW#{path_id}")
+    expires_at = max(item["expires_at"]["N"] for item in counted)
+    for item in counted:
         client.delete_item(TableName=history, Key={name: item[name] for name in ("pk", "sk")})
     for (day, shard), counts in flow.items():
         item = {name: {"N": str(count)} for name, count in counts.items()}
         item |= {"pk": {"S": f"FLOW#{path_id}"}, "sk": {"S": f"{day}#{shard:02d}"}}
         client.put_item(TableName=history, Item=item | {"expires_at": {"N": expires_at}})
     for week, batch in enumerate(_items(client, jobs, f"PATH#{path_id}", "BATCH#")):
-        created = _moment(now - timedelta(days=7 * (WEEKS - week), hours=1))
+        begun = _moment(_created(now, week))
         by_number = {"pk": {"S": "BATCHES"}, "sk": {"S": batch["sk"]["S"].removeprefix("BATCH#")}}
         for key in ({name: batch[name] for name in ("pk", "sk")}, by_number):
-            _set(client, jobs, key, "created_at", created)
+            _set(client, jobs, key, "created_at", begun)
+
+
+def _created(now: datetime, week: int) -> datetime:
+    return now - timedelta(days=7 * (WEEKS - week), hours=1)
 
 
 def _reached(record: Mapping[str, Any]) -> str:
@@ -79,10 +88,10 @@ def _items(client: Any, table: str, pk: str, prefix: str = "") -> list[dict[str,
     return found
 
 
-def _set(client: Any, table: str, key: Mapping[str, Any], name: str, value: str) -> None:
+def _set(client: Any, table: str, item: Mapping[str, Any], name: str, value: str) -> None:
     client.update_item(
         TableName=table,
-        Key=key,
+        Key={part: item[part] for part in ("pk", "sk")},
         UpdateExpression="SET #name = :value",
         ExpressionAttributeNames={"#name": name},
         ExpressionAttributeValues={":value": {"S": value}},

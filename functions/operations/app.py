@@ -37,6 +37,8 @@ class OperationsSettings(Settings):
     ticket_events_queue: str
     ticket_events_dead_letters: str
     failed_events_queue: str
+    #: Empty where no events are sent.
+    event_dead_letters: str
 
 
 config = OperationsSettings.from_environment()
@@ -56,7 +58,9 @@ queues = {
         WorkQueue("pushes", config.push_queue, config.push_dead_letters),
         WorkQueue("ticket-events", config.ticket_events_queue, config.ticket_events_dead_letters),
         WorkQueue("failed-events", None, config.failed_events_queue),
+        WorkQueue("events", None, config.event_dead_letters),
     )
+    if queue.dead_letters
 }
 api = Api(routes_of(__name__), ring)
 
@@ -82,10 +86,9 @@ def show(_request: Request) -> Answer:
 @api.route("redriveQueue")
 def redrive_queue(request: Request) -> Answer:
     queue = queues.get(request.parse(Redrive).queue)
-    if queue is None:
-        raise InvalidError(f"queue must be one of: {', '.join(queues)}")
-    if queue.url is None:
-        raise InvalidError(f"What failed in {queue.name} is not sent again: its runs repeat by schedule")
+    if queue is None or queue.url is None:
+        names = ", ".join(name for name, each in queues.items() if each.url is not None)
+        raise InvalidError(f"queue must be one of: {names}")
     moved = redrive(sqs, queue.dead_letters, queue.url, request.deadline)
     logger.info("sent dead letters again", queue=queue.name, moved=moved, by=request.caller.name)
     return Answer(body={"moved": moved})

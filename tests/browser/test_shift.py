@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.support.consent_flow import Atlassian, Walk, over_http
+from tests.support.consent_flow import Browser as Visitor
 from tests.support.deployed import Stack
 
 PARTS = 20
@@ -93,6 +96,62 @@ def test_a_shift(desk: Page, stack: Stack, path_and_parts: tuple[dict[str, str],
     expect(desk.get_by_role("heading", name="Ticket events")).to_be_visible()
     go(desk, "#/pushes")
     expect(desk.get_by_role("button", name="Pause all")).to_be_visible()
+
+
+@pytest.fixture
+def atlassian(stack: Stack) -> Iterator[Atlassian]:
+    emulated = Atlassian(stack.atlassian_url)
+    emulated.reset()
+    yield emulated
+    emulated.reset()
+    emulated.close()
+
+
+def open_console(page: Page, stack: Stack, view: str) -> None:
+    page.goto(f"{stack.url}/console{view}")
+    page.get_by_label("API key").fill(stack.keys["*"])
+    page.keyboard.press("Enter")
+    expect(page.locator("#freshness")).to_contain_text("Updated")
+
+
+def test_a_failed_push_is_tried_again(
+    desk: Page, stack: Stack, atlassian: Atlassian, path_and_parts: object
+) -> None:
+    def figure(name: str) -> Locator:
+        return desk.locator(".figures div", has_text=name).locator("dd")
+
+    atlassian.control(faults=[{"method": "PUT", "path": "/issue/PI-42$", "status": 403, "times": 1}])
+    assert stack.request("POST", "/api/jira/push-all").status_code == 202
+    open_console(desk, stack, "#/pushes")
+    expect(figure("Failed")).to_have_text("1")
+    expect(figure("Waiting")).to_have_text("0")
+    pushed = int(figure("Pushed").inner_text())
+    expect(desk.locator(".row", has_text="PI-42")).to_be_visible()
+    desk.get_by_role("button", name=re.compile("Retry all: .*403")).click()
+    expect(desk.locator("#said")).to_have_text("1 push will be tried again")
+    expect(figure("Pushed")).to_have_text(str(pushed + 1))
+    expect(figure("Failed")).to_have_text("0")
+    expect(desk.get_by_role("button", name=re.compile("Retry"))).to_have_count(0)
+
+
+def test_a_connection_is_authorized_again(desk: Page, stack: Stack, atlassian: Atlassian) -> None:
+    name = "shift-planner"
+    Walk(Visitor(over_http(stack)), atlassian).to_connection(name)
+    atlassian.revoke()
+    open_console(desk, stack, f"#/connections/{name}")
+    desk.get_by_role("button", name=f"Test {name}").click()
+    expect(desk.locator("#problem")).to_contain_text("reauthorize")
+    expect(desk.locator("header .chip")).to_have_text("Must be authorized again")
+    desk.get_by_role("button", name=f"Authorize {name} again").click()
+    desk.get_by_role("link", name="Go on at Atlassian").click()
+    desk.get_by_label("Plant North").check()
+    desk.get_by_role("button", name="Accept").click()
+    desk.get_by_role("button", name="Connect").click()
+    desk.wait_for_url(f"{stack.url}/console#/connections/{name}")
+    expect(desk.locator("header .chip")).to_have_text("Works")
+    desk.get_by_role("button", name=f"Test {name}").click()
+    expect(desk.locator("#said")).to_contain_text(f"{name} works, as")
+    assert stack.request("DELETE", f"/api/backend/connections/{name}").ok
 
 
 def test_an_anomaly_gets_a_ticket(desk: Page, stack: Stack, path_and_parts: object) -> None:

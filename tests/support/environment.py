@@ -25,6 +25,7 @@ os.environ |= {
     "TICKET_EVENTS_DEAD_LETTERS": "https://sqs.eu-west-1.amazonaws.com/123456789012/ticket-events-dead-letters.fifo",
     "PUSH_DEAD_LETTERS": "https://sqs.eu-west-1.amazonaws.com/123456789012/pushes-dead-letters",
     "FAILED_EVENTS_QUEUE": "https://sqs.eu-west-1.amazonaws.com/123456789012/failed-events",
+    "EVENT_DEAD_LETTERS": "https://sqs.eu-west-1.amazonaws.com/123456789012/events-dead-letters",
     "PUSH_SITE_CONCURRENCY": "5",
     "PUSH_SCHEDULER_FUNCTION": "push-scheduler",
     "KEY_RING_SECRET": "key-ring",

@@ -153,8 +153,9 @@ PUSHES = [
 ]
 OPERATIONS = {
     "queues": [
-        {"name": f"push-jobs {HOSTILE}", "waiting": 12, "in_flight": 3, "failed": 2},
-        {"name": "ticket-events", "waiting": 0, "in_flight": 0, "failed": 0},
+        {"name": f"push-jobs {HOSTILE}", "waiting": 12, "in_flight": 3, "failed": 2, "redrivable": True},
+        {"name": "ticket-events", "waiting": 0, "in_flight": 0, "failed": 0, "redrivable": True},
+        {"name": "failed-events", "waiting": 0, "in_flight": 0, "failed": 1, "redrivable": False},
     ],
     "stops": [{"site": f"https://{HOSTILE}", "until": ago(hours=-2), "reason": HOSTILE}],
     "paused": False,

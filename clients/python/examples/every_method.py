@@ -68,8 +68,9 @@ def connections(client: Jobticket) -> str:
     known = [connection["site_url"] for connection in client.connections.list()]
     state = client.connections.check("anna")["is_invalid"], client.connections.test("anna")["connected"]
     refresh = client.connections.refresh_token("anna")["is_invalid"]
+    past = [event["action"] for event in client.connections.history("anna")]
     client.connections.delete("anna")
-    return f"{link}{token}{known}{state}{refresh}"
+    return f"{link}{token}{known}{state}{refresh}{past}"
 
 
 def jira(client: Jobticket, user: str) -> str:

@@ -188,7 +188,7 @@ function refused(error, view) {
   if (!(error instanceof Refusal)) {
     throw error;
   }
-  if (error.status === 401 && !view.place.parts.length) {
+  if (error.status === 401) {
     saveKey("");
     signIn("The key is not known any more.");
   } else if (view.data) {

@@ -25,5 +25,6 @@ function card(queue, tools) {
   return h("li", { class: "card queue", key: queue.name },
     h("h2", {}, words(queue.name.replace(/-/g, " "))),
     figures([["Waiting", count(queue.waiting)], ["In work", count(queue.in_flight)], ["Failed", count(queue.failed)]]),
-    queue.failed > 0 && h("button", { class: "button secondary", type: "button", "aria-label": `Try again what failed in ${queue.name}`, on: { click: (event) => tools.act(event, redrive) } }, "Try again"));
+    queue.failed > 0 && !queue.redrivable && h("p", { class: "quiet" }, "These are not sent again from here: docs/operations.md says what to do."),
+    queue.failed > 0 && queue.redrivable && h("button", { class: "button secondary", type: "button", "aria-label": `Try again what failed in ${queue.name}`, on: { click: (event) => tools.act(event, redrive) } }, "Try again"));
 }

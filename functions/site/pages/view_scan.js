@@ -9,11 +9,13 @@ const OPERATOR = "jobticket.operator";
 const COUNTER = "jobticket.counter";
 const DOUBLED_MS = 3000;
 const KEPT = 12;
+const ENDED = { completed: "It is completed already.", scrapped: "It is scrapped, and stays so." };
 const REASONS = ["out_of_tolerance", "process_defect", "damaged", "operator_error", "other"];
 
 const log = [];
 let queue = Promise.resolve(); // a scanner can be faster than the network: one part after the other
 let latest = { id: "", at: 0 };
+const unsettled = new Map(); // serial number → the step from which it was to move, if neither an answer nor a look tells whether it did
 let scrapping = false;
 let typing = 0;
 let redraw = () => {};
@@ -153,6 +155,13 @@ async function take(id, board, by, scrap) {
     if (serial.pathId !== board.id) {
       return tell(id, "bad", "It belongs to another path. Nothing was changed.");
     }
+    const from = unsettled.get(id);
+    if (unsettled.delete(id) && serial.currentStepIndex !== from) {
+      return arrived(serial, board);
+    }
+    if (serial.status !== "in_progress") {
+      return tell(id, "bad", ENDED[serial.status]); // asked to move it, the API says only that it stands elsewhere
+    }
     return scrap ? await scrapOne(serial, scrap) : await moveOne(serial, board, by);
   } catch (error) {
     if (!(error instanceof Refusal)) {
@@ -164,12 +173,18 @@ async function take(id, board, by, scrap) {
 
 async function moveOne(serial, board, by) {
   const from = serial.currentStepIndex;
-  const moved = await ask("POST", path(["serials", serial.id, "advance"]), { fromStepIndex: Math.max(from, 0), ...by })
+  unsettled.set(serial.id, from);
+  const moved = await ask("POST", path(["serials", serial.id, "advance"]), { fromStepIndex: from, ...by })
     .catch((error) => lookAfter(error, serial, (now) => now.currentStepIndex !== from));
+  arrived(moved, board);
+}
+
+function arrived(serial, board) {
+  unsettled.delete(serial.id);
   latest = { id: serial.id, at: Date.now() };
-  const { moved: so, scrapped } = counter();
-  keepCounter({ moved: so + 1, scrapped });
-  const step = board.steps.find((each) => each.order === moved.currentStepIndex);
+  const { moved, scrapped } = counter();
+  keepCounter({ moved: moved + 1, scrapped });
+  const step = board.steps.find((each) => each.order === serial.currentStepIndex);
   tell(serial.id, "good", step ? `Now at ${step.name}` : "Completed");
 }
 
@@ -183,12 +198,16 @@ async function scrapOne(serial, scrap) {
 /** Without an answer, look whether it was done; never send it again. */
 async function lookAfter(error, serial, isDone) {
   if (error.status === 0 || error.status >= 500) {
-    const now = await ask("GET", path(["serials", serial.id]));
+    const now = await ask("GET", path(["serials", serial.id])).catch(() => {
+      throw new Refusal(0, "No answer. Scan it again once this device is connected: what is done already is not done twice.");
+    });
+    unsettled.delete(serial.id);
     if (isDone(now)) {
       return now;
     }
     throw new Refusal(error.status, "There was no answer, and it has not moved. Scan it again.");
   }
+  unsettled.delete(serial.id);
   throw error;
 }
 
@@ -199,10 +218,7 @@ function inWords(error) {
   if (error.status === 404) {
     return "There is no such serial number.";
   }
-  if (/scrapped/.test(error.message)) {
-    return "It is scrapped, and stays so.";
-  }
-  return /completed/.test(error.message) ? "It is completed already." : error.message;
+  return error.message;
 }
 
 function tell(id, kind, text) {

@@ -39,12 +39,15 @@ class QueueLevel(Shown):
         Messages that workers have.
     failed
         Messages that were given up.
+    redrivable
+        Whether they can be sent again.
     """
 
     name: str
     waiting: int
     in_flight: int
     failed: int
+    redrivable: bool
 
 
 def level_of(sqs: SQSClient, queue: WorkQueue) -> QueueLevel:
@@ -55,6 +58,7 @@ def level_of(sqs: SQSClient, queue: WorkQueue) -> QueueLevel:
         waiting=waiting + delayed,
         in_flight=in_flight,
         failed=sum(_count(sqs, queue.dead_letters)),
+        redrivable=queue.url is not None,
     )
 
 

@@ -29,6 +29,12 @@ class Bus:
     def put_events(self, **call: Any) -> dict[str, Any]:
         entries = call["Entries"]
         assert 1 <= len(entries) <= 10
+        # What EventBridge counts of an entry, and how much it takes in a call.
+        sizes = [
+            14 + sum(len(entry[name].encode()) for name in ("Source", "DetailType", "Detail"))
+            for entry in entries
+        ]
+        assert sum(sizes) <= 256 * 1024
         if self.random and self.random.random() < 0.2:
             raise refused("InternalFailure", 500, "PutEvents")
         answers: list[dict[str, str]] = []
@@ -168,6 +174,13 @@ def test_a_change_of_many_steps_is_told_without_them(sender: Any, bus: Bus) -> N
     assert handle(sender, [record(1, {**move(1, 0), **changed})]) == []
     assert "changes" not in bus.got[0]
     assert bus.got[0]["name"] == "R"
+
+
+def test_large_changes_of_many_jobs_fit_into_calls(sender: Any, bus: Bus) -> None:
+    large = {"action": "path_changed", "changes": {"steps": {"after": "x" * 55_000}}}
+    records = [record(number, {**move(1, 0), **large, "pk": f"JOB#job_{number}"}) for number in range(20)]
+    assert handle(sender, records) == []
+    assert len(bus.got) == 20
 
 
 @pytest.mark.parametrize("kind", sorted({key if isinstance(key, str) else key[0] for key in events.TYPES}))

@@ -1083,6 +1083,7 @@ class QueueLevel(TypedDict):
     waiting: int
     in_flight: int
     failed: int
+    redrivable: bool
 
 
 class ReceiveWebhookBody(TypedDict):

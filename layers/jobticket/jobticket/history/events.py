@@ -19,8 +19,9 @@ from jobticket.store.table import Item
 SOURCE = "jobticket"
 #: What EventBridge takes in one call.
 MOST_ENTRIES = 10
-#: An event holds 256 KB; a change of many steps is told without what it was.
-MOST_CHARACTERS = 60_000
+#: A call holds 256 KB. A change of many steps is told without what it was.
+MOST_CHARACTERS = 240_000
+MOST_OF_AN_EVENT = 60_000
 #: Attributes of a record that are only the table's.
 _KEYS = ("pk", "sk", "expires_at", "written_by")
 #: The detail type by the kind of subject and the action, or by the kind alone. What is not here is not sent.
@@ -65,7 +66,7 @@ def event_of(record: Item, place: str = "") -> BusEvent | None:
         return None
     told = {_camel(key): value for key, value in record.items() if key not in _KEYS}
     detail = {"id": f"{record['pk']}/{record['sk']}", _SUBJECTS[kind]: name, **told}
-    if len(json.dumps(detail)) > MOST_CHARACTERS:
+    if len(json.dumps(detail)) > MOST_OF_AN_EVENT:
         detail.pop("changes", None)
     return BusEvent(place, record["pk"], type_, record["at"], detail)
 
@@ -105,10 +106,14 @@ def send(client: Any, bus: str, events: Iterable[BusEvent]) -> str | None:
 
 def _calls(events: Iterable[BusEvent]) -> Iterator[list[BusEvent]]:
     call: list[BusEvent] = []
+    characters = 0
     for event in events:
-        if len(call) == MOST_ENTRIES or event.subject in {other.subject for other in call}:
+        size = len(json.dumps(event.detail))
+        full = len(call) == MOST_ENTRIES or characters + size > MOST_CHARACTERS
+        if call and (full or event.subject in {other.subject for other in call}):
             yield call
-            call = []
+            call, characters = [], 0
         call.append(event)
+        characters += size
     if call:
         yield call

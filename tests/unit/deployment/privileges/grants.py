@@ -160,6 +160,8 @@ def _name_of(resource: Any) -> str:
     match resource:
         case {"Fn::If": ["UsesOwnEncryptionKey", own, {"Ref": "EncryptionKeyArn"}]}:
             return _name_of(own)
+        case {"Fn::If": ["SendsEvents", queue, ""]}:
+            return _name_of(queue)
         case str():
             return resource
         case {"Ref": str(name)}:

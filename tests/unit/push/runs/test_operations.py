@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +22,7 @@ FIFO = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
 @pytest.fixture
 def queues(aws: None) -> dict[str, str]:
     sqs: Any = client("sqs")
-    names = ("pushes", "pushes-dead-letters", "failed-events")
+    names = ("pushes", "pushes-dead-letters", "failed-events", "events-dead-letters")
     urls = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in names}
     for name in ("ticket-events", "ticket-events-dead-letters"):
         urls[name] = sqs.create_queue(QueueName=f"{name}.fifo", Attributes=FIFO)["QueueUrl"]
@@ -43,12 +44,15 @@ def test_queues_show_what_waits_and_what_failed(operations: Gateway, queues: dic
     for name in ("pushes", "pushes", "pushes", "failed-events"):
         sqs.send_message(QueueUrl=queues[name], MessageBody="{}")
     sqs.receive_message(QueueUrl=queues["pushes"])
+    for _ in range(2):
+        sqs.send_message(QueueUrl=queues["events-dead-letters"], MessageBody="{}")
     sqs.send_message(QueueUrl=queues["ticket-events-dead-letters"], MessageBody="{}", MessageGroupId="1")
     assert operations.get("/api/operations").json() == {
         "queues": [
-            {"name": "pushes", "waiting": 2, "in_flight": 1, "failed": 0},
-            {"name": "ticket-events", "waiting": 0, "in_flight": 0, "failed": 1},
-            {"name": "failed-events", "waiting": 0, "in_flight": 0, "failed": 1},
+            {"name": "pushes", "waiting": 2, "in_flight": 1, "failed": 0, "redrivable": True},
+            {"name": "ticket-events", "waiting": 0, "in_flight": 0, "failed": 1, "redrivable": True},
+            {"name": "failed-events", "waiting": 0, "in_flight": 0, "failed": 1, "redrivable": False},
+            {"name": "events", "waiting": 0, "in_flight": 0, "failed": 2, "redrivable": False},
         ],
         "stops": [],
         "runs": [],
@@ -64,10 +68,20 @@ def test_dead_letters_are_sent_again(operations: Gateway, queues: dict[str, str]
     assert operations.post("/api/operations/redrive", {"queue": "pushes"}).json() == {"moved": 0}
 
 
-@pytest.mark.parametrize("queue", ["failed-events", "jobs"])
+@pytest.mark.parametrize("queue", ["failed-events", "events", "jobs"])
 def test_what_cannot_be_sent_again_is_refused(operations: Gateway, queue: str) -> None:
     answer = operations.post("/api/operations/redrive", {"queue": queue})
-    assert answer.status == 400
+    assert (answer.status, answer.json()["message"]) == (400, "queue must be one of: pushes, ticket-events")
+
+
+def test_without_a_bus_there_is_no_queue_of_events(
+    queues: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENT_DEAD_LETTERS", "")
+    monkeypatch.delitem(sys.modules, "functions.operations.app", raising=False)
+    shown = gateway(load_function("operations")).get("/api/operations").json()["queues"]
+    del sys.modules["functions.operations.app"]
+    assert [queue["name"] for queue in shown] == ["pushes", "ticket-events", "failed-events"]
 
 
 @pytest.mark.parametrize("key", ["only-jobs", "only-jira"])

@@ -17,6 +17,7 @@ QUEUES = (
     "pushes",
     "pushes-dead-letters",
     "failed-events",
+    "events-dead-letters",
     "ticket-events.fifo",
     "ticket-events-dead-letters.fifo",
 )
