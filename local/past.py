@@ -36,7 +36,7 @@ def date_back(client: Any, outputs: Mapping[str, str], path_id: str, serials: li
             _set(client, history, key, "at", _moment(at))
             left = f"step_{record['from_index']['N']}"
             _count(flow, at, shard, _reached(record), left)
-    (expires_at,) = {item["expires_at"]["N"] for item in _items(client, history, f"FLOW#{path_id}")}
+    expires_at = max(item["expires_at"]["N"] for item in _items(client, history, f"FLOW#{path_id}"))
     for item in _items(client, history, f"FLOW#{path_id}"):
         client.delete_item(TableName=history, Key={name: item[name] for name in ("pk", "sk")})
     for (day, shard), counts in flow.items():

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from jobticket.store.table import Table
 from tests.support.faults import CRASH, Crash, Faults
+from tests.support.tables import recorded
 from tests.unit.conftest import client
 from tests.unit.jira_operations.conftest import DANA, Atlassian, Jira, Time
 
@@ -364,7 +364,7 @@ class TestCrashes:
     ) -> None:
         faults = Faults(client("dynamodb"))
         faults.fail(operation, error=CRASH, **when)
-        monkeypatch.setattr(function.access.store, "table", Table(faults, "connections"))  # type: ignore[arg-type]
+        monkeypatch.setattr(function.access.store, "table", recorded(faults, "connections"))
 
     @pytest.mark.parametrize(
         ("operation", "when"),

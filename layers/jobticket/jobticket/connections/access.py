@@ -47,7 +47,7 @@ from jobticket.jira.errors import JiraError, JiraLoginError, JiraRefusedCredenti
 from jobticket.jira.rate_limits import RateLimits
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
-from jobticket.store.table import Table, dynamodb_client
+from jobticket.store.table import Journal, Table, dynamodb_client
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -58,6 +58,8 @@ class AccessSettings(Settings):
     """The environment of a function that reaches Jira through connections."""
 
     connections_table: str
+    history_table: str
+    history_retention_days: int
     encryption_key: str
     atlassian_app_secret: str
     atlassian_auth_url: str = "https://auth.atlassian.com"
@@ -105,7 +107,8 @@ class JiraAccess:
     @classmethod
     def open(cls, settings: AccessSettings, dynamodb: DynamoDBClient | None = None) -> Self:
         """Make the container's access from a function's settings and, if it has one, its client."""
-        table = Table(dynamodb or dynamodb_client(), settings.connections_table)
+        journal = Journal(settings.history_table, settings.history_retention_days)
+        table = Table(dynamodb or dynamodb_client(), settings.connections_table, journal)
         vault = Vault(table, functools.cache(kms_client), settings.encryption_key)
         secrets = functools.cache(secrets_client)
         hosts = settings.private_ca_hosts.replace(",", " ").split()
@@ -234,7 +237,7 @@ class JiraAccess:
 
     def _refused(self, connection: Connection, error: JiraError) -> ReauthorizationNeededError:
         try:
-            is_news = self.store.mark(connection, invalid=True)
+            is_news = self.store.mark(connection, self._now(), invalid=True)
         except AWS_FAULTS:
             logger.exception("refused credentials not marked", external_id=connection.id.external_id)
             is_news = False

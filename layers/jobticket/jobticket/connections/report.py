@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
 from jobticket.connections.account import Account, account_at
@@ -47,10 +48,10 @@ def ask_account(access: JiraAccess, connection: Connection, deadline: Deadline) 
         account = account_at(access.unchecked_client(connection, deadline=deadline))
     except JiraRefusedCredentialsError:
         if by_credentials:
-            access.store.mark(connection, invalid=True)
+            access.store.mark(connection, clock.now(), invalid=True)
         raise
     if by_credentials and connection.invalid:
-        access.store.mark(connection, invalid=False)
+        access.store.mark(connection, clock.now(), invalid=False)
     return account
 
 

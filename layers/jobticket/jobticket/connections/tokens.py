@@ -237,7 +237,7 @@ class TokenSource:
         try:
             grant = ask(sent, deadline.sooner(TOKEN_CALL_SECONDS))
         except GrantDeadError as error:
-            if not self._refreshes.declare_dead(connection, refresh.lease):
+            if not self._refreshes.declare_dead(connection, refresh.lease, self._now()):
                 logger.info("another refresh was written first")
                 return None
             raise self.died(connection, str(error)) from None

@@ -20,7 +20,7 @@ from jobticket.jira.errors import (
     JiraStatusError,
     JiraTimeoutError,
 )
-from jobticket.jira.transitions import NoTransitionError, Standing
+from jobticket.jira.transitions import NoTransitionError, TicketStanding
 from jobticket.observability import logger
 from jobticket.store.table import Item, Table, Update
 from jobticket.store.unit_of_work import PRESENT, write_if_current
@@ -227,7 +227,9 @@ class Delivery:
         found = self.table.get_all([(anomaly_pk(number), ANOMALY) for number in others])
         return any(item["status"] in OPEN for item in found)
 
-    def _moved_too(self, standing: Standing, link: Item, anomaly: Item, stored: StoredIntegration) -> bool:
+    def _moved_too(
+        self, standing: TicketStanding, link: Item, anomaly: Item, stored: StoredIntegration
+    ) -> bool:
         """Tell whether people have moved the ticket since the last look, and the anomaly would follow."""
         seen = link.get("seen")
         if seen is None or standing.is_at(seen) or standing.is_at(link.get("moving", "")):
