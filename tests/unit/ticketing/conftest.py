@@ -164,26 +164,30 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
 
 
 @pytest.fixture
-def function(aws: None, queue: str, clock: Time) -> Any:
+def function(aws: None, queue: str, clock: Time, atlassian_url: str) -> Any:
     """The function behind API Gateway, in a warm container."""
-    module = refreshed(load_function("ticketing"))
+    module = refreshed(load_function("ticketing"), atlassian_url)
     module.recent.forget()
     module.wording = WORDING
     return module
 
 
 @pytest.fixture
-def worker_function(aws: None, queue: str, clock: Time) -> Any:
+def worker_function(aws: None, queue: str, clock: Time, atlassian_url: str) -> Any:
     """The queue's worker, in a warm container."""
-    module = refreshed(load_function("ticket_sync"))
+    module = refreshed(load_function("ticket_sync"), atlassian_url)
     module.relay = Relay(module.table, module.access, WORDING, now=clock.now, chance=lambda: 0.5)
     module.wakeups = Wakeups(client("sqs"), queue)
     module.metrics.clear_metrics()
     return module
 
 
-def refreshed(module: Any) -> Any:
-    """Forget what a container knew of the last test's account and of Jira's limits; wait for nothing."""
+def refreshed(module: Any, gateway_url: str) -> Any:
+    """Forget what a container knew of the last test's account and of Jira's limits; wait for nothing.
+
+    Atlassian's gateway is the emulated one: credentials that a Cloud site refuses are tried there too.
+    """
+    module.access.app._api_url = gateway_url
     module.access.vault._data_keys.clear()
     module.access._rate_limits._until.clear()
     module.access._pace = Pace(sleep=lambda _seconds: None)

@@ -31,6 +31,7 @@ from jobticket.connections.atlassian import AppSecret, AtlassianApp
 from jobticket.connections.connection_store import ConnectionStore
 from jobticket.connections.credentials import bearer, credential_of
 from jobticket.connections.errors import (
+    AuthorityUnreadableError,
     ConnectionNotFoundError,
     ConnectionUnavailableError,
     ReauthorizationNeededError,
@@ -39,7 +40,6 @@ from jobticket.connections.errors import (
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.tokens import IssuedToken, TokenSource
 from jobticket.connections.vault import Vault, VaultError, kms_client
-from jobticket.errors import UnavailableError
 from jobticket.http.addresses import AddressPolicy
 from jobticket.http.session import PrivateAuthority, new_session
 from jobticket.jira.client import Credential, JiraClient, Pace, Site
@@ -252,7 +252,7 @@ def _private_ca(client: SecretsManagerClient, secret_id: str) -> str:
         return fetch_secret(client, secret_id)
     except AWS_FAULTS as fault:
         logger.exception("the private certificate authority cannot be read", secret=secret_id)
-        raise UnavailableError("The private certificate authority cannot be read", retry_after=5) from fault
+        raise AuthorityUnreadableError from fault
 
 
 @contextlib.contextmanager

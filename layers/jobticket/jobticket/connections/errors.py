@@ -6,6 +6,7 @@
     ├── ConnectionNotFoundError       401  no connection has that name
     ├── ReauthorizationNeededError    403  its grant or its credentials are dead; needs_reauthorization
     └── ConnectionUnavailableError    503  Atlassian or AWS is in trouble, the grant is not; try again
+        └── AuthorityUnreadableError  503  the secret of the private certificate authority cannot be read
     VaultError
     └── SecretUnreadableError         its secret was changed, or its data key is gone: a fault, not a refusal
 
@@ -42,6 +43,12 @@ class ConnectionUnavailableError(UnavailableError):
     def __init__(self, name: ConnectionId, *, retry_after: int = 5) -> None:
         super().__init__("Failed to refresh access token", retry_after=retry_after)
         self.explanation = f"The Jira connection {name.external_id} could not get an access token for now"
+
+
+class AuthorityUnreadableError(ConnectionUnavailableError):
+    def __init__(self) -> None:
+        UnavailableError.__init__(self, "The private certificate authority cannot be read", retry_after=5)
+        self.explanation = self.message
 
 
 class SecretUnreadableError(VaultError):
