@@ -107,7 +107,7 @@ def _say_ready(stack: LocalStack) -> None:
         _say(f"  Ticket page  {settings.atlassian_url}/browse/PI-42")
     _say(f"  AWS          {stack.aws.endpoint_url}   (the emulator: aws --endpoint-url …)")
     _say(f"  Data         {settings.data_dir}")
-    _say("Ctrl-C stops it.")
+    _say("Ctrl-C stops it. The demonstration again, on data of its own: make demo")
 
 
 def _say(text: str) -> None:

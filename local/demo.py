@@ -16,6 +16,7 @@ import requests
 
 from local import past
 from local.aws import Aws
+from local.person import connect
 from local.settings import Settings
 
 TICKET = "PI-42"
@@ -23,6 +24,7 @@ PROJECT = "PI"
 CONNECTION = "plant-north"
 JIRA_CREDENTIALS = "demo@example.com:local-api-token"
 ANOMALY_PROJECT = "MISC"
+USER = "anna"
 ANOMALY = {
     "type": "record",
     "datastore": {"id": 1, "name": "CRM"},
@@ -67,6 +69,7 @@ class Demonstration:
         self._show_job(job)
         self._push(job)
         self._show_ticket()
+        self._connect_user()
         self._report_anomaly()
         self._follow_ticket()
 
@@ -82,16 +85,23 @@ class Demonstration:
         ids: list[str] = []
         for _ in range(past.WEEKS):
             body = {"pathId": path, "quantity": past.A_WEEK}
-            ids += [serial["id"] for serial in self._send("POST", "/api/serials", body)]
+            ids += [serial["id"] for serial in self._quietly("POST", "/api/serials", body)]
+        self._quietly_move(ids)
+        return path, ids
+
+    def _quietly_move(self, ids: list[str]) -> None:
         for step, number in enumerate(past.REACHED):
             for person, operator in enumerate(past.PEOPLE):
                 tray = ids[:number][person :: len(past.PEOPLE)]
                 body = {"serialIds": tray, "fromStepIndex": step, "operator": operator}
-                self._send("POST", "/api/serials/advance", body)
+                self._quietly("POST", "/api/serials/advance", body)
         for serial in ids[past.REACHED[2] : past.REACHED[2] + past.SCRAPPED]:
             body = {"reason": "out_of_tolerance", "operator": past.PEOPLE[0]}
-            self._send("POST", f"/api/serials/{serial}/scrap", body)
-        return path, ids
+            self._quietly("POST", f"/api/serials/{serial}/scrap", body)
+        print(f"   … {len(ids)} serial numbers, moved by {len(past.PEOPLE)} people", flush=True)
+
+    def _quietly(self, method: str, path: str, body: Json) -> Json:
+        return _answer_of(_ask(self._settings, method, path, body))
 
     def show_weeks(self, path: str) -> None:
         self._say("What went through each step on each day, and what stood there in the evening:")
@@ -167,7 +177,7 @@ class Demonstration:
 
     def _show_job(self, job: Json) -> None:
         self._say("Where the job stands:")
-        self._send("GET", f"/api/jobs/{job['id']}")
+        self._send("GET", f"/api/jobs/{job['id']}", part="progress")
 
     def _push(self, job: Json) -> None:
         self._say(f"Push it to {TICKET}: the description gets a table of every path.")
@@ -184,6 +194,20 @@ class Demonstration:
             "description"
         ]
         print(textwrap.indent(description, "   | "), flush=True)
+
+    def _connect_user(self) -> None:
+        self._say("A user connects her own account. Your backend makes a token for her alone.")
+        body = {"provider": "jira", "external_id": USER}
+        self._send("POST", "/api/backend/connect-sessions", body)
+        self._say("With that token (here: with the key) your page begins; the answer is where she goes.")
+        begun = self._send("POST", "/api/frontend/oauth/initiate-oauth-flow", body)
+        try:
+            site = connect(_session(), self._settings.url, begun["authorization_uri"])
+        except requests.HTTPError as error:
+            raise DemonstrationError(f"the consent failed: {error}") from error
+        self._say(f"She accepts there and chooses the site {site}: two pages, done for her just now.")
+        self._say("From now on your backend calls Jira in her name, or asks for a fresh token.")
+        self._send("GET", f"/api/backend/jira/get-projects?external_id={USER}")
 
     def _report_anomaly(self) -> None:
         self._say("The data team's anomalies get their tickets at the same site.")
@@ -241,11 +265,14 @@ class Demonstration:
         self._step += 1
         print(f"\n{self._step}. {text}", flush=True)
 
-    def _send(self, method: str, path: str, body: Json = None) -> Json:
+    def _send(self, method: str, path: str, body: Json = None, *, part: str | None = None) -> Json:
+        """Send a request and print it with its answer, or with the part of the answer that matters."""
         print(textwrap.indent(_curl(self._settings, method, path, body), "   "), flush=True)
         response = _ask(self._settings, method, path, body)
         answer = _answer_of(response)
         told = f"{response.status_code} {response.reason}" if answer is None else _shortened(answer)
+        if part is not None:
+            told = f'{{… "{part}": {json.dumps(answer[part], ensure_ascii=False)}}}'
         print(f"   → {told}", flush=True)
         return answer
 

@@ -20,7 +20,7 @@ COMMAND = (
     *(sys.executable, "-m", "datamodel_code_generator", "--input-file-type", "openapi"),
     *("--output-model-type", "typing.TypedDict", "--target-python-version", "3.11"),
     *("--use-union-operator", "--enum-field-as-literal", "all", "--use-schema-description"),
-    *("--formatters", "builtin", "--disable-timestamp"),
+    *("--formatters", "builtin", "--disable-timestamp", "--naming-strategy", "parent-prefixed"),
 )
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from jobticket import clock
-from jobticket.history.events import Event, event_of, send
+from jobticket.history.events import BusEvent, event_of, send
 from jobticket.queues import redrive
 from jobticket.store.table import plain_item
 
@@ -46,7 +46,7 @@ def redrive_events(sqs: SQSClient, dynamodb: Any, bus: Any, dead_letters: str, t
     return sent
 
 
-def _recorded(dynamodb: Any, table: str, first: datetime, last: datetime) -> Iterator[Event]:
+def _recorded(dynamodb: Any, table: str, first: datetime, last: datetime) -> Iterator[BusEvent]:
     pages = dynamodb.get_paginator("scan").paginate(
         TableName=table,
         FilterExpression="#at BETWEEN :first AND :last",

@@ -21,18 +21,19 @@ from jobticket.connections.connect_tokens import (
 from jobticket.connections.connector import TokenConnector
 from jobticket.connections.credentials import checked_expiry, checked_login
 from jobticket.connections.errors import ConnectionUnavailableError
-from jobticket.connections.layout import written
-from jobticket.connections.model import ConnectionId, checked_id, is_name
+from jobticket.connections.layout import history_of, written
+from jobticket.connections.model import ConnectionEvent, ConnectionId, checked_id, is_name
 from jobticket.connections.origins import ReturnOrigins
 from jobticket.connections.sessions import SessionStore
 from jobticket.connections.vault import VaultError
 from jobticket.errors import InvalidError
+from jobticket.history.records import Stamp, page_of_records
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
-from jobticket.store.unit_of_work import UnitOfWork
+from jobticket.store.unit_of_work import attempts
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
-from jobticket.web.paging import decode_cursor, encode_cursor, limit_of
+from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of
 from jobticket.web.routes import routes_of
 
 PAGE = 100
@@ -111,7 +112,7 @@ def put_api_token(request: Request) -> Answer:
         body.get("host"),
         login,
         expires_at=checked_expiry(body.get("token_expires_at"), now),
-        now=now,
+        stamp=Stamp(now, request.caller.name),
         deadline=request.deadline,
     )
     return Answer(
@@ -135,10 +136,23 @@ def test_connection(request: Request) -> Answer:
 @api.route("deleteConnection")
 def delete_connection(request: Request) -> Answer:
     name = _named(request, request.query.get("provider", "jira"))
-    with UnitOfWork(access.store.table) as work:
-        access.store.add_deletion(work, name)
-        sessions.add_new_generation(work, name, clock.now())
+    stamp = Stamp(clock.now(), request.caller.name)
+    for work in attempts(access.store.table):
+        with work:
+            access.store.add_deletion(work, name, stamp)
+            sessions.add_new_generation(work, name, stamp.at)
     return Answer(204)
+
+
+@api.route("getConnectionHistory")
+def get_connection_history(request: Request) -> Answer:
+    name, part = _named(request, request.query.get("provider", "jira")), Part(request.query)
+    subject = history_of(name)
+    place = part.place(subject)
+    found, following = page_of_records(access.store.table, subject, clock.now(), part.limit, place)
+    if not found and place is None:
+        access.connection(name.external_id, name.provider)  # the history of a removed connection stays
+    return Answer(body=[ConnectionEvent.of(item) for item in found], headers=part.headers(subject, following))
 
 
 # --- consent ------------------------------------------------------------------------------------------------

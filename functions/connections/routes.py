@@ -7,11 +7,13 @@ from typing import Any
 from jobticket.web.routes import (
     CURSOR,
     LIMIT,
+    NEXT_CURSOR,
     Example,
     Route,
     Routes,
     array_of,
     error_envelope,
+    model,
     object_of,
     query,
 )
@@ -145,6 +147,23 @@ ROUTES = Routes(
             errors=_FAULTY,
             parameters=(_IN_QUERY, _PROVIDER),
             example=Example(path={"external_id": "anna%40example.com"}),
+        ),
+        Route(
+            "getConnectionHistory",
+            "GET",
+            "/api/backend/connections/{external_id}/history",
+            scope="tokens",
+            summary="Show what happened to a connection, oldest first",
+            answers={200: array_of(model("connections.model:ConnectionEvent"))},
+            errors={
+                400: "The limit or the cursor is not valid, or the name is faulty.",
+                **_UNKNOWN,
+                413: "The answer is too large: ask for pages.",
+            },
+            parameters=(_IN_QUERY, _PROVIDER, LIMIT, CURSOR),
+            description="A removed connection keeps its history.",
+            answer_headers=NEXT_CURSOR,
+            example=Example(path={"external_id": "team-1"}, query={"limit": "20"}),
         ),
         Route(
             "createConnectSession",

@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from jobticket.config import Settings
-from jobticket.history.events import Event, event_of, events_client, send
+from jobticket.history.events import BusEvent, event_of, events_client, send
 from jobticket.observability import logger
 from jobticket.store.table import plain_item
 
@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     return {"batchItemFailures": [] if failed is None else [{"itemIdentifier": failed}]}
 
 
-def _events(records: list[Mapping[str, Any]]) -> Iterator[Event]:
+def _events(records: list[Mapping[str, Any]]) -> Iterator[BusEvent]:
     for record in records:
         change = record["dynamodb"]
         if record["eventName"] == "INSERT" and "action" in change["NewImage"]:

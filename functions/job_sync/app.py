@@ -55,8 +55,6 @@ class JobSyncSettings(AccessSettings):
     """The environment of this function."""
 
     jobs_table: str
-    history_table: str
-    history_retention_days: int
     key_ring_secret: str
     push_scheduler_function: str
 

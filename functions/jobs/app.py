@@ -202,7 +202,7 @@ def get_serial(request: Request) -> Answer:
 @api.route("getSerialHistory")
 def get_serial_history(request: Request) -> Answer:
     serial, part = request.path("id"), Part(request.query)
-    place = _place(part, f"history {serial}")
+    place = part.place(f"history {serial}")
     found, following = timeline.serial_history(table, serial, clock.now(), part.limit, place)
     return Answer(body=found, headers=part.headers(f"history {serial}", following))
 
@@ -285,15 +285,8 @@ def _parse_for_existing(request: Request, model: type[Model], look_up: Callable[
 
 def _history(request: Request, subject: str) -> Answer:
     part = Part(request.query)
-    found, following = timeline.job_history(table, subject, clock.now(), part.limit, _place(part, subject))
+    found, following = timeline.job_history(table, subject, clock.now(), part.limit, part.place(subject))
     return Answer(body=found, headers=part.headers(subject, following))
-
-
-def _place(part: Part, of: str) -> str | None:
-    position = part.position(of)
-    if not isinstance(position, str | None):
-        raise InvalidError("Invalid cursor")
-    return position
 
 
 def _next(position: Any) -> dict[str, str]:

@@ -15,6 +15,7 @@ from jobticket.web.routes import (
     model,
     object_of,
     query,
+    routes_of,
 )
 
 _KEY_ERRORS = {
@@ -32,12 +33,6 @@ _MOVE = {
 }
 _CREATE = (IDEMPOTENCY_KEY,)
 _PAGE = {400: "The limit or the cursor is not valid.", 413: "The answer is too large: ask for pages."}
-_DAYS = query(
-    "days",
-    "How many days (UTC), today included.",
-    {"type": "integer", "minimum": 1, "maximum": 400, "default": 30},
-)
-_DAYS_ERROR = {400: "days is not an integer from 1 to 400."}
 
 
 ROUTES = Routes(
@@ -105,30 +100,6 @@ ROUTES = Routes(
             example=Example(path={"id": "job_BracketOrder"}),
         ),
         Route(
-            "getJobHistory",
-            "GET",
-            "/api/jobs/{id}/history",
-            scope="jobs",
-            summary="Show what happened to a job, its paths and its ticket, oldest first",
-            answers={200: array_of(model("jobs.model:JobEvent"))},
-            errors={**_JOB, **_PAGE},
-            parameters=(LIMIT, CURSOR),
-            description="A change has each field before and after. A deleted job keeps its history.",
-            answer_headers=NEXT_CURSOR,
-            example=Example(path={"id": "job_BracketOrder"}, query={"limit": "20"}),
-        ),
-        Route(
-            "getJobFlow",
-            "GET",
-            "/api/jobs/{id}/flow",
-            scope="jobs",
-            summary="Show how many serial numbers a job finished and lost on each day",
-            answers={200: model("jobs.model:JobFlow")},
-            errors={**_JOB, **_DAYS_ERROR},
-            parameters=(_DAYS,),
-            example=Example(path={"id": "job_BracketOrder"}, query={"days": "14"}),
-        ),
-        Route(
             "changeJob",
             "PUT",
             "/api/jobs/{id}",
@@ -185,17 +156,6 @@ ROUTES = Routes(
             answers={200: model("jobs.model:PathDetails")},
             errors=_PATH,
             example=Example(path={"id": "path_MillingRoute"}),
-        ),
-        Route(
-            "getPathFlow",
-            "GET",
-            "/api/paths/{id}/flow",
-            scope="jobs",
-            summary="Show how many serial numbers went through a path on each day",
-            answers={200: model("jobs.model:PathFlow")},
-            errors={**_PATH, **_DAYS_ERROR},
-            parameters=(_DAYS,),
-            example=Example(path={"id": "path_MillingRoute"}, query={"days": "14"}),
         ),
         Route(
             "changePath",
@@ -273,18 +233,6 @@ ROUTES = Routes(
             answers={200: model("jobs.model:SerialNumber")},
             errors=_SERIAL,
             example=Example(path={"id": "SN-00001"}),
-        ),
-        Route(
-            "getSerialHistory",
-            "GET",
-            "/api/serials/{id}/history",
-            scope="jobs",
-            summary="Show who moved a serial number and when, oldest first",
-            answers={200: array_of(model("jobs.model:SerialEvent"))},
-            errors={**_SERIAL, **_PAGE},
-            parameters=(LIMIT, CURSOR),
-            answer_headers=NEXT_CURSOR,
-            example=Example(path={"id": "SN-00001"}, query={"limit": "20"}),
         ),
         Route(
             "advanceSerial",
@@ -372,18 +320,6 @@ ROUTES = Routes(
             answers={200: model("jobs.model:JobSettings")},
         ),
         Route(
-            "getSettingsHistory",
-            "GET",
-            "/api/settings/history",
-            scope="admin",
-            summary="Show who changed the settings and how, oldest first",
-            answers={200: array_of(model("jobs.model:JobEvent"))},
-            errors=_PAGE,
-            parameters=(LIMIT, CURSOR),
-            answer_headers=NEXT_CURSOR,
-            example=Example(query={"limit": "20"}),
-        ),
-        Route(
             "changeSettings",
             "PUT",
             "/api/settings",
@@ -402,5 +338,6 @@ ROUTES = Routes(
                 }
             ),
         ),
+        *routes_of(__name__, "history_routes").routes,
     ),
 )

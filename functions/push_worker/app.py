@@ -35,8 +35,6 @@ class PushWorkerSettings(AccessSettings):
     """The environment of this function."""
 
     jobs_table: str
-    history_table: str
-    history_retention_days: int
     push_queue: str
     push_site_concurrency: int
 

@@ -14,6 +14,7 @@ from jobticket import clock
 from jobticket.connections.access import JiraAccess
 from jobticket.connections.connector import TokenConnector
 from jobticket.connections.vault import Vault, kms_client
+from jobticket.history.records import Stamp
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.shown import Shown
@@ -24,11 +25,7 @@ from jobticket.ticketing.environment import TicketingSettings
 from jobticket.ticketing.explanations import translated
 from jobticket.ticketing.form import form_specification
 from jobticket.ticketing.integration import Integrations, StoredIntegration, client_of
-from jobticket.ticketing.model import (
-    ARCHIVED,
-    LinkedTicket,
-    TicketDraft,
-)
+from jobticket.ticketing.model import ARCHIVED, LinkedTicket, TicketDraft
 from jobticket.ticketing.new_ticket import TicketCreation
 from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.recent import RecentChoices
@@ -90,6 +87,10 @@ def _number(request: Request, name: str, refusal: Callable[[object], Exception])
     return int(text)
 
 
+def _stamp(request: Request) -> Stamp:
+    return Stamp(clock.now(), request.caller.name)
+
+
 _anomaly_id = functools.partial(_number, name="anomaly_id", refusal=anomaly_not_found)
 _rule_id = functools.partial(_number, name="rule_id", refusal=rules.rule_not_found)
 
@@ -134,21 +135,21 @@ def get_integration(_request: Request) -> Answer:
 @api.route("createIntegration")
 def create_integration(request: Request) -> Answer:
     settings = request.parse(bodies.NewIntegration).settings()
-    now, work = clock.now(), UnitOfWork(table)
-    with claimed(request, table, now) as claim:
+    stamp, work = _stamp(request), UnitOfWork(table)
+    with claimed(request, table, stamp.at) as claim:
         if claim.answer is not None:
             return claim.answer
-        with integrations.created(work, settings, now, request.deadline) as made, work:
+        with integrations.created(work, settings, stamp, request.deadline) as made, work:
             answer = _shown(201, made)
             claim.keep(work, answer)
-    webhooks.register(now, request.deadline)
+    webhooks.register(stamp.at, request.deadline)
     return answer
 
 
 @api.route("changeIntegration")
 def change_integration(request: Request) -> Answer:
     settings = request.parse(bodies.IntegrationPatch).settings()
-    changed, now = integrations.change(settings, clock.now(), request.deadline), clock.now()
+    changed, now = integrations.change(settings, _stamp(request), request.deadline), clock.now()
     webhooks.register(now, request.deadline)
     return _shown(200, changed)
 
@@ -156,7 +157,7 @@ def change_integration(request: Request) -> Answer:
 @api.route("deleteIntegration")
 def delete_integration(request: Request) -> Answer:
     webhooks.remove(integrations.get(), request.deadline)
-    integrations.delete(webhooks.store.removal)
+    integrations.delete(webhooks.store.removal, _stamp(request))
     return Answer(204)
 
 

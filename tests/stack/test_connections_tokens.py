@@ -109,6 +109,8 @@ def callers(stack: Stack) -> Iterator[Callers]:
         "AWS_DEFAULT_REGION": REGION,
         "ENVIRONMENT": "local",
         "CONNECTIONS_TABLE": outputs["ConnectionsTableName"],
+        "HISTORY_TABLE": outputs["HistoryTableName"],
+        "HISTORY_RETENTION_DAYS": "730",
         "ENCRYPTION_KEY": outputs["EncryptionKeyArn"],
         "ATLASSIAN_APP_SECRET": outputs["AtlassianAppSecretArn"],
         "ATLASSIAN_AUTH_URL": stack.atlassian_url,

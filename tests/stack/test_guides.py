@@ -61,7 +61,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the guides are written for curl")
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
-def test_a_guide_works_as_written(guide: Path, stack: Stack, shell: Shell) -> None:
+def test_a_guide_works_as_written(guide: Path, stack: Stack, shell: Shell, wheel: Path) -> None:
     text = guide.read_text().replace("http://127.0.0.1:8000", stack.url)
     text = text.replace("http://127.0.0.1:8001", stack.atlassian_url)
     blocks = BLOCK.findall(text)
@@ -71,7 +71,7 @@ def test_a_guide_works_as_written(guide: Path, stack: Stack, shell: Shell) -> No
             printed = shell.run(content)
             _follow_link(printed, stack)
         elif kind == "python":
-            printed = _python(content)
+            printed = _python(content, wheel)
         else:
             missing = [line for line in content.splitlines() if line not in printed]
             assert not missing, f"{printed}\nlacks {missing}"
@@ -86,11 +86,22 @@ def _follow_link(printed: str, stack: Stack) -> None:
         assert walk.create().status == 200
 
 
-def _python(program: str) -> str:
-    client = ROOT / "clients" / "python" / "src"
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The client as it is installed."""
+    folder = tmp_path_factory.mktemp("client")
+    pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps")
+    subprocess.run(
+        [*pip, "--no-build-isolation", "--wheel-dir", folder, ROOT / "clients" / "python"], check=True
+    )
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def _python(program: str, wheel: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env=os.environ | {"PYTHONPATH": str(client), "NO_PROXY": "127.0.0.1"},
+        env=os.environ | {"PYTHONPATH": str(wheel), "NO_PROXY": "127.0.0.1"},
         capture_output=True,
         text=True,
         timeout=SECONDS,

@@ -12,6 +12,7 @@ from jobticket.connections.model import GRANT_LIFETIME, REFRESH_FIELD, Connectio
 from jobticket.connections.tokens import MARGIN, cached_token
 from jobticket.connections.vault import Vault
 from jobticket.store.table import Table
+from tests.support.tables import stamp
 
 SITE_ID = "11111111-2222-4333-8444-555555555555"
 
@@ -58,4 +59,4 @@ def store_consent(
         # The margin is taken off again, as it is from what Atlassian gives.
         grant = Grant(access_token, refresh_token, seconds_left + int(MARGIN.total_seconds()))
         token = cached_token(vault, connection, grant, clock.now() - timedelta(seconds=1))
-    return ConnectionStore(table).replace(connection, token)
+    return ConnectionStore(table).replace(connection, stamp(moment), token)

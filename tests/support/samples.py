@@ -36,10 +36,14 @@ def lacks_jira(answer: dict[str, Any]) -> bool:
     return str(json.loads(answer["body"]).get("error", "")).startswith("Failed to ")
 
 
+def _journal() -> Journal:
+    return Journal(os.environ["HISTORY_TABLE"], 730)
+
+
 def seed(dynamodb: Any, kms: Any) -> None:
     """Put in what the samples name."""
     _seed_jobs(dynamodb)
-    connections = Table(dynamodb, os.environ["CONNECTIONS_TABLE"])
+    connections = Table(dynamodb, os.environ["CONNECTIONS_TABLE"], _journal())
     data_keys = connections, lambda: kms, os.environ["ENCRYPTION_KEY"]
     store_consent(connections, Vault(*data_keys), "team-1")
     Vault(*data_keys, purpose=CONSENTS).prepare()
@@ -59,7 +63,7 @@ def seed_operations(dynamodb: Any, sqs: Any) -> None:
 
 def _seed_jobs(dynamodb: Any) -> None:
     """Put in what the samples of the jobs function name: two jobs, two paths, 20 serial numbers."""
-    table = Table(dynamodb, os.environ["JOBS_TABLE"], Journal(os.environ["HISTORY_TABLE"], 730))
+    table = Table(dynamodb, os.environ["JOBS_TABLE"], _journal())
     stamps: dict[str, Any] = {
         "created_at": "2026-11-22T09:30:00.000Z",
         "updated_at": "2026-11-22T09:30:00.000Z",

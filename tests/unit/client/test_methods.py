@@ -10,6 +10,7 @@ from pathlib import Path
 import jobticket_client
 import pytest
 from jobticket_client import Jobticket
+from jobticket_client.resource import Resource
 
 from tests.support.faulty_service import faulty_service
 from tools.openapi.document import declared
@@ -45,6 +46,19 @@ def test_every_operation_has_a_method() -> None:
 def test_an_operation_has_one_method_where_it_does_one_thing() -> None:
     twice = {name for name, count in _called().items() if count > 1}
     assert twice == {"removeAnomaly"}  # archives or deletes
+
+
+def test_a_program_that_type_checkers_read_uses_every_method() -> None:
+    program = (SOURCE.parents[1] / "examples" / "every_method.py").read_text()
+    with Jobticket("http://127.0.0.1", "key") as client:
+        groups = {name: group for name, group in vars(client).items() if isinstance(group, Resource)}
+    methods = [
+        f"client.{group}.{method}("
+        for group, resource in groups.items()
+        for method in dir(resource)
+        if not method.startswith("_") and method != "reconnecting"
+    ]
+    assert [call for call in methods if call not in program] == []
 
 
 def test_lists_read_all_pages_and_no_more_than_are_looked_at() -> None:

@@ -20,6 +20,7 @@ from jobticket.store.table import Table
 from local.atlassian.testing import running
 from tests.support.consent_flow import Atlassian, Browser, Walk
 from tests.support.gateway import Gateway
+from tests.support.tables import recorded
 from tests.unit.conftest import client, gateway, load_function
 from tests.unit.jira.wire import WireJira, serving
 
@@ -49,7 +50,7 @@ def api(function: ModuleType) -> Gateway:
 
 @pytest.fixture
 def table(aws: None) -> Table:
-    return Table(client("dynamodb"), "connections")
+    return recorded(client("dynamodb"), "connections")
 
 
 @pytest.fixture

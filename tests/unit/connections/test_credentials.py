@@ -14,7 +14,7 @@ from jobticket.clock import Deadline
 from jobticket.store.table import Update
 from jobticket.web.paging import encode_cursor
 from tests.support.gateway import Gateway
-from tests.unit.conftest import gateway
+from tests.unit.conftest import client, gateway
 from tests.unit.connections.conftest import MYSELF, SERVER_MYSELF, raw_items
 from tests.unit.jira.wire import WireJira, answer, hang_up
 
@@ -149,6 +149,16 @@ def test_hosts_that_must_not_be_connected_to(api: Gateway, jira: WireJira, host:
     answered = put(api, jira, host=host)
     assert answered.status == 400
     assert answered.json() == {"error": "host resolves to an address that this deployment does not allow"}
+
+
+@pytest.mark.parametrize("force", [True, False], ids=["gone", "being deleted"])
+def test_a_private_authority_that_cannot_be_read(api: Gateway, jira: WireJira, force: bool) -> None:
+    client("secretsmanager").delete_secret(
+        SecretId="private-ca", **({"ForceDeleteWithoutRecovery": True} if force else {})
+    )
+    answered = put(api, jira, host="https://localhost:1")
+    assert (answered.status, answered.headers["retry-after"]) == (503, "5")
+    assert answered.json() == {"error": "The private certificate authority cannot be read"}
 
 
 def test_a_redirect_gets_no_credentials(api: Gateway, jira: WireJira) -> None:

@@ -315,6 +315,16 @@ def test_tells_which_scopes_a_grant_lacks(product: Product, monkeypatch: pytest.
         assert (refused.status, refused.json()["missing_scopes"]) == (403, lacks)
 
 
+def test_a_consent_that_jira_refuses_is_no_matter_of_tokens(product: Product) -> None:
+    product.walk().to_connection()
+    product.atlassian.control(faults=[{"path": "myself", "status": 401, "times": None}])
+    tested = product.backend.post("/api/backend/connections/team-1/test").json()
+    assert tested == {
+        "connected": False,
+        "error": "Connection is invalid or expired. Please reauthorize the connection.",
+    }
+
+
 def test_a_grant_that_lacks_no_scope_says_nothing_of_scopes(product: Product) -> None:
     product.walk().to_connection()
     assert "missing_scopes" not in product.validity()

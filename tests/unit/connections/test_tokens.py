@@ -25,15 +25,18 @@ from jobticket.connections.errors import (
     ConnectionUnavailableError,
     ReauthorizationNeededError,
 )
+from jobticket.connections.layout import history_of
 from jobticket.connections.model import REFRESH_FIELD, Connection, ConnectionId
 from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.tokens import LEASE, TokenSource
 from jobticket.connections.vault import Vault
 from jobticket.errors import InvalidError
+from jobticket.history.records import page_of_records
 from jobticket.jira.client import Pace
 from jobticket.store.lease import Lease
 from jobticket.store.table import Table
 from tests.support.consents import store_consent
+from tests.support.tables import stamp
 from tests.unit.conftest import client
 from tests.unit.connections.conftest import raw_items, sent_twice
 
@@ -211,7 +214,7 @@ def test_what_is_not_there(source: TokenSource, world: World) -> None:
 def test_credentials_have_no_tokens(
     source: TokenSource, world: World, store: ConnectionStore, cold: Connection
 ) -> None:
-    store.replace(replace(cold, kind="api_token", expires_at=None))
+    store.replace(replace(cold, kind="api_token", expires_at=None), stamp())
     with pytest.raises(InvalidError, match=r"^Connection has no OAuth tokens$"):
         source.access_token(TEAM, world.deadline())
 
@@ -616,6 +619,8 @@ def test_a_late_success_mends_a_verdict(
     world.answers = [answer, raises(GrantDeadError("invalid_grant"))]
     assert slow.access_token(TEAM, world.deadline(60)).text == "access-3"
     assert not stored(store).invalid
+    records, _ = page_of_records(store.table, history_of(TEAM), world.now, None, None)
+    assert {each["action"] for each in records} == {"authorized", "marked_invalid", "marked_valid"}
 
 
 @pytest.mark.parametrize(
@@ -656,7 +661,7 @@ def test_a_connection_removed_meanwhile_stays_removed(
     source: TokenSource, world: World, store: ConnectionStore, cold: Connection
 ) -> None:
     def answer(_token: str) -> Grant:
-        store.delete(TEAM)
+        store.delete(TEAM, stamp())
         return Grant("access-2", "refresh-2", 3600)
 
     world.answers = [answer]

@@ -43,7 +43,7 @@ HEAVY = {
     "pytest": "",
 }
 #: The functions with bodies that pydantic validates. The others start without it.
-WITH_BODIES = {"JobsFunction", "JobSyncFunction", "TicketingFunction"}
+WITH_BODIES = {"JobsFunction", "JobSyncFunction", "OperationsFunction", "TicketingFunction"}
 
 
 @pytest.fixture(scope="module")

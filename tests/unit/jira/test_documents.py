@@ -17,9 +17,9 @@ from jobticket.jira.documents.macros import closing, open_macro
 from jobticket.jira.documents.model import (
     BulletList,
     Document,
+    HorizontalRule,
     Link,
     Paragraph,
-    Rule,
     Text,
     TextTable,
     plain_line,
@@ -100,7 +100,7 @@ class TestAdf:
 
     def test_all_blocks(self) -> None:
         document: Document = (
-            Rule(),
+            HorizontalRule(),
             BulletList(((Text("a"),),)),
             BulletList(()),
             TextTable(("",), (("1",),)),
@@ -151,7 +151,7 @@ def test_importing_documents_imports_nothing_heavy() -> None:
 
 
 class TestCut:
-    TAIL: Document = (Rule(), Paragraph((Text("tail"),)))
+    TAIL: Document = (HorizontalRule(), Paragraph((Text("tail"),)))
 
     def test_what_fits_stays(self) -> None:
         document = plain_text("a" * 100)

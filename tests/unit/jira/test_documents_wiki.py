@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from jobticket.jira.documents.model import (
     BulletList,
+    HorizontalRule,
     Link,
     Paragraph,
-    Rule,
     Text,
     TextTable,
     plain_text,
@@ -145,7 +145,7 @@ def test_any_text_of_several_lines_keeps_its_lines(lines: list[str]) -> None:
 def test_blocks_are_separated_as_people_do() -> None:
     document = (
         *plain_text("one\ntwo\r\n\r\n\r\nthree"),
-        Rule(),
+        HorizontalRule(),
         Paragraph((Text("Failed Checks:"),)),
         BulletList(((Text("a"),), (Text("b"),))),
         Paragraph((Text("View: "), Link("https://x.example/1"))),

@@ -21,6 +21,7 @@ from jobticket.jira.rate_limits import RateLimits
 from local.atlassian.testing import running
 from tests.support.gateway import Gateway, HttpAnswer
 from tests.support.infrastructure import create_table
+from tests.support.tables import stamp
 from tests.unit.conftest import KEYS, client, gateway, key_ring, load_function
 
 AUTH = ("demo@example.com", "local-api-token")
@@ -143,6 +144,7 @@ def account() -> Iterator[None]:
     """An account for all tests of a module: they are many, and need little of it."""
     with mock_aws():
         create_table(client("dynamodb"), "ConnectionsTable", "connections")
+        create_table(client("dynamodb"), "HistoryTable", "history")
         app = {"client_id": "local-client-id", "client_secret": "local-client-secret"}
         for name, secret in {"key-ring": key_ring(KEYS), "atlassian-app": json.dumps(app)}.items():
             client("secretsmanager").create_secret(Name=name, SecretString=secret)
@@ -203,7 +205,7 @@ def connect(
         secret=function.access.vault.seal(name, secret_field(url), credentials),
         **(values | more),
     )
-    stored: Connection = function.access.store.replace(connection)
+    stored: Connection = function.access.store.replace(connection, stamp())
     return stored
 
 

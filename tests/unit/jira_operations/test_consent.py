@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jobticket.store.table import Update
 from local.atlassian.default_data import PLANT_NORTH, PLANT_SOUTH
 from tests.support.consents import store_consent
 from tests.unit.atlassian.conftest import Auth
@@ -81,3 +82,20 @@ def test_atlassian_in_trouble_is_no_reason_to_connect_again(
     answer = call(consent, "create-ticket")
     assert (answer.status, answer.json()["error"]) == (503, "Failed to refresh access token")
     assert not function.access.connection("consent").invalid
+
+
+def test_a_renewed_token_that_is_refused_tells_which_scopes_the_consent_lacks(
+    consent: Jira, function: ModuleType, atlassian: Atlassian
+) -> None:
+    row = Update("CONNECTION#jira#consent", "CONNECTION", set={"scopes": "read:jira-work"})
+    function.access.store.table.update(row)
+    atlassian.fault({"path": "/rest/", "status": 401, "times": None, "body": {"message": "No."}})
+    answer = call(consent, "get-projects")
+    assert answer.status == 403
+    assert answer.json() == {
+        "error": "Connection is invalid or expired. Please reauthorize the connection.",
+        "needs_reauthorization": True,
+        "missing_scopes": ["write:jira-work", "read:jira-user"],
+        "details": {"errorMessages": ["No."]},
+    }
+    assert atlassian.count("POST", "/oauth/token") == 1

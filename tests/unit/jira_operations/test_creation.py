@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from jobticket.store.table import Table
 from tests.support.faults import CRASH, Crash, Faults
+from tests.support.tables import recorded
 from tests.unit.conftest import client
 from tests.unit.jira_operations.conftest import DANA, Atlassian, Jira, Time
 
@@ -187,7 +187,6 @@ class TestLostAnswers:
         [
             (500, {"errorMessages": ["Internal server error"]}),
             (500, {"message": "A workflow function failed.", "status-code": 500}),
-            (502, {"error": "Bad gateway"}),
         ],
     )
     def test_what_always_fails_alike_is_told_at_last(
@@ -206,6 +205,42 @@ class TestLostAnswers:
             assert answer.status == 500
             assert answer.json() == {"error": "Failed to create Jira ticket", "details": details}
         assert (atlassian.count("POST", CREATE), tickets(atlassian)) == (2, 0)
+
+    def test_a_trace_id_makes_no_other_answer(self, jira: Jira, atlassian: Atlassian, passing: Time) -> None:
+        fault = {"method": "POST", "path": "issue$", "status": 500}
+        said = [{"errorMessages": [f"Internal server error, trace {each}."]} for each in ("1f-a2", "77-0c")]
+        atlassian.fault(*({**fault, "body": each} for each in said))
+        assert create(jira).status == 503
+        passing.passed += 65
+        answer = create(jira)
+        assert (answer.status, answer.json()["details"]) == (500, said[1])
+        assert create(jira).json() == answer.json()
+
+    @pytest.mark.parametrize("status", [502, 503])
+    def test_an_outage_is_never_final(
+        self, jira: Jira, atlassian: Atlassian, passing: Time, status: int
+    ) -> None:
+        atlassian.fault({"method": "POST", "path": "issue$", "status": status, "body": {}, "times": 3})
+        for _ in range(3):
+            answer = create(jira)
+            assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+            passing.passed += 65
+        assert create(jira).status == 201
+        assert tickets(atlassian) == 1
+
+    def test_a_search_that_fails_leaves_it_unsettled(
+        self, jira: Jira, atlassian: Atlassian, passing: Time
+    ) -> None:
+        atlassian.control(search_lag_ms=60_000, faults=[LOST])
+        assert create(jira).status == 503
+        passing.passed += 65
+        body = {"errorMessages": ["The index is being built."]}
+        atlassian.fault({"path": "search", "status": 500, "times": None, "body": body})
+        answer = create(jira)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+        assert answer.json() == {"error": UNSETTLED, "outcome_unknown": True, "details": body}
+        atlassian.control(search_lag_ms=0, faults=[])
+        assert create(jira).json()["ticket"]["key"] == "PI-45"
 
     def test_what_fails_otherwise_is_a_new_question(
         self, jira: Jira, atlassian: Atlassian, passing: Time
@@ -329,7 +364,7 @@ class TestCrashes:
     ) -> None:
         faults = Faults(client("dynamodb"))
         faults.fail(operation, error=CRASH, **when)
-        monkeypatch.setattr(function.access.store, "table", Table(faults, "connections"))  # type: ignore[arg-type]
+        monkeypatch.setattr(function.access.store, "table", recorded(faults, "connections"))
 
     @pytest.mark.parametrize(
         ("operation", "when"),

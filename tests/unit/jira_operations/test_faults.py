@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from jobticket.errors import UnavailableError
+from jobticket.jira.client import JiraClient
+from jobticket.jira.issue_lists import sprint_or_none
 from tests.unit.jira_operations.conftest import Atlassian, Jira
 from tests.unit.jira_operations.test_refusals import DEAD, FAILED, READS, WRITES, call
 
@@ -114,6 +117,14 @@ def test_no_trouble_of_boards_costs_the_tickets(
     assert answer.status == 200
     assert answer.json()["tickets"]
     assert answer.json()["sprint"] is None
+
+
+def test_nor_does_a_token_that_cannot_be_renewed_for_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unavailable(*_given: Any, **_options: Any) -> Any:
+        raise UnavailableError("Failed to refresh access token")
+
+    monkeypatch.setattr(JiraClient, "get", unavailable)
+    assert sprint_or_none(JiraClient.__new__(JiraClient), "PI") is None
 
 
 @pytest.mark.parametrize("project", [9_223_372_036_854_775_807, "1234567890123456789"])

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobticket.jira.documents.adf import to_adf, to_nodes
-from jobticket.jira.documents.model import Document, Rule, TextTable, one_line, plain_text, strong
+from jobticket.jira.documents.model import Document, HorizontalRule, TextTable, one_line, plain_text, strong
 from jobticket.jira.documents.wiki import to_wiki
 from jobticket.push import tables
 from jobticket.push.tables import Content, find_tables, find_tables_in_markup, section
@@ -81,7 +81,7 @@ def test_any_names_are_found_as_they_are(name: str, steps: list[tuple[str, int]]
 
 
 def test_where_they_stand() -> None:
-    document = (*plain_text("by a person"), *MAIN, Rule(), *section("Rework", [], DAY, [], 0))
+    document = (*plain_text("by a person"), *MAIN, HorizontalRule(), *section("Rework", [], DAY, [], 0))
     assert [(table.start, table.end) for table in find_tables(to_adf(document))] == [(1, 3), (4, 6)]
     for end in ("\n", "\r\n"):
         markup = f"by a person\n\n{MARKUP}\n\nby another".replace("\n", end)

@@ -74,9 +74,8 @@ class Product:
         self.url = atlassian_url
         self.modules = functions
         for module in self.modules.values():
-            for name in ("vault", "sealer"):
-                holder = getattr(module, name, None) or getattr(getattr(module, "access", None), name, None)
-                if holder is not None:
+            for place in (module, getattr(module, "access", None)):
+                for holder in filter(None, (getattr(place, name, None) for name in ("vault", "sealer"))):
                     monkeypatch.setattr(holder, "_data_keys", {})
                     monkeypatch.setattr(holder, "_sealing", None)
             if hasattr(module, "access"):

@@ -11,6 +11,7 @@ import pytest
 from jobticket.jira.lookup import text_jql
 from jobticket.ticketing.linked_tickets import plain
 from tests.support.gateway import Gateway
+from tests.support.tables import stamp
 from tests.unit.conftest import client
 from tests.unit.ticketing.conftest import CREDENTIALS, INTEGRATION, Atlassian, Shop, connections
 
@@ -67,7 +68,6 @@ class TestIntegration:
     def test_it_can_use_an_existing_connection(
         self, api: Gateway, atlassian: Atlassian, function: Any
     ) -> None:
-        from jobticket import clock
         from jobticket.clock import Deadline
         from jobticket.connections.credentials import checked_login
         from jobticket.connections.model import ConnectionId
@@ -78,7 +78,7 @@ class TestIntegration:
             ConnectionId("jira", "team-1"),
             atlassian.url,
             checked_login(CREDENTIALS),
-            now=clock.now(),
+            stamp=stamp(),
             deadline=Deadline.after(20),
         )
         both = {"type": "jira", "external_id": "team-1", "api_url": atlassian.url}

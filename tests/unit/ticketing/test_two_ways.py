@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobticket.store.table import Table
+from jobticket.store.table import Table, Update
 from tests.support.gateway import LambdaContext
 from tests.unit.ticketing.conftest import EMAIL, INTEGRATION, TOKEN, Shop, slow_jira
 
@@ -314,6 +314,44 @@ def test_what_the_product_moved_is_no_news(shop: Shop, into: dict[str, str]) -> 
         )
         == asked
     )
+
+
+def test_what_the_product_moved_for_one_anomaly_is_no_news_for_another_of_the_ticket(shop: Shop) -> None:
+    maps(shop, status_out=OUT, status_in=IN)
+    archived, still_open, third = linked(shop), linked(shop), linked(shop)
+    archive(shop, archived, "Invalid")
+    set_status(shop, still_open, "Acknowledged")
+    assert ticket_status(shop) == "In Progress"
+    look(shop, archived)
+    assert [anomaly_status(shop, n) for n in (archived, still_open, third)] == [
+        "Invalid",
+        "Acknowledged",
+        "Active",
+    ]
+    assert [shop.links(n)[0]["status"] for n in (archived, third)] == ["In Progress", "In Progress"]
+    person_moves(shop, "To Do")
+    look(shop, archived)
+    assert anomaly_status(shop, still_open) == "Active"
+
+
+@pytest.mark.parametrize("meets", ["an event", "a refresh"])
+def test_a_link_of_before_is_followed_after_its_next_event_or_refresh(shop: Shop, meets: str) -> None:
+    maps(shop, status_in=IN, status_out={"Acknowledged": "In Progress"})
+    number = linked(shop)
+    link = shop.links(number)[0]
+    shop.table.delete("ISSUE#1#" + link["ticket_id"], "TICKET")
+    key = (f"ANOMALY#{number}", f"ANOMALY#LINK#1#{link['ticket_id']}")
+    shop.table.update(Update(*key, remove=["seen", "looked"]))
+    if meets == "an event":
+        set_status(shop, number, "Acknowledged")
+        assert ticket_status(shop) == "In Progress"
+    else:
+        assert shop.api.post(f"/api/anomalies/{number}/ticket-links/{link['id']}/refresh").status == 200
+        shop.worker.run()
+    shop.clock.passes(1)
+    person_moves(shop, "Done")
+    look(shop, number)
+    assert anomaly_status(shop, number) == "Resolved"
 
 
 def look(shop: Shop, number: int) -> None:

@@ -17,9 +17,9 @@ ARROWS = {
     "history": {"store"},
     "jobs": {"store", "web", "history"},
     "jira": {"http"},
-    "connections": {"store", "web", "http", "jira"},
+    "connections": {"store", "web", "http", "jira", "history"},
     "push": {"store", "web", "http", "jira", "connections", "jobs", "history"},
-    "ticketing": {"store", "web", "http", "jira", "connections"},
+    "ticketing": {"store", "web", "http", "jira", "connections", "history"},
 }
 PACKAGES = sorted(path.parent.name for path in DOMAIN.glob("*/__init__.py"))
 

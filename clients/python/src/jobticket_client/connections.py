@@ -33,7 +33,7 @@ class Connections(Resource):
         answer = self._call("beginConsent", body | ({"return_url": return_url} if return_url else {}))
         return answer["authorization_uri"]
 
-    def list(self, *, page_size: int = PAGE_SIZE) -> Iterator[api.Connection]:
+    def list(self, *, page_size: int = PAGE_SIZE) -> Iterator[api.ListConnectionsAnswerConnection]:
         """Yield all connections, without their secrets."""
         return self._by_cursor("listConnections", "connections", page_size)
 
@@ -57,6 +57,11 @@ class Connections(Resource):
     ) -> api.PutApiTokenAnswer:
         """Store credentials that Jira accepts, such as ``email:token``."""
         return self._call("putApiToken", credentials, **_in_path(external_id))
+
+    def history(self, external_id: str, *, page_size: int = PAGE_SIZE) -> Iterator[api.ConnectionEvent]:
+        """Yield what happened to a connection, oldest first."""
+        named = _in_path(external_id)
+        return self._by_cursor("getConnectionHistory", None, page_size, named.pop("query"), **named)
 
     def delete(self, external_id: str) -> None:
         self._call("deleteConnection", **_in_path(external_id))

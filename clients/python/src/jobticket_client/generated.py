@@ -132,6 +132,20 @@ class ConditionEntry(TypedDict):
     min_weight: NotRequired[int | float]
 
 
+class ConnectionEvent(TypedDict):
+    """
+    What happened to a connection, and who did it: a key, a consent, the schedule, Jira or Atlassian.
+    """
+
+    at: str
+    action: str
+    by: str
+    kind: NotRequired[Literal["oauth", "api_token", "personal_access_token", "client_credentials"]]
+    site_url: NotRequired[str]
+    days: NotRequired[int]
+    expires_on: NotRequired[str]
+
+
 class Container(TypedDict):
     id: int
     name: str
@@ -159,7 +173,7 @@ class CreateConnectionBody(TypedDict):
     site_id: str
 
 
-class Ticket(TypedDict):
+class CreateTicketAnswerTicket(TypedDict):
     """
     The ticket.
     """
@@ -175,7 +189,7 @@ class Ticket(TypedDict):
 
 
 class CreateTicketAnswer(TypedDict):
-    ticket: Ticket
+    ticket: CreateTicketAnswerTicket
 
 
 class CreateTicketBody(TypedDict):
@@ -200,7 +214,7 @@ class DeleteIssueBody(TypedDict):
     delete_subtasks: NotRequired[bool]
 
 
-class Priority(TypedDict):
+class EditIssueAnswerIssuePriority(TypedDict):
     """
     The priority.
     """
@@ -209,7 +223,7 @@ class Priority(TypedDict):
     iconUrl: str | None
 
 
-class IssueType(TypedDict):
+class EditIssueAnswerIssueIssueType(TypedDict):
     """
     The issue's type.
     """
@@ -218,7 +232,7 @@ class IssueType(TypedDict):
     iconUrl: str | None
 
 
-class Assignee(TypedDict):
+class EditIssueAnswerIssueAssignee(TypedDict):
     """
     Who works on it.
     """
@@ -228,7 +242,7 @@ class Assignee(TypedDict):
     avatarUrl: str | None
 
 
-class Issue(TypedDict):
+class EditIssueAnswerIssue(TypedDict):
     """
     The issue.
     """
@@ -237,15 +251,15 @@ class Issue(TypedDict):
     key: str | None
     summary: str | None
     description: str | None
-    priority: Priority | None
-    issueType: IssueType | None
-    assignee: Assignee | None
+    priority: EditIssueAnswerIssuePriority | None
+    issueType: EditIssueAnswerIssueIssueType | None
+    assignee: EditIssueAnswerIssueAssignee | None
     updated: str | None
 
 
 class EditIssueAnswer(TypedDict):
     success: bool
-    issue: Issue
+    issue: EditIssueAnswerIssue
 
 
 class EditIssueBody(TypedDict):
@@ -319,7 +333,7 @@ class GetAccessTokenAnswer(TypedDict):
     expires_at: str
 
 
-class ActiveSprint(TypedDict):
+class GetActiveSprintsForProjectAnswerBoardActiveSprint(TypedDict):
     id: int
     name: str | None
     state: Literal["future", "active", "closed"] | None
@@ -329,18 +343,18 @@ class ActiveSprint(TypedDict):
     goal: str | None
 
 
-class Board(TypedDict):
+class GetActiveSprintsForProjectAnswerBoard(TypedDict):
     board_id: int
     board_name: str | None
     board_type: str | None
-    active_sprints: list[ActiveSprint]
+    active_sprints: list[GetActiveSprintsForProjectAnswerBoardActiveSprint]
 
 
 class GetActiveSprintsForProjectAnswer(TypedDict):
-    boards: list[Board]
+    boards: list[GetActiveSprintsForProjectAnswerBoard]
 
 
-class Sprint(TypedDict):
+class GetAllSprintsForProjectAnswerBoardSprint(TypedDict):
     id: int
     name: str | None
     state: Literal["future", "active", "closed"] | None
@@ -350,28 +364,41 @@ class Sprint(TypedDict):
     goal: str | None
 
 
-class Board1(TypedDict):
+class GetAllSprintsForProjectAnswerBoardActiveSprint(TypedDict):
+    id: int
+    name: str | None
+    state: Literal["future", "active", "closed"] | None
+    startDate: str | None
+    endDate: str | None
+    completeDate: str | None
+    goal: str | None
+
+
+class GetAllSprintsForProjectAnswerBoard(TypedDict):
     board_id: int
     board_name: str | None
     board_type: str | None
-    sprints: list[Sprint]
-    active_sprints: list[ActiveSprint]
+    sprints: list[GetAllSprintsForProjectAnswerBoardSprint]
+    active_sprints: list[GetAllSprintsForProjectAnswerBoardActiveSprint]
 
 
 class GetAllSprintsForProjectAnswer(TypedDict):
-    boards: list[Board1]
+    boards: list[GetAllSprintsForProjectAnswerBoard]
     total_sprints: int
 
 
-class Board2(TypedDict):
+class GetBoardsForProjectAnswerBoard(TypedDict):
     id: int
     name: str | None
     type: str | None
 
 
 class GetBoardsForProjectAnswer(TypedDict):
-    boards: list[Board2]
+    boards: list[GetBoardsForProjectAnswerBoard]
     total: int
+
+
+GetConnectionHistoryAnswer: TypeAlias = list[ConnectionEvent]
 
 
 class GetHealthAnswer(TypedDict):
@@ -380,7 +407,7 @@ class GetHealthAnswer(TypedDict):
     checks: dict[str, Literal["reachable", "unreachable"]]
 
 
-class Status(TypedDict):
+class GetIssueDetailsAnswerIssueStatus(TypedDict):
     """
     Its status.
     """
@@ -389,7 +416,35 @@ class Status(TypedDict):
     category: str | None
 
 
-class Reporter(TypedDict):
+class GetIssueDetailsAnswerIssuePriority(TypedDict):
+    """
+    The priority.
+    """
+
+    name: str | None
+    iconUrl: str | None
+
+
+class GetIssueDetailsAnswerIssueIssueType(TypedDict):
+    """
+    The issue's type.
+    """
+
+    name: str | None
+    iconUrl: str | None
+
+
+class GetIssueDetailsAnswerIssueAssignee(TypedDict):
+    """
+    Who works on it.
+    """
+
+    displayName: str | None
+    emailAddress: str | None
+    avatarUrl: str | None
+
+
+class GetIssueDetailsAnswerIssueReporter(TypedDict):
     """
     Who reported it.
     """
@@ -399,7 +454,7 @@ class Reporter(TypedDict):
     avatarUrl: str | None
 
 
-class Project(TypedDict):
+class GetIssueDetailsAnswerIssueProject(TypedDict):
     """
     The project.
     """
@@ -409,7 +464,7 @@ class Project(TypedDict):
     name: str | None
 
 
-class Resolution(TypedDict):
+class GetIssueDetailsAnswerIssueResolution(TypedDict):
     """
     How it was resolved; null while it is open.
     """
@@ -418,7 +473,7 @@ class Resolution(TypedDict):
     description: str | None
 
 
-class TimeTracking(TypedDict):
+class GetIssueDetailsAnswerIssueTimeTracking(TypedDict):
     """
     What was estimated and spent.
     """
@@ -428,7 +483,7 @@ class TimeTracking(TypedDict):
     timeSpent: str | None
 
 
-class Issue1(TypedDict):
+class GetIssueDetailsAnswerIssue(TypedDict):
     """
     The issue.
     """
@@ -437,32 +492,32 @@ class Issue1(TypedDict):
     key: str
     summary: str | None
     description: str | None
-    status: Status | None
-    priority: Priority | None
-    issueType: IssueType | None
-    assignee: Assignee | None
-    reporter: Reporter | None
-    project: Project | None
+    status: GetIssueDetailsAnswerIssueStatus | None
+    priority: GetIssueDetailsAnswerIssuePriority | None
+    issueType: GetIssueDetailsAnswerIssueIssueType | None
+    assignee: GetIssueDetailsAnswerIssueAssignee | None
+    reporter: GetIssueDetailsAnswerIssueReporter | None
+    project: GetIssueDetailsAnswerIssueProject | None
     created: str | None
     updated: str | None
-    resolution: Resolution | None
+    resolution: GetIssueDetailsAnswerIssueResolution | None
     labels: list[str]
     components: list[str]
     fixVersions: list[str]
     affectedVersions: list[str]
-    timeTracking: TimeTracking | None
+    timeTracking: GetIssueDetailsAnswerIssueTimeTracking | None
     customFields: dict[str, Any]
 
 
 class GetIssueDetailsAnswer(TypedDict):
-    issue: Issue1
+    issue: GetIssueDetailsAnswerIssue
 
 
 class GetOpenapiAnswer(TypedDict):
     pass
 
 
-class Lead(TypedDict):
+class GetProjectsAnswerProjectLead(TypedDict):
     """
     Who leads the project.
     """
@@ -470,15 +525,15 @@ class Lead(TypedDict):
     displayName: str | None
 
 
-class Project1(TypedDict):
+class GetProjectsAnswerProject(TypedDict):
     id: str
     key: str
     name: str | None
-    lead: Lead | None
+    lead: GetProjectsAnswerProjectLead | None
 
 
 class GetProjectsAnswer(TypedDict):
-    projects: list[Project1]
+    projects: list[GetProjectsAnswerProject]
     total: int
     selected_project_id: str | None
 
@@ -493,7 +548,7 @@ class GetSelectedProjectAnswer(TypedDict):
     jira_project_id: str | None
 
 
-class Ticket1(TypedDict):
+class GetTicketsForProjectAnswerTicket(TypedDict):
     id: str
     key: str
     summary: str | None
@@ -504,7 +559,7 @@ class Ticket1(TypedDict):
     updated: str | None
 
 
-class Sprint1(TypedDict):
+class GetTicketsForProjectAnswerSprint(TypedDict):
     """
     The sprint.
     """
@@ -519,12 +574,12 @@ class Sprint1(TypedDict):
 
 
 class GetTicketsForProjectAnswer(TypedDict):
-    tickets: list[Ticket1]
+    tickets: list[GetTicketsForProjectAnswerTicket]
     total: int
-    sprint: Sprint1 | None
+    sprint: GetTicketsForProjectAnswerSprint | None
 
 
-class StatusCategory(TypedDict):
+class GetTicketsForSprintAnswerTicketFieldsStatusStatusCategory(TypedDict):
     """
     To do, in progress or done.
     """
@@ -534,17 +589,17 @@ class StatusCategory(TypedDict):
     colorName: str | None
 
 
-class Status1(TypedDict):
+class GetTicketsForSprintAnswerTicketFieldsStatus(TypedDict):
     """
     Its status.
     """
 
     id: str | None
     name: str | None
-    statusCategory: StatusCategory | None
+    statusCategory: GetTicketsForSprintAnswerTicketFieldsStatusStatusCategory | None
 
 
-class Assignee2(TypedDict):
+class GetTicketsForSprintAnswerTicketFieldsAssignee(TypedDict):
     """
     Who works on it.
     """
@@ -553,7 +608,7 @@ class Assignee2(TypedDict):
     displayName: str | None
 
 
-class Reporter1(TypedDict):
+class GetTicketsForSprintAnswerTicketFieldsReporter(TypedDict):
     """
     Who reported it.
     """
@@ -562,7 +617,7 @@ class Reporter1(TypedDict):
     displayName: str | None
 
 
-class Priority2(TypedDict):
+class GetTicketsForSprintAnswerTicketFieldsPriority(TypedDict):
     """
     The priority.
     """
@@ -571,31 +626,45 @@ class Priority2(TypedDict):
     name: str | None
 
 
-class Fields(TypedDict):
+class GetTicketsForSprintAnswerTicketFields(TypedDict):
     """
     The issue's fields.
     """
 
     summary: str | None
     description: str | None
-    status: Status1 | None
-    assignee: Assignee2 | None
-    reporter: Reporter1 | None
+    status: GetTicketsForSprintAnswerTicketFieldsStatus | None
+    assignee: GetTicketsForSprintAnswerTicketFieldsAssignee | None
+    reporter: GetTicketsForSprintAnswerTicketFieldsReporter | None
     created: str | None
     updated: str | None
-    priority: Priority2 | None
+    priority: GetTicketsForSprintAnswerTicketFieldsPriority | None
 
 
-class Ticket2(TypedDict):
+class GetTicketsForSprintAnswerTicket(TypedDict):
     id: str
     key: str
-    fields: Fields
+    fields: GetTicketsForSprintAnswerTicketFields
+
+
+class GetTicketsForSprintAnswerSprint(TypedDict):
+    """
+    The sprint.
+    """
+
+    id: int
+    name: str | None
+    state: Literal["future", "active", "closed"] | None
+    startDate: str | None
+    endDate: str | None
+    completeDate: str | None
+    goal: str | None
 
 
 class GetTicketsForSprintAnswer(TypedDict):
-    tickets: list[Ticket2]
+    tickets: list[GetTicketsForSprintAnswerTicket]
     total: int
-    sprint: Sprint1
+    sprint: GetTicketsForSprintAnswerSprint
 
 
 class Integration(TypedDict):
@@ -758,7 +827,7 @@ class ListCommentsAnswer(TypedDict):
     pages: int
 
 
-class Connection(TypedDict):
+class ListConnectionsAnswerConnection(TypedDict):
     external_id: str
     provider: Literal["jira"]
     kind: Literal["oauth", "api_token", "personal_access_token", "client_credentials"]
@@ -772,7 +841,7 @@ class Connection(TypedDict):
 
 
 class ListConnectionsAnswer(TypedDict):
-    connections: list[Connection]
+    connections: list[ListConnectionsAnswerConnection]
     next_cursor: str | None
 
 
@@ -789,7 +858,7 @@ class ListLinksAnswer(TypedDict):
     pages: int
 
 
-class Site(TypedDict):
+class ListSitesAnswerSite(TypedDict):
     site_id: str
     site_name: str
     site_url: str
@@ -797,7 +866,7 @@ class Site(TypedDict):
 
 
 class ListSitesAnswer(TypedDict):
-    sites: list[Site]
+    sites: list[ListSitesAnswerSite]
 
 
 class MakeWebhookSecretAnswer(TypedDict):
@@ -978,7 +1047,7 @@ class PushRetry(TypedDict):
     error: NotRequired[str]
 
 
-class Account(TypedDict):
+class PutApiTokenAnswerAccount(TypedDict):
     """
     The account that the connection signs in as.
     """
@@ -993,7 +1062,7 @@ class PutApiTokenAnswer(TypedDict):
     kind: Literal["api_token", "personal_access_token", "client_credentials"]
     via: Literal["site", "gateway"]
     host: str
-    account: Account
+    account: PutApiTokenAnswerAccount
 
 
 class PutApiTokenBody(TypedDict):
@@ -1213,9 +1282,19 @@ class StepName(TypedDict):
     stepName: str
 
 
+class TestConnectionAnswerAccount(TypedDict):
+    """
+    The account that the connection signs in as.
+    """
+
+    displayName: str
+    accountId: NotRequired[str]
+    name: NotRequired[str]
+
+
 class TestConnectionAnswer(TypedDict):
     connected: bool
-    account: NotRequired[Account]
+    account: NotRequired[TestConnectionAnswerAccount]
     error: NotRequired[str]
 
 
@@ -1265,7 +1344,7 @@ class AdvanceSerialToAnswer(TypedDict):
     bypassed: list[Bypassed]
 
 
-class Result(TypedDict):
+class AdvanceSerialsAnswerResult(TypedDict):
     serialId: str
     success: bool
     serial: NotRequired[SerialNumber]
@@ -1275,7 +1354,7 @@ class Result(TypedDict):
 class AdvanceSerialsAnswer(TypedDict):
     advanced: int
     failed: int
-    results: list[Result]
+    results: list[AdvanceSerialsAnswerResult]
 
 
 class Anomaly(TypedDict):
@@ -1612,6 +1691,7 @@ OPERATIONS: dict[str, tuple[str, str, bool]] = {
     "listConnections": ("GET", "/api/backend/connections", False),
     "deleteConnection": ("DELETE", "/api/backend/connections/{external_id}", False),
     "putApiToken": ("PUT", "/api/backend/connections/{external_id}/api-token", False),
+    "getConnectionHistory": ("GET", "/api/backend/connections/{external_id}/history", False),
     "testConnection": ("POST", "/api/backend/connections/{external_id}/test", False),
     "createTicket": ("POST", "/api/backend/jira/create-ticket", True),
     "deleteIssue": ("DELETE", "/api/backend/jira/delete-issue", False),

@@ -49,11 +49,11 @@ class Jira(Resource):
     def sprint_tickets(self, external_id: str, sprint_id: Id) -> api.GetTicketsForSprintAnswer:
         return self._read("getTicketsForSprint", external_id, sprint_id=sprint_id)
 
-    def issue(self, external_id: str, id_or_key: Id) -> api.Issue:
+    def issue(self, external_id: str, id_or_key: Id) -> api.GetIssueDetailsAnswerIssue:
         """Return an issue with all its fields."""
         return self._read("getIssueDetails", external_id, issue_id_or_key=id_or_key)["issue"]
 
-    def create_ticket(self, **ticket: Unpack[api.CreateTicketBody]) -> api.Ticket:
+    def create_ticket(self, **ticket: Unpack[api.CreateTicketBody]) -> api.CreateTicketAnswerTicket:
         """Create a ticket, once however often the answer is lost."""
         return self._over(ticket["external_id"], "createTicket", ticket)["ticket"]
 

@@ -39,6 +39,7 @@ from jobticket.connections.errors import (
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.tokens import IssuedToken, TokenSource
 from jobticket.connections.vault import Vault, VaultError, kms_client
+from jobticket.errors import UnavailableError
 from jobticket.http.addresses import AddressPolicy
 from jobticket.http.session import PrivateAuthority, new_session
 from jobticket.jira.client import Credential, JiraClient, Pace, Site
@@ -46,16 +47,19 @@ from jobticket.jira.errors import JiraError, JiraLoginError, JiraRefusedCredenti
 from jobticket.jira.rate_limits import RateLimits
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
-from jobticket.store.table import Table, dynamodb_client
+from jobticket.store.table import Journal, Table, dynamodb_client
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 
 class AccessSettings(Settings):
     """The environment of a function that reaches Jira through connections."""
 
     connections_table: str
+    history_table: str
+    history_retention_days: int
     encryption_key: str
     atlassian_app_secret: str
     atlassian_auth_url: str = "https://auth.atlassian.com"
@@ -103,11 +107,12 @@ class JiraAccess:
     @classmethod
     def open(cls, settings: AccessSettings, dynamodb: DynamoDBClient | None = None) -> Self:
         """Make the container's access from a function's settings and, if it has one, its client."""
-        table = Table(dynamodb or dynamodb_client(), settings.connections_table)
+        journal = Journal(settings.history_table, settings.history_retention_days)
+        table = Table(dynamodb or dynamodb_client(), settings.connections_table, journal)
         vault = Vault(table, functools.cache(kms_client), settings.encryption_key)
         secrets = functools.cache(secrets_client)
         hosts = settings.private_ca_hosts.replace(",", " ").split()
-        authority = PrivateAuthority(hosts, lambda: fetch_secret(secrets(), settings.private_ca_secret))
+        authority = PrivateAuthority(hosts, lambda: _private_ca(secrets(), settings.private_ca_secret))
         session = new_session(address_policy(settings), authority if settings.private_ca_secret else None)
         secret = AppSecret(lambda: fetch_secret(secrets(), settings.atlassian_app_secret))
         app = AtlassianApp(session, settings.atlassian_auth_url, settings.atlassian_api_url, secret)
@@ -205,7 +210,8 @@ class JiraAccess:
 
         if connection.kind != "oauth":
             renew = self._confirming(connection, renew, deadline)
-        return replace(bearer(issued.text), renew=renew)
+        lacks = connection.missing_scopes(self.tokens.scopes)
+        return replace(bearer(issued.text), renew=renew, missing_scopes=tuple(lacks))
 
     def _confirming(
         self, connection: Connection, renew: Callable[[], Credential], deadline: Deadline
@@ -231,13 +237,22 @@ class JiraAccess:
 
     def _refused(self, connection: Connection, error: JiraError) -> ReauthorizationNeededError:
         try:
-            is_news = self.store.mark(connection, invalid=True)
+            is_news = self.store.mark(connection, self._now(), invalid=True)
         except AWS_FAULTS:
             logger.exception("refused credentials not marked", external_id=connection.id.external_id)
             is_news = False
         if is_news:
             return self.tokens.died(connection, str(error))
         return self.tokens.needs_authorization(connection)
+
+
+def _private_ca(client: SecretsManagerClient, secret_id: str) -> str:
+    """Read the private certificate authority. Without it nothing is sent to its hosts."""
+    try:
+        return fetch_secret(client, secret_id)
+    except AWS_FAULTS as fault:
+        logger.exception("the private certificate authority cannot be read", secret=secret_id)
+        raise UnavailableError("The private certificate authority cannot be read", retry_after=5) from fault
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from datetime import datetime
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
@@ -11,9 +12,11 @@ from jobticket.connections.layout import (
     LIST_KEY,
     OUTLINE,
     connection_of,
+    history_of,
     item_of,
     list_keys,
     partition,
+    record_status,
     same,
     stored_status,
     token_of,
@@ -21,13 +24,14 @@ from jobticket.connections.layout import (
     written,
 )
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
+from jobticket.history.records import Stamp, record
 from jobticket.store.table import Delete, Put, Table, Update
 from jobticket.store.unit_of_work import (
     ABSENT,
     PRESENT,
-    StaleError,
     UnitOfWork,
     attempts,
+    commit_if_current,
     discard,
     write_if_current,
 )
@@ -86,6 +90,7 @@ class ConnectionStore:
         work: UnitOfWork,
         connection: Connection,
         earlier: Connection | None,
+        stamp: Stamp,
         token: AccessToken | None = None,
     ) -> Connection:
         """Add the writes that put a newly authorized connection in an earlier one's place.
@@ -106,31 +111,38 @@ class ConnectionStore:
         work.add(
             Delete(partition(connection.id), "ACCESS") if token is None else token_put(connection.id, token)
         )
+        action = "authorized" if earlier is None else "reauthorized"
+        subject = history_of(connection.id)
+        record(work, stamp, subject, action, kind=connection.kind, site_url=connection.site_url)
         return connection
 
-    def replace(self, connection: Connection, token: AccessToken | None = None) -> Connection:
+    def replace(self, connection: Connection, stamp: Stamp, token: AccessToken | None = None) -> Connection:
         """Put a newly authorized connection in an earlier one's place; return it as written."""
         for work in attempts(self.table):
             with work:
                 earlier = self.outline(connection.id)
-                replaced = self.add_replacement(work, connection, earlier, token)
+                replaced = self.add_replacement(work, connection, earlier, stamp, token)
         return replaced
 
-    def add_deletion(self, work: UnitOfWork, name: ConnectionId) -> None:
+    def add_deletion(self, work: UnitOfWork, name: ConnectionId, stamp: Stamp) -> None:
         """Add the writes that delete a connection, if it exists, and its token."""
-        work.add(Delete(partition(name), "CONNECTION"))
+        exists = self.outline(name) is not None
+        work.add(Delete(partition(name), "CONNECTION", PRESENT if exists else ABSENT))
         work.add(Delete(partition(name), "ACCESS"))
+        if exists:
+            record(work, stamp, history_of(name), "removed")
 
-    def delete(self, name: ConnectionId) -> None:
+    def delete(self, name: ConnectionId, stamp: Stamp) -> None:
         """Delete a connection, if it exists, and its token."""
-        with UnitOfWork(self.table) as work:
-            self.add_deletion(work, name)
+        for work in attempts(self.table):
+            with work:
+                self.add_deletion(work, name, stamp)
 
     def drop_token(self, name: ConnectionId, token: AccessToken) -> None:
         """Delete a cached access token, unless it has been replaced."""
         discard(self.table, Delete(partition(name), "ACCESS", Attr("token").eq(token.sealed)))
 
-    def mark(self, connection: Connection, *, invalid: bool) -> bool:
+    def mark(self, connection: Connection, now: datetime, *, invalid: bool) -> bool:
         """Store whether Jira refuses credentials; False if that is stored already, or they were replaced."""
         status = stored_status(invalid)
         current = Attr("authorization").eq(connection.authorization) & Attr("status").ne(status)
@@ -138,18 +150,18 @@ class ConnectionStore:
         work.add(Update(partition(connection.id), "CONNECTION", set={"status": status}, condition=current))
         if invalid and connection.has_tokens:
             work.add(Delete(partition(connection.id), "ACCESS"))
-        try:
-            work.commit()
-        except StaleError:
-            return False
-        return True
+        record_status(work, connection.id, Stamp(now, "Jira"), invalid=invalid)
+        return commit_if_current(work)
 
-    def note_warning(self, connection: Connection, days: int) -> bool:
+    def note_warning(self, connection: Connection, days: int, stamp: Stamp) -> bool:
         """Store that a person was told of a connection's end so many days ahead; False if that is stored."""
         untold = Attr("warned_days").not_exists() | Attr("warned_days").gt(days)
         current = same("expires_on", written(connection.expires_at)) & untold
-        update = Update(partition(connection.id), "CONNECTION", set={"warned_days": days}, condition=current)
-        return write_if_current(self.table, update) is not None
+        work = UnitOfWork(self.table)
+        work.add(Update(partition(connection.id), "CONNECTION", set={"warned_days": days}, condition=current))
+        end = written(connection.expires_at)
+        record(work, stamp, history_of(connection.id), "expiring", days=days, expires_on=end)
+        return commit_if_current(work)
 
     def reseal(self, connection: Connection, secret: bytes) -> bool:
         """Replace a secret's ciphertext by another of the same secret; False if it has changed meanwhile."""

@@ -38,6 +38,7 @@ from jobticket.connections.model import Connection, ConnectionId, Kind
 from jobticket.connections.tokens import cached_token
 from jobticket.connections.vault import Vault
 from jobticket.errors import InvalidError
+from jobticket.history.records import Stamp
 from jobticket.http.errors import NoAnswerError
 from jobticket.http.transport import send
 from jobticket.jira.client import Credential, JiraClient, Site
@@ -88,7 +89,7 @@ class TokenConnector:
         login: Login,
         *,
         expires_at: datetime | None = None,
-        now: datetime,
+        stamp: Stamp,
         deadline: Deadline,
     ) -> tuple[Connection, Account]:
         """Verify a login and store it as this connection, in place of any earlier one.
@@ -115,14 +116,14 @@ class TokenConnector:
             site_url=found.site_url,
             api_url=found.api_url,
             deployment=found.account.deployment,
-            authorized_at=now,
+            authorized_at=stamp.at,
             account=found.account.display_name,
             expires_at=expires_at,
         )
         secret = self._vault.seal(name, connection.secret_field, login.text)
         connection = replace(connection, secret=secret)
-        token = None if grant is None else cached_token(self._vault, connection, grant, now)
-        return self._store.replace(connection, token), found.account
+        token = None if grant is None else cached_token(self._vault, connection, grant, stamp.at)
+        return self._store.replace(connection, stamp, token), found.account
 
     def _grant(self, login: Login, deadline: Deadline) -> Grant | None:
         return self._app.client_grant(login.text, deadline) if login.form == "client" else None

@@ -36,6 +36,7 @@ from jobticket.connections.sessions import OUTCOME, SessionStore, digest, new_se
 from jobticket.connections.tokens import cached_token
 from jobticket.connections.vault import Sealer, Vault
 from jobticket.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError, UpstreamError
+from jobticket.history.records import Stamp
 from jobticket.observability import count, logger
 from jobticket.store.table import Item
 from jobticket.store.unit_of_work import attempts
@@ -216,7 +217,8 @@ class Consent:
         connection = self._connection(pending, sites[site_id])
         token = cached_token(self._sealer, connection, pending.grant, pending.authorized_at)
         outcome = request.record() | {"cookie": pending.cookie, "site_name": connection.site_name}
-        until = self._now() + PENDING_LIFETIME
+        stamp = Stamp(self._now(), "consent")
+        until = stamp.at + PENDING_LIFETIME
         for work in attempts(self._store.table):
             with work:
                 earlier = self._store.outline(request.name)
@@ -227,7 +229,7 @@ class Consent:
                     if self._sessions.get("PENDING", pending.id, self._now()) is None:
                         raise expired from None
                     raise
-                self._store.add_replacement(work, connection, earlier, token)
+                self._store.add_replacement(work, connection, earlier, stamp, token)
                 self._sessions.add_spending(work, "PENDING", pending.id, expired)
                 self._sessions.add_outcome(work, pending.id, outcome, until)
                 self._sessions.require_generation(work, request.name, request.generation, expired)

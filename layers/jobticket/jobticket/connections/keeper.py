@@ -25,6 +25,7 @@ from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.tokens import LEASE, TokenSource
 from jobticket.connections.vault import Vault, VaultError
 from jobticket.errors import RefusalError
+from jobticket.history.records import Stamp
 from jobticket.observability import count, logger
 from jobticket.store.table import Item, Put
 from jobticket.store.unit_of_work import ABSENT, write_if_current
@@ -182,7 +183,7 @@ class Keeper:
             logger.warning("connection needs a person", status=connection.status(now), **told)
             return
         days = _days_ahead(connection, now)
-        if days is not None and self._store.note_warning(connection, days):
+        if days is not None and self._store.note_warning(connection, days, Stamp(now, "schedule")):
             run.expiring += 1
             logger.warning("connection expires soon", days=days, kind=connection.kind, **told)
         idle_since = connection.last_refreshed_at or connection.authorized_at

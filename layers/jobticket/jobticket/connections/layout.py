@@ -24,8 +24,10 @@ from boto3.dynamodb.conditions import Attr, ConditionBase
 
 from jobticket import clock
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
+from jobticket.history.records import Stamp, record
 from jobticket.store.lease import Lease
 from jobticket.store.table import Item, Put
+from jobticket.store.unit_of_work import UnitOfWork
 
 LIST_KEY = "CONNECTIONS"
 #: The attributes of a connection that ``oauth`` may read: no secret.
@@ -80,6 +82,16 @@ def list_keys(name: ConnectionId) -> Item:
     """Return the keys of a connection in its partition and in the index."""
     # A sort key holds 1,024 bytes: 255 characters of 4 bytes, and no provider besides.
     return {"pk": partition(name), "list_pk": LIST_KEY, "list_sk": name.external_id}
+
+
+def history_of(name: ConnectionId) -> str:
+    """Return a connection as the history names it."""
+    return f"CONNECTION#{name.external_id}"
+
+
+def record_status(work: UnitOfWork, name: ConnectionId, stamp: Stamp, *, invalid: bool) -> None:
+    """Add the record that a connection was refused, or is accepted again; by whom, not at whose request."""
+    record(work, stamp, history_of(name), f"marked_{stored_status(invalid)}")
 
 
 def same(attribute: str, value: str | None) -> ConditionBase:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from jobticket.errors import InvalidError
 from jobticket.jira.client import Deployment
+from jobticket.shown import Shown
 from jobticket.store.lease import Lease
 
 PROVIDERS = frozenset({"jira"})
@@ -150,6 +151,30 @@ class Connection:
 def secret_field(api_url: str) -> str:
     """Return the field that credentials for a Jira are sealed for."""
     return f"credentials for {api_url}"
+
+
+class ConnectionEvent(Shown):
+    """What happened to a connection, and who did it: a key, a consent, the schedule, Jira or Atlassian.
+
+    Attributes
+    ----------
+    action
+        authorized, reauthorized, marked_invalid, marked_valid, expiring or removed.
+    days
+        For how many more days at most the connection works.
+    expires_on
+        When the consent or token that is expiring ends.
+    """
+
+    shows_null = False
+
+    at: str
+    action: str
+    by: str
+    kind: Kind | None = None
+    site_url: str | None = None
+    days: int | None = None
+    expires_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

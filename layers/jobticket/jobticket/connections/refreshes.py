@@ -13,16 +13,26 @@ Refreshes that have begun stand in the sparse index ``unfinished_refreshes`` unt
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
-from jobticket.connections.layout import connection_of, partition, same, stored_status, token_put, written
+from jobticket.connections.layout import (
+    connection_of,
+    partition,
+    record_status,
+    same,
+    stored_status,
+    token_put,
+    written,
+)
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
+from jobticket.history.records import Stamp
 from jobticket.store.lease import LEASE_ATTRIBUTES, OWNER, HeldError, Lease, take
 from jobticket.store.table import Delete, Table, Update, Write
-from jobticket.store.unit_of_work import StaleError, UnitOfWork, write_if_current
+from jobticket.store.unit_of_work import StaleError, UnitOfWork, commit_if_current, write_if_current
 
 INDEX = "unfinished_refreshes"
 UNFINISHED = "UNFINISHED"
@@ -73,9 +83,9 @@ class RefreshStore:
                 **({} if scopes is None or held.kind != "oauth" else {"scopes": scopes}),
             },
             remove=(*LEASE_ATTRIBUTES, *BEGUN_ATTRIBUTES, "failed_at", "retry_at"),
-            condition=_of_version(held),
         )
-        return self._commit(end, token_put(held.id, token))
+        cached = token_put(held.id, token)
+        return self._commit(held, end, _of_version(held), cached, now, invalid=False)
 
     def release(
         self,
@@ -105,7 +115,7 @@ class RefreshStore:
         )
         write_if_current(self._table, update)
 
-    def declare_dead(self, held: Connection, lease: Lease) -> bool:
+    def declare_dead(self, held: Connection, lease: Lease, now: datetime) -> bool:
         """Mark a connection invalid and delete its token; False if that would be wrong.
 
         It would be if the refused refresh token is no longer the newest. It would also be if another caller
@@ -116,9 +126,9 @@ class RefreshStore:
             "CONNECTION",
             set={"status": stored_status(True)},
             remove=(*LEASE_ATTRIBUTES, *BEGUN_ATTRIBUTES),
-            condition=_of_version(held) & lease.held(),
         )
-        return self._commit(end, Delete(partition(held.id), "ACCESS"))
+        condition = _of_version(held) & lease.held()
+        return self._commit(held, end, condition, Delete(partition(held.id), "ACCESS"), now, invalid=True)
 
     def give_up(self, seen: Connection) -> bool:
         """Forget a refresh that has begun; False if it has ended, begun again, or lost its authorization."""
@@ -139,15 +149,28 @@ class RefreshStore:
             _, provider, external_id = item["pk"].split("#", 2)
             yield ConnectionId(provider, external_id)
 
-    def _commit(self, *writes: Write) -> bool:
-        work = UnitOfWork(self._table)
-        for each in writes:
-            work.add(each)
-        try:
-            work.commit()
-        except StaleError:
-            return False
-        return True
+    def _commit(
+        self,
+        held: Connection,
+        end: Update,
+        condition: ConditionBase,
+        token: Write,
+        now: datetime,
+        *,
+        invalid: bool,
+    ) -> bool:
+        """Commit the end of a refresh, and record if the connection becomes invalid, or valid again."""
+        # Its status may have changed since the beginning: that changes the record, not the end.
+        for was_invalid in (held.invalid, not held.invalid):
+            as_it_was = Attr("status").eq(stored_status(was_invalid))
+            work = UnitOfWork(self._table)
+            work.add(replace(end, condition=condition & as_it_was))
+            work.add(token)
+            if was_invalid != invalid:
+                record_status(work, held.id, Stamp(now, "Atlassian"), invalid=invalid)
+            if commit_if_current(work):
+                return True
+        return False
 
 
 def _of_version(connection: Connection) -> ConditionBase:

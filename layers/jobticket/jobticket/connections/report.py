@@ -5,15 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
 from jobticket.connections.account import Account, account_at
-from jobticket.connections.credentials import advice_on
+from jobticket.connections.credentials import Form, advice_on
 from jobticket.connections.errors import SecretUnreadableError
 from jobticket.connections.layout import written
-from jobticket.connections.model import Connection
+from jobticket.connections.model import Connection, Kind
 from jobticket.errors import RefusalError
 from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError
+from jobticket.jira.refusals import REAUTHORIZE
+
+#: What to advise on is what the caller gave.
+_FORMS: dict[Kind, Form] = {"personal_access_token": "bearer", "client_credentials": "client"}
 
 
 def listed(connection: Connection, now: datetime) -> dict[str, Any]:
@@ -43,10 +48,10 @@ def ask_account(access: JiraAccess, connection: Connection, deadline: Deadline) 
         account = account_at(access.unchecked_client(connection, deadline=deadline))
     except JiraRefusedCredentialsError:
         if by_credentials:
-            access.store.mark(connection, invalid=True)
+            access.store.mark(connection, clock.now(), invalid=True)
         raise
     if by_credentials and connection.invalid:
-        access.store.mark(connection, invalid=False)
+        access.store.mark(connection, clock.now(), invalid=False)
     return account
 
 
@@ -55,7 +60,9 @@ def test_connection(access: JiraAccess, connection: Connection, deadline: Deadli
     try:
         account = ask_account(access, connection, deadline)
     except JiraError as error:
-        return {"connected": False, "error": advice_on(error)}
+        if connection.kind == "oauth" and isinstance(error, JiraRefusedCredentialsError):
+            return {"connected": False, "error": REAUTHORIZE}
+        return {"connected": False, "error": advice_on(error, _FORMS.get(connection.kind, "basic"))}
     except RefusalError as refusal:
         return {"connected": False, "error": refusal.message}
     except SecretUnreadableError as fault:

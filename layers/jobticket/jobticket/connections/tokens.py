@@ -96,7 +96,7 @@ class TokenSource:
         self._refreshes = RefreshStore(store.table)
         self._vault = vault
         self._app = app
-        self._scopes = scopes
+        self.scopes = scopes
         self._now = now
         self._pace = pace or Pace()
 
@@ -166,7 +166,7 @@ class TokenSource:
 
     def needs_authorization(self, connection: Connection) -> ReauthorizationNeededError:
         """Return the error for callers of a connection that does not work any more."""
-        return ReauthorizationNeededError(connection.id, connection.missing_scopes(self._scopes))
+        return ReauthorizationNeededError(connection.id, connection.missing_scopes(self.scopes))
 
     def _read(self, name: ConnectionId, *, even_if_dead: bool) -> tuple[Connection, AccessToken | None]:
         connection, token = self._store.get_with_token(name)
@@ -237,7 +237,7 @@ class TokenSource:
         try:
             grant = ask(sent, deadline.sooner(TOKEN_CALL_SECONDS))
         except GrantDeadError as error:
-            if not self._refreshes.declare_dead(connection, refresh.lease):
+            if not self._refreshes.declare_dead(connection, refresh.lease, self._now()):
                 logger.info("another refresh was written first")
                 return None
             raise self.died(connection, str(error)) from None

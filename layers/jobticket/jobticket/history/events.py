@@ -48,7 +48,7 @@ def events_client() -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class BusEvent:
     """An event, and the place in the stream of the record that it tells of."""
 
     place: str
@@ -58,7 +58,7 @@ class Event:
     detail: Mapping[str, Any]
 
 
-def event_of(record: Item, place: str = "") -> Event | None:
+def event_of(record: Item, place: str = "") -> BusEvent | None:
     """Return what is sent of a record, None if it is nothing."""
     kind, _, name = record["pk"].partition("#")
     type_ = TYPES.get((kind, record["action"])) or TYPES.get(kind)
@@ -68,7 +68,7 @@ def event_of(record: Item, place: str = "") -> Event | None:
     detail = {"id": f"{record['pk']}/{record['sk']}", _SUBJECTS[kind]: name, **told}
     if len(json.dumps(detail)) > MOST_OF_AN_EVENT:
         detail.pop("changes", None)
-    return Event(place, record["pk"], type_, record["at"], detail)
+    return BusEvent(place, record["pk"], type_, record["at"], detail)
 
 
 def _camel(name: str) -> str:
@@ -76,7 +76,7 @@ def _camel(name: str) -> str:
     return first + "".join(map(str.capitalize, others))
 
 
-def send(client: Any, bus: str, events: Iterable[Event]) -> str | None:
+def send(client: Any, bus: str, events: Iterable[BusEvent]) -> str | None:
     """Send events in their order; return the place of the first that was not sent, and nothing after it was.
 
     One call holds one event of a subject at most. So a call that fails in part leaves no gap before an event.
@@ -104,8 +104,8 @@ def send(client: Any, bus: str, events: Iterable[Event]) -> str | None:
     return None
 
 
-def _calls(events: Iterable[Event]) -> Iterator[list[Event]]:
-    call: list[Event] = []
+def _calls(events: Iterable[BusEvent]) -> Iterator[list[BusEvent]]:
+    call: list[BusEvent] = []
     characters = 0
     for event in events:
         size = len(json.dumps(event.detail))

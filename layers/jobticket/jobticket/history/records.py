@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from boto3.dynamodb.conditions import ConditionBase, Key
@@ -69,6 +70,15 @@ def differences(before: Shown, after: Mapping[str, Any]) -> dict[str, Any]:
         for name, pair in values.items()
         if pair[0] != pair[1]
     }
+
+
+def page_of_records(
+    table: Table, subject: str, now: datetime, limit: int | None, after: str | None
+) -> tuple[list[Item], str | None]:
+    """Return the records of a subject after a place, and the place after which the list continues."""
+    found = list(islice(records_of(table, subject, now, limit, after), None if limit is None else limit + 1))
+    shown = found[:limit]
+    return shown, shown[-1]["sk"] if len(shown) < len(found) else None
 
 
 def records_of(

@@ -259,6 +259,11 @@ def may_still_arrive(lost: JiraError) -> bool:
     return isinstance(lost, JiraTimeoutError) or (isinstance(lost, JiraStatusError) and lost.status == 504)
 
 
+def is_jiras_own_failure(error: JiraError) -> bool:
+    """Tell whether Jira itself has failed at the request: a gateway's trouble is over at some time."""
+    return isinstance(error, JiraStatusError) and error.status not in GATEWAY_STATUSES
+
+
 def has_no_sprints(error: JiraError) -> bool:
     """Tell whether a board has no sprints: a kanban board, or one without mapped columns."""
     return isinstance(error, JiraStatusError) and error.status in {400, 410, 422}

@@ -128,6 +128,8 @@ class Credential:
     authorization: str = field(repr=False)
     renew: Callable[[], Credential] | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    #: What the deployment asks for and the consent lacks: a refusal tells it.
+    missing_scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +258,7 @@ class JiraClient:
     ) -> None:
         """Renew the credential or wait, so that the call can be sent again; or raise its error."""
         if isinstance(error, JiraRefusedCredentialsError | JiraLoginError):
+            error.missing_scopes = credential.missing_scopes
             self._renew(error, credential, progress)
         elif isinstance(error, JiraRateLimitedError):
             progress.limited += 1

@@ -8,6 +8,7 @@ nothing is created, and the caller is told to come back.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 
 from jobticket.errors import RefusalError
 from jobticket.jira import shapes
-from jobticket.jira.answers import may_still_arrive, refuses_field
+from jobticket.jira.answers import is_jiras_own_failure, may_still_arrive, refuses_field
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.search import Search, quoted
@@ -29,6 +30,8 @@ LOOKS = (0.0, 0.5, 1.0, 2.0, 3.0)
 COME_BACK_SECONDS = 5
 #: The memo of an issue that has no label: it cannot be searched for.
 UNLABELLED = {"labelled": False}
+#: What differs between two answers that say the same: a trace id, a time.
+_NUMBERED = re.compile(r"\S*\d\S*")
 
 
 class Memory(Protocol):
@@ -206,7 +209,7 @@ class CreateOnce:
         found = self._look_for(label)
         if found is not None:
             return found
-        if again and told is not None and told == earlier:
+        if again and is_jiras_own_failure(error) and _alike(told, earlier):
             error.outcome_unknown = False
             raise RefusedAgainError(error) from error
         raise UnsettledError(COME_BACK_SECONDS, error, error.details) from error
@@ -239,6 +242,14 @@ def _told(error: JiraError) -> dict[str, Any] | None:
     if not isinstance(error, JiraStatusError) or may_still_arrive(error):
         return None
     return {"status": error.status, "details": error.details}
+
+
+def _alike(told: Mapping[str, Any] | None, earlier: Mapping[str, Any] | None) -> bool:
+    """Tell whether two memos hold the same answer, but for numbers in its words."""
+    if told is None or earlier is None or told["status"] != earlier.get("status"):
+        return False
+    words, before = (_NUMBERED.sub("", str(each.get("details"))) for each in (told, earlier))
+    return words == before
 
 
 def _soon(left: float) -> int:

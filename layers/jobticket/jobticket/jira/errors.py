@@ -93,7 +93,11 @@ class JiraStatusError(JiraError):
     after_lost_answer
         Whether an earlier try of the same call may have succeeded. A 404 to a repeated DELETE then most
         likely means that the first one did.
+    missing_scopes
+        What the consent lacks of the scopes that the deployment asks for; told if the login is refused.
     """
+
+    missing_scopes: tuple[str, ...] = ()
 
     def __init__(self, status: int, reason: str, *, retry_after: float | None = None, **said: Any) -> None:
         # A gateway's answer does not tell what became of the request behind it.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobticket import foreign
+from jobticket.errors import RefusalError
 from jobticket.jira import boards, shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraStatusError
@@ -47,7 +48,7 @@ def sprint_or_none(client: JiraClient, project: str) -> Row | None:
     """Return a project's active sprint; None if there is none. No trouble of boards costs the tickets."""
     try:
         return boards.active_sprint(client, project)
-    except JiraError as error:
+    except (JiraError, RefusalError) as error:
         logger.warning("a project's sprint could not be read", cause=str(error))
         return None
 

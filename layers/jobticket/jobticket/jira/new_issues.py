@@ -10,8 +10,15 @@ from jobticket.errors import RefusalError, UnavailableError
 from jobticket.jira.answers import meant_by_creation
 from jobticket.jira.bodies import INVALID_TICKET
 from jobticket.jira.client import JiraClient
-from jobticket.jira.create_once import Created, CreateOnce, FinalError, Memory, UnsettledError
-from jobticket.jira.errors import JiraError, JiraStatusError
+from jobticket.jira.create_once import (
+    COME_BACK_SECONDS,
+    Created,
+    CreateOnce,
+    FinalError,
+    Memory,
+    UnsettledError,
+)
+from jobticket.jira.errors import JiraError, JiraRateLimitedError, JiraStatusError
 from jobticket.jira.issue_lists import TICKET_FIELDS, show_ticket
 from jobticket.jira.issues import ISSUE, named_assignee
 from jobticket.jira.listing import Row
@@ -62,16 +69,22 @@ def create_issue(
     try:
         created = creation.run()
     except UnsettledError as unsettled:
-        details = {"outcome_unknown": True, **({"details": unsettled.details} if unsettled.details else {})}
-        raise UnavailableError(UNSETTLED, details=details, retry_after=unsettled.seconds) from unsettled
+        raise _unsettled(unsettled.seconds, unsettled.details) from unsettled
     except FinalError as final:
         if isinstance(final.cause, JiraStatusError):
             final.cause.retry_after = None  # a repeat would create a second one
         refusal = refusal_of(final.cause, CREATE_TEXTS, write=True)
         raise refusal if memory.mark is None else KeptRefusalError(refusal) from final
     except JiraError as error:
+        if error.outcome_unknown and error.transient and not isinstance(error, JiraRateLimitedError):
+            raise _unsettled(COME_BACK_SECONDS, error.details) from error  # the search has failed
         raise refusal_of(meant_by_creation(error), CREATE_TEXTS, write=error.outcome_unknown) from error
     return _read_back(client, created, issue)
+
+
+def _unsettled(seconds: int, said: dict[str, Any]) -> UnavailableError:
+    details = {"outcome_unknown": True, **({"details": said} if said else {})}
+    return UnavailableError(UNSETTLED, details=details, retry_after=seconds)
 
 
 def _read_back(client: JiraClient, created: Created, issue: NewIssue) -> Row:

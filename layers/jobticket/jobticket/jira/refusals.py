@@ -79,7 +79,8 @@ def _refusal(error: JiraError, texts: Texts, details: dict[str, Any]) -> Refusal
     if isinstance(error, JiraTimeoutError):
         return TimedOutError(TIMED_OUT, details=details)
     if isinstance(error, JiraRefusedCredentialsError):
-        return ForbiddenError(REAUTHORIZE, details={"needs_reauthorization": True, **details})
+        lacks = {"missing_scopes": list(error.missing_scopes)} if error.missing_scopes else {}
+        return ForbiddenError(REAUTHORIZE, details={"needs_reauthorization": True, **lacks, **details})
     if isinstance(error, JiraMissingScopeError):
         return ForbiddenError(MISSING_SCOPE, details={"missing_scope": True})
     if isinstance(error, JiraLoginError):

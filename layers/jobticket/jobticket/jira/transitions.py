@@ -24,7 +24,7 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TicketStanding:
     """An issue's status, and the transitions that the account may use from there."""
 
     status: str
@@ -56,7 +56,7 @@ def is_same(name: str | None, other: str | None) -> bool:
     return (name or "").strip().casefold() == (other or "").strip().casefold()
 
 
-def read_standing(client: JiraClient, issue: str) -> Standing:
+def read_standing(client: JiraClient, issue: str) -> TicketStanding:
     """Read an issue's status, and then its transitions."""
     answer = client.get(ISSUE, issue=issue, params={"fields": "status"})
     fields = answer.get("fields") if isinstance(answer, Mapping) else None
@@ -65,7 +65,7 @@ def read_standing(client: JiraClient, issue: str) -> Standing:
     found = answer.get("transitions") if isinstance(answer, Mapping) else None
     if status is None or not isinstance(found, list):
         raise JiraMalformedAnswerError("Jira's answer has no status or no transitions")
-    return Standing(status, [known for each in found if (known := _transition(each)) is not None])
+    return TicketStanding(status, [known for each in found if (known := _transition(each)) is not None])
 
 
 def move(client: JiraClient, issue: str, transition: Transition) -> None:

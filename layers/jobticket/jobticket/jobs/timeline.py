@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 
 from jobticket.history.flow import backwards, day_of, read_flow
-from jobticket.history.records import records_of
+from jobticket.history.records import page_of_records, records_of
 from jobticket.jobs.distribution import COMPLETED, SCRAPPED, place
 from jobticket.jobs.jobs import load_job
 from jobticket.jobs.layout import serial_subject
@@ -78,9 +78,8 @@ def job_history(
     table: Table, subject: str, now: datetime, limit: int | None, after: str | None
 ) -> tuple[list[JobEvent], str | None]:
     """Return what happened to a job, or to the settings, and the place after which the list continues."""
-    found = list(islice(records_of(table, subject, now, limit, after), None if limit is None else limit + 1))
-    shown = found[:limit]
-    return [JobEvent.of(item) for item in shown], shown[-1]["sk"] if len(shown) < len(found) else None
+    found, following = page_of_records(table, subject, now, limit, after)
+    return [JobEvent.of(item) for item in found], following
 
 
 def path_flow(table: Table, path_id: str, now: datetime, number: int) -> PathFlow:

@@ -171,3 +171,12 @@ def write_if_current(table: Table, one: Write) -> Item | None:
         return write(table, one)
     except StaleError:
         return None
+
+
+def commit_if_current(work: UnitOfWork) -> bool:
+    """Commit a unit of work; False if it is stale."""
+    try:
+        work.commit()
+    except StaleError:
+        return False
+    return True

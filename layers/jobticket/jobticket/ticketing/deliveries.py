@@ -20,7 +20,7 @@ from jobticket.jira.errors import (
     JiraStatusError,
     JiraTimeoutError,
 )
-from jobticket.jira.transitions import NoTransitionError, Standing
+from jobticket.jira.transitions import NoTransitionError, TicketStanding
 from jobticket.observability import logger
 from jobticket.store.table import Item, Table, Update
 from jobticket.store.unit_of_work import PRESENT, write_if_current
@@ -181,7 +181,7 @@ class Delivery:
         anomaly, kept = self._read(event, ANOMALY), self._read(event, event.link_sk)
         if anomaly is None or kept is None:
             return Told.GONE
-        target = event.target or ""
+        target, ours = event.target or "", None
         if not self._is_wanted(event, anomaly, stored) or kept.get("conflict") == anomaly.get(
             "status_stamp", 0
         ):
@@ -195,7 +195,8 @@ class Delivery:
             if standing.is_at(target):
                 self._note_place(link, standing.status)
                 return Told.TOLD
-            if self._moved_too(standing, kept, anomaly, stored):
+            ours = (self.table.get(event.issue.pk, TICKET) or {}).get("moving")
+            if self._moved_too(standing, (kept.get("seen"), ours), anomaly, stored):
                 stamp = anomaly.get("status_stamp", 0)
                 both = links.conflict(link, standing.status, anomaly["status"], stamp, self.now())
                 write_if_current(self.table, both)
@@ -208,7 +209,7 @@ class Delivery:
             raise LastingError(f"{error}. The ticket was not moved") from None
         except JiraError as error:
             if not error.outcome_unknown:
-                links.note_move(self.table, link, None)
+                links.note_move(self.table, link, ours)
             raise self._unsettled(error, tried=event.tried_at is not None) from None
         self._note_place(link, transition.leads_to)
         return Told.TOLD
@@ -227,10 +228,16 @@ class Delivery:
         found = self.table.get_all([(anomaly_pk(number), ANOMALY) for number in others])
         return any(item["status"] in OPEN for item in found)
 
-    def _moved_too(self, standing: Standing, link: Item, anomaly: Item, stored: StoredIntegration) -> bool:
+    def _moved_too(
+        self,
+        standing: TicketStanding,
+        known: tuple[str | None, str | None],
+        anomaly: Item,
+        stored: StoredIntegration,
+    ) -> bool:
         """Tell whether people have moved the ticket since the last look, and the anomaly would follow."""
-        seen = link.get("seen")
-        if seen is None or standing.is_at(seen) or standing.is_at(link.get("moving", "")):
+        seen, ours = known
+        if seen is None or standing.is_at(seen) or standing.is_at(ours or ""):
             return False
         return stored.integration.meaning_of(standing.status) not in (None, anomaly["status"])
 

@@ -28,6 +28,7 @@ from jobticket.connections.errors import (
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.report import ask_account
 from jobticket.errors import ConflictError, InvalidError, NotFoundError, UpstreamError
+from jobticket.history.records import Stamp
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraNotFoundError
 from jobticket.store.table import Delete, Item, Put, Table, Update
@@ -146,7 +147,7 @@ class Integrations:
 
     @contextlib.contextmanager
     def created(
-        self, work: UnitOfWork, settings: IntegrationSettings, now: datetime, deadline: Deadline
+        self, work: UnitOfWork, settings: IntegrationSettings, stamp: Stamp, deadline: Deadline
     ) -> Iterator[Integration]:
         """Check all settings and add the integration to a unit of work, for a ``with`` block that commits it.
 
@@ -162,13 +163,13 @@ class Integrations:
         if find(self.table) is not None:
             raise _second()
         number = next_number(self.table, "INTEGRATION")
-        source = self._source(number, settings, now, deadline)
+        source = self._source(number, settings, stamp, deadline)
         options = _options(settings)
         try:
             self._check_defaults(source, options, deadline)
-            yield self._add(work, number, source, options, now)
+            yield self._add(work, number, source, options, stamp.at)
         except Exception:
-            self.forget(source)
+            self.forget(source, stamp)
             raise
 
     def _add(
@@ -181,20 +182,20 @@ class Integrations:
         work.add(put, otherwise=_second())
         return Integration.of(item)
 
-    def change(self, settings: IntegrationSettings, now: datetime, deadline: Deadline) -> Integration:
+    def change(self, settings: IntegrationSettings, stamp: Stamp, deadline: Deadline) -> Integration:
         """Change what is given, after checking the whole again."""
         stored = self.get()
-        source = self._changed_source(stored, settings, now, deadline)
+        source = self._changed_source(stored, settings, stamp, deadline)
         options = _options(settings, stored.integration)
         try:
             self._check_defaults(source, options, deadline)
-            changed = self._write_change(stored, source, options, now)
+            changed = self._write_change(stored, source, options, stamp.at)
         except Exception:
             if source.name != stored.source.name:
-                self.forget(source)
+                self.forget(source, stamp)
             raise
         if source.name != stored.source.name:
-            self.forget(stored.source)
+            self.forget(stored.source, stamp)
         return changed
 
     def _write_change(
@@ -216,7 +217,7 @@ class Integrations:
 
         return Integration.of(write(self.table, update, otherwise=overtaken) or {})
 
-    def delete(self, webhooks_removal: Callable[[int], Delete]) -> None:
+    def delete(self, webhooks_removal: Callable[[int], Delete], stamp: Stamp) -> None:
         """Remove the integration and its own credentials. Links stay, and nothing is sent any more."""
         # The integration first: an interruption leaves sealed credentials that nothing refers to, not an
         # integration that cannot work.
@@ -225,7 +226,7 @@ class Integrations:
                 stored = self.get()
                 work.add(Delete(INTEGRATION, INTEGRATION, stored.unchanged()))
                 work.add(webhooks_removal(stored.integration.id))
-        self.forget(stored.source)
+        self.forget(stored.source, stamp)
 
     def test(self, now: datetime, deadline: Deadline) -> tuple[Literal["Connected", "Error"], str | None]:
         """Ask Jira for the account; store and return the outcome."""
@@ -244,14 +245,12 @@ class Integrations:
             write_if_current(self.table, Update(INTEGRATION, INTEGRATION, set=change, condition=same))
         return status, reason
 
-    def forget(self, source: Source) -> None:
+    def forget(self, source: Source, stamp: Stamp) -> None:
         """Remove the integration's own credentials. Other connections are not removed."""
         if source.provider == PROVIDER:
-            self.access.store.delete(source.name)
+            self.access.store.delete(source.name, stamp)
 
-    def _source(
-        self, number: int, settings: IntegrationSettings, now: datetime, deadline: Deadline
-    ) -> Source:
+    def _source(self, number: int, settings: IntegrationSettings, stamp: Stamp, deadline: Deadline) -> Source:
         if settings.external_id is not None:
             if settings.api_url is not None or settings.api_access_token is not None:
                 raise InvalidError(
@@ -262,10 +261,10 @@ class Integrations:
             raise InvalidError("api_url is required")
         if settings.api_access_token is None:
             raise InvalidError("api_access_token is required")
-        return self._connect(number, settings.api_url, settings.api_access_token, now, deadline)
+        return self._connect(number, settings.api_url, settings.api_access_token, stamp, deadline)
 
     def _changed_source(
-        self, stored: StoredIntegration, settings: IntegrationSettings, now: datetime, deadline: Deadline
+        self, stored: StoredIntegration, settings: IntegrationSettings, stamp: Stamp, deadline: Deadline
     ) -> Source:
         if settings.external_id is None and settings.api_url is None:
             if settings.api_access_token is None:
@@ -273,14 +272,14 @@ class Integrations:
             if stored.source.provider == PROVIDER:
                 # A new token for the same host. A stored token must not be sent to a new host.
                 settings = replace(settings, api_url=stored.integration.api_url)
-        return self._source(stored.integration.id, settings, now, deadline)
+        return self._source(stored.integration.id, settings, stamp, deadline)
 
-    def _connect(self, number: int, api_url: str, token: str, now: datetime, deadline: Deadline) -> Source:
+    def _connect(self, number: int, api_url: str, token: str, stamp: Stamp, deadline: Deadline) -> Source:
         # A new name each time: a refusal later on leaves the credentials in use as they are.
         name = ConnectionId(PROVIDER, f"integration-{number}-{secrets.token_hex(4)}")
         try:
             login = checked_login(token)
-            connection, _ = self.connector.connect(name, api_url, login, now=now, deadline=deadline)
+            connection, _ = self.connector.connect(name, api_url, login, stamp=stamp, deadline=deadline)
         except InvalidError as error:
             raise InvalidError(_in_our_words(error.message), details=error.details) from None
         return Source(PROVIDER, name.external_id, connection.site_url)

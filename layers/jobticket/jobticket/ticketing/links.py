@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from boto3.dynamodb.conditions import Attr
 from jobticket import clock
 from jobticket.errors import ConflictError, NotFoundError, RefusalError
 from jobticket.store.table import Delete, Item, Put, Table, Update
-from jobticket.store.unit_of_work import ABSENT, PRESENT, UnitOfWork, write_if_current
+from jobticket.store.unit_of_work import ABSENT, PRESENT, StaleError, UnitOfWork, write_if_current
 from jobticket.ticketing import outbox
 from jobticket.ticketing.integration import StoredIntegration
 from jobticket.ticketing.layout import (
@@ -181,7 +182,7 @@ def note_ticket(table: Table, link: AnomalyLink, ticket: LinkedTicket, now: date
     updated = write_if_current(table, change(link, set=present, remove=["last_sync_error", *gone]))
     if updated is None:
         raise link_not_found(link.id)
-    return AnomalyLink.of(updated)
+    return adopt(table, updated)
 
 
 def note_error(table: Table, link: AnomalyLink, reason: str) -> None:
@@ -191,7 +192,7 @@ def note_error(table: Table, link: AnomalyLink, reason: str) -> None:
 
 def note_seen(table: Table, link: AnomalyLink, status: str, now: datetime) -> None:
     """Store the status that the product has given a ticket, or found it in: it is no news later."""
-    write_if_current(table, change(link, set=seen_values(status, now), remove=["moving", "conflict"]))
+    write_if_current(table, change(link, set=seen_values(status, now), remove=["conflict"]))
 
 
 def seen_values(status: str | None, now: datetime) -> dict[str, Any]:
@@ -201,19 +202,38 @@ def seen_values(status: str | None, now: datetime) -> dict[str, Any]:
 
 
 def note_move(table: Table, link: AnomalyLink, status: str | None) -> bool:
-    """Store where the product is about to move a ticket, None if it did not; False if the link is gone."""
+    """Store where the product moves a ticket, until the next look: no news for any of its links.
+
+    None takes it back. False if this link is gone.
+    """
+    linked = Attr(ticket_member(link.anomaly_id)).eq(link.id)
     if status is None:
-        return write_if_current(table, change(link, remove=["moving"])) is not None
-    # What it looked like before is no measure of news any more: people may move it back there.
-    table.update(Update(issue_of(link).pk, TICKET, remove=["status"]))
-    return write_if_current(table, change(link, set={"moving": status})) is not None
+        update = Update(issue_of(link).pk, TICKET, remove=["moving"], condition=linked)
+    else:
+        # What it looked like before is no measure of news any more: people may move it back there.
+        moving = {"moving": status}
+        update = Update(issue_of(link).pk, TICKET, set=moving, remove=["status"], condition=linked)
+    return write_if_current(table, update) is not None
 
 
 def conflict(link: AnomalyLink, status: str, anomaly: str, stamp: int, now: datetime) -> Update:
     """Return the write that says on a link that its ticket and its anomaly have both moved."""
     text = f"conflict: the ticket was moved to {status} while the anomaly became {anomaly}"
     values = seen_values(status, now) | {"conflict": stamp, "last_sync_error": text}
-    return change(link, set=values, remove=["moving"])
+    return change(link, set=values)
+
+
+def adopt(table: Table, item: Item) -> AnomalyLink:
+    """Return a link from its item. One that was made before tickets were followed is followed from now on."""
+    link = AnomalyLink.of(item)
+    if "looked" not in item:
+        status = {"seen": link.status} if link.status else {}
+        work = UnitOfWork(table)
+        work.add(change(link, set={"looked": 0, **status}))
+        work.add(Update(issue_of(link).pk, TICKET, set={ticket_member(link.anomaly_id): link.id}))
+        with contextlib.suppress(StaleError):  # removed meanwhile
+            work.commit()
+    return link
 
 
 def kept(table: Table, link: AnomalyLink) -> Item:

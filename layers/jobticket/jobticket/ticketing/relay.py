@@ -38,7 +38,7 @@ from jobticket.ticketing.deliveries import (
 from jobticket.ticketing.explanations import translated
 from jobticket.ticketing.integration import Source, StoredIntegration
 from jobticket.ticketing.layout import LEASE, UNDELIVERED, Issue, anomaly_pk
-from jobticket.ticketing.links import note_error
+from jobticket.ticketing.links import adopt, note_error
 from jobticket.ticketing.model import AnomalyLink
 from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.recent import RecentChoices
@@ -215,7 +215,7 @@ class Relay:
         if stored is None or event.kind == "ticket" or not _is_here(event, stored):
             return None
         item = self.table.get(anomaly_pk(event.anomaly_id), event.link_sk)
-        return AnomalyLink.of(item) if item is not None and item["id"] == event.link_id else None
+        return adopt(self.table, item) if item is not None and item["id"] == event.link_id else None
 
     def _make_ticket(
         self, event: Event, stored: StoredIntegration, clients: Clients

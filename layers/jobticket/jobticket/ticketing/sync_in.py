@@ -75,8 +75,8 @@ class Look:
         JiraError
             If the ticket cannot be read.
         """
-        ticket = self.table.get(self.issue.pk, TICKET)
-        linked = {} if ticket is None else linked_anomalies(ticket)
+        ticket = self.table.get(self.issue.pk, TICKET) or {}
+        linked = linked_anomalies(ticket)
         if not linked:
             return Looked()
         try:
@@ -90,11 +90,11 @@ class Look:
         events: list[Event] = []
         conflicts, mover = 0, Mover(self.client, self.issue.ticket_id)
         for anomaly_id, link_id in linked.items():
-            following = _Following(self, anomaly_id, link_id, row, mover)
+            following = _Following(self, anomaly_id, link_id, row, mover, ticket.get("moving"))
             events += following.run()
             conflicts += following.is_conflict
         seen = {name: row[name] for name in SEEN if row[name] is not None}
-        self.table.update(Update(self.issue.pk, TICKET, set=seen))
+        self.table.update(Update(self.issue.pk, TICKET, set=seen, remove=["moving"]))
         return Looked(events, conflicts)
 
     def link_of(self, anomaly_id: int) -> AnomalyLink | None:
@@ -132,6 +132,7 @@ class _Following:
     link_id: int
     row: Row
     mover: Mover
+    moving: str | None  #: where the product has moved the ticket since the last look
     is_conflict: bool = False
 
     def run(self) -> list[Event]:
@@ -173,7 +174,7 @@ class _Following:
     def _wanted(self, kept: dict[str, object], loaded: Loaded, link: AnomalyLink) -> str | None:
         """Return the status that the anomaly must get; None if the ticket's status is no news for it."""
         status, seen = self.row["status"], kept.get("seen")
-        if seen is None or is_same(status, str(seen)) or is_same(status, str(kept.get("moving", ""))):
+        if seen is None or is_same(status, str(seen)) or is_same(status, self.moving):
             return None
         means = self.look.stored.integration.meaning_of
         wanted = means(status)
@@ -188,14 +189,14 @@ class _Following:
         revision = Revision(by=self.mover.name)
         revision.notices = anomalies.set_status(work, revision, loaded, wanted, self.look.now)
         revision.links = [live for live in loaded.live if live.link_id != link.id]
-        work.add(links.change(link, set=self._values(), remove=["moving", "conflict", "last_sync_error"]))
+        work.add(links.change(link, set=self._values(), remove=["conflict", "last_sync_error"]))
         logger.info("an anomaly follows its ticket", anomaly=self.anomaly_id, status=wanted)
         return revise(work, loaded, revision, self.look.now)
 
     def _seen(self, link: AnomalyLink, kept: dict[str, object]) -> Update:
         moved = not is_same(self.row["status"], str(kept.get("seen", "")))
         ended = ["conflict", "last_sync_error"] if moved or link.last_sync_error == GONE else []
-        return links.change(link, set=self._values(), remove=["moving", *ended])
+        return links.change(link, set=self._values(), remove=ended)
 
     def _values(self) -> dict[str, object]:
         """Return what the link shows of its ticket now."""

@@ -11,7 +11,14 @@ from datetime import UTC, datetime
 
 from jobticket import clock
 from jobticket.jira.documents.limits import cut, cut_line, length
-from jobticket.jira.documents.model import BulletList, Document, Paragraph, Rule, plain_line, plain_text
+from jobticket.jira.documents.model import (
+    BulletList,
+    Document,
+    HorizontalRule,
+    Paragraph,
+    plain_line,
+    plain_text,
+)
 from jobticket.jira.documents.wiki import to_wiki
 from jobticket.ticketing.model import Anomaly, FailedCheck
 
@@ -47,9 +54,9 @@ class Wording:
         If it is too long, each of the two keeps at least about half of the space.
         """
         user = plain_text(user_text or "")
-        room = limit - length("\n\n" + to_wiki((Rule(),)) + "\n\n")
+        room = limit - length("\n\n" + to_wiki((HorizontalRule(),)) + "\n\n")
         block = self.block(anomaly, at, max(room - length(to_wiki(user)), room // 2))
-        return cut(user, limit, tail=(Rule(), *block))
+        return cut(user, limit, tail=(HorizontalRule(), *block))
 
     def status_comment(self, status: str, at: datetime) -> Document:
         return (Paragraph(plain_line(f"[{utc(at)}] {self.name} Anomaly Status: {status}")),)

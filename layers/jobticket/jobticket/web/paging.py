@@ -79,6 +79,13 @@ class Part:
             case _:
                 raise InvalidError("Invalid cursor")
 
+    def place(self, of: str) -> str | None:
+        """Return where the part of the list ``of`` starts, as a text."""
+        position = self.position(of)
+        if isinstance(position, int):
+            raise InvalidError("Invalid cursor")
+        return position
+
     def headers(self, of: str, following: int | str | None) -> dict[str, str]:
         """Return the header that names the next part of the list ``of``, if there is one."""
         return {} if following is None else {"x-next-cursor": encode_cursor([of, following])}

@@ -22,10 +22,10 @@ from jobticket import clock
 from jobticket.connections.connection_store import ConnectionStore
 from jobticket.connections.model import Connection, ConnectionId, secret_field
 from jobticket.connections.vault import Vault
-from jobticket.store.table import Table
 from local.atlassian.default_data import PLANT_NORTH
 from tests.support.consents import store_consent
 from tests.support.gateway import Gateway, HttpAnswer, LambdaContext
+from tests.support.tables import recorded, stamp
 from tests.unit.atlassian.conftest import Auth
 from tests.unit.conftest import FORMER_KEY, client
 from tests.unit.deployment.privileges.recorder import Recorder
@@ -98,7 +98,7 @@ class Driven:
         A function that uses it must refresh it, and make a data key. The grant of a dead one is over, and its secrets
         are still sealed under the former KMS key.
         """
-        table = Table(client("dynamodb"), "connections")
+        table = recorded(client("dynamodb"), "connections")
         earlier = clock.now() - timedelta(days=40)
         key = "alias/jobticket" if alive else FORMER_KEY
         vault = Vault(table, lambda: client("kms"), key, lambda: earlier)
@@ -115,7 +115,7 @@ class Driven:
     def connect(self, external_id: str, credentials: str = CREDENTIALS) -> Connection:
         """Store a connection by API token, as connecting it would."""
         name = ConnectionId("jira", external_id)
-        table = Table(client("dynamodb"), "connections")
+        table = recorded(client("dynamodb"), "connections")
         vault = Vault(table, lambda: client("kms"), "alias/jobticket")
         connection = Connection(
             id=name,
@@ -129,4 +129,4 @@ class Driven:
             api_url=self.atlassian,
             authorized_at=clock.now(),
         )
-        return ConnectionStore(table).replace(connection)
+        return ConnectionStore(table).replace(connection, stamp())

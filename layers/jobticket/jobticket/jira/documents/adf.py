@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from jobticket.jira.documents.model import Block, BulletList, Inline, Link, Paragraph, Rule, Text, TextTable
+from jobticket.jira.documents.model import (
+    Block,
+    BulletList,
+    HorizontalRule,
+    Inline,
+    Link,
+    Paragraph,
+    Text,
+    TextTable,
+)
 
 Node = dict[str, Any]
 
@@ -27,7 +36,7 @@ def _block(block: Block) -> Node:
         case BulletList(items):
             nodes = [{"type": "listItem", "content": [_paragraph(item)]} for item in items]
             return {"type": "bulletList", "content": nodes}
-        case Rule():
+        case HorizontalRule():
             return {"type": "rule"}
         case TextTable(header, rows):
             cells = [_row("tableHeader", header), *(_row("tableCell", row) for row in rows)]

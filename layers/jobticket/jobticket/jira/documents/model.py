@@ -52,7 +52,7 @@ class BulletList:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class HorizontalRule:
     pass
 
 
@@ -64,7 +64,7 @@ class TextTable:
     rows: tuple[tuple[str, ...], ...]
 
 
-Block = Paragraph | BulletList | Rule | TextTable
+Block = Paragraph | BulletList | HorizontalRule | TextTable
 Document = tuple[Block, ...]
 
 

@@ -20,10 +20,10 @@ from itertools import groupby
 from jobticket.jira.documents.model import (
     Block,
     BulletList,
+    HorizontalRule,
     Inline,
     Link,
     Paragraph,
-    Rule,
     TextTable,
     one_line,
 )
@@ -70,11 +70,11 @@ def to_wiki(document: Iterable[Block]) -> str:
 
 
 def _follows_closely(before: Block, block: Block) -> bool:
-    if isinstance(before, Rule):
+    if isinstance(before, HorizontalRule):
         return True
     if not isinstance(before, Paragraph):
         return False
-    return block.tight if isinstance(block, Paragraph) else not isinstance(block, Rule)
+    return block.tight if isinstance(block, Paragraph) else not isinstance(block, HorizontalRule)
 
 
 def _block(block: Block) -> str:
@@ -83,7 +83,7 @@ def _block(block: Block) -> str:
             return _line(content)
         case BulletList(items):
             return "\n".join(f"- {_line(item)}" for item in items)
-        case Rule():
+        case HorizontalRule():
             return "----"
         case TextTable(header, rows):
             lines = [f"|| {' || '.join(map(_cell, header))} ||"]

@@ -13,6 +13,7 @@ def drive(connections: Driven) -> None:
     connections.connect("team-2", "demo@example.com:withdrawn")
     connections.call("POST", "/api/backend/connections/team-2/test")  # marks it as refused
     connections.call("DELETE", of_team)
+    connections.call("GET", f"{of_team}/history")
     _ask_for_tokens(connections)
 
 

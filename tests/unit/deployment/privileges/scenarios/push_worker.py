@@ -9,7 +9,6 @@ from typing import Any
 from jobticket import clock
 from jobticket.connections.vault import Vault
 from jobticket.jobs.settings import change_settings
-from jobticket.store.table import Table
 from local.atlassian.default_data import PLANT_NORTH
 from tests.support.consents import store_consent
 from tests.support.gateway import LambdaContext
@@ -44,7 +43,7 @@ def _take(push_worker: Driven, message: Mapping[str, Any]) -> None:
 def _refresh_tokens(push_worker: Driven, job_id: str) -> None:
     """Push through consents without a good access token; their secrets are of another month and KMS key."""
     change_settings(recorded(client("dynamodb"), "jobs"), stamp(), skip_unchanged=False)
-    table = Table(client("dynamodb"), "connections")
+    table = recorded(client("dynamodb"), "connections")
     earlier = clock.now() - timedelta(days=40)
     good = Auth(push_worker.atlassian).tokens()["refresh_token"]
     consents = [("good", good, "alias/jobticket"), ("dead", "revoked", FORMER_KEY)]
