@@ -68,7 +68,8 @@ function pathRow(each) {
       h("p", { class: "quiet" }, `${count(each.completedSerials)} of ${count(each.goalQuantity - each.scrappedSerials)}`)));
 }
 
-function burnUp(job, days) {
+function burnUp(job, all) {
+  const days = all.slice(Math.max(0, all.findIndex((day) => day.total > 0) - 1)); // not the days before its first part
   if (!days.length) {
     return h("p", { class: "quiet" }, "Nothing has moved yet.");
   }
