@@ -73,8 +73,8 @@ def _follow(deadline: Deadline) -> int:
         metrics.add_metric("SweepsFailed", MetricUnit.Count, 1)
         return 0
     moment = f"look-{int(now.timestamp())}"
-    if not wakeups.send_for({issue: f"{issue.group}-{moment}" for issue in changed}, look=last):
-        note_sweep(table, now)
+    wakeups.send_for({issue: f"{issue.group}-{moment}" for issue in changed}, look=last)
+    note_sweep(table, now)  # each look is stored: a lost wake-up is sent again
     metrics.add_metric("TicketsChanged", MetricUnit.Count, len(changed))
     return len(changed)
 

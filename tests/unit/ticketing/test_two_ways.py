@@ -8,6 +8,7 @@ import pytest
 
 from jobticket.store.table import Table, Update
 from tests.support.gateway import LambdaContext
+from tests.unit.conftest import client
 from tests.unit.ticketing.conftest import EMAIL, INTEGRATION, TOKEN, Shop, slow_jira
 
 OUT = {"Acknowledged": "In Progress", "Resolved": "Done", "Active": "To Do"}
@@ -448,6 +449,22 @@ def test_a_look_that_fails_comes_again(shop: Shop) -> None:
     shop.clock.passes(400)
     look(shop, number)
     assert anomaly_status(shop, number) == "Resolved"
+
+
+def test_a_look_whose_wake_up_is_lost_is_asked_for_again(shop: Shop) -> None:
+    maps(shop, status_in=IN)
+    number = linked(shop)
+    sweep(shop)
+    shop.clock.passes(1200)
+    shop.atlassian.control(clock_offset_seconds=shop.clock.passed.total_seconds())
+    person_moves(shop, "Done")
+    shop.worker.module.handler({"sweep": True}, LambdaContext(remaining_ms=60_000))
+    client("sqs").purge_queue(QueueUrl=shop.worker.queue)
+    shop.clock.passes(1200)  # the next sweep's search does not find the move any more
+    shop.worker.module.note_sweep(shop.table, shop.clock.now())
+    sweep(shop)
+    assert anomaly_status(shop, number) == "Resolved"
+    assert shop.undelivered() == 0
 
 
 def test_a_sweep_that_fails_looks_back_further_the_next_time(shop: Shop) -> None:

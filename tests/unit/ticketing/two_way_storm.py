@@ -126,6 +126,7 @@ class TwoWayStorm:
                 self.shop.worker.wake({"integration_id": 1, "ticket_id": f"NEW-{number}"})
             for link in self.links():
                 self.shop.worker.wake(link)
+                self.look(link)  # the queue holds messages behind a failed one back, by the real time
 
     def problems(self) -> list[str]:
         """What does not hold at rest."""

@@ -14,8 +14,9 @@ from typing import Literal, Self
 from boto3.dynamodb.conditions import Key
 
 from jobticket import clock
-from jobticket.store.table import Item, Table
-from jobticket.ticketing.layout import EVENT_PREFIX, UNDELIVERED, Issue, event_sort, link_sort
+from jobticket.store.table import Item, Table, Update
+from jobticket.store.unit_of_work import PRESENT, write_if_current
+from jobticket.ticketing.layout import EVENT_PREFIX, TICKET, UNDELIVERED, Issue, event_sort, link_sort
 from jobticket.ticketing.model import AnomalyLink
 
 #: ``details``: the anomaly's block, as a comment. ``backlink``: the remote link to the anomaly. ``move``: a
@@ -175,13 +176,26 @@ def pending(table: Table, issue: Issue) -> list[Event]:
     return [_event_from(item) for item in table.query_all(condition)]
 
 
-def undelivered(table: Table, before: datetime, index: str) -> Iterator[Issue]:
-    """Yield the issues with events that the sweep must look after, each once."""
+def undelivered(table: Table, before: datetime, index: str) -> Iterator[tuple[Issue, bool]]:
+    """Yield the issues that the sweep must look after, each once, and whether for a look or for events."""
     condition = Key("due_pk").eq(UNDELIVERED) & Key("due_at").lte(due(before))
-    seen: set[Issue] = set()
+    seen: set[tuple[Issue, bool]] = set()
     for item in table.query_all(condition, index=index):
         _, integration, ticket = item["pk"].split("#", 2)
-        issue = Issue(int(integration), ticket)
-        if issue not in seen:
-            seen.add(issue)
-            yield issue
+        found = Issue(int(integration), ticket), item["sk"] == TICKET
+        if found not in seen:
+            seen.add(found)
+            yield found
+
+
+def keep_look(table: Table, issue: Issue, until: datetime, since: int | None = None) -> None:
+    """Store that a linked ticket is to be looked at, so that the sweep asks for it again after a while.
+
+    Parameters
+    ----------
+    since
+        When the last sweep before the ticket's change began, in milliseconds; None leaves what is stored.
+    """
+    more = {} if since is None else {"unlooked": since}
+    kept = {"due_pk": UNDELIVERED, "due_at": due(until), **more}
+    write_if_current(table, Update(issue.pk, TICKET, set=kept, condition=PRESENT))

@@ -43,7 +43,7 @@ from jobticket.ticketing.model import AnomalyLink
 from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.recent import RecentChoices
 from jobticket.ticketing.rule_tickets import BrokenRuleError, RuleTickets
-from jobticket.ticketing.sync_in import Look
+from jobticket.ticketing.sync_in import Look, end_look
 from jobticket.ticketing.text import Wording
 
 #: Of one wake-up; the queue's redrive policy has the same number.
@@ -181,6 +181,7 @@ class Relay:
         """Let the issue's links and anomalies follow it."""
         stored = integration.find(self.table)
         if stored is None or stored.integration.id != issue.integration_id or not stored.follows:
+            end_look(self.table, issue, {})
             return done
         try:
             if deadline.left() < LEAST_SECONDS:
@@ -192,9 +193,11 @@ class Relay:
                 raise judged(error, untouched=True) from None
         except TransientError as error:
             pause = pause_before(tries, error.retry_after, self.chance())
+            outbox.keep_look(self.table, issue, self.now() + timedelta(seconds=pause) + SWEEP_MARGIN)
             return replace(done, retry_after=max(pause, done.retry_after or 0.0))
         except LastingError:
             logger.warning("a ticket cannot be read", ticket=issue.ticket_id)
+            end_look(self.table, issue, {})
             return done
         return replace(
             done, conflicts=done.conflicts + looked.conflicts, events=[*done.events, *looked.events]

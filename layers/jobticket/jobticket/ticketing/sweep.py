@@ -19,12 +19,16 @@ MOST_ISSUES = 500
 
 
 def sweep(table: Table, wakeups: Wakeups, now: datetime) -> int:
-    """Send a wake-up for each issue whose events wait without one; return how many were sent."""
+    """Send a wake-up for each issue whose events, or look, wait without one; return how many were sent."""
     due = list(islice(outbox.undelivered(table, now, UNDELIVERED_INDEX), MOST_ISSUES))
-    left_alone = [issue for issue in due if _is_left_alone(table, issue, now)]
+    left_alone = [issue for issue, is_look in due if not is_look and _is_left_alone(table, issue, now)]
+    looks = [issue for issue, is_look in due if is_look]
     # The time makes this another message: the queue drops repetitions of one that it remembers.
     wakeups.send_for({issue: f"{issue.group}-sweep-{int(now.timestamp())}" for issue in left_alone})
-    return len(left_alone)
+    for issue in looks:
+        outbox.keep_look(table, issue, now + outbox.GRACE)
+        wakeups.look(issue, f"{issue.group}-look-again-{int(now.timestamp())}")
+    return len(left_alone) + len(looks)
 
 
 def _is_left_alone(table: Table, issue: Issue, now: datetime) -> bool:

@@ -24,13 +24,13 @@ from jobticket.jira.lookup import look_up, show_found
 from jobticket.jira.search import Search
 from jobticket.jira.transitions import is_same
 from jobticket.observability import logger
-from jobticket.store.table import Table, Update
-from jobticket.store.unit_of_work import UnitOfWork, write_if_current
+from jobticket.store.table import Item, Table, Update
+from jobticket.store.unit_of_work import PRESENT, UnitOfWork, write_if_current
 from jobticket.ticketing import anomalies, integration, links
 from jobticket.ticketing.integration import StoredIntegration
 from jobticket.ticketing.layout import SWEEP, TICKET, Issue, linked_anomalies
 from jobticket.ticketing.model import ARCHIVED, AnomalyLink
-from jobticket.ticketing.outbox import Event
+from jobticket.ticketing.outbox import GRACE, Event, keep_look
 from jobticket.ticketing.revisions import Loaded, Revision, load, revise, revising
 
 #: What of a ticket a link shows.
@@ -77,7 +77,9 @@ class Look:
         """
         ticket = self.table.get(self.issue.pk, TICKET) or {}
         linked = linked_anomalies(ticket)
+        self.since = min(self.since, ticket.get("unlooked", self.since))
         if not linked:
+            end_look(self.table, self.issue, {})
             return Looked()
         try:
             row = look_up(self.client, self.issue.ticket_id)
@@ -86,6 +88,7 @@ class Look:
                 link = self.link_of(anomaly_id)
                 if link is not None:
                     links.note_error(self.table, link, GONE)
+            end_look(self.table, self.issue, {})
             return Looked()
         events: list[Event] = []
         conflicts, mover = 0, Mover(self.client, self.issue.ticket_id)
@@ -93,8 +96,7 @@ class Look:
             following = _Following(self, anomaly_id, link_id, row, mover, ticket.get("moving"))
             events += following.run()
             conflicts += following.is_conflict
-        seen = {name: row[name] for name in SEEN if row[name] is not None}
-        self.table.update(Update(self.issue.pk, TICKET, set=seen, remove=["moving"]))
+        end_look(self.table, self.issue, {name: row[name] for name in SEEN if row[name] is not None})
         return Looked(events, conflicts)
 
     def link_of(self, anomaly_id: int) -> AnomalyLink | None:
@@ -103,6 +105,12 @@ class Look:
         except NotFoundError:
             return None
         return links.find_pair(loaded, self.issue.integration_id, self.issue.ticket_id)
+
+
+def end_look(table: Table, issue: Issue, seen: Item) -> None:
+    """Store how a ticket was seen, and that no look at it is owed any more."""
+    ended = ["moving", "unlooked", "due_pk", "due_at"]
+    write_if_current(table, Update(issue.pk, TICKET, set=seen, remove=ended, condition=PRESENT))
 
 
 @dataclass
@@ -220,7 +228,7 @@ def began(table: Table) -> int:
 
 
 def changed_tickets(table: Table, access: JiraAccess, now: datetime, deadline: Deadline) -> Iterator[Issue]:
-    """Yield the linked tickets that look different from when they were last read.
+    """Yield the linked tickets that look different from when they were last read, each noted as unlooked.
 
     It costs a search of what changed since the last sweep, a call for each 100 linked tickets among it, and
     a read of DynamoDB for each 100 changed ones. The caller ends it with ``note_sweep``.
@@ -231,7 +239,7 @@ def changed_tickets(table: Table, access: JiraAccess, now: datetime, deadline: D
     client = integration.client_of(access, stored, deadline)
     since = _minutes_since(table, now)
     search = Search(client, f"updated >= -{since}m ORDER BY updated ASC", ("summary", "status"), show_found)
-    known: dict[str, dict[str, object]] = {}
+    known: dict[str, Item] = {}
 
     def linked(ids: Sequence[str]) -> list[str]:
         keys = {Issue(stored.integration.id, number).pk: number for number in map(str, ids)}
@@ -241,7 +249,9 @@ def changed_tickets(table: Table, access: JiraAccess, now: datetime, deadline: D
     for row in search.chosen(linked):
         item = known[row["id"]]
         if any(row[name] is not None and row[name] != item.get(name) for name in SEEN):
-            yield Issue(stored.integration.id, row["id"])
+            issue = Issue(stored.integration.id, row["id"])
+            keep_look(table, issue, now + GRACE, item.get("unlooked", began(table)))
+            yield issue
 
 
 def _minutes_since(table: Table, now: datetime) -> int:
