@@ -118,7 +118,10 @@ def _environments(aws: Aws) -> dict[str, dict[str, str]]:
         "AWS_SESSION_TOKEN": "",
     }
     found = {}
-    for name in resources_of_type(load_template(), "AWS::Serverless::Function"):
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK)
+    deployed = {each["LogicalResourceId"] for page in pages for each in page["StackResourceSummaries"]}
+    # A function with a condition may not be there: this stack has no bus.
+    for name in resources_of_type(load_template(), "AWS::Serverless::Function").keys() & deployed:
         detail = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId=name)
         physical_id = detail["StackResourceDetail"]["PhysicalResourceId"]
         configuration = functions.get_function_configuration(FunctionName=physical_id)
@@ -136,6 +139,8 @@ def _template(
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
         match resource["Type"]:
+            case "AWS::Serverless::Function" if name not in environments:
+                continue
             case "AWS::Serverless::Function":
                 own = {**template["Globals"]["Function"], **properties}
                 kept = _function(own, environments[name], named)

@@ -14,9 +14,12 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "layers" / "jobticket"))  # run as a command, from the root
 
 from jobticket import clock
 from jobticket.history.events import BusEvent, event_of, send

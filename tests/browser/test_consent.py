@@ -271,7 +271,7 @@ def test_the_same_page_in_two_tabs_connects_once(unlucky: Visit, context: Browse
     expect(second.get_by_role("alert")).to_contain_text("session is either expired or does not exist")
     assert unlucky.status() == "valid"
     second.reload()
-    expect(second.get_by_role("heading", name="This page has expired")).to_be_visible()
+    expect(second.get_by_role("heading", name="Connected")).to_be_visible()
     second.close()
 
 

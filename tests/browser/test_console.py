@@ -73,9 +73,11 @@ def test_a_view(
     console.on("request", lambda request: urls.append(request.url))
     if view == "#/jobs":
         go(console, "#/queues")  # it is shown already
+    of_the_view_before = set(api.asked)  # which may ask once more while it ends
     api.asked.clear()
     go(console, view)
-    assert 1 <= len(api.asked) <= 2, "requests of data"
+    asked = [each for each in api.asked if each not in of_the_view_before]
+    assert 1 <= len(asked) <= 2, "requests of data"
     expect(console.locator("main h1")).to_have_count(1)
     for width in (1280, 768, 360):
         console.set_viewport_size({"width": width, "height": 740})

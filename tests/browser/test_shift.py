@@ -114,8 +114,17 @@ def open_console(page: Page, stack: Stack, view: str) -> None:
     expect(page.locator("#freshness")).to_contain_text("Updated")
 
 
+@pytest.fixture
+def unchanged_jobs_too(stack: Stack) -> Iterator[None]:
+    """Let scheduled pushes skip no job because it has not changed."""
+    for skip in (False, True):
+        assert stack.request("PUT", "/api/settings", json={"skipUnchanged": skip}).status_code == 200
+        if not skip:
+            yield
+
+
 def test_a_failed_push_is_tried_again(
-    desk: Page, stack: Stack, atlassian: Atlassian, path_and_parts: object
+    desk: Page, stack: Stack, atlassian: Atlassian, path_and_parts: object, unchanged_jobs_too: None
 ) -> None:
     def figure(name: str) -> Locator:
         return desk.locator(".figures div", has_text=name).locator("dd")

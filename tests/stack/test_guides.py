@@ -59,9 +59,19 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     made.close()
 
 
+@pytest.fixture
+def stack_without_integration(stack: Stack) -> Iterator[Stack]:
+    """There is one integration at most, and other tests make their own."""
+    yield stack
+    stack.request("DELETE", "/api/integrations/ticketing")
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the guides are written for curl")
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
-def test_a_guide_works_as_written(guide: Path, stack: Stack, shell: Shell, wheel: Path) -> None:
+def test_a_guide_works_as_written(
+    guide: Path, stack_without_integration: Stack, shell: Shell, wheel: Path
+) -> None:
+    stack = stack_without_integration
     text = guide.read_text().replace("http://127.0.0.1:8000", stack.url)
     text = text.replace("http://127.0.0.1:8001", stack.atlassian_url)
     blocks = BLOCK.findall(text)

@@ -91,7 +91,6 @@ class TestDoor:
     @pytest.mark.parametrize(
         ("method", "path"),
         [
-            ("GET", "/"),
             ("GET", "/nowhere"),
             ("GET", "/api"),
             ("GET", "/api/nowhere"),
@@ -129,7 +128,7 @@ class TestDoor:
             ("GET", "/_aws/execute-api/x/live/api/jobs", {}),
             ("GET", "/restapis", {}),
             ("GET", "/jobticket-code", {}),
-            ("GET", "/", {"Host": "jobticket-code.s3.amazonaws.com"}),
+            ("GET", "/code.zip", {"Host": "jobticket-code.s3.amazonaws.com"}),
             ("POST", "/", {"X-Amz-Target": "DynamoDB_20120810.ListTables"}),
             ("POST", "/?Action=ListUsers", {}),
             ("POST", "/?Action=GetCallerIdentity&Version=2011-06-15", {}),
@@ -221,7 +220,7 @@ class TestData:
     def test_tables_expire_and_can_be_restored(self, stack: Stack) -> None:
         dynamodb = stack.client("dynamodb")
         tables = [value for name, value in stack.outputs.items() if name.endswith("TableName")]
-        assert len(tables) == 3
+        assert len(tables) == 4
         for table in tables:
             expiry = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
             assert (expiry["AttributeName"], expiry["TimeToLiveStatus"]) == ("expires_at", "ENABLED")
