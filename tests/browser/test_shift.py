@@ -10,9 +10,16 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.consent_flow import Atlassian, Walk, over_http
 from tests.support.consent_flow import Browser as Visitor
-from tests.support.deployed import Stack
+from tests.support.deployed import Stack, running
 
 PARTS = 20
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack of this file's own: a run pushes every job there is, at a site that other tests may have stopped."""
+    with running(tmp_path_factory.mktemp("shift")) as own:
+        yield own
 
 
 @pytest.fixture
