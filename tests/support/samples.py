@@ -51,7 +51,7 @@ def seed(dynamodb: Any, kms: Any) -> None:
 
 def seed_operations(dynamodb: Any, sqs: Any) -> None:
     """Put in what the samples of the operator's routes name: queues, a run, a stop."""
-    for variable in ("PUSH_QUEUE", "PUSH_DEAD_LETTERS", "FAILED_EVENTS_QUEUE"):
+    for variable in ("PUSH_QUEUE", "PUSH_DEAD_LETTERS", "FAILED_EVENTS_QUEUE", "EVENT_DEAD_LETTERS"):
         sqs.create_queue(QueueName=os.environ[variable].rpartition("/")[2])
     for variable in ("TICKET_EVENTS_QUEUE", "TICKET_EVENTS_DEAD_LETTERS"):
         sqs.create_queue(QueueName=os.environ[variable].rpartition("/")[2], Attributes={"FifoQueue": "true"})
