@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, get_args
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -98,7 +99,7 @@ def _wanted(request: Request) -> jobs.Wanted | None:
 @api.route("getJobHistory")
 def get_job_history(request: Request) -> Answer:
     job_id = request.path("id")
-    answer = _history(request, layout.job_pk(job_id))
+    answer = _history_of(request, layout.job_pk(job_id))
     if not answer.body and "cursor" not in request.query:
         jobs.get_job(table, job_id)  # the history of a deleted job stays
     return answer
@@ -201,10 +202,10 @@ def get_serial(request: Request) -> Answer:
 
 @api.route("getSerialHistory")
 def get_serial_history(request: Request) -> Answer:
-    serial, part = request.path("id"), Part(request.query)
-    place = part.place(f"history {serial}")
-    found, following = timeline.serial_history(table, serial, clock.now(), part.limit, place)
-    return Answer(body=found, headers=part.headers(f"history {serial}", following))
+    serial = request.path("id")
+    return _history(
+        request, f"history {serial}", partial(timeline.serial_history, table, serial, clock.now())
+    )
 
 
 @api.route("advanceSerial")
@@ -264,7 +265,7 @@ def get_settings(_request: Request) -> Answer:
 
 @api.route("getSettingsHistory")
 def get_settings_history(request: Request) -> Answer:
-    return _history(request, settings.SETTINGS)
+    return _history_of(request, settings.SETTINGS)
 
 
 @api.route("changeSettings")
@@ -283,10 +284,17 @@ def _parse_for_existing(request: Request, model: type[Model], look_up: Callable[
         raise
 
 
-def _history(request: Request, subject: str) -> Answer:
+def _history_of(request: Request, subject: str) -> Answer:
+    return _history(request, subject, partial(timeline.job_history, table, subject, clock.now()))
+
+
+def _history(
+    request: Request, name: str, read: Callable[[int | None, str | None], tuple[Sequence[Any], str | None]]
+) -> Answer:
+    """Answer the part of a history that a request asks for; ``read`` takes its limit and place."""
     part = Part(request.query)
-    found, following = timeline.job_history(table, subject, clock.now(), part.limit, part.place(subject))
-    return Answer(body=found, headers=part.headers(subject, following))
+    found, following = read(part.limit, part.place(name))
+    return Answer(body=found, headers=part.headers(name, following))
 
 
 def _next(position: Any) -> dict[str, str]:

@@ -66,7 +66,7 @@ def _follow(deadline: Deadline) -> int:
     now, last = clock.now(), began(table)
     try:
         with translated():
-            changed = list(changed_tickets(table, access, now, deadline))
+            changed = list(changed_tickets(table, access, last, now, deadline))
     except RefusalError as refusal:
         # The next sweep looks back as far.
         logger.warning("tickets could not be followed", reason=refusal.message)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from html import unescape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
+from local import person
 from tests.support.gateway import HttpAnswer
 
 if TYPE_CHECKING:
@@ -54,16 +53,7 @@ class Atlassian:
         self, authorization_uri: str, *, sites: tuple[str, ...] = (PLANT_NORTH,), accept: bool = True
     ) -> str:
         """Answer the consent page as its first account, and return where it sends the browser."""
-        page = self._session.get(authorization_uri, timeout=60).text
-        fields: list[tuple[str, str]] = [
-            (name, unescape(value))
-            for name, value in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]+)"', page)
-        ]
-        account = re.findall(r'<option value="([^"]+)"', page)[0]
-        fields += [("account", account), ("decision", "accept" if accept else "deny")]
-        fields += [("site", site) for site in sites]
-        answer = self._session.post(f"{self.url}/authorize", data=fields, allow_redirects=False, timeout=60)
-        return answer.headers["Location"]
+        return person.decide(self._session, authorization_uri, sites=sites, accept=accept)
 
     def control(self, **switches: Any) -> None:
         self._session.put(f"{self.url}/_control", json=switches, timeout=60).raise_for_status()

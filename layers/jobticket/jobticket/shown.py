@@ -56,6 +56,12 @@ class Shown:
         return shown
 
 
+def with_humps(name: str) -> str:
+    """Write a snake-case name in camel case."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
 def jsonable(value: Any) -> Any:
     """Return a value of a field as JSON has it."""
     if isinstance(value, Shown):

@@ -18,15 +18,17 @@ class Resource:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def _call(self, operation: str, body: Mapping[str, Any] | None = None, **request: Any) -> Any:
+    def _call(
+        self, operation: str, body: Mapping[str, Any] | None = None, *, humps: bool = False, **request: Any
+    ) -> Any:
         if body is not None and "idempotency_key" in body:
             request["idempotency_key"] = body["idempotency_key"]
             body = {name: value for name, value in body.items() if name != "idempotency_key"}
-        return self._transport.call(operation, body=body, **request).body
+        return self._transport.call(operation, body=_camel_members(body) if humps else body, **request).body
 
     def _call_in_camel(self, operation: str, body: Mapping[str, Any], **request: Any) -> Any:
         """Call an operation of the jobs family, whose members' names have humps."""
-        return self._call(operation, _camel_members(body), **request)
+        return self._call(operation, body, humps=True, **request)
 
     def _by_cursor(
         self, operation: str, members: str | None, limit: int, query: Any = None, **in_path: Any
@@ -61,6 +63,4 @@ def _camel_members(value: Any) -> Any:
 
 
 def _camel(name: str) -> str:
-    if name == "idempotency_key":
-        return name
     return re.sub("_([a-z])", lambda found: found[1].upper(), name)

@@ -32,6 +32,7 @@ from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.vault import DataKeyGoneError, Sealer, Vault
 from jobticket.errors import InvalidError
 from jobticket.jira.client import Pace
+from jobticket.jira.rate_limits import LONGEST_PAUSE_SECONDS
 from jobticket.observability import count, logger
 from jobticket.store.lease import Lease
 
@@ -45,14 +46,12 @@ LEASE = timedelta(seconds=16)
 WAIT_SECONDS = 25.0
 #: A call with less time than this would be cut off half-way.
 LEAST_CALL_SECONDS = 2.0
-#: What Atlassian asks for is believed for this long; then one call tries.
-LONGEST_PAUSE = timedelta(hours=1)
 #: What callers are told to wait if Atlassian names no time.
 RETRY_SECONDS = 2
 #: A token counts as fresh until this long before its end.
 MARGIN = timedelta(seconds=300)
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 2.0
+#: Between looks at another caller's refresh.
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ class TokenSource:
             Whether to try client credentials that Jira or Atlassian has refused: they may work by now.
         """
         patience, since = deadline.sooner(WAIT_SECONDS), self._now()
-        pause = FIRST_PAUSE_SECONDS
+        pause = FIRST_WAIT_SECONDS
         while True:
             connection, token = self._read(name, even_if_dead=even_if_dead)
             issued = self._open_if_fresh(name, token)
@@ -140,7 +139,7 @@ class TokenSource:
             if left <= 0:
                 raise ConnectionUnavailableError(name)
             self._pace.sleep(min(pause * (0.5 + self._pace.random()), left))
-            pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 1.5, LONGEST_WAIT_SECONDS)
 
     def finish(self, name: ConnectionId, deadline: Deadline) -> bool:
         """Finish a refresh that began and has no end; False if there is none, or another caller does it."""
@@ -273,7 +272,7 @@ class TokenSource:
             refresh.lease,
             begun=spent or refresh.was_unfinished,
             failed_at=now,
-            retry_at=None if wait is None else now + min(timedelta(seconds=wait), LONGEST_PAUSE),
+            retry_at=None if wait is None else now + timedelta(seconds=min(wait, LONGEST_PAUSE_SECONDS)),
         )
         return ConnectionUnavailableError(refresh.connection.id, retry_after=_whole_seconds(wait or 0))
 

@@ -14,6 +14,7 @@ import boto3
 
 from jobticket.aws import AWS_FAULTS, configuration, limited
 from jobticket.observability import logger
+from jobticket.shown import with_humps
 from jobticket.store.table import Item
 
 SOURCE = "jobticket"
@@ -64,16 +65,11 @@ def event_of(record: Item, place: str = "") -> BusEvent | None:
     type_ = TYPES.get((kind, record["action"])) or TYPES.get(kind)
     if type_ is None:
         return None
-    told = {_camel(key): value for key, value in record.items() if key not in _KEYS}
+    told = {with_humps(key): value for key, value in record.items() if key not in _KEYS}
     detail = {"id": f"{record['pk']}/{record['sk']}", _SUBJECTS[kind]: name, **told}
     if len(json.dumps(detail)) > MOST_OF_AN_EVENT:
         detail.pop("changes", None)
     return BusEvent(place, record["pk"], type_, record["at"], detail)
-
-
-def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(map(str.capitalize, others))
 
 
 def send(client: Any, bus: str, events: Iterable[BusEvent]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from jobticket.shown import Shown
+from jobticket.shown import Shown, with_humps
 
 AdvancementMode = Literal["strict", "flexible"]
 SerialStatus = Literal["in_progress", "completed", "scrapped"]
@@ -19,8 +19,7 @@ class Record(Shown):
 
     @classmethod
     def shown_name(cls, name: str) -> str:
-        first, *others = name.split("_")
-        return first + "".join(map(str.capitalize, others))
+        return with_humps(name)
 
 
 class Job(Record):

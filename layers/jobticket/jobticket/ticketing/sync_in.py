@@ -227,17 +227,20 @@ def began(table: Table) -> int:
     return int((table.get(SWEEP, SWEEP) or {}).get("began", 0))
 
 
-def changed_tickets(table: Table, access: JiraAccess, now: datetime, deadline: Deadline) -> Iterator[Issue]:
+def changed_tickets(
+    table: Table, access: JiraAccess, last: int, now: datetime, deadline: Deadline
+) -> Iterator[Issue]:
     """Yield the linked tickets that look different from when they were last read, each noted as unlooked.
 
     It costs a search of what changed since the last sweep, a call for each 100 linked tickets among it, and
-    a read of DynamoDB for each 100 changed ones. The caller ends it with ``note_sweep``.
+    a read of DynamoDB for each 100 changed ones. The caller ends it with ``note_sweep``; ``last`` is when
+    the last complete sweep began.
     """
     stored = integration.find(table)
     if stored is None or not stored.follows:
         return
     client = integration.client_of(access, stored, deadline)
-    since = _minutes_since(table, now)
+    since = _minutes_since(last, now)
     search = Search(client, f"updated >= -{since}m ORDER BY updated ASC", ("summary", "status"), show_found)
     known: dict[str, Item] = {}
 
@@ -250,12 +253,11 @@ def changed_tickets(table: Table, access: JiraAccess, now: datetime, deadline: D
         item = known[row["id"]]
         if any(row[name] is not None and row[name] != item.get(name) for name in SEEN):
             issue = Issue(stored.integration.id, row["id"])
-            keep_look(table, issue, now + GRACE, item.get("unlooked", began(table)))
+            keep_look(table, issue, now + GRACE, item.get("unlooked", last))
             yield issue
 
 
-def _minutes_since(table: Table, now: datetime) -> int:
-    last = began(table)
+def _minutes_since(last: int, now: datetime) -> int:
     passed = now - datetime.fromtimestamp(last / 1000, UTC) if last else timedelta(minutes=10)
     return ceil((min(passed, LONGEST) + MARGIN).total_seconds() / 60)
 
