@@ -37,26 +37,11 @@ import requests
 from jobticket.clock import Deadline
 from jobticket.http.errors import NoAnswerError
 from jobticket.http.transport import LEAST_SECONDS, send
-from jobticket.jira import keys
+from jobticket.jira import errors, keys
 from jobticket.jira.answers import evaluated, may_repeat
-from jobticket.jira.errors import (
-    JiraError,
-    JiraLoginError,
-    JiraRateLimitedError,
-    JiraRefusedCredentialsError,
-    JiraStatusError,
-    without_answer,
-)
+from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.parallel import PARALLEL, Gate
-from jobticket.jira.rate_limits import (
-    BACKOFF_SECONDS,
-    BURSTS,
-    QUOTA_SECONDS,
-    Pause,
-    RateLimits,
-    Scope,
-    lasting_names,
-)
+from jobticket.jira.rate_limits import BACKOFF_SECONDS, BURSTS, QUOTA_SECONDS, Pause, RateLimits, Scope
 
 Deployment = Literal["cloud", "data_center"]
 
@@ -69,33 +54,24 @@ MOST_LIMITED_TRIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The Jira that a client calls.
+    """The Jira that a client calls."""
 
-    Attributes
-    ----------
-    api_url
-        The part of a URL before ``/rest/…``, without a slash at the end.
-    browse_url
-        Where people see it: links are ``{browse_url}/browse/{key}``.
-    quota_key
-        The same for all sites that share the app's quota.
-    account
-        Names the account where it has limits of its own; another authorization is another account.
-    authorized_at
-        Pauses from before do not count: a new authorization may have ended them.
-    """
-
+    #: The part of a URL before ``/rest/…``, without a slash at the end.
     api_url: str
+    #: Where people see it: links are ``{browse_url}/browse/{key}``.
     browse_url: str
     deployment: Deployment
+    #: The same for all sites that share the app's quota.
     quota_key: str
+    #: Names the account where it has limits of its own; another authorization is another account.
     account: str | None = None
+    #: Pauses from before do not count: a new authorization may have ended them.
     authorized_at: datetime | None = None
 
     @property
     def limits(self) -> tuple[str, ...]:
         """The names of the limits that can hold up every call (``Limit.name``)."""
-        return lasting_names(self.quota_key, self.api_url, self.account)
+        return self.scope("GET", "", {}).lasting
 
     def scope(self, method: str, template: str, values: Mapping[str, object]) -> Scope:
         """Return what a call counts towards."""
@@ -112,21 +88,14 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A credential for Jira.
+    """A credential for Jira."""
 
-    Attributes
-    ----------
-    authorization
-        The value of the ``Authorization`` header.
-    renew
-        Called after a 401. Returns a fresh credential, the same if Jira accepts it elsewhere, or raises the
-        error for the caller. None if the credential cannot be renewed.
-    secrets
-        What no error may show, even if Jira's answer does.
-    """
-
+    #: The value of the ``Authorization`` header.
     authorization: str = field(repr=False)
+    #: Called after a 401. Returns a fresh credential, the same if Jira accepts it elsewhere, or raises the
+    #: error for the caller. None if the credential cannot be renewed.
     renew: Callable[[], Credential] | None = field(default=None, repr=False)
+    #: What no error may show, even if Jira's answer does.
     secrets: tuple[str, ...] = field(default=(), repr=False)
     #: What the deployment asks for and the consent lacks: a refusal tells it.
     missing_scopes: tuple[str, ...] = ()
@@ -143,12 +112,8 @@ class Pace:
 class JiraClient:
     """Calls one site with one credential. Threads may share it.
 
-    Parameters
-    ----------
-    session
-        The container's session (``jobticket.http.session.new_session``).
-    deadline
-        When all calls of this client must have ended.
+    The session is the container's (``jobticket.http.session.new_session``). By the deadline, all calls of the
+    client have ended.
     """
 
     def __init__(
@@ -257,10 +222,10 @@ class JiraClient:
         wave: int,
     ) -> None:
         """Renew the credential or wait, so that the call can be sent again; or raise its error."""
-        if isinstance(error, JiraRefusedCredentialsError | JiraLoginError):
+        if isinstance(error, errors.JiraRefusedCredentialsError | errors.JiraLoginError):
             error.missing_scopes = credential.missing_scopes
             self._renew(error, credential, progress)
-        elif isinstance(error, JiraRateLimitedError):
+        elif isinstance(error, errors.JiraRateLimitedError):
             progress.limited += 1
             error.held = scope.limited(error.limit)
             seconds = _limit_seconds(error, progress.limited)
@@ -296,7 +261,7 @@ class JiraClient:
                 data=data,
             )
         except NoAnswerError as error:
-            raise without_answer(error) from None
+            raise errors.without_answer(error) from None
         host = urlsplit(self.site.api_url).hostname or ""
         return evaluated(answer, reads=call.reads, host=host, secrets=credential.secrets)
 
@@ -308,7 +273,7 @@ class JiraClient:
         with self._renewal:
             if self._credential is refused and self._dead is None:
                 try:
-                    if progress.renewed or refused.renew is None or isinstance(error, JiraLoginError):
+                    if progress.renewed or refused.renew is None or isinstance(error, errors.JiraLoginError):
                         raise error
                     renewed = refused.renew()
                 except Exception as final:
@@ -384,15 +349,15 @@ class _Progress:
         error.outcome_unknown = self.lost_answer
 
 
-def _limited(pause: Pause, progress: _Progress) -> JiraRateLimitedError:
-    error = JiraRateLimitedError(
+def _limited(pause: Pause, progress: _Progress) -> errors.JiraRateLimitedError:
+    error = errors.JiraRateLimitedError(
         "Too Many Requests", retry_after=pause.seconds, limit=pause.reason, held=pause.limit
     )
     progress.mark(error)
     return error
 
 
-def _limit_seconds(error: JiraRateLimitedError, tries: int) -> float:
+def _limit_seconds(error: errors.JiraRateLimitedError, tries: int) -> float:
     burst = error.held is not None and error.held.kind in BURSTS
     if error.retry_after is None:
         return float((BACKOFF_SECONDS if burst else QUOTA_SECONDS) * 2**tries / 2)
