@@ -41,13 +41,9 @@ from jobticket.errors import InvalidError
 from jobticket.history.records import Stamp
 from jobticket.http.errors import NoAnswerError
 from jobticket.http.transport import send
+from jobticket.jira import errors
 from jobticket.jira.client import Credential, JiraClient, Site
-from jobticket.jira.errors import (
-    JiraError,
-    JiraRefusedCredentialsError,
-    JiraTimeoutError,
-    JiraUnreachableError,
-)
+from jobticket.jira.errors import JiraError
 
 #: Enough for a slow site and a slow gateway, and well within a request.
 VERIFY_SECONDS = 20.0
@@ -94,10 +90,7 @@ class TokenConnector:
     ) -> tuple[Connection, Account]:
         """Verify a login and store it as this connection, in place of any earlier one.
 
-        Raises
-        ------
-        InvalidError
-            With its own text for each thing that can be wrong.
+        Each thing that can be wrong is a 400 with its own text.
         """
         if not isinstance(host, str) or not host.strip():
             raise InvalidError("host is required")
@@ -146,14 +139,16 @@ class TokenConnector:
     def _by_login(self, host: str, credential: Credential, deadline: Deadline) -> _Found:
         try:
             return self._at(host, None, credential, deadline)
-        except JiraRefusedCredentialsError as refusal:
-            site_id = self._site_id_at(host, deadline)
+        except errors.JiraStatusError as refusal:
+            site_id = self._site_id_at(host, deadline) if refusal.status in {401, 403} else None
             if site_id is None:
                 raise
             try:
                 return self._at(host, site_id, credential, deadline)
-            except (JiraUnreachableError, JiraTimeoutError):
-                raise refusal from None  # the site at least has said what it thinks
+            except JiraError as error:
+                # A site refuses scoped tokens with 401. So the gateway knows more then, if it answers at all.
+                lost = isinstance(error, errors.JiraUnreachableError | errors.JiraTimeoutError)
+                raise refusal if lost or refusal.status == 403 else error from None
 
     def _site_id_at(self, host: str, deadline: Deadline) -> str | None:
         """Ask a host for its id as a Cloud site, without a login; None if it tells none."""
@@ -163,7 +158,7 @@ class TokenConnector:
         except NoAnswerError:
             return None
         said = json_of(answer.content) if answer.status == 200 else None
-        return site_id_in(said.get("cloudId")) if isinstance(said, dict) else None
+        return site_id_in(foreign.member(said, "cloudId"))
 
     def _at(
         self, host: str | None, site_id: str | None, credential: Credential, deadline: Deadline
@@ -182,7 +177,7 @@ def _public_url(client: JiraClient) -> str | None:
         said = client.get("/rest/api/2/serverInfo")
     except JiraError:
         return None
-    url = foreign.url(said.get("baseUrl")) if isinstance(said, dict) else None
+    url = foreign.url(foreign.member(said, "baseUrl"))
     return None if url is None else url.rstrip("/")
 
 
@@ -202,7 +197,7 @@ def _advising(login: Login) -> Iterator[None]:
     try:
         yield
     except GrantDeadError:
-        raise InvalidError(advice_on(JiraRefusedCredentialsError(401, ""), login.form)) from None
+        raise InvalidError(advice_on(errors.JiraRefusedCredentialsError(401, ""), login.form)) from None
     except AtlassianError as error:
         raise InvalidError(f"Connection failed: Atlassian gives no access token ({error})") from None
     except JiraError as error:

@@ -90,10 +90,7 @@ class Pending:
 class Consent:
     """Leads users through a consent. What it raises are refusals, given here by their status.
 
-    Parameters
-    ----------
-    vault, sealer
-        Keep the tokens of consents under way, and of new connections.
+    The vault keeps the tokens of consents under way, the sealer those of new connections.
     """
 
     def __init__(

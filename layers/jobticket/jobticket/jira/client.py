@@ -99,6 +99,8 @@ class Credential:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     #: What the deployment asks for and the consent lacks: a refusal tells it.
     missing_scopes: tuple[str, ...] = ()
+    #: Whether Jira's ``/myself`` has accepted it after a refusal.
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ class JiraClient:
     ) -> None:
         """Renew the credential or wait, so that the call can be sent again; or raise its error."""
         if isinstance(error, errors.JiraRefusedCredentialsError | errors.JiraLoginError):
-            error.missing_scopes = credential.missing_scopes
+            error.missing_scopes, error.accepted_elsewhere = credential.missing_scopes, credential.confirmed
             self._renew(error, credential, progress)
         elif isinstance(error, errors.JiraRateLimitedError):
             progress.limited += 1
@@ -280,7 +282,8 @@ class JiraClient:
                     self._dead = final
                 else:
                     if renewed.authorization == refused.authorization:
-                        raise error  # Jira takes it elsewhere, and there is no other
+                        error.accepted_elsewhere = renewed.confirmed
+                        raise error  # there is no other credential
                     self._credential = renewed
             self._require_living(progress)
         progress.renewed = True

@@ -80,6 +80,8 @@ class JiraStatusError(JiraError):
 
     #: What the consent lacks of the scopes that the deployment asks for; told if the login is refused.
     missing_scopes: tuple[str, ...] = ()
+    #: Whether Jira's ``/myself`` accepts the credentials: a new authorization would change nothing.
+    accepted_elsewhere = False
     #: Whether an earlier try of the same call may have succeeded. A 404 to a repeated DELETE then most likely
     #: means that the first one did.
     after_lost_answer = False

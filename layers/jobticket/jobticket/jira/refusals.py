@@ -14,6 +14,7 @@ from jobticket.jira.errors import JiraError
 from jobticket.observability import logger
 
 MISSING_SCOPE = "The connection lacks a scope that this operation needs"
+DENIED = "Jira accepts the credentials, but refuses this call"
 LIMITED = "Jira's rate limit is reached. Try again later."
 REAUTHORIZE = "Connection is invalid or expired. Please reauthorize the connection."
 TIMED_OUT = "Jira did not answer in time"
@@ -49,6 +50,8 @@ def refusal_of(error: JiraError, texts: Texts, *, write: bool = False) -> refuse
     match error:
         case jira.JiraTimeoutError():
             return refused.TimedOutError(TIMED_OUT, details=details)
+        case jira.JiraRefusedCredentialsError(accepted_elsewhere=True):
+            return refused.ForbiddenError(texts.forbidden or DENIED, details=details)
         case jira.JiraRefusedCredentialsError():
             lacks = {"missing_scopes": list(error.missing_scopes)} if error.missing_scopes else {}
             details = {"needs_reauthorization": True, **lacks, **details}
