@@ -60,23 +60,15 @@ class _Found:
     account: Account
 
 
+@dataclass(slots=True)
 class TokenConnector:
     """Verifies and stores credentials; allows http hosts on the local stack only."""
 
-    def __init__(
-        self,
-        store: ConnectionStore,
-        vault: Vault,
-        session: requests.Session,
-        app: AtlassianApp,
-        *,
-        allow_http: bool,
-    ) -> None:
-        self._store = store
-        self._vault = vault
-        self._session = session
-        self._app = app
-        self._allow_http = allow_http
+    store: ConnectionStore
+    vault: Vault
+    session: requests.Session
+    app: AtlassianApp
+    allow_http: bool
 
     def connect(
         self,
@@ -94,7 +86,7 @@ class TokenConnector:
         """
         if not isinstance(host, str) or not host.strip():
             raise InvalidError("host is required")
-        url = checked_host(host, allow_http=self._allow_http)
+        url = checked_host(host, allow_http=self.allow_http)
         within = deadline.sooner(VERIFY_SECONDS)
         with _advising(login):
             grant = self._grant(login, within)
@@ -113,16 +105,16 @@ class TokenConnector:
             account=found.account.display_name,
             expires_at=expires_at,
         )
-        secret = self._vault.seal(name, connection.secret_field, login.text)
+        secret = self.vault.seal(name, connection.secret_field, login.text)
         connection = replace(connection, secret=secret)
-        token = None if grant is None else cached_token(self._vault, connection, grant, stamp.at)
-        return self._store.replace(connection, stamp, token), found.account
+        token = None if grant is None else cached_token(self.vault, connection, grant, stamp.at)
+        return self.store.replace(connection, stamp, token), found.account
 
     def _grant(self, login: Login, deadline: Deadline) -> Grant | None:
-        return self._app.client_grant(login.text, deadline) if login.form == "client" else None
+        return self.app.client_grant(login.text, deadline) if login.form == "client" else None
 
     def _find(self, host: str, login: Login, credential: Credential, deadline: Deadline) -> _Found:
-        site_id = self._app.site_id_of(host)
+        site_id = self.app.site_id_of(host)
         if site_id is not None:
             return self._at(None, site_id, credential, deadline)
         if login.form == "basic":
@@ -154,7 +146,7 @@ class TokenConnector:
         """Ask a host for its id as a Cloud site, without a login; None if it tells none."""
         url = f"{host}/_edge/tenant_info"
         try:
-            answer = send(self._session, "GET", url, to="Jira", deadline=deadline.sooner(TENANT_SECONDS))
+            answer = send(self.session, "GET", url, to="Jira", deadline=deadline.sooner(TENANT_SECONDS))
         except NoAnswerError:
             return None
         said = json_of(answer.content) if answer.status == 200 else None
@@ -164,9 +156,9 @@ class TokenConnector:
         self, host: str | None, site_id: str | None, credential: Credential, deadline: Deadline
     ) -> _Found:
         """Ask whose the credential is: at the gateway if there is a site's id, else at the host."""
-        api_url = host or "" if site_id is None else self._app.site_api_url(site_id)
+        api_url = host or "" if site_id is None else self.app.site_api_url(site_id)
         site = Site(api_url, host or api_url, "cloud", api_url)
-        client = JiraClient(self._session, site, credential, deadline=deadline)
+        client = JiraClient(self.session, site, credential, deadline=deadline)
         account = account_at(client)
         return _Found(api_url, host or _public_url(client) or api_url, site_id, account)
 

@@ -92,10 +92,6 @@ class UntraceableError(FinalError):
     """An issue without a label may have been created. Only a person can find it."""
 
 
-class RefusedAgainError(FinalError):
-    """Jira has failed twice in the same way, and the first time it had certainly created nothing."""
-
-
 def label_of(mark: str) -> str:
     """Return the label of the issue that a request creates."""
     return f"jobticket-{mark[:24]}"
@@ -120,12 +116,11 @@ class CreateOnce:
         Raises
         ------
         JiraError
-            If Jira refuses; then there is no issue. With ``outcome_unknown``, Jira has refused to search for
-            the issue of an earlier try.
+            There is no issue. With ``outcome_unknown``, Jira has refused the search for an earlier one.
         UnsettledError
-            If it is not known yet whether the issue exists.
+            It is not known yet whether the issue exists.
         FinalError
-            If that cannot be found out, or a second try failed in the same way.
+            That cannot be found out, or a second try failed in the same way.
         """
         return self.earlier() or self._create(self._label())
 
@@ -185,7 +180,7 @@ class CreateOnce:
             return found
         if again and is_jiras_own_failure(error) and _alike(told, earlier):
             error.outcome_unknown = False
-            raise RefusedAgainError(error) from error
+            raise FinalError(error) from error  # twice the same, and the first time nothing was created
         raise UnsettledError(COME_BACK_SECONDS, error, error.details) from error
 
     def _look_for(self, label: str) -> Created | None:
