@@ -194,7 +194,7 @@ def _errors(route: Route) -> dict[int, str]:
     if route.scope is not None:
         errors[401] = "The key is missing or not known."
         errors.setdefault(403, "The key does not have the scope.")
-        errors.setdefault(503, "AWS is busy or in trouble; `Retry-After` says when to try again.")
+        errors.setdefault(503, "AWS is busy or failing; `Retry-After` says when to try again.")
     if "{" in route.path:
         errors.setdefault(400, "The path is not percent-encoded UTF-8.")
     errors.setdefault(500, "An unexpected fault.")
