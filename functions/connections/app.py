@@ -180,7 +180,7 @@ def _seconds(value: object) -> int:
 
 
 @api.route("checkConnection")
-def check_connection_validity(request: Request) -> Answer:
+def check_connection(request: Request) -> Answer:
     connection = access.store.get(_queried(request))
     if connection is None:
         return Answer(body={"exists": False, "is_expired": False, "is_invalid": False})
@@ -197,7 +197,7 @@ def check_connection_validity(request: Request) -> Answer:
 
 
 @api.route("getRefreshToken")
-def get_connection_credentials(request: Request) -> Answer:
+def get_refresh_token(request: Request) -> Answer:
     name = _queried(request)
     with _unavailable_while_unreadable(name):
         connection = access.connection(name.external_id, name.provider)

@@ -72,7 +72,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @api.route("getOperations")
-def show(_request: Request) -> Answer:
+def get_operations(_request: Request) -> Answer:
     return Answer(
         body={
             "queues": [level_of(sqs, queue).as_json() for queue in queues.values()],

@@ -91,7 +91,7 @@ async function authorize(connection) {
     if (error.status !== 400) {
       throw error;
     }
-    return begin(name); // this origin is none that users may be sent back to
+    return begin(name); // users may not be sent back to this origin
   });
   if (!/^https?:\/\//.test(uri)) {
     throw new Refusal(200, "The address of Atlassian's page is not valid");
