@@ -228,7 +228,7 @@ def get_access_token(request: Request) -> Answer:
 
 @contextlib.contextmanager
 def _unavailable_while_unreadable(name: ConnectionId) -> Iterator[None]:
-    """Answer 503 if a secret cannot be read: the grant may be good all the same."""
+    """Answer 503 if a secret cannot be read: the grant may still be valid."""
     try:
         yield
     except (*AWS_FAULTS, VaultError) as fault:

@@ -90,7 +90,7 @@ UNAVAILABLE = "The sign-in cannot be completed for now. Please try again."
 
 PRIVATE = {"Cache-Control": "no-store"}
 
-#: AWS is in trouble, or a secret cannot be opened. A browser gets a page.
+#: AWS is failing, or a secret cannot be opened. A browser gets a page.
 FAULTS = (*AWS_FAULTS, VaultError)
 
 

@@ -1,4 +1,4 @@
-"""What operators look at and set going again: queues, stopped sites, runs of pushes."""
+"""What operators watch and resume: queues, stopped sites, runs of pushes."""
 
 from __future__ import annotations
 

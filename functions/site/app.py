@@ -1,4 +1,4 @@
-"""The pages that people look at, the deployment's health, and its API as a document. All of it is public."""
+"""The public pages, the deployment's health, and its API as a document."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class ExchangeError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a consent has come to: the site that was chosen, and where the user came from."""
+    """The outcome of a consent: the chosen site, and where the user came from."""
 
     site_name: str
     return_url: str | None
@@ -152,7 +152,7 @@ class Consent:
 
         400 if the state is invalid, or Atlassian gives no tokens for the code.
         """
-        # The state is spent only when the tokens can be kept and asked for: until then the user can reload.
+        # The state is spent only when the tokens can be kept and asked for: before that the user can reload.
         self._vault.prepare()
         back = None
         try:

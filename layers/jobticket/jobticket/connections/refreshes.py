@@ -70,7 +70,7 @@ class RefreshStore:
     ) -> bool:
         """Store new tokens; False if the connection has other ones by now.
 
-        They are good even if the lease has run out.
+        They are valid even if the lease has expired.
         """
         end = Update(
             partition(held.id),
@@ -119,7 +119,7 @@ class RefreshStore:
         """Mark a connection invalid and delete its token; False if that would be wrong.
 
         It would be if the refused refresh token is no longer the newest. It would also be if another caller
-        has the lease: the same token may just be bringing it a good answer.
+        has the lease: the same token may be succeeding there right now.
         """
         end = Update(
             partition(held.id),
@@ -141,7 +141,7 @@ class RefreshStore:
         return write_if_current(self._table, update) is not None
 
     def unfinished(self, before: datetime) -> Iterator[ConnectionId]:
-        """Yield connections whose refresh began before a moment and has no end, oldest first."""
+        """Yield connections with a refresh that began before a moment and is unfinished, oldest first."""
         condition = Key("unfinished_pk").eq(UNFINISHED) & Key("unfinished_since").lt(
             clock.iso_milliseconds(before)
         )

@@ -191,7 +191,7 @@ class Search:
         return shaped(rows_of(answer, "issues"), self.shape)
 
     def _bulk(self, ids: Sequence[str]) -> list[Row]:
-        """Return issues by id, in this order, without those that are gone by now."""
+        """Return issues by id, in this order, without deleted ones."""
         found, failed = self._bulk_once(ids)
         if failed:
             again, still = self._bulk_once(failed)

@@ -136,7 +136,7 @@ def _move(
     elsewhere: ConflictError | None = None,
     **details: Any,
 ) -> SerialNumber:
-    """Change a serial number, its count and what tells of it, if it still stands where it was read."""
+    """Change a serial number, its count, flow and record, if it still stands where it was read."""
     before, shard = standing.serial, shard_of(standing.number)
     moved = replace(before, **changes, updated_at=stamp.moment)
     left, reached = _counted_at(before), _counted_at(moved)
