@@ -74,7 +74,7 @@ class Connection:
     api_url
         Where Jira's ``/rest`` is: the site's own URL, or Atlassian's gateway.
     expires_at
-        When the consent ends, or the token, if the caller has said.
+        When the consent ends, or the token as far as the caller has told.
     invalid
         Jira has refused it for good: it needs a new authorization.
     lease

@@ -47,7 +47,7 @@ class EventComment:
     content
         What it says.
     event
-        A stable name of its content. One event makes one comment on an issue.
+        A stable name of what it tells. One event gives one comment on an issue.
     """
 
     issue: str

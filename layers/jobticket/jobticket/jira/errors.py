@@ -5,8 +5,8 @@
     JiraError                           the call failed
     ├── JiraStatusError                 Jira answered, and refused (status, reason, messages, field_errors)
     │   ├── JiraRefusedCredentialsError 401, also after the credentials were renewed once
-    │   ├── JiraLoginError              right or wrong, the login is not possible in this way (advice)
-    │   ├── JiraMissingScopeError       the token is valid, and lacks a scope for this call
+    │   ├── JiraLoginError              good or bad, the login itself is not possible in this way (advice)
+    │   ├── JiraMissingScopeError       the token is good, and lacks a scope for this call
     │   ├── JiraForbiddenError          403
     │   ├── JiraNotFoundError           404, also for what the account may not see
     │   └── JiraRateLimitedError        429, or a known limit that outlasts the caller
@@ -49,9 +49,9 @@ class JiraError(Exception):
     lasts
         Whether every repeat of the call would fail in the same way.
     of_connection
-        Whether the fault is the connection's, not the request's: its owner can correct it.
+        Whether the fault is the connection's, not the request's: its owner can mend it.
     explanation
-        What a person should know in addition to Jira's words.
+        What a person should know besides Jira's words.
     """
 
     lasts: ClassVar[bool] = False
@@ -144,7 +144,7 @@ class JiraRateLimitedError(JiraStatusError):
     limit
         Jira's ``RateLimit-Reason``, if it gave one.
     bucket
-        The account's own bucket of calls, if Jira names it.
+        The account's own bucket of calls, if Jira tells of it.
     held
         What the limit holds up; None before the client has noted it.
     """
