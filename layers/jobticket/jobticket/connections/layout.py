@@ -69,7 +69,7 @@ MOMENTS = {
     "failed_at": "failed_at",
     "retry_at": "retry_at",
 }
-#: Placeholders for attributes that the index leaves out.
+#: What stands for attributes that the index leaves out.
 UNLISTED = {"authorization": "", "version": 0, "secret": b"", "api_url": "", "deployment": "cloud"}
 
 
