@@ -10,7 +10,7 @@ const OPERATOR = "jobticket.operator";
 const COUNTER = "jobticket.counter";
 const DOUBLED_MS = 3000;
 const KEPT = 12;
-const ENDED = { completed: "It is completed already.", scrapped: "It is scrapped, and stays so." };
+const ENDED = { completed: "It is completed already.", scrapped: "It is scrapped for good." };
 
 const log = [];
 let queue = Promise.resolve(); // a scanner can be faster than the network: one part after the other
@@ -54,7 +54,7 @@ function jobs(place, listed) {
     listed.length
       ? h("ul", { class: "tiles" }, listed.map((job) => h("li", { key: job.id },
         h("a", { class: "tile", href: `#/scan?job=${encodeURIComponent(job.id)}` }, h("strong", {}, job.name), " ", h("span", {}, job.jiraTicketKey ?? "")))))
-      : empty("No open job is like that", "Search for a part of its name or its ticket's key."),
+      : empty("No open job matches", "Search for a part of its name or its ticket's key."),
   ];
 }
 
