@@ -171,7 +171,7 @@ def _seconds(value: object) -> int:
 
 
 @api.route("checkConnection")
-def check_connection_validity(request: Request) -> Answer:
+def check_connection(request: Request) -> Answer:
     connection = access.store.get(_queried(request))
     if connection is None:
         return Answer(body={"exists": False, "is_expired": False, "is_invalid": False})
@@ -188,7 +188,7 @@ def check_connection_validity(request: Request) -> Answer:
 
 
 @api.route("getRefreshToken")
-def get_connection_credentials(request: Request) -> Answer:
+def get_refresh_token(request: Request) -> Answer:
     name = _queried(request)
     with _unavailable_while_unreadable(name):
         connection = access.connection(name.external_id, name.provider)
@@ -219,7 +219,7 @@ def get_access_token(request: Request) -> Answer:
 
 @contextlib.contextmanager
 def _unavailable_while_unreadable(name: ConnectionId) -> Iterator[None]:
-    """Answer 503 if a secret cannot be read: the grant may be good all the same."""
+    """Answer 503 if a secret cannot be read: the grant may still be valid."""
     try:
         yield
     except (*AWS_FAULTS, VaultError) as fault:

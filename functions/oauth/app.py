@@ -89,7 +89,7 @@ UNAVAILABLE = "The sign-in cannot be completed for now. Please try again."
 
 PRIVATE = {"Cache-Control": "no-store"}
 
-#: AWS is in trouble, or a secret cannot be opened. A browser gets a page.
+#: AWS is failing, or a secret cannot be opened. A browser gets a page.
 FAULTS = (*AWS_FAULTS, VaultError)
 
 
@@ -103,7 +103,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @api.route("beginConsent")
-def initiate(request: Request) -> Answer:
+def begin_consent(request: Request) -> Answer:
     # Permission first: a caller without it learns nothing about the rest of its request.
     has_key = _has_key(request)
     minted = None if has_key else _minted(request)
@@ -142,7 +142,7 @@ def _minted(request: Request) -> ConsentRequest | None:
 
 
 @api.route("completeConsent")
-def callback(request: Request) -> Answer:
+def complete_consent(request: Request) -> Answer:
     provider, query = request.path("provider"), request.query
     try:
         if provider not in PROVIDERS or not query.get("state", "").strip():
@@ -191,7 +191,7 @@ def _later(answer: Answer) -> Answer:
 
 
 @api.route("chooseSite")
-def choose(request: Request) -> Answer:
+def choose_site(request: Request) -> Answer:
     try:
         return _choice(request, request.path("connection_code"))
     except ForbiddenError:
@@ -223,17 +223,17 @@ def _choice(request: Request, code: str) -> Answer:
 
 
 @api.route("getStyle")
-def style(_request: Request) -> Answer:
+def get_style(_request: Request) -> Answer:
     return pages.asset("page.css")
 
 
 @api.route("getScript")
-def script(_request: Request) -> Answer:
+def get_script(_request: Request) -> Answer:
     return pages.asset("page.js")
 
 
 @api.route("listSites")
-def fetch_available_sites(request: Request) -> Answer:
+def list_sites(request: Request) -> Answer:
     code = request.query.get("connection_code")
     if not code:
         raise InvalidError("Missing connection_code")

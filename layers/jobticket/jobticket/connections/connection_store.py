@@ -135,7 +135,7 @@ class ConnectionStore:
         return commit_if_current(work)
 
     def note_warning(self, connection: Connection, days: int, stamp: Stamp) -> bool:
-        """Store that a person was told of a connection's end so many days ahead; False if that is stored."""
+        """Store that a warning of a connection's end was given; False if it was stored before."""
         untold = Attr("warned_days").not_exists() | Attr("warned_days").gt(days)
         end = layout.written(connection.expires_at)
         current = layout.same("expires_on", end) & untold

@@ -70,7 +70,7 @@ class ExchangeError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a consent has come to: the site that was chosen, and where the user came from."""
+    """The outcome of a consent: the chosen site, and where the user came from."""
 
     site_name: str
     return_url: str | None

@@ -32,7 +32,7 @@ from jobticket.store.unit_of_work import ABSENT, write_if_current
 
 IDLE = timedelta(days=30)
 SPREAD = timedelta(days=7)
-#: How many days ahead a person is told of a consent's or token's end, once each.
+#: How many days before its end a consent or token is warned of, once each.
 AHEAD = (1, 7, 30)
 PAGE = 50
 #: A refresh may have to wait for a lease: a run with less time than this stops.

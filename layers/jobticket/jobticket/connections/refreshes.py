@@ -69,7 +69,7 @@ class RefreshStore:
     ) -> bool:
         """Store new tokens; False if the connection has other ones by now.
 
-        They are good even if the lease has run out.
+        They are valid even if the lease has expired.
         """
         changed = {"secret": secret, "version": held.version + 1, "last_refreshed_at": layout.written(now)}
         granted = {} if scopes is None or held.kind != "oauth" else {"scopes": scopes}
@@ -101,7 +101,7 @@ class RefreshStore:
         """Mark a connection invalid and delete its token; False if that would be wrong.
 
         It would be if the refused refresh token is no longer the newest. It would also be if another caller
-        has the lease: the same token may just be bringing it a good answer.
+        has the lease: the same token may be succeeding there right now.
         """
         end = layout.update_of(held.id, _of_version(held) & lease.held(), remove=ENDED)
         return self._commit(held, end, layout.token_deletion(held.id), now, invalid=True)
@@ -112,7 +112,7 @@ class RefreshStore:
         return write_if_current(self._table, update) is not None
 
     def unfinished(self, before: datetime) -> Iterator[ConnectionId]:
-        """Yield connections whose refresh began before a moment and has no end, oldest first."""
+        """Yield connections with a refresh that began before a moment and is unfinished, oldest first."""
         condition = Key("unfinished_pk").eq(UNFINISHED) & Key("unfinished_since").lt(
             clock.iso_milliseconds(before)
         )

@@ -141,7 +141,7 @@ class _Fields:
         return value if isinstance(value, str) else None
 
     def person(self, name: str) -> str | None:
-        """Return whom to assign. A Data Center would take an empty name for nobody."""
+        """Return whom to assign. A Data Center would unassign on an empty name."""
         value = self.text(name)
         if value == "":
             self.errors[name] = "must not be empty"

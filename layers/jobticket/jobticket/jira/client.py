@@ -250,7 +250,7 @@ class JiraClient:
     def _renew(self, call: _Call, error: JiraStatusError, refused: Credential) -> None:
         """Renew the credential unless another thread has; if that cannot help, raise the error.
 
-        Then no further call is sent: each try with a dead password brings its owner nearer to a CAPTCHA.
+        Then no further call is sent: each try with a wrong password brings its owner nearer to a CAPTCHA.
         """
         with self._renewal:
             if self._credential is refused and self._dead is None:
@@ -340,5 +340,5 @@ def _limit_seconds(error: errors.JiraRateLimitedError, tries: int) -> float:
     burst = error.held is not None and error.held.kind in BURSTS
     if error.retry_after is None:
         return float((BACKOFF_SECONDS if burst else QUOTA_SECONDS) * 2**tries / 2)
-    # For "at once" a pause all the same: eight tries would be gone in a moment.
+    # Even "at once" gets a pause: eight tries would be used up in a moment.
     return error.retry_after or BACKOFF_SECONDS * 2**tries / 2

@@ -3,7 +3,7 @@
 Jira has no idempotency key for this. A stable mark becomes a label of the issue. When the outcome of a
 creation is unknown (the answer was lost, or the process died), the issue is searched for by its label. The
 search index lags, so an issue that is not found may exist all the same. Until the index has caught up,
-nothing is created, and the caller is told to come back.
+nothing is created, and the caller is asked to repeat.
 """
 
 from __future__ import annotations

@@ -54,5 +54,5 @@ def extend(client: JiraClient, ids: Sequence[int]) -> datetime:
 
 
 def remove(client: JiraClient, ids: Sequence[int]) -> None:
-    """Remove webhooks; those that are gone do not matter."""
+    """Remove webhooks; missing ones do not matter."""
     client.delete(PATH, json={"webhookIds": list(ids)})

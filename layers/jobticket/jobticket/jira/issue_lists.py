@@ -36,7 +36,7 @@ def tickets_of_project(
 
 
 def sprint_or_none(client: JiraClient, project: str) -> Row | None:
-    """Return a project's active sprint; None if there is none. No trouble of boards costs the tickets."""
+    """Return a project's active sprint; or None. A failure of boards does not fail the tickets."""
     try:
         return boards.active_sprint(client, project)
     except (JiraError, RefusalError) as error:

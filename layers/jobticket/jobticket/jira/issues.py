@@ -55,7 +55,7 @@ def _require_unchanged(client: JiraClient, edit: IssueEdit) -> None:
 
 
 def delete_issue(client: JiraClient, issue: str, *, with_subtasks: bool) -> None:
-    """Delete an issue for good."""
+    """Delete an issue; this cannot be undone."""
     try:
         client.delete(ISSUE, issue=issue, params={"deleteSubtasks": "true"} if with_subtasks else None)
     except JiraNotFoundError as error:

@@ -184,7 +184,7 @@ class Listing:
         return [Window(reached, missing)] if missing > 0 else []
 
     def _note_total(self, page: AnswerPage, reached: int) -> None:
-        # A total that is less than what has come is no total.
+        # A total smaller than the rows so far is wrong.
         if page.total is None or (page.rows and page.total < reached and page.is_last is not True):
             return
         if self._total is not None and page.total < self._total:

@@ -1,7 +1,7 @@
 """Jira's rate limits, as a container remembers them.
 
 A pause is kept for what it limits: the app, a site, an account, an endpoint or an issue. A call waits if it
-has the time, and is refused at once if not. What Jira asks for is not believed for longer than an hour: then
+has the time, and is refused at once if not. Jira's pauses hold for an hour at most: then
 one call tries, and the others wait for its answer.
 
 An account with a bucket of its own (Data Center) is paced after a refusal: its calls follow each other as
@@ -60,7 +60,7 @@ class Bucket:
 
     @property
     def gap(self) -> float:
-        """Seconds from one call to the next that the bucket bears for ever."""
+        """Seconds from one call to the next at which the bucket never empties."""
         return self.interval / self.fill
 
 

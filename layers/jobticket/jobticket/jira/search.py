@@ -158,7 +158,7 @@ class Search:
             return [row for chunk in threads.map(self._bulk, _chunks(ids)) for row in chunk]
 
     def _bulk(self, ids: Sequence[str]) -> list[Row]:
-        """Return issues by id, in this order, without those that are gone by now."""
+        """Return issues by id, in this order, without deleted ones."""
         found, failed = self._bulk_once(ids)
         if failed:
             again, still = self._bulk_once(failed)

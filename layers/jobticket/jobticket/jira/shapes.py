@@ -24,7 +24,7 @@ def _utc(text: str) -> str | None:
 
 
 def date(value: Any) -> str | None:
-    """Return a date of Jira's in UTC, whatever offset it came with."""
+    """Return a date of Jira's in UTC, from any offset."""
     return _utc(value) if isinstance(value, str) and len(value) <= foreign.LONGEST_MOMENT else None
 
 
