@@ -53,7 +53,7 @@ class _Found:
     account: Account
 
 
-@dataclass(slots=True)
+@dataclass
 class TokenConnector:
     """Verifies and stores credentials; allows http hosts on the local stack only."""
 
