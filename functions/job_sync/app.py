@@ -68,7 +68,7 @@ ring = KeyRing(
     time.monotonic,
     local=config.environment == "local",
 )
-access = JiraAccess.open(config, dynamodb)
+access = JiraAccess(config, dynamodb)
 pusher = Pusher(table, access)
 records = Records(table)
 starter = Starter(cache(lambda_client), config.push_scheduler_function)

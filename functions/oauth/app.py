@@ -60,7 +60,7 @@ ring = KeyRing(
     time.monotonic,
     local=config.environment == "local",
 )
-access = JiraAccess.open(config)
+access = JiraAccess(config)
 data_keys = access.store.table, functools.cache(kms_client), config.encryption_key
 #: The role of this function may open consents under way, and no connection: it only seals those.
 vault = Vault(*data_keys, purpose=CONSENTS)

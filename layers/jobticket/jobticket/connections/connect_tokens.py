@@ -50,7 +50,7 @@ class ConsentRequest:
             raise ForbiddenError("The connect token is for another connection or return_url")
 
 
-@dataclass(slots=True)
+@dataclass
 class ConnectTokens:
     """Mints connect tokens and finds them again."""
 

@@ -87,7 +87,7 @@ class Pending:
     grant: Grant
 
 
-@dataclass(slots=True)
+@dataclass
 class Consent:
     """Leads users through a consent. What it raises are refusals, given here by their status.
 
