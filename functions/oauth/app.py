@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import re
 import time
@@ -116,7 +115,7 @@ def begin_consent(request: Request) -> Answer:
     if not config.public_url:
         raise UnavailableError("The deployment does not know its public URL: set the parameter PublicUrl")
     back = wanted.return_url or config.default_return_url or None
-    uri = consent.begin(dataclasses.replace(wanted, return_url=back))
+    uri = consent.begin(replace(wanted, return_url=back))
     return Answer(body={"authorization_uri": uri}, headers=PRIVATE)
 
 
@@ -250,9 +249,8 @@ def create_connection(request: Request) -> Answer:
         raise InvalidError("Missing connection_code or site_id")
     pending = _pending(request, code)
     consent.finalize(pending, site_id, request.deadline)
-    told = {"success": True} | (
-        {"return_url": pending.request.return_url} if pending.request.return_url else {}
-    )
+    back = pending.request.return_url
+    told = {"success": True, **({"return_url": back} if back else {})}
     return Answer(body=told, headers=PRIVATE)  # the cookie stays: with it, the page says what was chosen
 
 
@@ -278,10 +276,6 @@ def _is_plain() -> bool:
 
 
 def _set_cookie(accepted: Accepted) -> str:
-    return _cookie(accepted.id, accepted.cookie, int(PENDING_LIFETIME.total_seconds()))
-
-
-def _cookie(pending_id: str, value: str, seconds: int) -> str:
+    name, seconds = _cookie_name(accepted.id), int(PENDING_LIFETIME.total_seconds())
     secure = "" if _is_plain() else "; Secure"
-    name = _cookie_name(pending_id)
-    return f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
+    return f"{name}={accepted.cookie}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"

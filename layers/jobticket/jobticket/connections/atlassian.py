@@ -4,7 +4,7 @@
 
     AtlassianError
     ├── GrantDeadError              the code or refresh token is not valid any more
-    ├── AppRefusedError             the app is refused, or its secret is invalid: for the operator to mend
+    ├── AppRefusedError             the app is refused, or its secret is invalid: the operator must act
     └── AtlassianUnavailableError   no usable answer; ``outcome_unknown`` if the token may be spent
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -37,7 +37,7 @@ DEAD = frozenset({"invalid_grant", "unauthorized_client"})
 CLIENT_DEAD = frozenset({"invalid_client", "access_denied"})
 MOST_SITES = 500
 LONGEST_SCOPES = 4096
-#: How long an access token may live, in seconds, and what is taken for any other value.
+#: How long an access token may live, in seconds, and the default for any other value.
 SHORTEST_LIFE, LONGEST_LIFE, USUAL_LIFE = 60, 30 * 86_400, 3600
 #: The site-choice page waits this long for the account's name.
 ACCOUNT_SECONDS = 5.0
@@ -115,7 +115,7 @@ class AppSecret:
         return app
 
     def forget(self) -> None:
-        """Fetch them anew next time: Atlassian has refused these."""
+        """Fetch them again next time: Atlassian has refused these."""
         self._app = None
 
 
@@ -245,17 +245,17 @@ def with_offline_access(scopes: str) -> str:
 
 
 def grant_of(answer: HttpAnswer) -> Grant:
-    """Return the tokens of the token endpoint's answer, or raise what the answer stands for."""
+    """Return the tokens of the token endpoint's answer, or raise the error that it means."""
     body = json_of(answer.content)
     if answer.status == 200:
         return _grant(body)
-    code = body.get("error") if isinstance(body, Mapping) else None
-    # A rate limit says nothing about the grant, whatever its body holds.
+    code = foreign.member(body, "error")
+    # A rate limit says nothing about the grant, even if its body does.
     if 400 <= answer.status < 500 and answer.status != 429 and isinstance(code, str):
         if code in DEAD:
             raise GrantDeadError(code)
         # invalid_client, access_denied, or a request that Atlassian does not understand: the operator can
-        # mend these, the user cannot.
+        # correct these, the user cannot.
         raise AppRefusedError(code[:60] if code.isascii() and code.isprintable() else "unreadable")
     raise AtlassianUnavailableError(
         f"the token endpoint answered {answer.status}",
@@ -265,12 +265,11 @@ def grant_of(answer: HttpAnswer) -> Grant:
 
 
 def _grant(body: Any) -> Grant:
-    said = body if isinstance(body, Mapping) else {}
-    access, refresh = foreign.token(said.get("access_token")), foreign.token(said.get("refresh_token"))
-    if access is None or (refresh is None and said.get("refresh_token")):
+    access, refresh = (foreign.token(foreign.member(body, f"{kind}_token")) for kind in ("access", "refresh"))
+    if access is None or (refresh is None and body.get("refresh_token")):
         raise AtlassianUnavailableError("the token endpoint's answer cannot be read", outcome_unknown=True)
-    seconds = foreign.integer(said.get("expires_in"), SHORTEST_LIFE, LONGEST_LIFE)
-    scopes = foreign.text(said.get("scope"), LONGEST_SCOPES)
+    seconds = foreign.integer(body.get("expires_in"), SHORTEST_LIFE, LONGEST_LIFE)
+    scopes = foreign.text(body.get("scope"), LONGEST_SCOPES)
     return Grant(access, refresh, USUAL_LIFE if seconds is None else seconds, scopes)
 
 

@@ -46,8 +46,8 @@ class ConnectionUnavailableError(UnavailableError):
 
 
 class AuthorityUnreadableError(ConnectionUnavailableError):
-    def __init__(self) -> None:
-        UnavailableError.__init__(self, "The private certificate authority cannot be read", retry_after=5)
+    def __init__(self, fault: str = "cannot be read") -> None:
+        UnavailableError.__init__(self, f"The private certificate authority {fault}", retry_after=5)
         self.explanation = self.message
 
 

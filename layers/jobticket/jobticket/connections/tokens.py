@@ -120,10 +120,7 @@ class TokenSource:
     def refreshed(self, name: ConnectionId, deadline: Deadline, *, even_if_dead: bool = False) -> IssuedToken:
         """Return the token of the next refresh, this caller's or another's.
 
-        Parameters
-        ----------
-        even_if_dead
-            Whether to try client credentials that Jira or Atlassian has refused: they may work by now.
+        With ``even_if_dead`` client credentials are tried that were refused before: they may work by now.
         """
         patience, since = deadline.sooner(WAIT_SECONDS), self._now()
         pause = FIRST_WAIT_SECONDS

@@ -127,14 +127,9 @@ def _shown(inline: Inline) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a text stands in its line.
+    """Where a text stands in its line."""
 
-    Attributes
-    ----------
-    before, after
-        The text around it in the same line or cell.
-    """
-
+    #: The text around it in the same line or cell.
     before: str = ""
     after: str = ""
     starts_line: bool = True
