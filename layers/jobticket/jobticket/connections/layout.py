@@ -47,7 +47,7 @@ OUTLINE = (
     "selected_project_id",
 )
 
-#: The members that an item holds under their own names, but for one: ``expires_at`` is the table's TTL.
+#: Members and the attributes that hold them. Only ``expires_at`` has another name: that is the table's TTL.
 STORED = {
     member.name: "expires_on" if member.name == "expires_at" else member.name
     for member in fields(Connection)

@@ -54,7 +54,7 @@ _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
 
 def evaluated(answer: HttpAnswer, *, reads: bool, host: str = "", secrets: tuple[str, ...] = ()) -> Any:
-    """Return the JSON of a good answer, None if it has no body; or raise ``JiraError``.
+    """Return the JSON of a successful answer, None if it has no body; or raise ``JiraError``.
 
     ``reads`` tells whether the call only read, ``host`` who was asked. No error repeats the ``secrets``.
     """
