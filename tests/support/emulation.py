@@ -25,6 +25,7 @@ from botocore.signers import RequestSigner
 from botocore.useragent import UserAgentString
 from moto.core import models as core
 from moto.core import responses
+from moto.core.base_backend import BackendDict
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.serialize import ResponseSerializer
@@ -174,7 +175,7 @@ def _leave_http_requests_alone() -> None:
         if remove_data:
             own.reset()
 
-    mock.reset = lambda _own: core.BackendDict.reset()
+    mock.reset = lambda _own: BackendDict.reset()
     mock._enable_patching, mock._disable_patching = enable, disable
 
 
