@@ -11,7 +11,7 @@ import pytest
 from tests.support.infrastructure import template
 
 ROOT = Path(__file__).parents[3]
-DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("clients/*/*.md")]
 FOLDERS = "benchmarks|docs|events|functions|layers|local|requirements|tests|tools"
 
 
