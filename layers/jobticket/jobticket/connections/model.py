@@ -79,7 +79,7 @@ class Connection:
     #: Counts the secrets of this authorization: each rotated refresh token has the next number.
     version: int = 1
     last_refreshed_at: datetime | None = None
-    #: When the consent ends, or the token as far as the caller has told.
+    #: When the consent ends, or the token, if the caller has said.
     expires_at: datetime | None = None
     #: Jira has refused it for good: it needs a new authorization.
     invalid: bool = False
