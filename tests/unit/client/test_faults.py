@@ -242,7 +242,9 @@ def test_a_certificate_that_is_not_trusted_is_told_at_once(tmp_path: Path) -> No
 
 def test_a_value_that_json_does_not_have_is_the_callers_fault(client: Jobticket) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        client.anomalies.create(type="record", datastore={"id": 1}, failed_checks=[], weight=float("nan"))
+        client.anomalies.create(
+            type="record", datastore={"id": 1, "name": "CRM"}, failed_checks=[], weight=float("nan")
+        )
 
 
 def test_pauses_grow_although_the_service_says_at_once(
@@ -276,13 +278,11 @@ def test_a_client_with_its_key_is_not_pickled(client: Jobticket) -> None:
         pickle.dumps(client)
 
 
-def test_one_client_serves_all_threads(service: FaultyService) -> None:
-    def create(number: int) -> None:
-        client.jobs.create(name=f"Job {number}", goal_quantity=1)
-
+def test_one_client_serves_all_threads(client: Jobticket, service: FaultyService) -> None:
     service.faults = ["lost after", "503", "half", None] * 10
-    with Jobticket(service.url, KEY) as client, ThreadPoolExecutor(8) as threads:
-        list(threads.map(create, range(40)))
+    names = [f"Job {number}" for number in range(40)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda name: client.jobs.create(name=name, goal_quantity=1), names))
     assert service.effects == {"POST /api/jobs": 40}
     asked = {(headers["Idempotency-Key"], body["name"]) for _, _, headers, body in service.requests}
     assert len(asked) == 40, "each call keeps its own key"
