@@ -47,7 +47,7 @@ def _describe(schema: dict[str, Any], kind: type[Shown]) -> None:
     attributes = dict(entry for each in reversed(kind.__mro__) for entry in _attributes(each))
     written = inspect.getdoc(kind) or ""
     if not written.startswith(f"{kind.__name__}("):  # without a docstring, a dataclass gets its signature
-        schema["description"] = written.partition("\n\nAttributes\n")[0]
+        schema["description"] = written
     for name, field in kind.__dataclass_fields__.items():
         described = schema["properties"][kind.shown_name(name)]
         if name in attributes:
@@ -59,13 +59,15 @@ def _describe(schema: dict[str, Any], kind: type[Shown]) -> None:
 
 
 def _attributes(kind: type) -> Iterator[tuple[str, str]]:
-    """Yield the names and descriptions in a docstring's section Attributes."""
-    section = (inspect.cleandoc(kind.__doc__) if kind.__doc__ else "").partition(
-        "\nAttributes\n----------\n"
-    )[2]
-    for names, text in re.findall(r"^(\w[\w, ]*)\n((?: {4}.*(?:\n|$)|\n)+)", section, re.MULTILINE):
-        for name in names.split(", "):
-            yield name, " ".join(text.split())
+    """Yield the names of a class's fields and the comments (``#: …``) above them."""
+    comment: list[str] = []
+    for line in inspect.getsource(kind).splitlines() if issubclass(kind, Shown) else ():
+        if found := re.match(r"    #: (.*)", line):
+            comment.append(found[1])
+            continue
+        if comment and (field := re.match(r"    (\w+): ", line)):
+            yield field[1], " ".join(comment)
+        comment = []
 
 
 def _without_nulls(schema: Any) -> Any:

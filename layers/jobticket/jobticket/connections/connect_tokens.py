@@ -21,22 +21,15 @@ _CARRIED = ("return_url", "may_replace", "connect", "generation")
 
 @dataclass(frozen=True, slots=True)
 class ConsentRequest:
-    """Which connection a consent is for, and what it may do. Every record of the consent carries it.
-
-    Attributes
-    ----------
-    may_replace
-        Whether it may replace a connection that still works.
-    connect
-        The digest of the connect token, which is spent at the end; None if it began without one.
-    generation
-        The generation of the connection's name (``sessions``) when it began.
-    """
+    """Which connection a consent is for, and what it may do. Every record of the consent carries it."""
 
     name: ConnectionId
     return_url: str | None
+    #: Whether it may replace a connection that still works.
     may_replace: bool
+    #: The digest of the connect token, which is spent at the end; None if it began without one.
     connect: str | None = None
+    #: The generation of the connection's name (``sessions``) when it began.
     generation: str | None = None
 
     @classmethod
