@@ -28,7 +28,7 @@ from jobticket.push.appending import Try
 from jobticket.push.bodies import JobLink, JobReference
 from jobticket.push.connection import FAILURES, explain, open_client, require_enabled, require_push_enabled
 from jobticket.push.pushing import REPEATED_WITHIN, Pusher, PushResult
-from jobticket.push.runs.push_list import is_position, list_pushes
+from jobticket.push.runs import push_list
 from jobticket.push.runs.push_records import STATUSES, Outcome, Records, Ref, Status
 from jobticket.push.runs.run import begin_run, lambda_client, start_run
 from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
@@ -74,7 +74,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @api.route("pushJob")
-def push(request: Request) -> Answer:
+def push_job(request: Request) -> Answer:
     def push_one(job_id: str, settings: JobSettings, attempt: Try) -> PushResult:
         result = pusher.push(job_id, settings, request.deadline, attempt)
         if result.ticket_key is not None:
@@ -94,7 +94,7 @@ def _record(ref: Ref, ticket_key: str, result: PushResult) -> None:
 
 
 @api.route("pushAllJobs")
-def push_all(request: Request) -> Answer:
+def push_all_jobs(request: Request) -> Answer:
     require_push_enabled(read_settings(table))
 
     now = clock.now()
@@ -112,15 +112,15 @@ def push_all(request: Request) -> Answer:
 
 
 @api.route("listPushes")
-def pushes(request: Request) -> Answer:
+def list_pushes(request: Request) -> Answer:
     limit = limit_of(request.query) or PUSHES_A_PAGE
     cursor = request.query.get("cursor")
     position = None if cursor is None else decode_cursor(cursor)
-    if position is not None and not is_position(position):
+    if position is not None and not push_list.is_position(position):
         raise InvalidError("Invalid cursor")
     status: Any = word(request.query, "status", STATUSES)
     job_id = request.query.get("jobId")
-    found, following = list_pushes(
+    found, following = push_list.list_pushes(
         table, clock.now(), job_id=job_id, status=status, limit=limit, position=position
     )
     next_cursor = None if following is None else encode_cursor(following)
@@ -128,7 +128,7 @@ def pushes(request: Request) -> Answer:
 
 
 @api.route("commentOnJob")
-def comment(request: Request) -> Answer:
+def comment_on_job(request: Request) -> Answer:
     def comment_one(job_id: str, settings: JobSettings, attempt: Try) -> PushResult:
         return pusher.comment(job_id, settings, request.deadline, attempt)
 
@@ -164,7 +164,7 @@ def _send(
 
 
 @api.route("linkJob")
-def link(request: Request) -> Answer:
+def link_job(request: Request) -> Answer:
     settings = read_settings(table)
     require_enabled(settings)
     body = request.parse(JobLink)
@@ -188,14 +188,14 @@ def link(request: Request) -> Answer:
 
 
 @api.route("unlinkJob")
-def unlink(request: Request) -> Answer:
+def unlink_job(request: Request) -> Answer:
     require_enabled(read_settings(table))
     linking.unlink_job(table, request.path("jobId"), Stamp(clock.now(), request.caller.name))
     return Answer(204)
 
 
 @api.route("listJobTickets")
-def list_tickets(request: Request) -> Answer:
+def list_job_tickets(request: Request) -> Answer:
     settings = read_settings(table)
     require_enabled(settings)
     part = Part(request.query)
@@ -215,7 +215,7 @@ def list_tickets(request: Request) -> Answer:
 
 
 @api.route("getJobTicket")
-def show_ticket(request: Request) -> Answer:
+def get_job_ticket(request: Request) -> Answer:
     settings = read_settings(table)
     require_enabled(settings)
     return Answer(body=_ticket(request, settings, request.path("key")))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from jobticket.shown import Shown
+from jobticket.web.validation import Body
 
+Kind = TypeVar("Kind", Shown, Body)
 Mode = Literal["validation", "serialization"]
 #: A body is a pydantic model; an answer is shown.
 Model = type[BaseModel] | type[Shown]
@@ -33,41 +35,54 @@ def schemas_of(models: Iterable[tuple[Model, Mode]]) -> dict[str, Any]:
         ref_template="#/components/schemas/{model}",
     )
     found: dict[str, Any] = definitions.get("$defs", {})
+    for body in _kinds(Body):
+        if body.__name__ in found:
+            _describe_body(found[body.__name__], body)
     return {name: _without_nulls(schema) for name, schema in found.items()}
 
 
-def _kinds(base: type[Shown]) -> Iterator[type[Shown]]:
+def _kinds(base: type[Kind]) -> Iterator[type[Kind]]:
     for kind in base.__subclasses__():
         yield kind
         yield from _kinds(kind)
 
 
+def _describe_body(schema: dict[str, Any], kind: type[Body]) -> None:
+    """Add what the comments of a body's fields say."""
+    for name, text in _comments(kind).items():
+        schema["properties"][kind.model_fields[name].alias or name]["description"] = text
+
+
 def _describe(schema: dict[str, Any], kind: type[Shown]) -> None:
     """Add what the types of a dataclass's fields do not say."""
-    attributes = dict(entry for each in reversed(kind.__mro__) for entry in _attributes(each))
+    comments = _comments(kind)
     written = inspect.getdoc(kind) or ""
     if not written.startswith(f"{kind.__name__}("):  # without a docstring, a dataclass gets its signature
         schema["description"] = written
     for name, field in kind.__dataclass_fields__.items():
         described = schema["properties"][kind.shown_name(name)]
-        if name in attributes:
-            described["description"] = attributes[name]
+        if name in comments:
+            described["description"] = comments[name]
         if not kind.is_optional(name) and _NULL in described.get("anyOf", ()):
             described[_NULLABLE] = True
         if isinstance(field.default, Shown):
             described["default"] = field.default.as_json()
 
 
-def _attributes(kind: type) -> Iterator[tuple[str, str]]:
-    """Yield the names of a class's fields and the comments (``#: …``) above them."""
-    comment: list[str] = []
-    for line in inspect.getsource(kind).splitlines() if issubclass(kind, Shown) else ():
-        if found := re.match(r"    #: (.*)", line):
-            comment.append(found[1])
-            continue
-        if comment and (field := re.match(r"    (\w+): ", line)):
-            yield field[1], " ".join(comment)
-        comment = []
+def _comments(kind: type) -> dict[str, str]:
+    """Return the comments (``#: …``) above the fields of a model, its own and those that it inherits."""
+    found: dict[str, str] = {}
+    models = [each for each in reversed(kind.__mro__) if issubclass(each, (Shown, Body))]
+    for model in models:
+        comment: list[str] = []
+        for line in inspect.getsource(model).splitlines():
+            if said := re.match(r"    #: (.*)", line):
+                comment.append(said[1])
+                continue
+            if comment and (field := re.match(r"    (\w+): (?!ClassVar)", line)):
+                found[field[1]] = " ".join(comment)
+            comment = []
+    return found
 
 
 def _without_nulls(schema: Any) -> Any:

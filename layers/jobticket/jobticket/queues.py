@@ -26,7 +26,7 @@ class WorkQueue:
 
 
 class QueueLevel(Shown):
-    """How many messages a queue has, about."""
+    """About how many messages a queue has."""
 
     #: The queue.
     name: str
@@ -34,7 +34,7 @@ class QueueLevel(Shown):
     waiting: int
     #: Messages that workers have.
     in_flight: int
-    #: Messages that were given up.
+    #: Dead letters.
     failed: int
     #: Whether they can be sent again.
     redrivable: bool

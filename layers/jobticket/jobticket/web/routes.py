@@ -92,7 +92,7 @@ class Route:
     body: Schema | None = None
     #: Query and header parameters; those of the path are found in it.
     parameters: Sequence[Mapping[str, Any]] = ()
-    #: What a caller must know besides the summary.
+    #: What else a caller must know.
     description: str = ""
     #: Headers of success, each with its meaning.
     answer_headers: Mapping[str, str] = field(default_factory=dict)
