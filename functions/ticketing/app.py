@@ -33,7 +33,7 @@ from jobticket.ticketing.revisions import anomaly_not_found, load, revising
 from jobticket.ticketing.wakeups import Wakeups, sqs_client
 from jobticket.ticketing.webhook_registration import Webhooks
 from jobticket.ticketing.webhook_store import WEBHOOKS, WebhookStore
-from jobticket.web import numbered_pages
+from jobticket.web import paging
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import claimed
@@ -187,10 +187,10 @@ def get_form_specification(request: Request) -> Answer:
 
 @api.route("listRules")
 def list_rules(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found = rules.all_rules(table)
     shown = rules.counted(table, found[(page - 1) * size : page * size], clock.now())
-    return Answer(body=numbered_pages.envelope(shown, len(found), page, size))
+    return Answer(body=paging.envelope(shown, len(found), page, size))
 
 
 @api.route("createRule")
@@ -240,9 +240,9 @@ def report_anomaly(request: Request) -> Answer:
 
 @api.route("listAnomalies")
 def list_anomalies(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found, total = anomalies.list_anomalies(table, bodies.filters_of(request.query), page, size)
-    return Answer(body=numbered_pages.envelope(found, total, page, size))
+    return Answer(body=paging.envelope(found, total, page, size))
 
 
 @api.route("getAnomaly")
@@ -261,13 +261,13 @@ def change_anomaly(request: Request) -> Answer:
 @api.route("removeAnomaly")
 def remove_anomaly(request: Request) -> Answer:
     number = _anomaly_id(request)
-    if numbered_pages.flag(request.query, "archive") is False:
+    if paging.flag(request.query, "archive") is False:
         for work in revising(table):
             with work:
                 anomalies.delete_anomaly(work, number)
         anomalies.forget_comments(table, number)
         return Answer(204)
-    status = numbered_pages.word(request.query, "status", ARCHIVED) or "Resolved"
+    status = paging.word(request.query, "status", ARCHIVED) or "Resolved"
     body = bodies.Archiving.parse(request.json | request.query)
     _changed(lambda work, now: anomalies.archive_anomaly(work, number, status, body.comment, now))
     return Answer(204)
@@ -275,9 +275,9 @@ def remove_anomaly(request: Request) -> Answer:
 
 @api.route("listComments")
 def list_comments(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found, total = anomalies.list_comments(table, _anomaly_id(request), page, size)
-    return Answer(body=numbered_pages.envelope(found, total, page, size))
+    return Answer(body=paging.envelope(found, total, page, size))
 
 
 @api.route("addComment")
@@ -289,14 +289,14 @@ def add_comment(request: Request) -> Answer:
 
 @api.route("searchTickets")
 def search_tickets(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     stored = integrations.get()
     query = request.query.get("query", "")
     with translated():
         found, total = linked_tickets.search(
             client_of(access, stored, request.deadline), query, page, size, stored.integration.project_key
         )
-    return Answer(body=numbered_pages.envelope(found, total, page, size))
+    return Answer(body=paging.envelope(found, total, page, size))
 
 
 @api.route("getTicket")
@@ -335,10 +335,10 @@ def create_anomaly_ticket(request: Request) -> Answer:
 
 @api.route("listLinks")
 def list_links(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found = load(table, _anomaly_id(request)).links
     first = (page - 1) * size
-    return Answer(body=numbered_pages.envelope(found[first : first + size], len(found), page, size))
+    return Answer(body=paging.envelope(found[first : first + size], len(found), page, size))
 
 
 @api.route("addLink")

@@ -138,26 +138,19 @@ def secret_field(api_url: str) -> str:
 
 
 class ConnectionEvent(Shown):
-    """What happened to a connection, and who did it: a key, a consent, the schedule, Jira or Atlassian.
-
-    Attributes
-    ----------
-    action
-        authorized, reauthorized, marked_invalid, marked_valid, expiring or removed.
-    days
-        For how many more days at most the connection works.
-    expires_on
-        When the consent or token that is expiring ends.
-    """
+    """What happened to a connection, and who did it: a key, a consent, the schedule, Jira or Atlassian."""
 
     shows_null = False
 
     at: str
+    #: authorized, reauthorized, marked_invalid, marked_valid, expiring or removed.
     action: str
     by: str
     kind: Kind | None = None
     site_url: str | None = None
+    #: For how many more days at most the connection works.
     days: int | None = None
+    #: When the consent or token that is expiring ends.
     expires_on: str | None = None
 
 
