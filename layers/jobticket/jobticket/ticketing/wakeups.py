@@ -1,4 +1,4 @@
-"""Wake-ups: messages that say an issue has something to be told."""
+"""Wake-ups: messages that name an issue with work to do."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Wakeups:
         return True
 
     def postpone(self, receipt_handle: str, seconds: float) -> None:
-        """Let a message that failed come again after so long, instead of after the queue's own time."""
+        """Let a failed message return after this time, instead of the queue's own."""
         try:
             self._sqs.change_message_visibility(
                 QueueUrl=self._queue_url,
