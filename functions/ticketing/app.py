@@ -44,7 +44,6 @@ class TicketingApiSettings(TicketingSettings):
     """The environment of this function."""
 
     key_ring_secret: str
-    public_url: str
 
 
 config = TicketingApiSettings.from_environment()
@@ -260,12 +259,13 @@ def change_anomaly(request: Request) -> Answer:
 
 @api.route("removeAnomaly")
 def remove_anomaly(request: Request) -> Answer:
-    number = _anomaly_id(request)
+    number, now = _anomaly_id(request), clock.now()
     if paging.flag(request.query, "archive") is False:
         for work in revising(table):
             with work:
-                anomalies.delete_anomaly(work, number)
+                removed = anomalies.delete_anomaly(work, number, now)
         anomalies.forget_comments(table, number)
+        wakeups.look_after(removed)
         return Answer(204)
     status = paging.word(request.query, "status", ARCHIVED) or "Resolved"
     body = bodies.Archiving.parse(request.json | request.query)
@@ -373,6 +373,7 @@ def remove_link(request: Request) -> Answer:
         with work:
             link = links.unlink(work, anomaly_id, link_id, now)
     links.drop_events(table, link)
+    wakeups.look_after([link])
     return Answer(204)
 
 
