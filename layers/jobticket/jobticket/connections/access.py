@@ -69,6 +69,10 @@ class AccessSettings(Settings):
     private_ca_secret: str = ""
     private_ca_hosts: str = ""
 
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.history_table, self.history_retention_days)
+
 
 def address_policy(settings: AccessSettings) -> AddressPolicy:
     """Return what this deployment may connect to."""
@@ -107,8 +111,7 @@ class JiraAccess:
     @classmethod
     def open(cls, settings: AccessSettings, dynamodb: DynamoDBClient | None = None) -> Self:
         """Make the container's access from a function's settings and, if it has one, its client."""
-        journal = Journal(settings.history_table, settings.history_retention_days)
-        table = Table(dynamodb or dynamodb_client(), settings.connections_table, journal)
+        table = Table(dynamodb or dynamodb_client(), settings.connections_table, settings.journal)
         vault = Vault(table, functools.cache(kms_client), settings.encryption_key)
         secrets = functools.cache(secrets_client)
         hosts = settings.private_ca_hosts.replace(",", " ").split()
