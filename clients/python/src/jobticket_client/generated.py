@@ -97,7 +97,7 @@ class BeginConsentBody(TypedDict):
 
 class Breakage(TypedDict):
     """
-    Why a rule rests until it is saved again.
+    Why a rule is suspended until it is saved again.
     """
 
     since: str
@@ -494,7 +494,7 @@ class GetIssueDetailsAnswerIssueResolution(TypedDict):
 
 class GetIssueDetailsAnswerIssueTimeTracking(TypedDict):
     """
-    What was estimated and spent.
+    The estimates, and the time spent.
     """
 
     originalEstimate: str | None
@@ -1095,7 +1095,7 @@ class PutApiTokenBody(TypedDict):
 
 class QueueLevel(TypedDict):
     """
-    How many messages a queue has, about.
+    About how many messages a queue has.
     """
 
     name: str
@@ -1378,7 +1378,7 @@ class AdvanceSerialsAnswer(TypedDict):
 
 class Anomaly(TypedDict):
     """
-    Something wrong with data.
+    A problem in data.
     """
 
     id: int
@@ -1610,7 +1610,7 @@ class Rule(TypedDict):
 
 class RulePatch(TypedDict):
     """
-    PUT /api/integrations/ticketing/rules/{id}: changes what is given; mends a broken rule.
+    PUT /api/integrations/ticketing/rules/{id}: changes what is given; repairs a broken rule.
     """
 
     name: NotRequired[str]

@@ -59,15 +59,15 @@ class Revision:
     set, add, remove
         Attributes of the anomaly.
     notices
-        What its tickets are told, in this order.
+        The news for its tickets, in this order.
     links
-        The links that are told; None for all live ones.
+        The links that get the news; None for all live ones.
     records
-        What the history tells of it, in this order: an action and its details.
+        The records for the history, in this order: an action and its details.
     follows
         Whether it follows a ticket. Then a later look at one finds no conflict with it.
     condition
-        What must hold of the anomaly besides.
+        What must also hold of the anomaly.
     """
 
     set: dict[str, Any] = field(default_factory=dict)
