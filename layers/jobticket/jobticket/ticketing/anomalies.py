@@ -78,7 +78,7 @@ def report_anomaly(work: UnitOfWork, report: AnomalyReport, stamp: Stamp) -> Rep
     work.add(Put(anomaly_item(anomaly, clock.epoch_milliseconds(now)), ABSENT))
     for write in _claim_fingerprint(anomaly):
         work.add(write)
-    _count(work, anomaly, {(anomaly.status, anomaly.type): 1})
+    counts.count(work, anomaly, {anomaly.status: 1})
     record(work, stamp, anomaly_pk(anomaly.id), "created")
     return Reported(anomaly, True, rule_tickets.plan(work, anomaly, _former(claim, now), now))
 
@@ -138,11 +138,6 @@ def _free_fingerprint(anomaly: Anomaly, now: datetime) -> Iterator[Put]:
     for claim in _claim_fingerprint(anomaly):
         kept = dict.fromkeys((ARCHIVED_UNTIL, "expires_at"), clock.epoch(now + REMEMBERED))
         yield Put(claim.item | kept, _mine(anomaly))
-
-
-def _count(work: UnitOfWork, anomaly: Anomaly, changes: dict[counts.Cell, int]) -> None:
-    for write in counts.count(anomaly.id, anomaly.datastore.id, changes):
-        work.add(write)
 
 
 def _detect_again(work: UnitOfWork, item: Item, stamp: Stamp) -> Reported:
@@ -246,7 +241,7 @@ def set_status(
         return []
     revision.set |= {"status": status, **place(status, anomaly.type, anomaly.datastore.id)}
     revision.records.append(("status_changed", {"from": anomaly.status, "to": status}))
-    _count(work, anomaly, {(anomaly.status, anomaly.type): -1, (status, anomaly.type): 1})
+    counts.count(work, anomaly, {anomaly.status: -1, status: 1})
     if anomaly.archived and status in OPEN:
         for claim in _claim_fingerprint(anomaly):
             work.add(claim, otherwise=_same_fingerprint)
@@ -296,7 +291,7 @@ def delete_anomaly(work: UnitOfWork, anomaly_id: int, stamp: Stamp) -> None:
         writes.append(Delete(fingerprint_pk(anomaly.fingerprint), FINGERPRINT, _mine(anomaly)))
     for write in writes:
         work.add(write)
-    _count(work, anomaly, {(anomaly.status, anomaly.type): -1})
+    counts.count(work, anomaly, {anomaly.status: -1})
     last = clock.from_milliseconds(stamp_after(loaded.stamp, stamp.at))
     record(work, replace(stamp, at=last), pk, "deleted")
 

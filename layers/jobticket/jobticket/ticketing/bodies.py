@@ -34,11 +34,15 @@ MOST_CHECKS = 100
 SMALLEST_WEIGHT = 1e-100
 
 
-def long_text(value: Any) -> str:
-    """Return a trimmed text of at most 100,000 characters."""
+def _trimmed(value: Any) -> str:
     if not isinstance(value, str):
         raise fault("must be a string")
-    trimmed = value.strip()
+    return value.strip()
+
+
+def long_text(value: Any) -> str:
+    """Return a trimmed text of at most 100,000 characters."""
+    trimmed = _trimmed(value)
     if len(trimmed) > LONGEST_TEXT:
         raise fault(f"must be at most {LONGEST_TEXT} characters")
     return trimmed
@@ -58,11 +62,10 @@ def one_of(choices: Sequence[str]) -> Callable[[Any], str]:
     """Return a check for one of several words."""
 
     def check(value: Any) -> str:
-        if not isinstance(value, str):
-            raise fault("must be a string")
-        if value.strip() not in choices:
+        word = _trimmed(value)
+        if word not in choices:
             raise fault(f"must be one of: {', '.join(choices)}")
-        return value.strip()
+        return word
 
     return check
 
@@ -88,10 +91,9 @@ def _fingerprint(value: Any) -> str | int | None:
 
 def exact_time(value: Any) -> str:
     """Return a timestamp as ISO 8601 in UTC, with microseconds where there are any."""
-    if not isinstance(value, str):
-        raise fault("must be a string")
+    text = _trimmed(value)
     try:
-        moment = clock.parse_iso(value.strip())
+        moment = clock.parse_iso(text)
     except (ValueError, OverflowError):
         raise fault("must be an ISO 8601 timestamp") from None
     exactness = "microseconds" if moment.microsecond % 1000 else "milliseconds"
@@ -112,13 +114,10 @@ def _checks(value: Any) -> Any:
 def _ticket_id(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str):
-        raise fault("must be a string")
-    if not value.strip():
-        raise fault("is required")
-    if not keys.is_issue(value.strip()):
+    named = _not_empty(_trimmed(value))
+    if not keys.is_issue(named):
         raise fault("must be the id or the key of a ticket")
-    return value.strip()
+    return named
 
 
 _id = whole_number(at_most=10**15)
@@ -197,11 +196,10 @@ class NewLink(TicketingBody):
 
 
 def _project_key(value: Any) -> str:
-    if not isinstance(value, str):
-        raise fault("must be a string")
-    if value.strip() and not keys.is_project_key(value.strip()):
+    key = _trimmed(value)
+    if key and not keys.is_project_key(key):
         raise fault("must be the key of a Jira project")
-    return value.strip()
+    return key
 
 
 ProjectKey = Annotated[str, BeforeValidator(_project_key)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -14,7 +13,14 @@ from jobticket.errors import ConflictError, NotFoundError, RefusalError
 from jobticket.history.records import Stamp, record
 from jobticket.jira.transitions import is_same
 from jobticket.store.table import Delete, Item, Put, Table, Update
-from jobticket.store.unit_of_work import ABSENT, PRESENT, StaleError, UnitOfWork, attempts, write_if_current
+from jobticket.store.unit_of_work import (
+    ABSENT,
+    PRESENT,
+    UnitOfWork,
+    attempts,
+    commit_if_current,
+    write_if_current,
+)
 from jobticket.ticketing import outbox
 from jobticket.ticketing.integration import StoredIntegration
 from jobticket.ticketing.layout import (
@@ -22,6 +28,7 @@ from jobticket.ticketing.layout import (
     UNDELIVERED,
     Issue,
     anomaly_pk,
+    as_stored,
     link_sort,
     next_number,
     ticket_member,
@@ -83,10 +90,8 @@ def add_link(
         created=stamp.moment,
         last_synced=stamp.moment,
     )
-    item = {name: value for name, value in vars(link).items() if value is not None}
-    seen = {"seen": ticket.status} if ticket.status else {}
-    looked = {"looked": clock.epoch_milliseconds(stamp.at), **seen}
-    work.add(Put({**item, **_key(link), "site": stored.site, **looked}, ABSENT))
+    looked = seen_values(ticket.status or None, stamp.at)
+    work.add(Put({**as_stored(link), **_key(link), "site": stored.site, **looked}, ABSENT))
     # Its status is to be looked at: another link may have seen another one.
     member = {ticket_member(anomaly_id): link.id}
     work.add(Update(issue_of(link).pk, TICKET, set=member, remove=["status"]))
@@ -189,8 +194,7 @@ def note_ticket(table: Table, link: AnomalyLink, ticket: LinkedTicket, now: date
         "status": ticket.status,
     }
     gone = [name for name, value in seen.items() if value is None]
-    present = {name: value for name, value in seen.items() if value is not None}
-    updated = note(table, link, now, present, ["last_sync_error", *gone])
+    updated = note(table, link, now, as_stored(seen), ["last_sync_error", *gone])
     if updated is None:
         raise link_not_found(link.id)
     return adopt(table, updated)
@@ -280,8 +284,7 @@ def adopt(table: Table, item: Item) -> AnomalyLink:
         work = UnitOfWork(table)
         work.add(change(link, set={"looked": 0, **status}))
         work.add(Update(issue_of(link).pk, TICKET, set={ticket_member(link.anomaly_id): link.id}))
-        with contextlib.suppress(StaleError):  # removed meanwhile
-            work.commit()
+        commit_if_current(work)  # else it was removed meanwhile
     return link
 
 
