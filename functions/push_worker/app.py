@@ -42,7 +42,7 @@ class PushWorkerSettings(AccessSettings):
 config = PushWorkerSettings.from_environment()
 dynamodb = dynamodb_client()
 table = Table(dynamodb, config.jobs_table, config.journal)
-access = JiraAccess.open(config, dynamodb)
+access = JiraAccess(config, dynamodb)
 worker = Worker(
     table,
     Pusher(table, access),

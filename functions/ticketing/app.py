@@ -35,11 +35,10 @@ from jobticket.ticketing.revisions import anomaly_not_found, load, revising
 from jobticket.ticketing.wakeups import Wakeups, sqs_client
 from jobticket.ticketing.webhook_registration import Webhooks
 from jobticket.ticketing.webhook_store import WEBHOOKS, WebhookStore
-from jobticket.web import numbered_pages
+from jobticket.web import paging
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import claimed
-from jobticket.web.paging import Part
 from jobticket.web.routes import routes_of
 
 
@@ -59,7 +58,7 @@ ring = KeyRing(
     time.monotonic,
     local=config.environment == "local",
 )
-access = JiraAccess.open(config, dynamodb)
+access = JiraAccess(config, dynamodb)
 connector = TokenConnector(
     access.store, access.vault, access.session, access.app, allow_http=config.environment == "local"
 )
@@ -192,10 +191,10 @@ def get_form_specification(request: Request) -> Answer:
 
 @api.route("listRules")
 def list_rules(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found = rules.all_rules(table)
     shown = rules.counted(table, found[(page - 1) * size : page * size], clock.now())
-    return Answer(body=numbered_pages.envelope(shown, len(found), page, size))
+    return Answer(body=paging.envelope(shown, len(found), page, size))
 
 
 @api.route("createRule")
@@ -245,9 +244,9 @@ def report_anomaly(request: Request) -> Answer:
 
 @api.route("listAnomalies")
 def list_anomalies(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found, total = anomalies.list_anomalies(table, bodies.filters_of(request.query), page, size)
-    return Answer(body=numbered_pages.envelope(found, total, page, size))
+    return Answer(body=paging.envelope(found, total, page, size))
 
 
 @api.route("getAnomaly")
@@ -266,13 +265,13 @@ def change_anomaly(request: Request) -> Answer:
 @api.route("removeAnomaly")
 def remove_anomaly(request: Request) -> Answer:
     number, stamp = _anomaly_id(request), _stamp(request)
-    if numbered_pages.flag(request.query, "archive") is False:
+    if paging.flag(request.query, "archive") is False:
         for work in revising(table):
             with work:
                 anomalies.delete_anomaly(work, number, stamp)
         anomalies.forget_comments(table, number)
         return Answer(204)
-    status = numbered_pages.word(request.query, "status", ARCHIVED) or "Resolved"
+    status = paging.word(request.query, "status", ARCHIVED) or "Resolved"
     body = bodies.Archiving.parse(request.json | request.query)
     _changed(lambda work: anomalies.archive_anomaly(work, number, status, body.comment, stamp))
     return Answer(204)
@@ -280,7 +279,7 @@ def remove_anomaly(request: Request) -> Answer:
 
 @api.route("getAnomalyHistory")
 def get_anomaly_history(request: Request) -> Answer:
-    number, part = _anomaly_id(request), Part(request.query)
+    number, part = _anomaly_id(request), paging.Part(request.query)
     subject = anomaly_pk(number)
     place = part.place(subject)
     found, following = page_of_records(table, subject, clock.now(), part.limit, place)
@@ -292,9 +291,9 @@ def get_anomaly_history(request: Request) -> Answer:
 
 @api.route("listComments")
 def list_comments(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found, total = anomalies.list_comments(table, _anomaly_id(request), page, size)
-    return Answer(body=numbered_pages.envelope(found, total, page, size))
+    return Answer(body=paging.envelope(found, total, page, size))
 
 
 @api.route("addComment")
@@ -306,11 +305,11 @@ def add_comment(request: Request) -> Answer:
 
 @api.route("searchTickets")
 def search_tickets(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     query = request.query.get("query", "")
     with _jira(request) as (stored, client):
         found, total = linked_tickets.search(client, query, page, size, stored.integration.project_key)
-    return Answer(body=numbered_pages.envelope(found, total, page, size))
+    return Answer(body=paging.envelope(found, total, page, size))
 
 
 @api.route("getTicket")
@@ -341,10 +340,10 @@ def create_anomaly_ticket(request: Request) -> Answer:
 
 @api.route("listLinks")
 def list_links(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found = load(table, _anomaly_id(request)).links
     first = (page - 1) * size
-    return Answer(body=numbered_pages.envelope(found[first : first + size], len(found), page, size))
+    return Answer(body=paging.envelope(found[first : first + size], len(found), page, size))
 
 
 @api.route("addLink")

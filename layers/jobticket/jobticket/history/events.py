@@ -49,7 +49,6 @@ _SUBJECTS: dict[str, tuple[str, type]] = {
 
 
 def events_client() -> Any:
-    """Make the container's EventBridge client."""
     return limited(boto3.client("events", config=configuration()))
 
 
