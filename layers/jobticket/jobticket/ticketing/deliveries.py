@@ -48,7 +48,7 @@ MOVE_NOT_YET_KNOWN = "Network timeout: it is not known yet whether Jira moved th
 class Told(Enum):
     """What became of an event."""
 
-    GONE = auto()  #: its subject is gone
+    GONE = auto()  #: its subject was deleted
     TOLD = auto()
     NEEDLESS = auto()
     CONFLICT = auto()  #: people moved the ticket

@@ -113,7 +113,7 @@ def issue_of(link: AnomalyLink) -> Issue:
 
 
 def forget_link(link: AnomalyLink, now: datetime) -> Update:
-    """Return the write that takes a removed link from its ticket's item.
+    """Return the write that removes a link from its ticket's item.
 
     The ticket is to be looked at: it may have waited only for this link's anomaly to be closed.
     """

@@ -189,7 +189,7 @@ class _Following:
         wanted = means(status)
         if wanted is None or wanted == loaded.anomaly.status:
             return None
-        # A deleted ticket says nothing any more.
+        # A deleted ticket has no say.
         others = [other for other in loaded.links if other.id != link.id and other.last_sync_error != GONE]
         others = [other for other in others if _is_live(other, loaded)]
         if wanted in ARCHIVED and any(means(other.status) not in ARCHIVED for other in others):
@@ -264,5 +264,5 @@ def _minutes_since(last: int, now: datetime) -> int:
 
 
 def note_sweep(table: Table, moment: datetime) -> None:
-    """Store that a sweep began then; what changed shortly before may not have been in Jira's index yet."""
+    """Store when a sweep began; Jira's index may not have had changes shortly before it."""
     table.put({"pk": SWEEP, "sk": SWEEP, "began": clock.epoch_milliseconds(moment - MARGIN)})
