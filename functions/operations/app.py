@@ -17,7 +17,7 @@ from jobticket.push.runs.overview import Retrying, current_stops, recent_runs
 from jobticket.push.runs.push_records import Records
 from jobticket.push.runs.queue import PushQueue, sqs_client
 from jobticket.push.runs.sites import Sites
-from jobticket.queues import WorkQueue, level_of, redrive
+from jobticket.queues import WorkQueue, levels_of, redrive
 from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.store.table import Table, dynamodb_client
 from jobticket.web.api import Answer, Api, Request
@@ -75,7 +75,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def show(_request: Request) -> Answer:
     return Answer(
         body={
-            "queues": [level_of(sqs, queue).as_json() for queue in queues.values()],
+            "queues": [level.as_json() for level in levels_of(sqs, queues.values())],
             "stops": [stop.as_json() for stop in current_stops(sites)],
             "runs": [run.as_json() for run in recent_runs(table, clock.now(), RUNS_SHOWN)],
             "paused": read_settings(table).push_paused,

@@ -20,14 +20,14 @@ let scrapping = false;
 let typing = 0;
 let redraw = () => {};
 
-export async function load({ parts: [id], query }) {
+export function load({ parts: [id], query }) {
   if (id) {
-    return { board: await ask("GET", path(["paths", id])) };
+    return { board: ask("GET", path(["paths", id])) };
   }
   const job = query.get("job");
   return job
-    ? { job: await ask("GET", path(["jobs", job])) }
-    : { jobs: await ask("GET", path(["jobs"], { search: query.get("search"), state: "open", limit: 50 })) };
+    ? { job: ask("GET", path(["jobs", job])) }
+    : { jobs: ask("GET", path(["jobs"], { search: query.get("search"), state: "open", limit: 50 })) };
 }
 
 export function arrive(main) {
