@@ -109,7 +109,7 @@ def writes() -> list[list[str]]:
 
 
 def flow_costs() -> list[list[str]]:
-    """Return the rows of what 400 days of flow cost, with few moves a day and with many."""
+    """Return rows with the costs of 400 days of flow, with few moves a day and with many."""
     from tests.unit.conftest import account, client
 
     rows = []

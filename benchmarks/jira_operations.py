@@ -58,7 +58,7 @@ def emulated_atlassian() -> Iterator[Atlassian]:
 
 
 def serve() -> None:
-    """Serve until nobody is listening any more."""
+    """Serve until the listener is gone."""
     from local.atlassian.testing import running
 
     with running() as url:

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class LocalStackError(Exception):
-    """The local stack cannot go on; the text is shown as it is."""
+    """The local stack cannot continue; the text is shown as it is."""

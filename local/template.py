@@ -11,11 +11,11 @@ TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 FUNCTIONS_WITHOUT_PREFIX = ("Ref", "Condition")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Loads `!GetAtt A.B` as `{"Fn::GetAtt": ["A", "B"]}` and its like."""
 
 
-def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def _short_form(loader: yaml.CSafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     value: Any
     if isinstance(node, yaml.ScalarNode):
         value = loader.construct_scalar(node)

@@ -9,15 +9,10 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from jobticket import clock
+from jobticket import clock, foreign
 from jobticket.aws import AWS_FAULTS
-from jobticket.connections import report
+from jobticket.connections import connect_tokens, report
 from jobticket.connections.access import AccessSettings, JiraAccess
-from jobticket.connections.connect_tokens import (
-    CONNECT_TOKEN_SECONDS,
-    LONGEST_CONNECT_TOKEN_SECONDS,
-    ConnectTokens,
-)
 from jobticket.connections.connector import TokenConnector
 from jobticket.connections.credentials import checked_expiry, checked_login
 from jobticket.connections.errors import ConnectionUnavailableError
@@ -56,7 +51,7 @@ ring = KeyRing(
 )
 access = JiraAccess.open(config)
 sessions = SessionStore(access.store.table)
-connect_tokens = ConnectTokens(sessions)
+minter = connect_tokens.ConnectTokens(sessions)
 origins = ReturnOrigins.parse(config.return_origins)
 connector = TokenConnector(
     access.store, access.vault, access.session, access.app, allow_http=config.environment == "local"
@@ -163,24 +158,20 @@ def create_connect_session(request: Request) -> Answer:
     body = request.json
     name = checked_id(body.get("provider"), body.get("external_id"))
     return_url = origins.check(body.get("return_url"))
-    token, until = connect_tokens.mint(name, return_url, _seconds(body.get("expires_in")))
+    token, until = minter.mint(name, return_url, _seconds(body.get("expires_in")))
     return Answer(201, {"connect_token": token, "expires_at": clock.iso_milliseconds(until)}, SECRET)
 
 
 def _seconds(value: object) -> int:
-    if value is None:
-        return CONNECT_TOKEN_SECONDS
-    if (
-        not isinstance(value, int)
-        or isinstance(value, bool)
-        or not 1 <= value <= LONGEST_CONNECT_TOKEN_SECONDS
-    ):
-        raise InvalidError(f"expires_in must be an integer from 1 to {LONGEST_CONNECT_TOKEN_SECONDS}")
-    return value
+    longest = connect_tokens.LONGEST_SECONDS
+    seconds = connect_tokens.SECONDS if value is None else foreign.integer(value, 1, longest)
+    if seconds is None:
+        raise InvalidError(f"expires_in must be an integer from 1 to {longest}")
+    return seconds
 
 
 @api.route("checkConnection")
-def check_connection_validity(request: Request) -> Answer:
+def check_connection(request: Request) -> Answer:
     connection = access.store.get(_queried(request))
     if connection is None:
         return Answer(body={"exists": False, "is_expired": False, "is_invalid": False})
@@ -197,7 +188,7 @@ def check_connection_validity(request: Request) -> Answer:
 
 
 @api.route("getRefreshToken")
-def get_connection_credentials(request: Request) -> Answer:
+def get_refresh_token(request: Request) -> Answer:
     name = _queried(request)
     with _unavailable_while_unreadable(name):
         connection = access.connection(name.external_id, name.provider)
@@ -228,7 +219,7 @@ def get_access_token(request: Request) -> Answer:
 
 @contextlib.contextmanager
 def _unavailable_while_unreadable(name: ConnectionId) -> Iterator[None]:
-    """Answer 503 if a secret cannot be read: the grant may be good all the same."""
+    """Answer 503 if a secret cannot be read: the grant may still be valid."""
     try:
         yield
     except (*AWS_FAULTS, VaultError) as fault:

@@ -84,9 +84,7 @@ ROUTES = Routes(
                     account=_ACCOUNT,
                 )
             },
-            errors={
-                400: "A field is faulty, or Jira does not take the credentials; each fault has its own text."
-            },
+            errors={400: "A field is faulty, or Jira refuses the credentials; each fault has its own text."},
             body=object_of(
                 ("credentials", "client_id", "client_secret", "token_expires_at"),
                 provider={"enum": ["jira"]},
@@ -100,8 +98,8 @@ ROUTES = Routes(
             description="`host` is the URL at which people open Jira. `credentials` with a colon are an "
             "email and API token, or a user name and password; without one they are a service account's "
             "token, or a Data Center's personal access token. `client_id` and `client_secret`, instead of "
-            "`credentials`, are a service account's client credentials. Where they work is found by trying: "
-            "at the site or at Atlassian's gateway. Replaces the connection of that name.",
+            "`credentials`, are a service account's client credentials. They are tried at the site and at "
+            "Atlassian's gateway. Replaces the connection of that name.",
             example=Example(
                 path={"external_id": "team-1"},
                 body={
@@ -180,7 +178,7 @@ ROUTES = Routes(
                 return_url=_TEXT,
                 expires_in={"type": "integer", "minimum": 1, "maximum": 3600, "default": 900},
             ),
-            description="Whoever has it may begin a consent for exactly this connection and `return_url`. "
+            description="The token permits a consent for exactly this connection and `return_url`. "
             "It is spent when the connection is made.",
             example=Example(body={"provider": "jira", "external_id": "team-1", "expires_in": 900}),
         ),
@@ -217,7 +215,7 @@ ROUTES = Routes(
                 503: "The token cannot be read for now; Retry-After says when to try again.",
             },
             parameters=_NAMED,
-            description="For debugging. Whoever uses it spends it: use get-access-token instead.",
+            description="For debugging. Using it spends it: call get-access-token instead.",
             example=Example(query={"external_id": "team-1", "provider": "jira"}),
         ),
         Route(
@@ -231,7 +229,7 @@ ROUTES = Routes(
                 **_FAULTY,
                 **_UNKNOWN,
                 **_DEAD,
-                503: "There is no token to be had for now; Retry-After says when to try again.",
+                503: "No token is available now; Retry-After says when to try again.",
             },
             parameters=_NAMED,
             example=Example(query={"external_id": "team-1", "provider": "jira"}),

@@ -34,7 +34,7 @@ from jobticket.push.connection import (
     require_push_enabled,
 )
 from jobticket.push.pushing import REPEATED_WITHIN, Pusher, PushResult
-from jobticket.push.runs.push_list import is_position, list_pushes, status_of
+from jobticket.push.runs import push_list
 from jobticket.push.runs.push_records import Outcome, Records, Ref, Status
 from jobticket.push.runs.run import Starter, begin_run, lambda_client
 from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
@@ -82,7 +82,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @api.route("pushJob")
-def push(request: Request) -> Answer:
+def push_job(request: Request) -> Answer:
     def push_one(job_id: str, settings: JobSettings, attempt: Try) -> PushResult:
         result = pusher.push(job_id, settings, request.deadline, attempt)
         if result.ticket_key is not None:
@@ -102,7 +102,7 @@ def _record(ref: Ref, ticket_key: str, result: PushResult) -> None:
 
 
 @api.route("pushAllJobs")
-def push_all(request: Request) -> Answer:
+def push_all_jobs(request: Request) -> Answer:
     require_push_enabled(read_settings(table))
 
     now = clock.now()
@@ -120,17 +120,17 @@ def push_all(request: Request) -> Answer:
 
 
 @api.route("listPushes")
-def pushes(request: Request) -> Answer:
+def list_pushes(request: Request) -> Answer:
     limit = limit_of(request.query) or PUSHES_A_PAGE
     cursor = request.query.get("cursor")
     position = None if cursor is None else decode_cursor(cursor)
-    if position is not None and not is_position(position):
+    if position is not None and not push_list.is_position(position):
         raise InvalidError("Invalid cursor")
-    found, following = list_pushes(
+    found, following = push_list.list_pushes(
         table,
         clock.now(),
         job_id=request.query.get("jobId"),
-        status=status_of(request.query.get("status")),
+        status=push_list.status_of(request.query.get("status")),
         limit=limit,
         position=position,
     )
@@ -139,7 +139,7 @@ def pushes(request: Request) -> Answer:
 
 
 @api.route("commentOnJob")
-def comment(request: Request) -> Answer:
+def comment_on_job(request: Request) -> Answer:
     def comment_one(job_id: str, settings: JobSettings, attempt: Try) -> PushResult:
         return pusher.comment(job_id, settings, request.deadline, attempt)
 
@@ -175,7 +175,7 @@ def _send(
 
 
 @api.route("linkJob")
-def link(request: Request) -> Answer:
+def link_job(request: Request) -> Answer:
     settings = read_settings(table)
     require_enabled(settings)
     body = request.parse(JobLink)
@@ -199,14 +199,14 @@ def link(request: Request) -> Answer:
 
 
 @api.route("unlinkJob")
-def unlink(request: Request) -> Answer:
+def unlink_job(request: Request) -> Answer:
     require_enabled(read_settings(table))
     linking.unlink_job(table, request.path("jobId"), Stamp(clock.now(), request.caller.name))
     return Answer(204)
 
 
 @api.route("listJobTickets")
-def list_tickets(request: Request) -> Answer:
+def list_job_tickets(request: Request) -> Answer:
     settings = read_settings(table)
     require_enabled(settings)
     part = Part(request.query)
@@ -226,7 +226,7 @@ def list_tickets(request: Request) -> Answer:
 
 
 @api.route("getJobTicket")
-def show_ticket(request: Request) -> Answer:
+def get_job_ticket(request: Request) -> Answer:
     settings = read_settings(table)
     require_enabled(settings)
     return Answer(body=_ticket(request, settings, request.path("key")))

@@ -56,8 +56,8 @@ ROUTES = Routes(
             errors=_SEND_ERRORS,
             body=model("push.bodies:JobReference"),
             parameters=(IDEMPOTENCY_KEY,),
-            description="What goes wrong at Jira is no error of the request: the answer is `success: false` "
-            "and says why.",
+            description="If Jira fails or refuses, the answer is still 200, with `success: false` and the "
+            "reason.",
             example=Example(
                 headers={"Idempotency-Key": "shift-2026-11-22-early"}, body={"jobId": "job_BracketOrder"}
             ),
@@ -88,15 +88,15 @@ ROUTES = Routes(
                     next_cursor={"type": ["string", "null"], "description": "Null on the last page."},
                 )
             },
-            errors={400: "The status, the limit or the cursor is none."},
+            errors={400: "The status, the limit or the cursor is invalid."},
             parameters=(
                 query("jobId", "Only the pushes of this job.", _TEXT),
                 query("status", "Only pushes of this status.", {"type": "string", "enum": list(STATUSES)}),
                 LIMIT,
                 CURSOR,
             ),
-            description="Kept for 90 days. A push that waits is tried again by itself; `error` says what "
-            "for.",
+            description="Kept for 90 days. A waiting push is tried again automatically; `error` says what it "
+            "waits for.",
             example=Example(query={"status": "failed", "limit": "20"}),
         ),
         Route(

@@ -209,13 +209,13 @@ def get_serial_history(request: Request) -> Answer:
 
 
 @api.route("advanceSerial")
-def advance(request: Request) -> Answer:
+def advance_serial(request: Request) -> Answer:
     body = request.parse(bodies.AdvanceOne)
     return Answer(body=moves.advance(table, request.path("id"), body.from_step_index, _stamp(request, body)))
 
 
 @api.route("advanceSerialTo")
-def advance_to(request: Request) -> Answer:
+def advance_serial_to(request: Request) -> Answer:
     body = request.parse(bodies.AdvanceTo)
     stamp = _stamp(request, body)
     moved, bypassed = moves.advance_to(table, request.path("id"), body.target_step_index, stamp)
@@ -223,7 +223,7 @@ def advance_to(request: Request) -> Answer:
 
 
 @api.route("advanceSerials")
-def advance_batch(request: Request) -> Answer:
+def advance_serials(request: Request) -> Answer:
     body = request.parse(bodies.AdvanceBatch)
     results = moves.advance_many(table, body.serial_ids, body.from_step_index, _stamp(request, body))
     advanced = sum(result.error is None for result in results)
@@ -244,7 +244,7 @@ def _result(result: moves.AdvanceResult) -> dict[str, Any]:
 
 
 @api.route("scrapSerial")
-def scrap(request: Request) -> Answer:
+def scrap_serial(request: Request) -> Answer:
     serial = request.path("id")
     body = _parse_for_existing(
         request, bodies.Scrap, lambda: moves.require_scrappable(serials.find_serial(table, serial).serial)
@@ -253,7 +253,7 @@ def scrap(request: Request) -> Answer:
 
 
 @api.route("forceCompleteSerial")
-def force_complete(request: Request) -> Answer:
+def force_complete_serial(request: Request) -> Answer:
     body = request.parse(bodies.ForceComplete)
     return Answer(body=moves.force_complete(table, request.path("id"), body.reason, _stamp(request, body)))
 

@@ -1,4 +1,4 @@
-"""The routes of what happened: to jobs, paths, serial numbers and settings."""
+"""The routes of the history of jobs, paths, serial numbers and settings."""
 
 from __future__ import annotations
 

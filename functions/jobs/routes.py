@@ -215,7 +215,7 @@ ROUTES = Routes(
                 query("pathId", "The path.", {"type": "string"}, required=True),
                 query(
                     "status",
-                    "Only these.",
+                    "Only serial numbers of this status.",
                     {"type": "string", "enum": ["in_progress", "completed", "scrapped"]},
                 ),
                 LIMIT,

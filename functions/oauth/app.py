@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import re
 import time
@@ -90,7 +89,7 @@ UNAVAILABLE = "The sign-in cannot be completed for now. Please try again."
 
 PRIVATE = {"Cache-Control": "no-store"}
 
-#: AWS is in trouble, or a secret cannot be opened. A browser gets a page.
+#: AWS is failing, or a secret cannot be opened. A browser gets a page.
 FAULTS = (*AWS_FAULTS, VaultError)
 
 
@@ -104,7 +103,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @api.route("beginConsent")
-def initiate(request: Request) -> Answer:
+def begin_consent(request: Request) -> Answer:
     # Permission first: a caller without it learns nothing about the rest of its request.
     has_key = _has_key(request)
     minted = None if has_key else _minted(request)
@@ -116,7 +115,7 @@ def initiate(request: Request) -> Answer:
     if not config.public_url:
         raise UnavailableError("The deployment does not know its public URL: set the parameter PublicUrl")
     back = wanted.return_url or config.default_return_url or None
-    uri = consent.begin(dataclasses.replace(wanted, return_url=back))
+    uri = consent.begin(replace(wanted, return_url=back))
     return Answer(body={"authorization_uri": uri}, headers=PRIVATE)
 
 
@@ -143,7 +142,7 @@ def _minted(request: Request) -> ConsentRequest | None:
 
 
 @api.route("completeConsent")
-def callback(request: Request) -> Answer:
+def complete_consent(request: Request) -> Answer:
     provider, query = request.path("provider"), request.query
     try:
         if provider not in PROVIDERS or not query.get("state", "").strip():
@@ -192,7 +191,7 @@ def _later(answer: Answer) -> Answer:
 
 
 @api.route("chooseSite")
-def choose(request: Request) -> Answer:
+def choose_site(request: Request) -> Answer:
     try:
         return _choice(request, request.path("connection_code"))
     except ForbiddenError:
@@ -224,17 +223,17 @@ def _choice(request: Request, code: str) -> Answer:
 
 
 @api.route("getStyle")
-def style(_request: Request) -> Answer:
+def get_style(_request: Request) -> Answer:
     return pages.asset("page.css")
 
 
 @api.route("getScript")
-def script(_request: Request) -> Answer:
+def get_script(_request: Request) -> Answer:
     return pages.asset("page.js")
 
 
 @api.route("listSites")
-def fetch_available_sites(request: Request) -> Answer:
+def list_sites(request: Request) -> Answer:
     code = request.query.get("connection_code")
     if not code:
         raise InvalidError("Missing connection_code")
@@ -250,9 +249,8 @@ def create_connection(request: Request) -> Answer:
         raise InvalidError("Missing connection_code or site_id")
     pending = _pending(request, code)
     consent.finalize(pending, site_id, request.deadline)
-    told = {"success": True} | (
-        {"return_url": pending.request.return_url} if pending.request.return_url else {}
-    )
+    back = pending.request.return_url
+    told = {"success": True, **({"return_url": back} if back else {})}
     return Answer(body=told, headers=PRIVATE)  # the cookie stays: with it, the page says what was chosen
 
 
@@ -278,10 +276,6 @@ def _is_plain() -> bool:
 
 
 def _set_cookie(accepted: Accepted) -> str:
-    return _cookie(accepted.id, accepted.cookie, int(PENDING_LIFETIME.total_seconds()))
-
-
-def _cookie(pending_id: str, value: str, seconds: int) -> str:
+    name, seconds = _cookie_name(accepted.id), int(PENDING_LIFETIME.total_seconds())
     secure = "" if _is_plain() else "; Secure"
-    name = _cookie_name(pending_id)
-    return f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
+    return f"{name}={accepted.cookie}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"

@@ -29,7 +29,7 @@ _ANOTHER_BROWSER = {403: "Neither the cookie of the browser that signed in nor a
 _EXPIRED = {400: "A parameter is missing, or the session has expired or does not exist."}
 
 
-_TROUBLE = {503: "AWS is busy or in trouble; `Retry-After` says when to try again."}
+_TROUBLE = {503: "AWS is busy or failing; `Retry-After` says when to try again."}
 
 
 ROUTES = Routes(
@@ -44,9 +44,9 @@ ROUTES = Routes(
             answers={200: object_of(authorization_uri=_URL)},
             errors={
                 400: "A field is missing or faulty, or the return_url is not of a configured origin.",
-                401: "A connect token is required, or the one that came is not good.",
+                401: "The connect token is missing or invalid.",
                 403: "The connect token is for another connection, or the key lacks the scope tokens.",
-                409: "In open mode: a connection that works has this external_id.",
+                409: "In open mode: this external_id has a working connection.",
                 503: "The deployment does not know its public URL, or its app at Atlassian.",
             },
             body=object_of(("return_url",), provider={"enum": ["jira"]}, external_id=_TEXT, return_url=_URL),
@@ -58,8 +58,8 @@ ROUTES = Routes(
                 ),
                 header("x-juncture-public-key", "Ignored.", _TEXT),
             ),
-            description="Who may begin is a setting of the deployment: whoever brings a connect token or a "
-            "key with the scope `tokens`, or (open mode) anybody.",
+            description="The deployment decides who may begin: callers with a connect token or a key with "
+            "the scope `tokens`, or (open mode) anybody.",
             example=Example(
                 headers={"Origin": "http://localhost:3000", "Authorization": "Bearer local-key"},
                 body={"provider": "jira", "external_id": "team-2"},
@@ -90,7 +90,7 @@ ROUTES = Routes(
             errors={
                 400: "The state is unknown, used or expired, Atlassian refused the code, or the user did not "
                 "grant access and there is no return_url. Browsers get a page.",
-                503: "AWS is in trouble. Browsers get a page.",
+                503: "AWS is failing. Browsers get a page.",
             },
             parameters=(
                 query("code", "Atlassian's authorization code.", _TEXT),
@@ -119,7 +119,7 @@ ROUTES = Routes(
                 400: "The code has expired or is not known: a page that says so.",
                 403: "The page belongs to another browser: a page that says so.",
                 502: "Atlassian does not list the sites: a page that says so.",
-                503: "AWS is in trouble: a page that says so.",
+                503: "AWS is failing: a page that says so.",
             },
             example=Example(
                 path={"connection_code": "Zm9yIGEgc2FtcGxlLCBub3QgYSByZWFsIGNvZGU"},
@@ -173,7 +173,7 @@ ROUTES = Routes(
             errors={
                 **_ANOTHER_BROWSER,
                 400: "A field is missing, the session has expired, or the site was not granted.",
-                409: "In open mode: a connection that works has this external_id.",
+                409: "In open mode: this external_id has a working connection.",
                 502: "Atlassian does not list the sites.",
                 **_TROUBLE,
             },

@@ -1,4 +1,4 @@
-"""What operators look at and set going again: queues, stopped sites, runs of pushes."""
+"""What operators watch and resume: queues, stopped sites, runs of pushes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @api.route("getOperations")
-def show(_request: Request) -> Answer:
+def get_operations(_request: Request) -> Answer:
     return Answer(
         body={
             "queues": [level.as_json() for level in levels_of(sqs, queues.values())],

@@ -23,7 +23,7 @@ ROUTES = Routes(
                     paused={"type": "boolean", "description": "Whether `pushPaused` is set."},
                 )
             },
-            description="Numbers of messages are about right: SQS counts them from time to time.",
+            description="Numbers of messages are approximate: SQS counts them from time to time.",
             example=Example(),
         ),
         Route(
@@ -44,7 +44,7 @@ ROUTES = Routes(
             "DELETE",
             "/api/operations/stops/{site}",
             scope="admin",
-            summary="Let a stopped site go on at once",
+            summary="End a site's stop at once",
             answers={204: None},
             errors={404: "It is not stopped."},
             description="`site` is what `GET /api/operations` names. Jobs that wait there are queued within "
@@ -62,7 +62,7 @@ ROUTES = Routes(
             body=model("push.bodies:PushRetry"),
             description="With `job_ids`, those of these jobs; with `error`, those with exactly this error; "
             "else all of the run. A job that a later run has pushed is skipped. If `complete` is false, time "
-            "ran out: the same request goes on.",
+            "ran out: send the same request again.",
             example=Example(
                 body={"run_id": "2026-11-22T02:00:00.000Z", "error": "Jira API error: 403 Forbidden"}
             ),

@@ -1,4 +1,4 @@
-"""The pages that people look at, the deployment's health, and its API as a document. All of it is public."""
+"""The public pages, the deployment's health, and its API as a document."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def get_health(_request: Request) -> Answer:
 
 
 @api.route("getOpenapi")
-def get_document(request: Request) -> Answer:
+def get_openapi(request: Request) -> Answer:
     return files.content(request, "openapi.json", document(), {})
 
 
@@ -160,7 +160,7 @@ def get_start(request: Request) -> Answer:
 
 
 @api.route("getDocs")
-def get_reference(request: Request) -> Answer:
+def get_docs(request: Request) -> Answer:
     return files.page(request, "docs.html", REFERENCE)
 
 

@@ -62,7 +62,7 @@ def _sweep() -> int:
 
 
 def _follow(deadline: Deadline) -> int:
-    """Look for tickets that have changed since the last sweep; return how many are to be looked at."""
+    """Look for tickets that have changed since the last sweep; return how many need a look."""
     now, last = clock.now(), began(table)
     try:
         with translated():
@@ -89,7 +89,7 @@ def _relay(records: Iterable[Mapping[str, Any]], deadline: Deadline) -> Iterable
         try:
             wakeup = read_wakeup(record["body"])
         except ValueError:
-            # Not from us. It goes to the dead letters, and an alarm tells of it.
+            # Not from us. It goes to the dead letters, and an alarm fires.
             logger.exception("not a wake-up", message_id=record["messageId"])
             yield {"itemIdentifier": record["messageId"]}
             continue

@@ -312,7 +312,7 @@ def get_ticket(request: Request) -> Answer:
 
 
 @api.route("createAnomalyTicket")
-def create_ticket(request: Request) -> Answer:
+def create_anomaly_ticket(request: Request) -> Answer:
     draft = TicketDraft(**request.parse(bodies.NewAnomalyTicket).model_dump())
     anomaly_id = _anomaly_id(request)
     with claimed(request, table, clock.now()) as claim:

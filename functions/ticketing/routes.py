@@ -67,8 +67,7 @@ ROUTES = Routes(
             summary="Set the ticketing integration up",
             answers={201: model("ticketing.model:Integration")},
             errors={
-                400: "A field is faulty, or Jira does not take the credentials, the project or the issue "
-                "type.",
+                400: "A field is faulty, or Jira refuses the credentials, the project or the issue type.",
                 409: "There is an integration already, or a request with this Idempotency-Key is under way.",
                 422: _KEY_ERRORS[422],
             },
@@ -162,7 +161,7 @@ ROUTES = Routes(
             summary="Create a ticket for an anomaly",
             answers={201: model("ticketing.model:TicketAnswer")},
             errors={
-                400: "A field is faulty, or Jira does not take it.",
+                400: "A field is faulty, or Jira refuses it.",
                 404: "There is no such anomaly, or no integration.",
                 409: "The anomaly has too many links, or a request with this Idempotency-Key is under way.",
                 422: _KEY_ERRORS[422],
@@ -225,8 +224,8 @@ ROUTES = Routes(
             answers={200: _list_of(model("ticketing.model:Anomaly"))},
             errors={**_BAD_PAGE, 413: "The answer is too large: ask for smaller pages."},
             parameters=(
-                query("status", "Only these.", {"type": "string", "enum": list(STATUSES)}),
-                query("type", "Only these.", {"type": "string", "enum": list(TYPES)}),
+                query("status", "Only anomalies of this status.", {"type": "string", "enum": list(STATUSES)}),
+                query("type", "Only anomalies of this type.", {"type": "string", "enum": list(TYPES)}),
                 query("datastore", "Only those of the datastore with this id.", {"type": "integer"}),
                 query("archived", "Only archived or only open ones.", {"type": "boolean"}),
                 *_PAGE,
@@ -266,8 +265,8 @@ ROUTES = Routes(
                 **_BUSY,
             },
             body=model("ticketing.bodies:AnomalyPatch"),
-            description="An archived anomaly that is given a status is restored, as Acknowledged. Its "
-            "tickets are told of a status that changed; the same status again tells nobody anything.",
+            description="An archived anomaly that is given a status is restored, as Acknowledged. A changed "
+            "status is sent to its tickets; the same status again sends nothing.",
             example=Example(path={"anomaly_id": "1"}, body={"status": "Acknowledged"}),
         ),
         Route(

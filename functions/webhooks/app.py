@@ -56,7 +56,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @api.route("receiveWebhook")
-def receive(request: Request) -> Answer:
+def receive_webhook(request: Request) -> Answer:
     proof = _proof(request)
     integration_id, until = _verified(request.raw_body, *proof, clock.now())
     signed = proof[1].encode() + b"\n" + request.raw_body

@@ -12,17 +12,17 @@ ROUTES = Routes(
             "POST",
             "/api/webhooks/jira",
             scope=None,
-            summary="Take a webhook of Jira",
+            summary="Receive a webhook of Jira",
             description=(
                 "For Jira alone: an administrator's webhook, signed with the integration's secret, or one "
                 "that the product has registered for its OAuth app, with a token in `Authorization`. "
-                "The body only says which ticket to look at; what is believed is read from Jira then. "
-                "It may have 64 KB."
+                "The body only says which ticket to look at; its state is then read from Jira. "
+                "At most 64 KB."
             ),
             answers={202: None},
             errors={
                 400: "The body is signed, but is no JSON object.",
-                401: "Not signed by Jira, expired, too large, or taken before. Nothing has changed.",
+                401: "Not signed by Jira, expired, too large, or accepted before. Nothing has changed.",
                 503: "The wake-up could not be sent. Jira repeats the call.",
             },
             body={

@@ -110,7 +110,7 @@ def _form(
 
 
 def _in_words(scope: str) -> str:
-    """Return what a scope permits; one that nobody has explained is spelt out."""
+    """Return what a scope permits; an unknown one is spelt out."""
     verb, _, rest = scope.partition(":")
     return _EXPLAINED.get(scope) or f"{_VERBS[verb]} {rest.partition(':')[0].replace('-', ' ')}"
 

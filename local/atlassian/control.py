@@ -113,7 +113,7 @@ def reset(emulator: Emulator, _request: Request) -> Answer:
 
 
 def reset_data(emulator: Emulator, request: Request) -> Answer:
-    """Begin anew: default data, no grants, normal switches."""
+    """Start again: default data, no grants, normal switches."""
     reset(emulator, request)
     emulator.grants = Grants()
     emulator.world.sites.clear()

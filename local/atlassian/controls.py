@@ -80,7 +80,7 @@ class RateLimits(BaseModel):
 
 
 class WebhookSwitches(BaseModel):
-    """What becomes of webhooks on their way. ``lose`` and ``double`` are shares: 1 is every one of them."""
+    """What happens to webhooks on their way. ``lose`` and ``double`` are shares: 1 is every one of them."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -151,7 +151,7 @@ def fill(world: World) -> None:
 def _plant_north(world: World, site: Site) -> None:
     items = site.add_project(Project(10000, "PI", "Production Items", DANA.account_id, "Orders on the floor"))
     scrum = site.add_project(Project(10001, "SCRUM", "Tooling Team", ROBIN.account_id))
-    # Nobody leads this project, and it has no boards.
+    # This project has no lead and no boards.
     site.add_project(Project(10002, "MISC", "Miscellaneous", None))
     for number in range(1, 45):
         title, kind, values = _TICKETS.get(number, (f"Work order {1000 + number}", catalogue.TASK, {}))

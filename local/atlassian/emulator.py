@@ -145,7 +145,7 @@ class Emulator:
         )
 
     def _happened(self, site: Site, event: Event) -> None:
-        """Send the webhooks that a change sets off, whoever made it and wherever."""
+        """Send the webhooks of a change, by the API or on a page."""
         if not site.webhooks:
             return
         request = Request("POST", "", {}, {}, b"")

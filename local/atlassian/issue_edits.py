@@ -187,7 +187,7 @@ def _merge(values: Values, more: Values) -> None:
 
 
 def read_fields(call: Call, fields: dict[str, Any], errors: dict[str, str]) -> Values:
-    """Check every field and collect what is wrong, so that one answer tells of all of it."""
+    """Check every field and collect what is wrong, so that one answer reports all of it."""
     values: Values = {}
     for name, value in fields.items():
         try:
@@ -262,7 +262,7 @@ def read_comment(call: Call, body: Any) -> RichText:
     except ContentError as error:
         raise JiraError(400, str(error), errors={"comment": str(error)}) from error
     except FieldError as error:
-        # What a description is told at length, a comment is told in one sentence.
+        # A description gets a long text here, a comment one sentence.
         message = "Comment body is not valid!" if call.documents else str(error)
         raise JiraError(400, errors={"comment": message}) from error
     if not text or not rich_text.has_content(text):

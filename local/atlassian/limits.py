@@ -53,7 +53,7 @@ class Limiter:
         raise JiraError(429, body=_TOO_MANY_PAGE, headers=headers)
 
     def check_quota(self, limits: RateLimits, site: str, now: float) -> Headers:
-        """Raise 429 when the hour's points are used up; return the headers that tell of what is left."""
+        """Raise 429 when the hour's points are used up; return the headers that say what is left."""
         headers: Headers = {}
         quotas = (
             ("global", "jira-quota-global-based", limits.points_per_hour),

@@ -113,14 +113,14 @@ def edit(emulator: Emulator, request: Request) -> Answer:
 
 
 def _author(emulator: Emulator, form: dict[str, list[str]]) -> str:
-    """Return who changes the ticket: whoever the form names, or the first account."""
+    """Return who changes the ticket: the account that the form names, or the first one."""
     accounts = emulator.world.accounts
     named = form.get("account", [""])[0]
     return named if named in accounts else next(iter(accounts))
 
 
 def _description(emulator: Emulator, issue: Issue, text: str) -> RichText | None:
-    """Return a text from the form as it is stored; one that nobody touched changes nothing."""
+    """Return a text from the form as it is stored; an untouched one changes nothing."""
     if issue.description is not None and text == _shown_markup(emulator, issue):
         return issue.description
     limit = emulator.controls.text_limit

@@ -60,7 +60,7 @@ def _read_document(value: Any, limit: int) -> Node | None:
         raise FieldError(_NOT_A_DOCUMENT)
     if not _is_valid(value):
         raise ContentError("INVALID_INPUT")
-    # How Jira counts a document is not published. Its JSON is the longest that it can be taken for.
+    # How Jira counts a document is not published. Its JSON is the longest form it can count.
     if len(json.dumps(value, ensure_ascii=False, separators=(",", ":"))) > limit:
         raise ContentError("CONTENT_LIMIT_EXCEEDED")
     return value if value["content"] else None

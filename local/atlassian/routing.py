@@ -144,7 +144,7 @@ class Call:
 
     @property
     def named_issue(self) -> Issue | None:
-        """The issue that the path names, if it does, whoever asks."""
+        """The issue that the path names, if it does, for any caller."""
         return self.site.issue(self.params.get("issue", ""))
 
     def issue(self) -> Issue:

@@ -25,7 +25,7 @@ from aiohttp import web
 from local.atlassian.controls import Controls, WebhookSwitches
 from local.atlassian.model import Webhook
 
-#: What makes Jira try again, besides a connection that fails.
+#: What makes Jira try again, apart from a failed connection.
 RETRIED: Final = frozenset({408, 409, 425, 429})
 MOST_TRIES: Final = 6
 _TOKEN_SECONDS = 180
@@ -53,7 +53,7 @@ class App:
 
 
 class Sender:
-    """Sends deliveries in the background, with whatever the switches make of them."""
+    """Sends deliveries in the background, changed as the switches say."""
 
     def __init__(self, controls: Controls, app: App, now: Callable[[], float]) -> None:
         self._now = now

@@ -384,7 +384,7 @@ class TestScan:
             ("POST /api/serials/SN-00009/advance", (409, {"message": "x"}), "Somebody else has moved it"),
             ("/api/serials/SN-00009", (404, {"message": "SerialNumber not found"}), "no such serial number"),
             ("/api/serials/SN-00009", (200, SERIAL | {"pathId": "path_Other"}), "belongs to another path"),
-            ("/api/serials/SN-00009", (200, SERIAL), "It is scrapped, and stays so."),
+            ("/api/serials/SN-00009", (200, SERIAL), "It is scrapped for good."),
             (
                 "/api/serials/SN-00009",
                 (200, SERIAL | {"status": "completed", "currentStepIndex": -1}),
@@ -448,7 +448,7 @@ def test_the_way_to_authorize_again(console: Page, api: ScriptedApi) -> None:
     api.answers["POST /api/frontend/oauth/initiate-oauth-flow"] = {"authorization_uri": uri}
     go(console, "#/connections")
     console.get_by_role("button", name=re.compile("Authorize plant 1")).click()
-    expect(console.get_by_role("link", name="Go on at Atlassian")).to_have_attribute("href", uri)
+    expect(console.get_by_role("link", name="Continue at Atlassian")).to_have_attribute("href", uri)
     assert minted[0]["return_url"].endswith(
         "/console#/connections/"
         + "plant%201%20%3Cimg%20src%3Dx%20onerror%3D%22window.broken%20%3D%20true%22%3E"

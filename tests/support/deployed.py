@@ -143,7 +143,7 @@ class Stack:
     def told(self) -> dict[str, str]:
         """Return the secrets of this session that stand in clear where they must not, with their kinds."""
         kept = self.data_dir / "atlassian" / "atlassian.json"
-        if kept.exists():  # else nobody has asked it for anything
+        if kept.exists():  # otherwise it has had no request
             issued = json.loads(kept.read_text())["grants"]
             for kind in ("refresh_tokens", "access_tokens"):
                 self.confidences.add(kind, *issued[kind])  # also those that no test has seen

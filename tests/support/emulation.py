@@ -3,7 +3,8 @@
 Moto makes an RSA pair for each symmetric key; here all share one. An account like an earlier one is a copy of
 it: making its tables again takes longer than most tests. Moto looks for each of the ten kinds that a value of
 DynamoDB may have under a dozen names, which was a third of a test's time; here it looks at the one that is
-there. Moto walks through each update expression seven times and asks at each node, of each kind, whether the node
+there. Moto looks at each HTTP request for an address of AWS, with a thousand patterns; here only botocore's calls
+are taken, and those of DynamoDB go straight to it, unsigned. Moto walks through each update expression seven times and asks at each node, of each kind, whether the node
 is of that kind; here that is asked once for each class. Moto copies the whole table for each write of a transaction, and puts the copy back when a condition fails,
 whatever other threads have written meanwhile. Here one call is served at a time, and only what a transaction
 changes is copied.
@@ -16,10 +17,15 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from botocore.signers import RequestSigner
+from botocore.useragent import UserAgentString
+from moto.core import models as core
 from moto.core import responses
+from moto.core.base_backend import BackendDict
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.serialize import ResponseSerializer
@@ -28,10 +34,13 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import Item
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing import ast_nodes
+from moto.dynamodb.responses import DynamoHandler
 from moto.events.models import events_backends
 from moto.kms import models as kms
 from moto.kms.models import kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
+
+_process_request = BotocoreStubber.process_request
 
 
 class Copies:
@@ -153,19 +162,79 @@ def _ask_once_of_what_kind_a_node_is() -> None:
     _nodes.DepthFirstTraverser.traverse_node_recursively = traverse
 
 
+def _leave_http_requests_alone() -> None:
+    mock: Any = core.MockAWS
+
+    def enable(own: Any, reset: bool = True) -> None:
+        core.botocore_stubber.enabled = True
+        if reset:
+            own.reset()
+
+    def disable(own: Any, remove_data: bool) -> None:
+        core.botocore_stubber.enabled = False
+        if remove_data:
+            own.reset()
+
+    mock.reset = lambda _own: BackendDict.reset()
+    mock._enable_patching, mock._disable_patching = enable, disable
+
+
+@dataclass
+class _Request:
+    """What moto's DynamoDB reads of a request."""
+
+    method: str
+    raw_url: str
+    headers: dict[str, str]
+    data: Any
+    path: str = "/"
+    raw_path: str = "/"
+    from_wsgi_server: bool = False
+    content_encoding: str = ""
+    form: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def content_type(self) -> str:
+        return self.headers["Content-Type"]
+
+
+def _straight_to_dynamodb(own: BotocoreStubber, request: Any) -> Any:
+    headers = {"host": "", **{name: _text(value) for name, value in request.headers.items()}}
+    if not headers.get("X-Amz-Target", "").startswith("DynamoDB_"):
+        return _process_request(own, request)
+    made = _Request(request.method, request.url, headers, request.body)
+    return DynamoHandler.dispatch(made, request.url, headers)
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode()
+
+
+def _make_requests_short() -> None:
+    """Sign nothing, and do not make up anew how a client calls itself."""
+    signer: Any = RequestSigner
+    signer.handler = lambda *_, **__: None
+    agent: Any = UserAgentString
+    agent.to_string = lambda _own: "tests"
+    agent.rebuild_and_replace_user_agent_handler = lambda *_, **__: None
+
+
 def install() -> None:
     """Change moto, once for the process."""
+    _leave_http_requests_alone()
+    _make_requests_short()
     _serialize_what_is_there()
     _ask_once_of_what_kind_a_node_is()
     vars_of_responses: Any = responses
     vars_of_responses.method_names_from_class = cache(vars_of_responses.method_names_from_class)
     vars_of_responses.camelcase_to_underscores = cache(vars_of_responses.camelcase_to_underscores)
     lock = threading.RLock()
-    process = BotocoreStubber.process_request
 
     def one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
         with lock:
-            return process(stubber, request)
+            return _straight_to_dynamodb(stubber, request)
 
     copies = Copies()
     vars_of_models: Any = models

@@ -56,7 +56,7 @@ def cancelled(*codes: str) -> ClientError:
     return error
 
 
-#: What a call of any service may meet while AWS is busy or in trouble.
+#: What a call of any service may meet while AWS is busy or failing.
 PASSING_CALLS: tuple[Exception, ...] = (
     refused("ThrottlingException"),
     refused("ProvisionedThroughputExceededException"),
@@ -86,7 +86,7 @@ PASSING = (
     cancelled("ProvisionedThroughputExceeded", "TransactionConflict"),
     ConflictTimeoutError(),
 )
-#: What no other try would mend.
+#: What a retry would not mend.
 LASTING: tuple[Exception, ...] = (
     cancelled("ValidationError"),
     cancelled("TransactionConflict", "ItemCollectionSizeLimitExceeded"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,6 @@ class Poison:
         self._answers: dict[str, transport.HttpAnswer] = {}
         self._name: str | None = None
         self._value: Any = None
-        self._spoken_of = set(_spoken_of())
         real = transport.send
 
         def send(session: Any, method: str, url: str, **options: Any) -> transport.HttpAnswer:
@@ -76,12 +75,13 @@ class Poison:
             return [self._poisoned(entry) for entry in body]
         if not isinstance(body, dict):
             return body
-        self.names |= body.keys() & self._spoken_of
+        self.names |= body.keys() & _spoken_of()
         return {
             name: self._value if name == self._name else self._poisoned(value) for name, value in body.items()
         }
 
 
-def _spoken_of() -> Iterator[str]:
-    for path in Path(jobticket.__file__).parent.rglob("*.py"):
-        yield from re.findall(r'"(\w+)"', path.read_text())
+@cache
+def _spoken_of() -> set[str]:
+    code = "".join(path.read_text() for path in Path(jobticket.__file__).parent.rglob("*.py"))
+    return set(re.findall(r'"(\w+)"', code))

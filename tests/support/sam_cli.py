@@ -108,7 +108,7 @@ def under_emulator(code: Path, layers: Sequence[Path], variables: Mapping[str, s
     layers
         What the container has under /opt.
     variables
-        What the function has besides the container's own variables.
+        What the function has in addition to the container's own variables.
     """
     named, _ = architecture(platform.machine())
     address = f"127.0.0.1:{free_port()}"

@@ -10,7 +10,7 @@ import contextlib
 import heapq
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -152,10 +152,14 @@ class ScriptedJira:
             (
                 "GET",
                 r"/rest/agile/1.0/sprint/\d+/issue",
-                lambda call: self._page(call, "issues", _issues(self.sprint_issues)),
+                lambda call: self._page(call, "issues", range(self.sprint_issues), _issue),
             ),
             ("POST", "/rest/api/2/search/jql", self._search),
-            ("POST", "/rest/api/2/search", lambda call: self._page(call, "issues", _issues(self.issues))),
+            (
+                "POST",
+                "/rest/api/2/search",
+                lambda call: self._page(call, "issues", range(self.issues), _issue),
+            ),
             ("POST", "/rest/api/2/issue/bulkfetch", _bulk),
             ("POST", "/rest/api/2/issue", lambda _call: {"id": "7", "key": "A-7"}),
             ("GET", issue, lambda _call, _key: _issue(6)),
@@ -175,12 +179,13 @@ class ScriptedJira:
     def seen(self, rows: list[Any]) -> list[Any]:
         return [row for index, row in enumerate(rows) if not self.hides(index)]
 
-    def _page(self, call: Call, name: str, rows: list[Any]) -> Any:
+    def _page(
+        self, call: Call, name: str, rows: Sequence[Any], show: Callable[[Any], Any] = lambda row: row
+    ) -> Any:
         window = call.params or call.body
         start, size = window["startAt"], min(window["maxResults"], self.cap)
-        shown = [
-            row for index, row in enumerate(rows) if start <= index < start + size and not self.hides(index)
-        ]
+        end = min(start + size, len(rows))
+        shown = [show(rows[index]) for index in range(start, end) if not self.hides(index)]
         page = {"startAt": start, "maxResults": size, name: shown}
         if self.says_total:
             page["total"] = len(rows)
@@ -208,10 +213,6 @@ def _sprint(number: int) -> Any:
 
 def _issue(number: int) -> Any:
     return {"id": str(number + 1), "key": f"A-{number + 1}", "fields": {"summary": "An issue"}}
-
-
-def _issues(count: int) -> list[Any]:
-    return [_issue(number) for number in range(count)]
 
 
 def _bulk(call: Call) -> Any:

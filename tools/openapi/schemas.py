@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from jobticket.shown import Shown
+from jobticket.web.validation import Body
 
+Kind = TypeVar("Kind", Shown, Body)
 Mode = Literal["validation", "serialization"]
 #: A body is a pydantic model; an answer is shown.
 Model = type[BaseModel] | type[Shown]
@@ -33,13 +35,24 @@ def schemas_of(models: Iterable[tuple[Model, Mode]]) -> dict[str, Any]:
         ref_template="#/components/schemas/{model}",
     )
     found: dict[str, Any] = definitions.get("$defs", {})
+    for body in _kinds(Body):
+        if body.__name__ in found:
+            _describe_body(found[body.__name__], body)
     return {name: _without_nulls(schema) for name, schema in found.items()}
 
 
-def _kinds(base: type[Shown]) -> Iterator[type[Shown]]:
+def _kinds(base: type[Kind]) -> Iterator[type[Kind]]:
     for kind in base.__subclasses__():
         yield kind
         yield from _kinds(kind)
+
+
+def _describe_body(schema: dict[str, Any], kind: type[Body]) -> None:
+    """Move what a body's docstring says of its fields to their descriptions."""
+    if "description" in schema:
+        schema["description"] = schema["description"].partition("\n\nAttributes\n")[0]
+    for name, text in _attributes(kind):
+        schema["properties"][kind.model_fields[name].alias or name]["description"] = text
 
 
 def _describe(schema: dict[str, Any], kind: type[Shown]) -> None:

@@ -1,6 +1,6 @@
 "use strict";
 
-// Sends the choice, and shows what became of it. Without an answer the form stays as it was, to be tried again.
+// Sends the choice, and shows the outcome. Without an answer the form stays as it was, to be tried again.
 
 const form = document.getElementById("choice");
 const button = form.querySelector("button");
@@ -59,5 +59,5 @@ form.addEventListener("submit", async (event) => {
   }
 });
 
-// Until here a press of the button would have had nobody to hear it.
+// Before this line, a press of the button would do nothing.
 button.disabled = false;

@@ -43,7 +43,7 @@ function overview(anomaly, links, tools) {
     h("section", { class: "stack", key: "tickets" }, h("h2", {}, "Tickets"),
       !links ? missing(links, "The list of tickets")
       : links.items.length ? h("ul", { class: "list" }, links.items.map((link) => ticket(anomaly, link, tools)))
-      : empty("No ticket yet", "Create one, or link one that there is."),
+      : empty("No ticket yet", "Create one, or link an existing one."),
       newTicket(anomaly, tools)),
   ];
 }
@@ -115,7 +115,7 @@ function newTicket(anomaly, tools) {
       h("label", { class: "field grow" }, "Description", h("textarea", { class: "one", name: "description", rows: 1 })),
       h("button", { class: "button", type: "submit" }, "Create ticket")),
     h("form", { class: "card toolbar", key: "link", on: { submit: link } },
-      h("label", { class: "field grow" }, "Key of a ticket that there is", h("input", { name: "ticket", maxlength: 255, required: true, autocomplete: "off", autocapitalize: "characters" })),
+      h("label", { class: "field grow" }, "Key of an existing ticket", h("input", { name: "ticket", maxlength: 255, required: true, autocomplete: "off", autocapitalize: "characters" })),
       h("button", { class: "button secondary", type: "submit" }, "Link ticket")),
   ];
 }

@@ -271,7 +271,7 @@ const tools = {
   render,
   say,
   complain,
-  /** Do something once at a time; tell what came of it, and load the view again. */
+  /** Do something, one at a time; show the outcome, and load the view again. */
   async act(event, work) {
     const button = event.currentTarget ?? event.target;
     if (button.getAttribute("aria-busy")) {

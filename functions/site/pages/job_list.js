@@ -29,7 +29,7 @@ async function list(place) {
 async function more(place) {
   const { entries, next } = await askPage(path(["jobs"], { ...asked(place), cursor: further.next }));
   further = { ...further, begun: true, jobs: [...further.jobs, ...entries], next };
-  return entries.length ? `${plural(entries.length, "job")} more` : "None of the jobs that were looked at is like that";
+  return entries.length ? `${plural(entries.length, "job")} more` : "None of the jobs read so far matches";
 }
 
 export function show(place, { list: { jobs, next } }, does) {
@@ -77,6 +77,6 @@ function nothing(place, next) {
     return empty("None so far", "“Look further” looks at the next 200 jobs.");
   }
   return place.query.get("search") || place.query.get("state")
-    ? empty("No job is like that", "Search for a part of its name or its ticket's key, or among the others.")
+    ? empty("No job matches", "Search for a part of its name or its ticket's key, or among the others.")
     : empty("No open jobs", "A job comes from POST /api/jobs, or from a ticket by POST /api/jira/link.");
 }

@@ -1,4 +1,4 @@
-// Says on the start page whether the deployment is well.
+// Shows on the start page whether the deployment is healthy.
 
 const shown = document.getElementById("health");
 

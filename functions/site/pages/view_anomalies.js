@@ -22,7 +22,7 @@ function table(place, { items, total, page, pages }) {
   return [
     h("header", { class: "head" }, h("h1", { class: "grow" }, "Anomalies"), h("p", { class: "quiet" }, plural(total, "anomaly", "anomalies"))),
     filters(place),
-    items.length ? h("ul", { class: "list" }, items.map(row)) : empty("No anomaly is like that", "Change the filters, or report one by POST /api/anomalies."),
+    items.length ? h("ul", { class: "list" }, items.map(row)) : empty("No anomaly matches", "Change the filters, or report one by POST /api/anomalies."),
     pages > 1 && h("nav", { class: "actions", "aria-label": "Pages", key: "pages" },
       h("button", { class: "button secondary", type: "button", disabled: page <= 1, on: { click: () => requery(place, { page: page - 1 }) } }, "Back"),
       h("span", { class: "quiet" }, `Page ${count(page)} of ${count(pages)}`),

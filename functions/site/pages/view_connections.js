@@ -85,7 +85,7 @@ function actions(connection, tools) {
   return h("div", { class: "actions" },
     h("button", { class: "button secondary small", type: "button", "aria-label": `Test ${connection.external_id}`, on: { click: (event) => tools.act(event, () => test(connection)) } }, "Test"),
     connection.kind === "oauth" && (link
-      ? h("a", { class: "button small", href: link, rel: "noreferrer" }, "Go on at Atlassian")
+      ? h("a", { class: "button small", href: link, rel: "noreferrer" }, "Continue at Atlassian")
       : h("button", { class: "button secondary small", type: "button", "aria-label": `Authorize ${connection.external_id} again`, on: { click: (event) => tools.act(event, () => authorize(connection)) } }, "Authorize again")));
 }
 
@@ -108,11 +108,11 @@ async function authorize(connection) {
     if (error.status !== 400) {
       throw error;
     }
-    return begin(name); // this origin is none that users may be sent back to
+    return begin(name); // users may not be sent back to this origin
   });
   if (!/^https?:\/\//.test(uri)) {
     throw new Refusal(200, "The address of Atlassian's page is not valid");
   }
   links.set(connection.external_id, uri);
-  return "Go on at Atlassian within ten minutes. The connection stays as it is until a site is chosen.";
+  return "Continue at Atlassian within ten minutes. The connection stays as it is until a site is chosen.";
 }

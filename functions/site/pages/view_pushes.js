@@ -51,7 +51,7 @@ function pause({ paused }, tools) {
   }
   const set = async () => {
     await ask("PUT", path(["settings"]), { pushPaused: !paused });
-    return paused ? "Scheduled pushes go on with the next run" : "Scheduled pushes are paused";
+    return paused ? "Scheduled pushes resume with the next run" : "Scheduled pushes are paused";
   };
   return [
     paused ? chip("Paused", "warn") : chip("Not paused", "good"),

@@ -3,14 +3,14 @@
 import { h } from "./elements.js";
 import { crumbs, empty, requery } from "./parts.js";
 import { ask, path, Refusal } from "./requests.js";
+import { SCRAP_REASONS } from "./scrap_reasons.js";
 import { count, plural, timeOfDay, words } from "./words.js";
 
 const OPERATOR = "jobticket.operator";
 const COUNTER = "jobticket.counter";
 const DOUBLED_MS = 3000;
 const KEPT = 12;
-const ENDED = { completed: "It is completed already.", scrapped: "It is scrapped, and stays so." };
-const REASONS = ["out_of_tolerance", "process_defect", "damaged", "operator_error", "other"];
+const ENDED = { completed: "It is completed already.", scrapped: "It is scrapped for good." };
 
 const log = [];
 let queue = Promise.resolve(); // a scanner can be faster than the network: one part after the other
@@ -54,7 +54,7 @@ function jobs(place, listed) {
     listed.length
       ? h("ul", { class: "tiles" }, listed.map((job) => h("li", { key: job.id },
         h("a", { class: "tile", href: `#/scan?job=${encodeURIComponent(job.id)}` }, h("strong", {}, job.name), " ", h("span", {}, job.jiraTicketKey ?? "")))))
-      : empty("No open job is like that", "Search for a part of its name or its ticket's key."),
+      : empty("No open job matches", "Search for a part of its name or its ticket's key."),
   ];
 }
 
@@ -101,7 +101,7 @@ function station(board) {
 
 function reasons() {
   return h("div", { class: "toolbar", key: "reasons" },
-    h("label", { class: "field" }, "Reason", h("select", { name: "reason" }, REASONS.map((each) => h("option", { value: each }, words(each))))),
+    h("label", { class: "field" }, "Reason", h("select", { name: "reason" }, SCRAP_REASONS.map((each) => h("option", { value: each }, words(each))))),
     h("label", { class: "field grow" }, "Explanation", h("input", { name: "explanation", maxlength: 2000, autocomplete: "off" })));
 }
 

@@ -62,7 +62,7 @@ AWS_FAULTS = (BotoCoreError, ClientError, ConflictTimeoutError)
 LOST = (HTTPClientError, NoConnectionError, ResponseParserError, NoTimeLeftError)
 
 
-def is_passing(fault: BaseException) -> bool:
+def is_transient(fault: BaseException) -> bool:
     """Tell whether a fault is transient: AWS is failing or busy, and the same call may succeed later."""
     if isinstance(fault, (ConflictTimeoutError, *LOST)):
         return True

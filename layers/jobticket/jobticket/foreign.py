@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,6 +57,18 @@ def _finite(digits: str) -> float:
     return value
 
 
+def member(value: object, *path: str) -> Any:
+    """Return what stands under these names, one within the other; None where there is no such object."""
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def entries(value: object) -> list[Any]:
+    """Return a list; an empty one for anything else."""
+    return value if isinstance(value, list) else []
+
+
 def text(value: object, most: int = SHORT) -> str | None:
     """Return a text of one line, cut to a length; None if it is blank or not a text."""
     if not isinstance(value, str):
@@ -69,7 +82,7 @@ def text(value: object, most: int = SHORT) -> str | None:
 
 def texts(values: object, most: int = SHORT) -> list[str]:
     """Return the texts of a list, each as ``text`` returns it, without the invalid ones."""
-    found = (text(value, most) for value in values[:MOST_TEXTS]) if isinstance(values, list) else ()
+    found = (text(value, most) for value in entries(values)[:MOST_TEXTS])
     return [each for each in found if each is not None]
 
 

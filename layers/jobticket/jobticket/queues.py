@@ -29,7 +29,7 @@ class WorkQueue:
 
 
 class QueueLevel(Shown):
-    """How many messages a queue has, about.
+    """About how many messages a queue has.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class QueueLevel(Shown):
     in_flight
         Messages that workers have.
     failed
-        Messages that were given up.
+        Dead letters.
     redrivable
         Whether they can be sent again.
     """

@@ -22,7 +22,7 @@ def fetch_secret(client: SecretsManagerClient, secret_id: str) -> str:
     try:
         return client.get_secret_value(SecretId=secret_id)["SecretString"]
     except client.exceptions.ResourceNotFoundException as missing:
-        # The same code tells of a secret that is gone. That is a fault, and the text alone tells them apart.
+        # A deleted secret has the same code. That is a fault; only the text differs.
         if "staging label" in str(missing):
             return "{}"
         raise

@@ -21,7 +21,7 @@ _PARTS: Final = re.compile(
 
 
 def is_safe(address: str) -> bool:
-    """Tell whether Jira makes a link of an address; script addresses, say, are none."""
+    """Tell whether Jira makes an address a link; it does not for scripts, say."""
     address = address.strip(SPACES)
     return not address or _SAFE.match(address) is not None
 

@@ -1,4 +1,4 @@
-"""Lists: lines that begin with ``*``, ``#`` or ``-``, and the lines that go on with an item."""
+"""Lists: lines that begin with ``*``, ``#`` or ``-``, and the lines that continue an item."""
 
 from __future__ import annotations
 

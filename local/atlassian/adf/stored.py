@@ -19,7 +19,7 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
 
 
 def completed(given: Any) -> Node:
-    """Return a node of any kind, or raise ValueError if it is none."""
+    """Return a node of any kind, or raise ValueError if it is not one."""
     if not isinstance(given, dict) or given.get("type") not in KINDS:
         raise ValueError("not a node")
     if given["type"] == "text":

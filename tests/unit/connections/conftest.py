@@ -191,9 +191,9 @@ def product(aws: None, atlassian: Atlassian, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(sealer, "_data_keys", {})
         monkeypatch.setattr(sealer, "_sealing", None)
         monkeypatch.setattr(sealer, "_now", made.now)
-    for timed in (made.oauth.consent, made.oauth.connect_tokens, made.connections.connect_tokens):
-        monkeypatch.setattr(timed, "_now", made.now)
-    monkeypatch.setattr(made.keeper.keeper, "_now", made.now)
+    timed = (made.oauth.consent, made.oauth.connect_tokens, made.connections.minter, made.keeper.keeper)
+    for each in timed:
+        monkeypatch.setattr(each, "now", made.now)
     monkeypatch.setattr(made.connections.clock, "now", made.now)
     return made
 

@@ -70,6 +70,21 @@ def test_a_cloud_site(product: Product, given: dict[str, str], kind: str, via: s
     assert client.browse_url("PI-42") == f"{product.atlassian.url}/browse/PI-42"
 
 
+@pytest.mark.parametrize("said", ["Basic Authentication has been disabled on this instance.", "You may not."])
+def test_a_site_that_refuses_basic_with_403(product: Product, said: str) -> None:
+    refusal = {"path": "^/rest/", "times": None, "status": 403, "body": {"message": said}}
+    product.atlassian.control(faults=[refusal])
+    assert connect(product, **SCOPED).json()["via"] == "gateway"
+    wrong = connect(product, credentials="scoped@example.com:wrong").json()
+    assert wrong["details"] == {"errorMessages": [said]}, "the site's refusal says more than the gateway's"
+
+
+@pytest.mark.parametrize("around", [" {} ", "{}/", "{} /", " {}/ / "])
+def test_blanks_and_slashes_around_a_host(product: Product, around: str) -> None:
+    answered = connect(product, around.format(product.atlassian.url), **DEMO)
+    assert answered.json()["host"] == product.atlassian.url
+
+
 @pytest.mark.parametrize("given", [SCOPED, SERVICE, CLIENT], ids=["scoped", "service", "client"])
 def test_the_gateways_own_url(product: Product, given: dict[str, str]) -> None:
     answered = connect(product, f" {gateway_url(product)}/ ", **given)

@@ -638,16 +638,16 @@ def test_two_submits_give_one_connection(product: Product, monkeypatch: pytest.M
     walk = product.walk()
     walk.to_choice(sites=(PLANT_NORTH, PLANT_SOUTH))
     consent = product.oauth.consent
-    ask = consent._app.sites
+    ask = consent.app.sites
     inner: list[Any] = []
 
     def sites(*arguments: Any) -> Any:
         # Both have read the pending connection before either of them writes.
-        monkeypatch.setattr(consent._app, "sites", ask)
+        monkeypatch.setattr(consent.app, "sites", ask)
         inner.append(walk.create(PLANT_SOUTH))
         return ask(*arguments)
 
-    monkeypatch.setattr(consent._app, "sites", sites)
+    monkeypatch.setattr(consent.app, "sites", sites)
     outer = walk.create(PLANT_NORTH)
     assert (inner[0].status, outer.status) == (200, 400)
     assert outer.json() == {"error": EXPIRED}

@@ -161,6 +161,16 @@ def test_a_private_authority_that_cannot_be_read(api: Gateway, jira: WireJira, f
     assert answered.json() == {"error": "The private certificate authority cannot be read"}
 
 
+@pytest.mark.parametrize(
+    "pem", ["{}", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----", "Zertifikat: ü"]
+)
+def test_a_private_authority_that_is_no_certificate(api: Gateway, jira: WireJira, pem: str) -> None:
+    client("secretsmanager").update_secret(SecretId="private-ca", SecretString=pem)
+    answered = put(api, jira, host="https://localhost:1")
+    assert (answered.status, answered.headers["retry-after"]) == (503, "5")
+    assert answered.json() == {"error": "The private certificate authority is not a PEM certificate"}
+
+
 def test_a_redirect_gets_no_credentials(api: Gateway, jira: WireJira) -> None:
     jira.acts = [answer(307, headers={"Location": f"{jira.url}/elsewhere"}), answer(body=MYSELF)]
     assert put(api, jira).status == 400

@@ -31,6 +31,18 @@ def test_a_captcha(server: Jira, atlassian: Atlassian, name: str, way: dict[str,
 
 
 @every
+def test_a_refusal_that_myself_does_not_confirm(server: Jira, atlassian: Atlassian, name: str) -> None:
+    """A new authorization would change nothing: the account's credentials are good."""
+    refusal = {"status": 401, "body": {"errorMessages": ["Not here."]}}
+    atlassian.fault({"path": "^/rest/(?!api/2/myself)", "times": None, **refusal})
+    answer = call(server, name)
+    assert answer.status == 403
+    assert "needs_reauthorization" not in answer.json()
+    assert answer.json()["details"] == {"errorMessages": ["Not here."]}
+    assert "denied" in answer.json()["error"] or "accepts the credentials" in answer.json()["error"]
+
+
+@every
 @pytest.mark.parametrize(
     "text", ["Unauthorized; scope does not match", "insufficient_scope", "Scopes do not match"]
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,13 @@ def test_the_template_deploys_the_declared_routes_and_each_has_a_handler(functio
     handled = {f"{route.method} {route.path}" for route in api.routes} if api else set()
     assert deployed_routes(function) == declared_routes(function)
     assert handled == set(declared_routes(function).values())
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_handler_has_the_name_of_its_route(function: str) -> None:
+    source = (ROOT / "functions" / function / "app.py").read_text()
+    named = re.findall(r'@api\.route\("(\w+)"\)\ndef (\w+)', source)
+    assert [(route, name) for route, name in named if re.sub("([A-Z])", r"_\1", route).lower() != name] == []
 
 
 def test_the_document_names_every_route_for_callers_and_no_other() -> None:

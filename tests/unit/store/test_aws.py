@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 
-from jobticket.aws import NoTimeLeftError, is_passing, time_limit
+from jobticket.aws import NoTimeLeftError, is_transient, time_limit
 from jobticket.clock import Deadline
 from jobticket.connections.vault import kms_client
 from jobticket.push.runs.queue import sqs_client as push_queue_client
@@ -54,7 +54,7 @@ def attempts_of(make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, left: 
     limit = contextlib.nullcontext() if left is None else time_limit.until(Deadline(left, lambda: 0.0))
     with limit, pytest.raises((ClientError, NoTimeLeftError)) as failed:
         CALLS[make](client)
-    assert is_passing(failed.value)
+    assert is_transient(failed.value)
     assert isinstance(failed.value, NoTimeLeftError) == (left is not None and left <= 6)
     return len(tried)
 
@@ -81,9 +81,9 @@ def test_a_service_that_never_answers_leaves_time_for_an_answer(make: Callable[[
 
 @pytest.mark.parametrize("fault", PASSING, ids=repr)
 def test_busy_and_ailing_services_pass(fault: Exception) -> None:
-    assert is_passing(fault)
+    assert is_transient(fault)
 
 
 @pytest.mark.parametrize("fault", [*LASTING, ValueError(), KeyError("x")], ids=repr)
 def test_mistakes_of_ours_do_not(fault: Exception) -> None:
-    assert not is_passing(fault)
+    assert not is_transient(fault)

@@ -35,11 +35,11 @@ class Anomalies(Resource):
         return self._call("getAnomaly", anomaly_id=anomaly_id)
 
     def change(self, anomaly_id: int, **change: Unpack[api.AnomalyPatch]) -> api.Anomaly:
-        """Change an anomaly's status or description; its tickets are told."""
+        """Change an anomaly's status or description; its tickets get the news."""
         return self._call("changeAnomaly", change, anomaly_id=anomaly_id)
 
     def archive(self, anomaly_id: int, status: Archived, *, comment: str | None = None) -> None:
-        """Archive an anomaly; its tickets are told."""
+        """Archive an anomaly; its tickets get the news."""
         query = {"archive": True, "status": status, "comment": comment}
         self._call("removeAnomaly", query=query, anomaly_id=anomaly_id)
 
@@ -53,7 +53,7 @@ class Anomalies(Resource):
     def comment(
         self, anomaly_id: int, message: str, *, idempotency_key: str | None = None
     ) -> api.AnomalyComment:
-        """Comment on an anomaly; its tickets are told."""
+        """Comment on an anomaly; its tickets get the comment."""
         body = {"message": message}
         return self._call("addComment", body, idempotency_key=idempotency_key, anomaly_id=anomaly_id)
 
@@ -112,7 +112,7 @@ class Integration(Resource):
         return self._call("getTicket", ticket_id=ticket_id)
 
     def make_webhook_secret(self) -> api.MakeWebhookSecretAnswer:
-        """Make the secret of Jira's webhook anew. It is shown only now."""
+        """Make a new secret for Jira's webhook. It is shown only now."""
         return self._call("makeWebhookSecret")
 
 

@@ -81,7 +81,7 @@ class BeginConsentBody(TypedDict):
 
 class Breakage(TypedDict):
     """
-    Why a rule rests until it is saved again.
+    Why a rule is suspended until it is saved again.
     """
 
     since: str
@@ -475,7 +475,7 @@ class GetIssueDetailsAnswerIssueResolution(TypedDict):
 
 class GetIssueDetailsAnswerIssueTimeTracking(TypedDict):
     """
-    What was estimated and spent.
+    The estimates, and the time spent.
     """
 
     originalEstimate: str | None
@@ -1076,7 +1076,7 @@ class PutApiTokenBody(TypedDict):
 
 class QueueLevel(TypedDict):
     """
-    How many messages a queue has, about.
+    About how many messages a queue has.
     """
 
     name: str
@@ -1359,7 +1359,7 @@ class AdvanceSerialsAnswer(TypedDict):
 
 class Anomaly(TypedDict):
     """
-    Something wrong with data.
+    A problem in data.
     """
 
     id: int
@@ -1591,7 +1591,7 @@ class Rule(TypedDict):
 
 class RulePatch(TypedDict):
     """
-    PUT /api/integrations/ticketing/rules/{id}: changes what is given; mends a broken rule.
+    PUT /api/integrations/ticketing/rules/{id}: changes what is given; repairs a broken rule.
     """
 
     name: NotRequired[str]

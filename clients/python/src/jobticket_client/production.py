@@ -171,5 +171,5 @@ class Operations(Resource):
         return self._call("redriveQueue", {"queue": queue})
 
     def end_stop(self, site: str) -> None:
-        """Let pushes go on at a stopped site."""
+        """End a site's stop."""
         self._call("endStop", site=site)

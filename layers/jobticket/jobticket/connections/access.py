@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -26,17 +27,11 @@ from jobticket import clock
 from jobticket.aws import AWS_FAULTS
 from jobticket.clock import Deadline
 from jobticket.config import Settings
+from jobticket.connections import errors
 from jobticket.connections.account import account_at
 from jobticket.connections.atlassian import AppSecret, AtlassianApp
 from jobticket.connections.connection_store import ConnectionStore
 from jobticket.connections.credentials import bearer, credential_of
-from jobticket.connections.errors import (
-    AuthorityUnreadableError,
-    ConnectionNotFoundError,
-    ConnectionUnavailableError,
-    ReauthorizationNeededError,
-    SecretUnreadableError,
-)
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.tokens import IssuedToken, TokenSource
 from jobticket.connections.vault import Vault, VaultError, kms_client
@@ -68,13 +63,6 @@ class AccessSettings(Settings):
     allow_private_hosts: bool = False
     private_ca_secret: str = ""
     private_ca_hosts: str = ""
-
-
-def address_policy(settings: AccessSettings) -> AddressPolicy:
-    """Return what this deployment may connect to."""
-    return AddressPolicy(
-        allow_private=settings.allow_private_hosts, allow_loopback=settings.environment == "local"
-    )
 
 
 class JiraAccess:
@@ -113,7 +101,8 @@ class JiraAccess:
         secrets = functools.cache(secrets_client)
         hosts = settings.private_ca_hosts.replace(",", " ").split()
         authority = PrivateAuthority(hosts, lambda: _private_ca(secrets(), settings.private_ca_secret))
-        session = new_session(address_policy(settings), authority if settings.private_ca_secret else None)
+        allowed = AddressPolicy(settings.allow_private_hosts, allow_loopback=settings.environment == "local")
+        session = new_session(allowed, authority if settings.private_ca_secret else None)
         secret = AppSecret(lambda: fetch_secret(secrets(), settings.atlassian_app_secret))
         app = AtlassianApp(session, settings.atlassian_auth_url, settings.atlassian_api_url, secret)
         return cls(ConnectionStore(table), vault, session, app, scopes=settings.atlassian_scopes)
@@ -123,7 +112,7 @@ class JiraAccess:
         name = ConnectionId(provider, external_id)
         connection = self.store.get(name)
         if connection is None:
-            raise ConnectionNotFoundError(name)
+            raise errors.ConnectionNotFoundError(name)
         return connection
 
     def client_for(self, external_id: str, provider: str = "jira", *, deadline: Deadline) -> JiraClient:
@@ -137,7 +126,7 @@ class JiraAccess:
         name = ConnectionId(provider, external_id)
         connection, token = self.store.get_with_token(name)
         if connection is None:
-            raise ConnectionNotFoundError(name)
+            raise errors.ConnectionNotFoundError(name)
         return connection, self._client(connection, token, deadline)
 
     def client_of(self, connection: Connection, *, deadline: Deadline) -> JiraClient:
@@ -225,7 +214,7 @@ class JiraAccess:
         def confirmed() -> Credential:
             if accepted:
                 return accepted[0]
-            credential = replace(renew(), renew=None)
+            credential = replace(renew(), renew=None, confirmed=True)
             try:
                 account_at(self._client_with(connection, credential, deadline))
             except (JiraRefusedCredentialsError, JiraLoginError) as error:
@@ -235,7 +224,7 @@ class JiraAccess:
 
         return confirmed
 
-    def _refused(self, connection: Connection, error: JiraError) -> ReauthorizationNeededError:
+    def _refused(self, connection: Connection, error: JiraError) -> errors.ReauthorizationNeededError:
         try:
             is_news = self.store.mark(connection, self._now(), invalid=True)
         except AWS_FAULTS:
@@ -249,10 +238,15 @@ class JiraAccess:
 def _private_ca(client: SecretsManagerClient, secret_id: str) -> str:
     """Read the private certificate authority. Without it nothing is sent to its hosts."""
     try:
-        return fetch_secret(client, secret_id)
+        pem = fetch_secret(client, secret_id)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
     except AWS_FAULTS as fault:
         logger.exception("the private certificate authority cannot be read", secret=secret_id)
-        raise AuthorityUnreadableError from fault
+        raise errors.AuthorityUnreadableError from fault
+    except (ssl.SSLError, TypeError, ValueError):
+        logger.error("the private certificate authority is not a PEM certificate", secret=secret_id)
+        raise errors.AuthorityUnreadableError("is not a PEM certificate") from None
+    return pem
 
 
 @contextlib.contextmanager
@@ -262,7 +256,7 @@ def _naming(name: ConnectionId) -> Iterator[None]:
         yield
     except VaultError as fault:
         logger.exception("a connection's secret cannot be read", external_id=name.external_id)
-        raise SecretUnreadableError(name, fault) from fault
+        raise errors.SecretUnreadableError(name, fault) from fault
     except AWS_FAULTS as fault:
         logger.exception("a connection's secret cannot be read for now", external_id=name.external_id)
-        raise ConnectionUnavailableError(name) from fault
+        raise errors.ConnectionUnavailableError(name) from fault

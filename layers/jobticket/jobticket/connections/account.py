@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobticket import foreign
+from jobticket.jira import shapes
 from jobticket.jira.client import Deployment, JiraClient
 from jobticket.jira.errors import JiraMalformedAnswerError
 
@@ -31,10 +31,9 @@ class Account:
 
 def account_at(client: JiraClient) -> Account:
     """Ask Jira for the client's account; raise ``JiraError`` if it does not tell."""
-    body = client.get(MYSELF)
-    said = body if isinstance(body, dict) else {}
-    account_id, name = foreign.text(said.get("accountId")), foreign.text(said.get("name"))
+    said = client.get(MYSELF)
+    account_id, name = shapes.named(said, "accountId"), shapes.named(said)
     known_as = account_id or name
     if known_as is None:
         raise JiraMalformedAnswerError("it does not answer like Jira")
-    return Account(foreign.text(said.get("displayName")) or known_as, account_id, name)
+    return Account(shapes.named(said, "displayName") or known_as, account_id, name)

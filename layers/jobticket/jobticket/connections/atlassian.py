@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -249,7 +249,7 @@ def grant_of(answer: HttpAnswer) -> Grant:
     body = json_of(answer.content)
     if answer.status == 200:
         return _grant(body)
-    code = body.get("error") if isinstance(body, Mapping) else None
+    code = foreign.member(body, "error")
     # A rate limit says nothing about the grant, whatever its body holds.
     if 400 <= answer.status < 500 and answer.status != 429 and isinstance(code, str):
         if code in DEAD:
@@ -265,12 +265,11 @@ def grant_of(answer: HttpAnswer) -> Grant:
 
 
 def _grant(body: Any) -> Grant:
-    said = body if isinstance(body, Mapping) else {}
-    access, refresh = foreign.token(said.get("access_token")), foreign.token(said.get("refresh_token"))
-    if access is None or (refresh is None and said.get("refresh_token")):
+    access, refresh = (foreign.token(foreign.member(body, f"{kind}_token")) for kind in ("access", "refresh"))
+    if access is None or (refresh is None and body.get("refresh_token")):
         raise AtlassianUnavailableError("the token endpoint's answer cannot be read", outcome_unknown=True)
-    seconds = foreign.integer(said.get("expires_in"), SHORTEST_LIFE, LONGEST_LIFE)
-    scopes = foreign.text(said.get("scope"), LONGEST_SCOPES)
+    seconds = foreign.integer(body.get("expires_in"), SHORTEST_LIFE, LONGEST_LIFE)
+    scopes = foreign.text(body.get("scope"), LONGEST_SCOPES)
     return Grant(access, refresh, USUAL_LIFE if seconds is None else seconds, scopes)
 
 

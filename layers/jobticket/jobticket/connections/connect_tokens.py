@@ -13,30 +13,23 @@ from jobticket.connections.sessions import SessionStore, digest, new_secret
 from jobticket.errors import ForbiddenError, UnauthenticatedError
 from jobticket.store.table import Item
 
-CONNECT_TOKEN_SECONDS = 900
-LONGEST_CONNECT_TOKEN_SECONDS = 3600
+SECONDS = 900
+LONGEST_SECONDS = 3600
 #: What a record of a consent carries besides the connection's name.
 _CARRIED = ("return_url", "may_replace", "connect", "generation")
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentRequest:
-    """Which connection a consent is for, and what it may do. Every record of the consent carries it.
-
-    Attributes
-    ----------
-    may_replace
-        Whether it may replace a connection that still works.
-    connect
-        The digest of the connect token, which is spent at the end; None if it began without one.
-    generation
-        The generation of the connection's name (``sessions``) when it began.
-    """
+    """Which connection a consent is for, and what it may do. Every record of the consent carries it."""
 
     name: ConnectionId
     return_url: str | None
+    #: Whether it may replace a connection that still works.
     may_replace: bool
+    #: The digest of the connect token, which is spent at the end; None if it began without one.
     connect: str | None = None
+    #: The generation of the connection's name (``sessions``) when it began.
     generation: str | None = None
 
     @classmethod
@@ -57,22 +50,22 @@ class ConsentRequest:
             raise ForbiddenError("The connect token is for another connection or return_url")
 
 
+@dataclass(slots=True)
 class ConnectTokens:
     """Mints connect tokens and finds them again."""
 
-    def __init__(self, sessions: SessionStore, now: Callable[[], datetime] = clock.now) -> None:
-        self._sessions = sessions
-        self._now = now
+    sessions: SessionStore
+    now: Callable[[], datetime] = clock.now
 
     def mint(self, name: ConnectionId, return_url: str | None, seconds: int) -> tuple[str, datetime]:
         """Return a connect token for one connection and return URL, and when it expires."""
         token = new_secret()
         key = digest("CONNECT", token)
-        until = self._now() + timedelta(seconds=seconds)
+        until = self.now() + timedelta(seconds=seconds)
         request = ConsentRequest(
-            name, return_url, may_replace=True, generation=self._sessions.generation(name)
+            name, return_url, may_replace=True, generation=self.sessions.generation(name)
         )
-        self._sessions.put("CONNECT", key, request.record(), until)
+        self.sessions.put("CONNECT", key, request.record(), until)
         return token, until
 
     def find(self, token: str) -> ConsentRequest:
@@ -81,7 +74,7 @@ class ConnectTokens:
         A user may have to begin twice, so it stays valid until a connection comes of it.
         """
         key = digest("CONNECT", token)
-        record = self._sessions.get("CONNECT", key, self._now())
+        record = self.sessions.get("CONNECT", key, self.now())
         if record is None:
             raise UnauthenticatedError("Invalid or expired connect token")
         return ConsentRequest.of({**record, "may_replace": True, "connect": key})

@@ -8,24 +8,10 @@ from datetime import datetime
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
-from jobticket.connections.layout import (
-    LIST_KEY,
-    OUTLINE,
-    connection_of,
-    history_of,
-    item_of,
-    list_keys,
-    partition,
-    record_status,
-    same,
-    stored_status,
-    token_of,
-    token_put,
-    written,
-)
+from jobticket.connections import layout
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.history.records import Stamp, record
-from jobticket.store.table import Delete, Put, Table, Update
+from jobticket.store.table import Delete, Put, Table
 from jobticket.store.unit_of_work import (
     ABSENT,
     PRESENT,
@@ -52,13 +38,13 @@ class ConnectionStore:
 
     def get(self, name: ConnectionId) -> Connection | None:
         """Read a connection."""
-        item = self.table.get(partition(name), "CONNECTION")
-        return None if item is None else connection_of(item)
+        return layout.connection_or_none(self.table.get(layout.partition(name), "CONNECTION"))
 
     def outline(self, name: ConnectionId) -> Connection | None:
         """Read a connection without its secret."""
-        item = self.table.get(partition(name), "CONNECTION", attributes=OUTLINE)
-        return None if item is None else connection_of(item)
+        return layout.connection_or_none(
+            self.table.get(layout.partition(name), "CONNECTION", attributes=layout.OUTLINE)
+        )
 
     def get_with_token(self, name: ConnectionId) -> tuple[Connection | None, AccessToken | None]:
         """Read a connection and its cached access token in one call.
@@ -66,23 +52,18 @@ class ConnectionStore:
         A query is not a snapshot: of a transaction that commits meanwhile it may show one item only. If Jira
         then refuses the token, it is renewed like any other.
         """
-        items = {item["sk"]: item for item in self.table.query(Key("pk").eq(partition(name))).items}
-        connection, token = items.get("CONNECTION"), items.get("ACCESS")
-        return (
-            None if connection is None else connection_of(connection),
-            None if token is None else token_of(token),
-        )
+        items = {item["sk"]: item for item in self.table.query(Key("pk").eq(layout.partition(name))).items}
+        return layout.connection_or_none(items.get("CONNECTION")), layout.token_of(items.get("ACCESS"))
 
     def get_token(self, name: ConnectionId) -> AccessToken | None:
         """Read the cached access token alone: a transaction that ends a connection deletes it too."""
-        item = self.table.get(partition(name), "ACCESS")
-        return None if item is None else token_of(item)
+        return layout.token_of(self.table.get(layout.partition(name), "ACCESS"))
 
     def page(self, limit: int, after: ConnectionId | None) -> tuple[list[Connection], ConnectionId | None]:
         """Read connections by external id, without secrets; return after which one the next page starts."""
-        start = None if after is None else {"sk": "CONNECTION", **list_keys(after)}
-        page = self.table.query(Key("list_pk").eq(LIST_KEY), index=INDEX, limit=limit, start=start)
-        connections = [connection_of(item) for item in page.items]
+        start = None if after is None else {"sk": "CONNECTION", **layout.list_keys(after)}
+        page = self.table.query(Key("list_pk").eq(layout.LIST_KEY), index=INDEX, limit=limit, start=start)
+        connections = [layout.connection_of(item) for item in page.items]
         return connections, connections[-1].id if page.next_key and connections else None
 
     def add_replacement(
@@ -102,17 +83,17 @@ class ConnectionStore:
         if earlier is not None:
             unchanged = (
                 Attr("authorization").eq(earlier.authorization)
-                & Attr("status").eq(stored_status(earlier.invalid))
-                & same("selected_project_id", earlier.selected_project_id)
+                & Attr("status").eq(layout.stored_status(earlier.invalid))
+                & layout.same("selected_project_id", earlier.selected_project_id)
             )
             if connection.same_site(earlier):
                 connection = replace(connection, selected_project_id=earlier.selected_project_id)
-        work.add(Put(item_of(connection), unchanged))
+        work.add(Put(layout.item_of(connection), unchanged))
         work.add(
-            Delete(partition(connection.id), "ACCESS") if token is None else token_put(connection.id, token)
+            layout.token_deletion(connection.id) if token is None else layout.token_put(connection.id, token)
         )
         action = "authorized" if earlier is None else "reauthorized"
-        subject = history_of(connection.id)
+        subject = layout.history_of(connection.id)
         record(work, stamp, subject, action, kind=connection.kind, site_url=connection.site_url)
         return connection
 
@@ -127,10 +108,10 @@ class ConnectionStore:
     def add_deletion(self, work: UnitOfWork, name: ConnectionId, stamp: Stamp) -> None:
         """Add the writes that delete a connection, if it exists, and its token."""
         exists = self.outline(name) is not None
-        work.add(Delete(partition(name), "CONNECTION", PRESENT if exists else ABSENT))
-        work.add(Delete(partition(name), "ACCESS"))
+        work.add(Delete(layout.partition(name), "CONNECTION", PRESENT if exists else ABSENT))
+        work.add(layout.token_deletion(name))
         if exists:
-            record(work, stamp, history_of(name), "removed")
+            record(work, stamp, layout.history_of(name), "removed")
 
     def delete(self, name: ConnectionId, stamp: Stamp) -> None:
         """Delete a connection, if it exists, and its token."""
@@ -140,46 +121,38 @@ class ConnectionStore:
 
     def drop_token(self, name: ConnectionId, token: AccessToken) -> None:
         """Delete a cached access token, unless it has been replaced."""
-        discard(self.table, Delete(partition(name), "ACCESS", Attr("token").eq(token.sealed)))
+        discard(self.table, layout.token_deletion(name, Attr("token").eq(token.sealed)))
 
     def mark(self, connection: Connection, now: datetime, *, invalid: bool) -> bool:
         """Store whether Jira refuses credentials; False if that is stored already, or they were replaced."""
-        status = stored_status(invalid)
+        status = layout.stored_status(invalid)
         current = Attr("authorization").eq(connection.authorization) & Attr("status").ne(status)
         work = UnitOfWork(self.table)
-        work.add(Update(partition(connection.id), "CONNECTION", set={"status": status}, condition=current))
+        work.add(layout.update_of(connection.id, current, set={"status": status}))
         if invalid and connection.has_tokens:
-            work.add(Delete(partition(connection.id), "ACCESS"))
-        record_status(work, connection.id, Stamp(now, "Jira"), invalid=invalid)
+            work.add(layout.token_deletion(connection.id))
+        layout.record_status(work, connection.id, Stamp(now, "Jira"), invalid=invalid)
         return commit_if_current(work)
 
     def note_warning(self, connection: Connection, days: int, stamp: Stamp) -> bool:
-        """Store that a person was told of a connection's end so many days ahead; False if that is stored."""
+        """Store that a warning of a connection's end was given; False if it was stored before."""
         untold = Attr("warned_days").not_exists() | Attr("warned_days").gt(days)
-        current = same("expires_on", written(connection.expires_at)) & untold
+        end = layout.written(connection.expires_at)
+        current = layout.same("expires_on", end) & untold
         work = UnitOfWork(self.table)
-        work.add(Update(partition(connection.id), "CONNECTION", set={"warned_days": days}, condition=current))
-        end = written(connection.expires_at)
-        record(work, stamp, history_of(connection.id), "expiring", days=days, expires_on=end)
+        work.add(layout.update_of(connection.id, current, set={"warned_days": days}))
+        record(work, stamp, layout.history_of(connection.id), "expiring", days=days, expires_on=end)
         return commit_if_current(work)
 
     def reseal(self, connection: Connection, secret: bytes) -> bool:
         """Replace a secret's ciphertext by another of the same secret; False if it has changed meanwhile."""
-        update = Update(
-            partition(connection.id),
-            "CONNECTION",
-            set={"secret": secret},
-            condition=Attr("secret").eq(connection.secret),
-        )
+        unchanged = Attr("secret").eq(connection.secret)
+        update = layout.update_of(connection.id, unchanged, set={"secret": secret})
         return write_if_current(self.table, update) is not None
 
     def select_project(self, name: ConnectionId, project_id: str | None) -> bool:
         """Select the connection's project; None removes the selection. False if there is no connection."""
-        update = Update(
-            partition(name),
-            "CONNECTION",
-            set={} if project_id is None else {"selected_project_id": project_id},
-            remove=() if project_id is not None else ("selected_project_id",),
-            condition=PRESENT,
-        )
+        selected = {} if project_id is None else {"selected_project_id": project_id}
+        removed = ("selected_project_id",) if project_id is None else ()
+        update = layout.update_of(name, PRESENT, set=selected, remove=removed)
         return write_if_current(self.table, update) is not None

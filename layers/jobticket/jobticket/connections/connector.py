@@ -41,13 +41,9 @@ from jobticket.errors import InvalidError
 from jobticket.history.records import Stamp
 from jobticket.http.errors import NoAnswerError
 from jobticket.http.transport import send
+from jobticket.jira import errors
 from jobticket.jira.client import Credential, JiraClient, Site
-from jobticket.jira.errors import (
-    JiraError,
-    JiraRefusedCredentialsError,
-    JiraTimeoutError,
-    JiraUnreachableError,
-)
+from jobticket.jira.errors import JiraError
 
 #: Enough for a slow site and a slow gateway, and well within a request.
 VERIFY_SECONDS = 20.0
@@ -64,23 +60,15 @@ class _Found:
     account: Account
 
 
+@dataclass(slots=True)
 class TokenConnector:
     """Verifies and stores credentials; allows http hosts on the local stack only."""
 
-    def __init__(
-        self,
-        store: ConnectionStore,
-        vault: Vault,
-        session: requests.Session,
-        app: AtlassianApp,
-        *,
-        allow_http: bool,
-    ) -> None:
-        self._store = store
-        self._vault = vault
-        self._session = session
-        self._app = app
-        self._allow_http = allow_http
+    store: ConnectionStore
+    vault: Vault
+    session: requests.Session
+    app: AtlassianApp
+    allow_http: bool
 
     def connect(
         self,
@@ -94,14 +82,11 @@ class TokenConnector:
     ) -> tuple[Connection, Account]:
         """Verify a login and store it as this connection, in place of any earlier one.
 
-        Raises
-        ------
-        InvalidError
-            With its own text for each thing that can be wrong.
+        Each thing that can be wrong is a 400 with its own text.
         """
         if not isinstance(host, str) or not host.strip():
             raise InvalidError("host is required")
-        url = checked_host(host, allow_http=self._allow_http)
+        url = checked_host(host, allow_http=self.allow_http)
         within = deadline.sooner(VERIFY_SECONDS)
         with _advising(login):
             grant = self._grant(login, within)
@@ -120,16 +105,16 @@ class TokenConnector:
             account=found.account.display_name,
             expires_at=expires_at,
         )
-        secret = self._vault.seal(name, connection.secret_field, login.text)
+        secret = self.vault.seal(name, connection.secret_field, login.text)
         connection = replace(connection, secret=secret)
-        token = None if grant is None else cached_token(self._vault, connection, grant, stamp.at)
-        return self._store.replace(connection, stamp, token), found.account
+        token = None if grant is None else cached_token(self.vault, connection, grant, stamp.at)
+        return self.store.replace(connection, stamp, token), found.account
 
     def _grant(self, login: Login, deadline: Deadline) -> Grant | None:
-        return self._app.client_grant(login.text, deadline) if login.form == "client" else None
+        return self.app.client_grant(login.text, deadline) if login.form == "client" else None
 
     def _find(self, host: str, login: Login, credential: Credential, deadline: Deadline) -> _Found:
-        site_id = self._app.site_id_of(host)
+        site_id = self.app.site_id_of(host)
         if site_id is not None:
             return self._at(None, site_id, credential, deadline)
         if login.form == "basic":
@@ -146,32 +131,34 @@ class TokenConnector:
     def _by_login(self, host: str, credential: Credential, deadline: Deadline) -> _Found:
         try:
             return self._at(host, None, credential, deadline)
-        except JiraRefusedCredentialsError as refusal:
-            site_id = self._site_id_at(host, deadline)
+        except errors.JiraStatusError as refusal:
+            site_id = self._site_id_at(host, deadline) if refusal.status in {401, 403} else None
             if site_id is None:
                 raise
             try:
                 return self._at(host, site_id, credential, deadline)
-            except (JiraUnreachableError, JiraTimeoutError):
-                raise refusal from None  # the site at least has said what it thinks
+            except JiraError as error:
+                # A site refuses scoped tokens with 401. So the gateway knows more then, if it answers at all.
+                lost = isinstance(error, errors.JiraUnreachableError | errors.JiraTimeoutError)
+                raise refusal if lost or refusal.status == 403 else error from None
 
     def _site_id_at(self, host: str, deadline: Deadline) -> str | None:
         """Ask a host for its id as a Cloud site, without a login; None if it tells none."""
         url = f"{host}/_edge/tenant_info"
         try:
-            answer = send(self._session, "GET", url, to="Jira", deadline=deadline.sooner(TENANT_SECONDS))
+            answer = send(self.session, "GET", url, to="Jira", deadline=deadline.sooner(TENANT_SECONDS))
         except NoAnswerError:
             return None
         said = json_of(answer.content) if answer.status == 200 else None
-        return site_id_in(said.get("cloudId")) if isinstance(said, dict) else None
+        return site_id_in(foreign.member(said, "cloudId"))
 
     def _at(
         self, host: str | None, site_id: str | None, credential: Credential, deadline: Deadline
     ) -> _Found:
         """Ask whose the credential is: at the gateway if there is a site's id, else at the host."""
-        api_url = host or "" if site_id is None else self._app.site_api_url(site_id)
+        api_url = host or "" if site_id is None else self.app.site_api_url(site_id)
         site = Site(api_url, host or api_url, "cloud", api_url)
-        client = JiraClient(self._session, site, credential, deadline=deadline)
+        client = JiraClient(self.session, site, credential, deadline=deadline)
         account = account_at(client)
         return _Found(api_url, host or _public_url(client) or api_url, site_id, account)
 
@@ -182,7 +169,7 @@ def _public_url(client: JiraClient) -> str | None:
         said = client.get("/rest/api/2/serverInfo")
     except JiraError:
         return None
-    url = foreign.url(said.get("baseUrl")) if isinstance(said, dict) else None
+    url = foreign.url(foreign.member(said, "baseUrl"))
     return None if url is None else url.rstrip("/")
 
 
@@ -202,7 +189,7 @@ def _advising(login: Login) -> Iterator[None]:
     try:
         yield
     except GrantDeadError:
-        raise InvalidError(advice_on(JiraRefusedCredentialsError(401, ""), login.form)) from None
+        raise InvalidError(advice_on(errors.JiraRefusedCredentialsError(401, ""), login.form)) from None
     except AtlassianError as error:
         raise InvalidError(f"Connection failed: Atlassian gives no access token ({error})") from None
     except JiraError as error:

@@ -70,7 +70,7 @@ class ExchangeError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a consent has come to: the site that was chosen, and where the user came from."""
+    """The outcome of a consent: the chosen site, and where the user came from."""
 
     site_name: str
     return_url: str | None
@@ -87,35 +87,21 @@ class Pending:
     grant: Grant
 
 
+@dataclass(slots=True)
 class Consent:
     """Leads users through a consent. What it raises are refusals, given here by their status.
 
-    Parameters
-    ----------
-    vault, sealer
-        Keep the tokens of consents under way, and of new connections.
+    The vault keeps the tokens of consents under way, the sealer those of new connections.
     """
 
-    def __init__(
-        self,
-        sessions: SessionStore,
-        store: ConnectionStore,
-        vault: Vault,
-        sealer: Sealer,
-        app: AtlassianApp,
-        *,
-        scopes: str,
-        public_url: str,
-        now: Callable[[], datetime] = clock.now,
-    ) -> None:
-        self._sessions = sessions
-        self._store = store
-        self._vault = vault
-        self._sealer = sealer
-        self._app = app
-        self._scopes = scopes
-        self._public_url = public_url
-        self._now = now
+    sessions: SessionStore
+    store: ConnectionStore
+    vault: Vault
+    sealer: Sealer
+    app: AtlassianApp
+    scopes: str
+    public_url: str
+    now: Callable[[], datetime] = clock.now
 
     def begin(self, request: ConsentRequest) -> str:
         """Store a state and return Atlassian's page for the user.
@@ -123,25 +109,25 @@ class Consent:
         409 if a connection works that it may not replace, 503 if the deployment has no app secret.
         """
         try:
-            self._app.prepare()
+            self.app.prepare()
         except AppRefusedError as error:
             logger.error("the app secret cannot be used", reason=str(error))
             count("AppRefused")
             raise UnavailableError(NO_APP) from None
         if not request.may_replace:
-            self._check_replacement(request, self._store.outline(request.name))
+            self._check_replacement(request, self.store.outline(request.name))
         if request.connect is None:
-            request = replace(request, generation=self._sessions.generation(request.name))
+            request = replace(request, generation=self.sessions.generation(request.name))
         state = new_secret()
-        until = self._now() + STATE_LIFETIME
-        self._sessions.put("STATE", digest("STATE", state), request.record(), until)
-        return self._app.authorization_uri(
-            scopes=self._scopes, redirect_uri=self.callback_url(request.name.provider), state=state
+        until = self.now() + STATE_LIFETIME
+        self.sessions.put("STATE", digest("STATE", state), request.record(), until)
+        return self.app.authorization_uri(
+            scopes=self.scopes, redirect_uri=self.callback_url(request.name.provider), state=state
         )
 
     def callback_url(self, provider: str) -> str:
         """Return where Atlassian sends users back to."""
-        return f"{self._public_url}/api/frontend/oauth/authorization-callback/{provider}"
+        return f"{self.public_url}/api/frontend/oauth/authorization-callback/{provider}"
 
     def decline(self, provider: str, state: str) -> str | None:
         """End a consent that the user did not give; return its return URL. 400 if the state is invalid."""
@@ -153,13 +139,13 @@ class Consent:
         400 if the state is invalid, or Atlassian gives no tokens for the code.
         """
         # The state is spent only when the tokens can be kept and asked for: until then the user can reload.
-        self._vault.prepare()
+        self.vault.prepare()
         back = None
         try:
-            self._app.prepare()
+            self.app.prepare()
             request = self._spend_state(provider, state)
             back = request.return_url
-            grant = self._app.exchange(code, self.callback_url(provider), deadline)
+            grant = self.app.exchange(code, self.callback_url(provider), deadline)
         except AppRefusedError as error:
             logger.error("Atlassian refuses the app", reason=str(error))
             count("AppRefused")
@@ -178,7 +164,7 @@ class Consent:
         400 if it has expired; 403 for another browser than the one that gave the consent, without a key.
         """
         key = digest("PENDING", code)
-        record = self._sessions.get("PENDING", key, self._now())
+        record = self.sessions.get("PENDING", key, self.now())
         if record is None:
             raise InvalidError(EXPIRED_SESSION)
         if not _matches(record["cookie"], cookie) and not has_key():
@@ -187,7 +173,7 @@ class Consent:
 
     def chosen(self, code: str, cookie: str | None) -> Chosen | None:
         """Return what the site of a connection_code is, if this browser has chosen it."""
-        record = self._sessions.get("PENDING", digest("PENDING", code), self._now(), OUTCOME)
+        record = self.sessions.get("PENDING", digest("PENDING", code), self.now(), OUTCOME)
         if record is None or not _matches(record["cookie"], cookie):
             return None
         return Chosen(record["site_name"], record.get("return_url"))
@@ -195,14 +181,14 @@ class Consent:
     def sites(self, pending: Pending, deadline: Deadline) -> list[GrantedSite]:
         """Return the Jira sites that the user has granted, in this consent or an earlier one; or 502."""
         try:
-            return self._app.sites(pending.grant.access_token, deadline)
+            return self.app.sites(pending.grant.access_token, deadline)
         except AtlassianError as error:
             logger.warning("sites not fetched", reason=str(error))
             raise UpstreamError("Failed to fetch Jira sites") from None
 
     def account(self, pending: Pending, sites: list[GrantedSite], deadline: Deadline) -> str | None:
         """Return the name of the Atlassian account that gave the consent, if its first site answers."""
-        return self._app.account(pending.grant.access_token, sites[0], deadline) if sites else None
+        return self.app.account(pending.grant.access_token, sites[0], deadline) if sites else None
 
     def finalize(self, pending: Pending, site_id: str, deadline: Deadline) -> None:
         """Make the connection to the chosen site, once: the consent is spent in the same transaction.
@@ -215,57 +201,57 @@ class Consent:
             raise InvalidError("The site is not one of those granted")
         request, expired = pending.request, InvalidError(EXPIRED_SESSION)
         connection = self._connection(pending, sites[site_id])
-        token = cached_token(self._sealer, connection, pending.grant, pending.authorized_at)
+        token = cached_token(self.sealer, connection, pending.grant, pending.authorized_at)
         outcome = request.record() | {"cookie": pending.cookie, "site_name": connection.site_name}
-        stamp = Stamp(self._now(), "consent")
+        stamp = Stamp(self.now(), "consent")
         until = stamp.at + PENDING_LIFETIME
-        for work in attempts(self._store.table):
+        for work in attempts(self.store.table):
             with work:
-                earlier = self._store.outline(request.name)
+                earlier = self.store.outline(request.name)
                 try:
                     self._check_replacement(request, earlier)
                 except ConflictError:
                     # The connection that exists may come from an earlier submit of this very page.
-                    if self._sessions.get("PENDING", pending.id, self._now()) is None:
+                    if self.sessions.get("PENDING", pending.id, self.now()) is None:
                         raise expired from None
                     raise
-                self._store.add_replacement(work, connection, earlier, stamp, token)
-                self._sessions.add_spending(work, "PENDING", pending.id, expired)
-                self._sessions.add_outcome(work, pending.id, outcome, until)
-                self._sessions.require_generation(work, request.name, request.generation, expired)
+                self.store.add_replacement(work, connection, earlier, stamp, token)
+                self.sessions.add_spending(work, "PENDING", pending.id, expired)
+                self.sessions.add_outcome(work, pending.id, outcome, until)
+                self.sessions.require_generation(work, request.name, request.generation, expired)
                 if request.connect is not None:
                     used = ForbiddenError("The connect token has been used")
-                    self._sessions.add_spending(work, "CONNECT", request.connect, used)
+                    self.sessions.add_spending(work, "CONNECT", request.connect, used)
 
     def _spend_state(self, provider: str, state: str) -> ConsentRequest:
         key = digest("STATE", state)
         # Read first: a fault of another read must not spend the state.
-        record = self._sessions.get("STATE", key, self._now())
-        if record is None or record["provider"] != provider or not self._sessions.spend("STATE", key):
+        record = self.sessions.get("STATE", key, self.now())
+        if record is None or record["provider"] != provider or not self.sessions.spend("STATE", key):
             raise InvalidError(INVALID_STATE)
         return ConsentRequest.of(record)
 
     def _keep_pending(self, request: ConsentRequest, grant: Grant) -> Accepted:
         code, cookie = new_secret(), new_secret()
         key = digest("PENDING", code)
-        now = self._now()
+        now = self.now()
         until = now + PENDING_LIFETIME
         record: dict[str, Any] = request.record() | {
             "cookie": digest("COOKIE", cookie),
             "authorized_at": clock.iso_milliseconds(now),
             "expires_in": grant.expires_in,
             "scopes": grant.scopes,
-            "access": self._vault.seal(request.name, f"pending access {key}", grant.access_token),
-            "refresh": self._vault.seal(request.name, f"pending refresh {key}", grant.refresh_token or ""),
+            "access": self.vault.seal(request.name, f"pending access {key}", grant.access_token),
+            "refresh": self.vault.seal(request.name, f"pending refresh {key}", grant.refresh_token or ""),
         }
-        self._sessions.put("PENDING", key, record, until)
+        self.sessions.put("PENDING", key, record, until)
         return Accepted(code, cookie, key[:16])
 
     def _pending_of(self, key: str, record: Item) -> Pending:
         request = ConsentRequest.of(record)
         grant = Grant(
-            self._vault.open(request.name, f"pending access {key}", record["access"]),
-            self._vault.open(request.name, f"pending refresh {key}", record["refresh"]),
+            self.vault.open(request.name, f"pending access {key}", record["access"]),
+            self.vault.open(request.name, f"pending refresh {key}", record["refresh"]),
             record["expires_in"],
             record.get("scopes"),
         )
@@ -277,11 +263,11 @@ class Consent:
             id=name,
             kind="oauth",
             authorization=new_authorization(),
-            secret=self._sealer.seal(name, REFRESH_FIELD, pending.grant.refresh_token or ""),
+            secret=self.sealer.seal(name, REFRESH_FIELD, pending.grant.refresh_token or ""),
             site_id=site.site_id,
             site_name=site.name,
             site_url=site.url,
-            api_url=self._app.site_api_url(site.site_id),
+            api_url=self.app.site_api_url(site.site_id),
             deployment="cloud",
             authorized_at=pending.authorized_at,
             last_refreshed_at=pending.authorized_at,
@@ -290,7 +276,7 @@ class Consent:
         )
 
     def _check_replacement(self, request: ConsentRequest, earlier: Connection | None) -> None:
-        if not request.may_replace and earlier is not None and earlier.is_usable(self._now()):
+        if not request.may_replace and earlier is not None and earlier.is_usable(self.now()):
             raise ConflictError(STILL_VALID)
 
 

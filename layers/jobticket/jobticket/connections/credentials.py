@@ -10,18 +10,9 @@ from typing import Literal
 
 from jobticket import foreign
 from jobticket.errors import InvalidError
+from jobticket.jira import errors
 from jobticket.jira.client import Credential
-from jobticket.jira.errors import (
-    JiraAddressRefusedError,
-    JiraError,
-    JiraForbiddenError,
-    JiraLoginError,
-    JiraMalformedAnswerError,
-    JiraMissingScopeError,
-    JiraRefusedCredentialsError,
-    JiraTimeoutError,
-    JiraUntrustedError,
-)
+from jobticket.jira.errors import JiraError
 
 LONGEST_CREDENTIALS = 4096
 MALFORMED = "credentials must be email:api_token or a personal access token"
@@ -92,21 +83,21 @@ def bearer(token: str) -> Credential:
 def advice_on(error: JiraError, form: Form = "basic") -> str:
     """Return what the caller can do about credentials that do not work."""
     match error:
-        case JiraRefusedCredentialsError():
+        case errors.JiraRefusedCredentialsError():
             return f"Incorrect credentials: check {_CHECKED[form]}"
-        case JiraLoginError():
+        case errors.JiraLoginError():
             return error.explanation
-        case JiraMissingScopeError():
+        case errors.JiraMissingScopeError():
             return "The token lacks a scope: Jira's /myself needs read:jira-user"
-        case JiraForbiddenError():
+        case errors.JiraForbiddenError():
             return "The account lacks permission to use Jira's REST API"
-        case JiraAddressRefusedError():
+        case errors.JiraAddressRefusedError():
             return "host resolves to an address that this deployment does not allow"
-        case JiraUntrustedError():
+        case errors.JiraUntrustedError():
             return "The host's certificate is not trusted: check the host (or set PrivateCaHosts)"
-        case JiraTimeoutError():
+        case errors.JiraTimeoutError():
             return "Network timeout: Jira did not answer; a firewall may be in the way"
-        case JiraMalformedAnswerError(messages=(told, *_)):
+        case errors.JiraMalformedAnswerError(messages=(told, *_)):
             return f"Connection failed: check the host ({told})"
     return f"Connection failed: check the host ({error})"
 

@@ -5,7 +5,7 @@
     RefusalError
     ├── ConnectionNotFoundError       401  no connection has that name
     ├── ReauthorizationNeededError    403  its grant or its credentials are dead; needs_reauthorization
-    └── ConnectionUnavailableError    503  Atlassian or AWS is in trouble, the grant is not; try again
+    └── ConnectionUnavailableError    503  Atlassian or AWS fails, the grant is alive; try again
         └── AuthorityUnreadableError  503  the secret of the private certificate authority cannot be read
     VaultError
     └── SecretUnreadableError         its secret was changed, or its data key is gone: a fault, not a refusal
@@ -46,8 +46,8 @@ class ConnectionUnavailableError(UnavailableError):
 
 
 class AuthorityUnreadableError(ConnectionUnavailableError):
-    def __init__(self) -> None:
-        UnavailableError.__init__(self, "The private certificate authority cannot be read", retry_after=5)
+    def __init__(self, fault: str = "cannot be read") -> None:
+        UnavailableError.__init__(self, f"The private certificate authority {fault}", retry_after=5)
         self.explanation = self.message
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from ipaddress import IPv6Address
 
 from jobticket.errors import InvalidError
@@ -18,11 +19,11 @@ _path = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*")
 
 
 def checked_host(text: str, *, allow_http: bool = False) -> str:
-    """Return the host without blanks around it and slashes at its end; 400 if its form is invalid.
+    """Return the host without blanks and slashes around it; 400 if its form is invalid.
 
     The local stack allows http. Its address is checked later, at every connection (``http.addresses``).
     """
-    host = text.strip().rstrip("/")
+    host = text.strip().rstrip("/" + string.whitespace)
     scheme, separator, rest = host.partition("://")
     if scheme.lower() != "https" and not (allow_http and scheme.lower() == "http"):
         raise InvalidError("host must start with https://")

@@ -32,7 +32,7 @@ from jobticket.store.unit_of_work import ABSENT, write_if_current
 
 IDLE = timedelta(days=30)
 SPREAD = timedelta(days=7)
-#: How many days ahead a person is told of a consent's or token's end, once each.
+#: How many days before its end a consent or token is warned of, once each.
 AHEAD = (1, 7, 30)
 PAGE = 50
 #: A refresh may have to wait for a lease: a run with less time than this stops.
@@ -83,46 +83,39 @@ def _days_ahead(connection: Connection, now: datetime) -> int | None:
     return next((days for days in AHEAD if left <= timedelta(days=days)), None)
 
 
+@dataclass(slots=True)
 class Keeper:
     """Refreshes connections that no caller refreshes."""
 
-    def __init__(
-        self,
-        store: ConnectionStore,
-        vault: Vault,
-        tokens: TokenSource,
-        now: Callable[[], datetime] = clock.now,
-    ) -> None:
-        self._store = store
-        self._vault = vault
-        self._refreshes = RefreshStore(store.table)
-        self._tokens = tokens
-        self._now = now
+    store: ConnectionStore
+    vault: Vault
+    tokens: TokenSource
+    now: Callable[[], datetime] = clock.now
 
     def finish(self, deadline: Deadline) -> KeeperRun:
         """Finish the refreshes that have begun and have no end."""
         run = KeeperRun()
         # A refresh that began later may still be running under its lease.
-        for name in self._refreshes.unfinished(self._now() - LEASE):
+        for name in RefreshStore(self.store.table).unfinished(self.now() - LEASE):
             if deadline.left() < LEAST_SECONDS:
                 break
-            self._attempt(name, run, functools.partial(self._tokens.finish, name, deadline))
+            self._attempt(name, run, functools.partial(self.tokens.finish, name, deadline))
         return run
 
     def start_sweep(self) -> None:
         """Start a sweep, unless one is still under way."""
-        state: Item = {"pk": PARTITION, "sk": SORT_KEY, "started_at": clock.iso_milliseconds(self._now())}
-        write_if_current(self._store.table, Put(state, ABSENT))
+        state: Item = {"pk": PARTITION, "sk": SORT_KEY, "started_at": clock.iso_milliseconds(self.now())}
+        write_if_current(self.store.table, Put(state, ABSENT))
 
     def sweep(self, deadline: Deadline) -> KeeperRun | None:
         """Continue the sweep that is under way, as far as the time allows; None if there is none."""
-        state = self._store.table.get(PARTITION, SORT_KEY)
+        state = self.store.table.get(PARTITION, SORT_KEY)
         if state is None:
             return None
         run = KeeperRun()
         after = ConnectionId(state["provider"], state["external_id"]) if "external_id" in state else None
         while True:
-            connections, last = self._store.page(PAGE, after)
+            connections, last = self.store.page(PAGE, after)
             for connection in connections:
                 if deadline.left() < LEAST_SECONDS:
                     self._remember(state, after)
@@ -130,14 +123,14 @@ class Keeper:
                 self._keep(connection, run, deadline)
                 after = connection.id
             if last is None:
-                self._store.table.delete(PARTITION, SORT_KEY)
+                self.store.table.delete(PARTITION, SORT_KEY)
                 return run
             self._remember(state, after)
 
     def _remember(self, state: Item, after: ConnectionId | None) -> None:
         """Store where the next run continues."""
         if after is not None:
-            self._store.table.put(state | {"provider": after.provider, "external_id": after.external_id})
+            self.store.table.put(state | {"provider": after.provider, "external_id": after.external_id})
 
     def reseal(self, deadline: Deadline) -> ResealRun:
         """Reseal every secret that an earlier data key has sealed, so that the key can be deleted.
@@ -146,7 +139,7 @@ class Keeper:
         """
         run, after = ResealRun(), None
         while True:
-            connections, after = self._store.page(PAGE, after)
+            connections, after = self.store.page(PAGE, after)
             for listed in connections:
                 if deadline.left() < LEAST_SECONDS:
                     return run
@@ -156,24 +149,24 @@ class Keeper:
                 return run
 
     def _reseal(self, name: ConnectionId, run: ResealRun) -> None:
-        connection = self._store.get(name)
+        connection = self.store.get(name)
         if connection is None:
             return
         field = connection.secret_field
         try:
-            if self._vault.is_current(connection.secret):
+            if self.vault.is_current(connection.secret):
                 return
-            secret = self._vault.open(name, field, connection.secret)
+            secret = self.vault.open(name, field, connection.secret)
         except VaultError:
             run.failed += 1
             logger.exception("secret not resealed", external_id=name.external_id)
             return
         # A caller that changes the secret meanwhile seals it with the present data key, too.
-        if self._store.reseal(connection, self._vault.seal(name, field, secret)):
+        if self.store.reseal(connection, self.vault.seal(name, field, secret)):
             run.resealed += 1
 
     def _keep(self, connection: Connection, run: KeeperRun, deadline: Deadline) -> None:
-        now = self._now()
+        now = self.now()
         told: dict[str, Any] = {
             "external_id": connection.id.external_id,
             "expires_at": written(connection.expires_at),
@@ -183,12 +176,12 @@ class Keeper:
             logger.warning("connection needs a person", status=connection.status(now), **told)
             return
         days = _days_ahead(connection, now)
-        if days is not None and self._store.note_warning(connection, days, Stamp(now, "schedule")):
+        if days is not None and self.store.note_warning(connection, days, Stamp(now, "schedule")):
             run.expiring += 1
             logger.warning("connection expires soon", days=days, kind=connection.kind, **told)
         idle_since = connection.last_refreshed_at or connection.authorized_at
         if connection.kind == "oauth" and now - idle_since >= idle_allowed(connection.id):
-            refresh = functools.partial(self._tokens.refreshed, connection.id, deadline)
+            refresh = functools.partial(self.tokens.refreshed, connection.id, deadline)
             self._attempt(connection.id, run, refresh)
 
     def _attempt(self, name: ConnectionId, run: KeeperRun, refresh: Callable[[], object]) -> None:

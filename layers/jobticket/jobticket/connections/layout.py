@@ -18,7 +18,9 @@ table's TTL attribute. A connection keeps its end in ``expires_on``: it can be a
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime
+from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
 
@@ -26,7 +28,7 @@ from jobticket import clock
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.history.records import Stamp, record
 from jobticket.store.lease import Lease
-from jobticket.store.table import Item, Put
+from jobticket.store.table import Delete, Item, Put, Update
 from jobticket.store.unit_of_work import UnitOfWork
 
 LIST_KEY = "CONNECTIONS"
@@ -45,32 +47,22 @@ OUTLINE = (
     "selected_project_id",
 )
 
-#: Attributes of a connection that hold its members of the same name.
-PLAIN = (
-    "kind",
-    "authorization",
-    "version",
-    "secret",
-    "site_id",
-    "site_name",
-    "site_url",
-    "api_url",
-    "deployment",
-    "account",
-    "selected_project_id",
-    "scopes",
-)
-#: Those that hold a moment, by member.
-MOMENTS = {
-    "authorized_at": "authorized_at",
-    "last_refreshed_at": "last_refreshed_at",
-    "expires_at": "expires_on",
-    "unfinished_since": "unfinished_since",
-    "failed_at": "failed_at",
-    "retry_at": "retry_at",
+#: The members that an item holds under their own names, but for one: ``expires_at`` is the table's TTL.
+STORED = {
+    member.name: "expires_on" if member.name == "expires_at" else member.name
+    for member in fields(Connection)
+    if member.name not in {"id", "invalid", "lease"}
 }
+MOMENTS = {member.name for member in fields(Connection) if "datetime" in str(member.type)}
 #: What stands for attributes that the index leaves out.
-UNLISTED = {"authorization": "", "version": 0, "secret": b"", "api_url": "", "deployment": "cloud"}
+UNLISTED: Item = {
+    "authorization": "",
+    "version": 0,
+    "secret": b"",
+    "site_id": None,
+    "api_url": "",
+    "deployment": "cloud",
+}
 
 
 def partition(name: ConnectionId) -> str:
@@ -101,9 +93,8 @@ def same(attribute: str, value: str | None) -> ConditionBase:
 
 def item_of(connection: Connection) -> Item:
     """Return a connection's item."""
-    plain = {name: getattr(connection, name) for name in PLAIN}
-    moments = {attribute: written(getattr(connection, name)) for name, attribute in MOMENTS.items()}
-    present = {name: value for name, value in (plain | moments).items() if value is not None}
+    members = {attribute: getattr(connection, name) for name, attribute in STORED.items()}
+    present = {name: _stored(value) for name, value in members.items() if value is not None}
     return {
         **list_keys(connection.id),
         **present,
@@ -116,17 +107,19 @@ def item_of(connection: Connection) -> Item:
 
 def connection_of(item: Item) -> Connection:
     """Return an item's connection; attributes that an index leaves out get a default."""
-    plain = {name: item.get(name, UNLISTED.get(name)) for name in PLAIN}
-    moments: Item = {
-        name: clock.parse_iso(item[attribute]) for name, attribute in MOMENTS.items() if attribute in item
-    }
+    stored = {name: item[attribute] for name, attribute in STORED.items() if attribute in item}
+    moments = {name: clock.parse_iso(stored[name]) for name in MOMENTS & stored.keys()}
     return Connection(
         id=ConnectionId(item["provider"], item["external_id"]),
         invalid=item["status"] == "invalid",
         lease=Lease.of(item),
-        **plain,
-        **moments,
+        **(UNLISTED | stored | moments),
     )
+
+
+def connection_or_none(item: Item | None) -> Connection | None:
+    """Return an item's connection, if there is an item."""
+    return None if item is None else connection_of(item)
 
 
 def stored_status(invalid: bool) -> str:
@@ -148,13 +141,29 @@ def token_put(name: ConnectionId, token: AccessToken) -> Put:
     )
 
 
-def token_of(item: Item) -> AccessToken:
-    """Return an item's access token."""
+def token_deletion(name: ConnectionId, condition: ConditionBase | None = None) -> Delete:
+    """Return the write that deletes a connection's access token."""
+    return Delete(partition(name), "ACCESS", condition)
+
+
+def update_of(name: ConnectionId, condition: ConditionBase, **changes: Any) -> Update:
+    """Return the write that changes a connection."""
+    return Update(partition(name), "CONNECTION", condition=condition, **changes)
+
+
+def token_of(item: Item | None) -> AccessToken | None:
+    """Return an item's access token, if there is an item."""
+    if item is None:
+        return None
     return AccessToken(
         sealed=item["token"],
         usable_until=clock.parse_iso(item["usable_until"]),
         expires_at=clock.parse_iso(item["token_expires_at"]),
     )
+
+
+def _stored(value: Any) -> Any:
+    return written(value) if isinstance(value, datetime) else value
 
 
 def written(moment: datetime | None) -> str | None:

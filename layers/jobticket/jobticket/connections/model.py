@@ -59,56 +59,40 @@ def is_name(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One connection; its secret is sealed.
-
-    Attributes
-    ----------
-    authorization
-        Identifies the authorization that made it. Work begun under an earlier one must not change this one.
-    version
-        Counts the secrets of this authorization: each rotated refresh token has the next number.
-    secret
-        The sealed refresh token or credentials.
-    site_id
-        The site's id at Atlassian's gateway, if that is where it is called.
-    api_url
-        Where Jira's ``/rest`` is: the site's own URL, or Atlassian's gateway.
-    expires_at
-        When the consent ends, or the token as far as the caller has told.
-    invalid
-        Jira has refused it for good: it needs a new authorization.
-    lease
-        Held by the caller that is refreshing it.
-    unfinished_since
-        When a refresh began whose result was never written: the refresh token may be spent.
-    failed_at
-        When the last refresh failed for a reason other than the grant.
-    retry_at
-        Atlassian asks for no call before that.
-    scopes
-        What the consent has granted, separated by blanks; None if it is not known.
-    """
+    """One connection; its secret is sealed."""
 
     id: ConnectionId
     kind: Kind
+    #: Identifies the authorization that made it. Work begun under an earlier one must not change this one.
     authorization: str
+    #: The sealed refresh token or credentials.
     secret: bytes
+    #: The site's id at Atlassian's gateway, if that is where it is called.
     site_id: str | None
     site_name: str
     site_url: str
+    #: Where Jira's ``/rest`` is: the site's own URL, or Atlassian's gateway.
     api_url: str
     deployment: Deployment
     authorized_at: datetime
     account: str | None = None
+    #: Counts the secrets of this authorization: each rotated refresh token has the next number.
     version: int = 1
     last_refreshed_at: datetime | None = None
+    #: When the consent ends, or the token as far as the caller has told.
     expires_at: datetime | None = None
+    #: Jira has refused it for good: it needs a new authorization.
     invalid: bool = False
     selected_project_id: str | None = None
+    #: Held by the caller that is refreshing it.
     lease: Lease | None = None
+    #: When a refresh began whose result was never written: the refresh token may be spent.
     unfinished_since: datetime | None = None
+    #: When the last refresh failed for a reason other than the grant.
     failed_at: datetime | None = None
+    #: Atlassian asks for no call before that.
     retry_at: datetime | None = None
+    #: What the consent has granted, separated by blanks; None if it is not known.
     scopes: str | None = None
 
     @property
@@ -179,14 +163,9 @@ class ConnectionEvent(Shown):
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A cached access token, sealed.
-
-    Attributes
-    ----------
-    usable_until
-        Some minutes before ``expires_at``: a caller that gets the token has time to use it.
-    """
+    """A cached access token, sealed."""
 
     sealed: bytes
+    #: Some minutes before ``expires_at``: a caller that gets the token has time to use it.
     usable_until: datetime
     expires_at: datetime

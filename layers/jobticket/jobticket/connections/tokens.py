@@ -1,4 +1,4 @@
-"""Access tokens that are always fresh, however many callers ask for them at once.
+"""Access tokens that are always fresh, however many callers ask at once.
 
 A caller that finds no fresh token takes the connection's lease and refreshes; all others wait for its result.
 A refresh can die at any point. Then its lease runs out, and the next caller sends the same refresh token
@@ -42,7 +42,7 @@ ACCESS_FIELD = "access_token"
 #: which a spent refresh token still works.
 TOKEN_CALL_SECONDS = 12.0
 LEASE = timedelta(seconds=16)
-#: Within a request, a waiting caller sees a dead holder's lease run out and the next refresh succeed.
+#: Within a request, a waiting caller sees a dead holder's lease expire and the next refresh succeed.
 WAIT_SECONDS = 25.0
 #: A call with less time than this would be cut off half-way.
 LEAST_CALL_SECONDS = 2.0
@@ -68,7 +68,7 @@ class _Refresh:
 
     connection: Connection
     lease: Lease
-    #: An earlier refresh has no end: then the token may be spent, whatever comes of this one.
+    #: An earlier refresh is unfinished: then the token may be spent, whatever the outcome of this one.
     was_unfinished: bool
 
 
@@ -120,10 +120,7 @@ class TokenSource:
     def refreshed(self, name: ConnectionId, deadline: Deadline, *, even_if_dead: bool = False) -> IssuedToken:
         """Return the token of the next refresh, this caller's or another's.
 
-        Parameters
-        ----------
-        even_if_dead
-            Whether to try client credentials that Jira or Atlassian has refused: they may work by now.
+        With ``even_if_dead`` client credentials are tried that were refused before: they may work by now.
         """
         patience, since = deadline.sooner(WAIT_SECONDS), self._now()
         pause = FIRST_WAIT_SECONDS
@@ -142,7 +139,7 @@ class TokenSource:
             pause = min(pause * 1.5, LONGEST_WAIT_SECONDS)
 
     def finish(self, name: ConnectionId, deadline: Deadline) -> bool:
-        """Finish a refresh that began and has no end; False if there is none, or another caller does it."""
+        """Finish an interrupted refresh; False if there is none, or another caller finishes it."""
         connection = self._store.get(name)
         if connection is None or connection.unfinished_since is None:
             return False

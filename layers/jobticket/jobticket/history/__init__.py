@@ -11,5 +11,5 @@ ANOMALY#<id>           <moment>#<mark>            a change of an anomaly
 FLOW#<path>            <day>#<shard>              what one shard of a path's counts did on a day
 =====================  =========================  ============================================================
 
-Each item commits in the transaction of the change that it tells of. Records are only ever added.
+Each item commits in the transaction of the change that it records. Records are only ever added.
 """

@@ -20,7 +20,7 @@ from jobticket.store.table import Item
 SOURCE = "jobticket"
 #: What EventBridge takes in one call.
 MOST_ENTRIES = 10
-#: A call holds 256 KB. A change of many steps is told without what it was.
+#: A call holds 256 KB. A change of many steps is sent without its former values.
 MOST_CHARACTERS = 240_000
 MOST_OF_AN_EVENT = 60_000
 #: Attributes of a record that are only the table's.
@@ -50,7 +50,7 @@ def events_client() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class BusEvent:
-    """An event, and the place in the stream of the record that it tells of."""
+    """An event, and the place in the stream of its record."""
 
     place: str
     subject: str

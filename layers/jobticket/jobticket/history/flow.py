@@ -32,7 +32,7 @@ def day_of(moment: datetime) -> date:
 def count_flow(
     work: UnitOfWork, stamp: Stamp, path_id: str, shard: int, *, come: str, gone: str | None, number: int = 1
 ) -> None:
-    """Add to a unit of work that serial numbers have come to one place of a path, and gone from another."""
+    """Add to a unit of work that serial numbers have moved to one place of a path, from another."""
     changes = {f"in_{come}": number} | ({f"out_{gone}": number} if gone else {})
     work.add(
         Update(

@@ -29,7 +29,7 @@ class Stamp:
         return clock.iso_milliseconds(self.at)
 
     def after(self, former: str | None) -> Stamp:
-        """Return the stamp of a change that follows one of this moment, whatever the clocks say."""
+        """Return the stamp of a change that follows one of this moment, even if clocks disagree."""
         if former is None:
             return self
         return replace(self, at=max(self.at, clock.parse_iso(former) + timedelta(milliseconds=1)))

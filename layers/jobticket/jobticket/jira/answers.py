@@ -15,20 +15,8 @@ from urllib.parse import urlsplit
 from jobticket import clock, foreign
 from jobticket.http.retry_after import retry_after
 from jobticket.http.transport import HttpAnswer
-from jobticket.jira import redaction
-from jobticket.jira.errors import (
-    GATEWAY_STATUSES,
-    JiraError,
-    JiraForbiddenError,
-    JiraLoginError,
-    JiraMalformedAnswerError,
-    JiraMissingScopeError,
-    JiraNotFoundError,
-    JiraRateLimitedError,
-    JiraRefusedCredentialsError,
-    JiraStatusError,
-    JiraTimeoutError,
-)
+from jobticket.jira import errors, redaction
+from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.rate_limits import LONGEST_PAUSE_SECONDS, Bucket
 
 #: Where a site says whether the login succeeded: a list if several filters have tried.
@@ -58,29 +46,17 @@ _WRONG_LOGIN = re.compile(r"AUTHENTICATED_FAILED")
 LONGEST_LOOK = 20_000
 
 _KINDS: dict[int, type[JiraStatusError]] = {
-    401: JiraRefusedCredentialsError,
-    403: JiraForbiddenError,
-    404: JiraNotFoundError,
+    401: errors.JiraRefusedCredentialsError,
+    403: errors.JiraForbiddenError,
+    404: errors.JiraNotFoundError,
 }
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
 
 def evaluated(answer: HttpAnswer, *, reads: bool, host: str = "", secrets: tuple[str, ...] = ()) -> Any:
-    """Return the JSON of a good answer; None if it has no body.
+    """Return the JSON of a good answer, None if it has no body; or raise ``JiraError``.
 
-    Parameters
-    ----------
-    reads
-        Whether the call only read.
-    host
-        Who was asked.
-    secrets
-        What no error may repeat.
-
-    Raises
-    ------
-    JiraError
-        If Jira refuses, or the answer is not Jira's.
+    ``reads`` tells whether the call only read, ``host`` who was asked. No error repeats the ``secrets``.
     """
     judged = _Answer.of(answer, host, secrets)
     if (refused := judged.login_refusal(reads=reads)) is not None:
@@ -143,7 +119,7 @@ class _Answer:
             if "CAPTCHA" in self.headers.get(DENIED_HEADER, "").upper() or (denied and self.status == 403):
                 return self._login(CAPTCHA)
             if denied or "AUTHENTICATED_FAILED" in logins:
-                return JiraRefusedCredentialsError(401, _PHRASES[401])
+                return errors.JiraRefusedCredentialsError(401, _PHRASES[401])
         return self._refusal_in_words() if self.status in {401, 403} else None
 
     def _refusal_in_words(self) -> JiraStatusError | None:
@@ -152,11 +128,11 @@ class _Answer:
             if pattern.search(words):
                 return self._login(advice)
         if _SCOPE.search(f"{words} {self.headers.get('WWW-Authenticate', '')}"):
-            return self._error(JiraMissingScopeError)
-        return self._error(JiraRefusedCredentialsError) if _WRONG_LOGIN.search(words) else None
+            return self._error(errors.JiraMissingScopeError)
+        return self._error(errors.JiraRefusedCredentialsError) if _WRONG_LOGIN.search(words) else None
 
     def _login(self, advice: str) -> JiraStatusError:
-        error = self._error(JiraLoginError)
+        error = self._error(errors.JiraLoginError)
         error.explanation = advice
         return error
 
@@ -171,7 +147,7 @@ class _Answer:
             return self.is_page or (bool(self.messages) and not _is_jiras_own(self.body))
         return self.is_page and 400 <= self.status < 500 and self.status not in {401, 429}
 
-    def elsewhere(self) -> JiraMalformedAnswerError:
+    def elsewhere(self) -> errors.JiraMalformedAnswerError:
         """Return the error that says who answered, and where a redirect leads."""
         told, said = "an answer that is not Jira's", self.messages
         if self.is_page:
@@ -183,7 +159,7 @@ class _Answer:
             told = f"a redirect to {target} instead of JSON"
         elif self.status == 404:
             told = "404, as if there were no Jira"
-        return JiraMalformedAnswerError(
+        return errors.JiraMalformedAnswerError(
             "Jira's answer is not JSON",
             outcome_unknown=self.succeeded,
             messages=(f"{self.host or 'Jira'} answered with {told}", *said),
@@ -196,7 +172,7 @@ class _Answer:
             bucket, said = _bucket(self.headers), self._said()
             if said["retry_after"] is None and bucket is not None:
                 said["retry_after"] = bucket.interval
-            return JiraRateLimitedError(self.reason, limit=limit, bucket=bucket, **said)
+            return errors.JiraRateLimitedError(self.reason, limit=limit, bucket=bucket, **said)
         return self._error(_KINDS.get(self.status, JiraStatusError))
 
     def _error(self, kind: type[JiraStatusError]) -> JiraStatusError:
@@ -212,9 +188,8 @@ class _Answer:
 
 def _is_jiras_own(body: Any) -> bool:
     """Tell whether a 404 is Jira's: a gateway or a site that is gone speaks otherwise."""
-    return isinstance(body, Mapping) and not body.keys().isdisjoint(
-        {"errorMessages", "errors", "status-code"}
-    )
+    own = {"errorMessages", "errors", "status-code"}
+    return isinstance(body, Mapping) and not body.keys().isdisjoint(own)
 
 
 def _host_of(url: str) -> str:
@@ -247,21 +222,23 @@ def may_repeat(error: JiraError, *, repeatable: bool) -> bool:
 
     Not after an answer that is not Jira's, nor after Jira's own 500: a moment later it is the same.
     """
-    if not error.transient or isinstance(error, JiraMalformedAnswerError):
+    if not error.transient or isinstance(error, errors.JiraMalformedAnswerError):
         return False
     if isinstance(error, JiraStatusError):
-        return repeatable and error.status in GATEWAY_STATUSES
+        return repeatable and error.status in errors.GATEWAY_STATUSES
     return repeatable or not error.outcome_unknown
 
 
 def may_still_arrive(lost: JiraError) -> bool:
     """Tell whether Jira may still be at work: we have stopped waiting, or a gateway has."""
-    return isinstance(lost, JiraTimeoutError) or (isinstance(lost, JiraStatusError) and lost.status == 504)
+    return isinstance(lost, errors.JiraTimeoutError) or (
+        isinstance(lost, JiraStatusError) and lost.status == 504
+    )
 
 
 def is_jiras_own_failure(error: JiraError) -> bool:
     """Tell whether Jira itself has failed at the request: a gateway's trouble is over at some time."""
-    return isinstance(error, JiraStatusError) and error.status not in GATEWAY_STATUSES
+    return isinstance(error, JiraStatusError) and error.status not in errors.GATEWAY_STATUSES
 
 
 def has_no_sprints(error: JiraError) -> bool:
@@ -271,7 +248,7 @@ def has_no_sprints(error: JiraError) -> bool:
 
 def is_hidden(error: JiraError) -> bool:
     """Tell whether a board may not be read, or was deleted meanwhile."""
-    return isinstance(error, JiraForbiddenError | JiraNotFoundError)
+    return isinstance(error, errors.JiraForbiddenError | errors.JiraNotFoundError)
 
 
 def names_no_project(error: JiraError) -> bool:

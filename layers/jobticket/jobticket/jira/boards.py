@@ -12,11 +12,12 @@ from jobticket.jira import shapes
 from jobticket.jira.answers import has_no_sprints, is_hidden, names_no_project
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraStatusError
-from jobticket.jira.listing import Listing, Reading, Row, Slice, pages, read_all, shaped
+from jobticket.jira.listing import Listing, Reading, Row, Slice, pages, read, read_all, shaped
 from jobticket.jira.parallel import PARALLEL
 
 NO_BOARDS = "No agile boards found for this project"
 PAGE = 50
+SPRINT = "/rest/agile/1.0/sprint/{sprint}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +33,23 @@ class BoardSprints:
 
     def as_json(self, **lists: list[Row]) -> dict[str, Any]:
         """Return the board as the answers show it, with these lists of sprints."""
-        board = self.board
-        return {"board_id": board["id"], "board_name": board["name"], "board_type": board["type"], **lists}
+        return {f"board_{name}": value for name, value in self.board.items()} | lists
 
 
 def boards_of_project(client: JiraClient, project: str, start: int = 0, limit: int | None = None) -> Slice:
-    """Return the boards that show a project.
+    """Return the boards that show a project; 404 without any, or without such a project.
 
-    Raises
-    ------
-    NotFoundError
-        If it has no boards, or there is no such project: Jira does not always say which.
+    Jira does not always say which.
     """
-    listing = Listing(PAGE, start, limit)
     of_project = {"projectKeyOrId": project}
+    fetch = pages(client, "/rest/agile/1.0/board", "values", show_board, of_project)
     try:
-        read_all([Reading(listing, pages(client, "/rest/agile/1.0/board", "values", show_board, of_project))])
+        found = read(Listing(PAGE, start, limit), fetch)
     except JiraStatusError as error:
         if not names_no_project(error):
             raise
         details = {"details": error.details} if error.details else {}
         raise NotFoundError(NO_BOARDS, details=details) from error
-    found = listing.slice()
     if not found.rows and start == 0:
         raise NotFoundError(NO_BOARDS)
     return found
@@ -105,8 +101,7 @@ def active_sprint(client: JiraClient, project: str) -> Row | None:
 
 def get_sprint(client: JiraClient, sprint: str) -> Row:
     """Return one sprint."""
-    answer = client.get("/rest/agile/1.0/sprint/{sprint}", sprint=sprint)
-    return shaped([answer], show_sprint)[0]
+    return shaped([client.get(SPRINT, sprint=sprint)], show_sprint)[0]
 
 
 def show_board(board: Any) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,8 +12,6 @@ from jobticket.errors import InvalidError
 from jobticket.jira import keys
 from jobticket.jira.model import IssueEdit, NewIssue
 
-INVALID_ISSUE = "Invalid issue id or key"
-INVALID_PROJECT = "Invalid jira_project_id"
 INVALID_EDIT = "Invalid field values provided"
 INVALID_TICKET = "Invalid field values or missing required fields for Jira issue creation"
 MISSING_IN_TICKET = "Missing required fields: external_id, summary, or issue_type_id"
@@ -24,13 +22,7 @@ NOBODY = "null"
 
 
 def external_id_of(given: Mapping[str, Any], missing: str = "Missing external_id") -> str:
-    """Return the name of the connection.
-
-    Raises
-    ------
-    InvalidError
-        If it is missing or invalid.
-    """
+    """Return the name of the connection; 400 if it is missing or invalid."""
     external_id = given.get("external_id")
     if external_id is None or external_id == "":
         raise InvalidError(missing)
@@ -51,47 +43,26 @@ def _is_missing(value: Any) -> bool:
 
 
 def issue_of(value: Any, missing: str = "Missing issue_id_or_key") -> str:
-    """Return an issue's id or key.
-
-    Raises
-    ------
-    InvalidError
-        If it is missing or malformed.
-    """
-    if _is_missing(value):
-        raise InvalidError(missing)
-    if not keys.is_issue(_text(value)):
-        raise InvalidError(INVALID_ISSUE)
-    return _text(value)
+    """Return an issue's id or key."""
+    return _formed(value, keys.is_issue, "Invalid issue id or key", missing)
 
 
 def project_of(value: Any) -> str | None:
-    """Return a project's id or key, None if it is missing.
-
-    Raises
-    ------
-    InvalidError
-        If it is malformed.
-    """
-    if _is_missing(value):
-        return None
-    if not keys.is_project(_text(value)):
-        raise InvalidError(INVALID_PROJECT)
-    return _text(value)
+    """Return a project's id or key, None if it is missing."""
+    return None if _is_missing(value) else _formed(value, keys.is_project, "Invalid jira_project_id")
 
 
 def sprint_of(value: Any) -> str:
-    """Return a sprint's id.
+    """Return a sprint's id."""
+    return _formed(value, keys.is_number, "Invalid sprint_id", "Missing sprint_id")
 
-    Raises
-    ------
-    InvalidError
-        If it is missing or malformed.
-    """
+
+def _formed(value: Any, form: Callable[[str], bool], invalid: str, missing: str = "") -> str:
+    """Return an id or key as text; 400 if it is missing or malformed."""
     if _is_missing(value):
-        raise InvalidError("Missing sprint_id")
-    if not keys.is_number(_text(value)):
-        raise InvalidError("Invalid sprint_id")
+        raise InvalidError(missing)
+    if not form(_text(value)):
+        raise InvalidError(invalid)
     return _text(value)
 
 
@@ -170,7 +141,7 @@ class _Fields:
         return value if isinstance(value, str) else None
 
     def person(self, name: str) -> str | None:
-        """Return whom to assign. A Data Center would take an empty name for nobody."""
+        """Return whom to assign. A Data Center would unassign on an empty name."""
         value = self.text(name)
         if value == "":
             self.errors[name] = "must not be empty"
@@ -201,13 +172,7 @@ class _Fields:
 
 
 def flag_of(given: Mapping[str, Any], name: str) -> bool:
-    """Return a flag of a body or a query; false if it is missing.
-
-    Raises
-    ------
-    InvalidError
-        If it is neither true nor false.
-    """
+    """Return a flag of a body or a query; false if it is missing, 400 if it is neither true nor false."""
     value = given.get(name)
     if value in (None, "", False, "false"):
         return False

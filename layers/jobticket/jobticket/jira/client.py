@@ -37,26 +37,11 @@ import requests
 from jobticket.clock import Deadline
 from jobticket.http.errors import NoAnswerError
 from jobticket.http.transport import LEAST_SECONDS, send
-from jobticket.jira import keys
+from jobticket.jira import errors, keys
 from jobticket.jira.answers import evaluated, may_repeat
-from jobticket.jira.errors import (
-    JiraError,
-    JiraLoginError,
-    JiraRateLimitedError,
-    JiraRefusedCredentialsError,
-    JiraStatusError,
-    without_answer,
-)
+from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.parallel import PARALLEL, Gate
-from jobticket.jira.rate_limits import (
-    BACKOFF_SECONDS,
-    BURSTS,
-    QUOTA_SECONDS,
-    Pause,
-    RateLimits,
-    Scope,
-    lasting_names,
-)
+from jobticket.jira.rate_limits import BACKOFF_SECONDS, BURSTS, QUOTA_SECONDS, Pause, RateLimits, Scope
 
 Deployment = Literal["cloud", "data_center"]
 
@@ -69,33 +54,24 @@ MOST_LIMITED_TRIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The Jira that a client calls.
+    """The Jira that a client calls."""
 
-    Attributes
-    ----------
-    api_url
-        The part of a URL before ``/rest/…``, without a slash at the end.
-    browse_url
-        Where people see it: links are ``{browse_url}/browse/{key}``.
-    quota_key
-        The same for all sites that share the app's quota.
-    account
-        Names the account where it has limits of its own; another authorization is another account.
-    authorized_at
-        Pauses from before do not count: a new authorization may have ended them.
-    """
-
+    #: The part of a URL before ``/rest/…``, without a slash at the end.
     api_url: str
+    #: Where people see it: links are ``{browse_url}/browse/{key}``.
     browse_url: str
     deployment: Deployment
+    #: The same for all sites that share the app's quota.
     quota_key: str
+    #: Names the account where it has limits of its own; another authorization is another account.
     account: str | None = None
+    #: Pauses from before do not count: a new authorization may have ended them.
     authorized_at: datetime | None = None
 
     @property
     def limits(self) -> tuple[str, ...]:
         """The names of the limits that can hold up every call (``Limit.name``)."""
-        return lasting_names(self.quota_key, self.api_url, self.account)
+        return self.scope("GET", "", {}).lasting
 
     def scope(self, method: str, template: str, values: Mapping[str, object]) -> Scope:
         """Return what a call counts towards."""
@@ -112,24 +88,19 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A credential for Jira.
+    """A credential for Jira."""
 
-    Attributes
-    ----------
-    authorization
-        The value of the ``Authorization`` header.
-    renew
-        Called after a 401. Returns a fresh credential, the same if Jira accepts it elsewhere, or raises the
-        error for the caller. None if the credential cannot be renewed.
-    secrets
-        What no error may show, even if Jira's answer does.
-    """
-
+    #: The value of the ``Authorization`` header.
     authorization: str = field(repr=False)
+    #: Called after a 401. Returns a fresh credential, the same if Jira accepts it elsewhere, or raises the
+    #: error for the caller. None if the credential cannot be renewed.
     renew: Callable[[], Credential] | None = field(default=None, repr=False)
+    #: What no error may show, even if Jira's answer does.
     secrets: tuple[str, ...] = field(default=(), repr=False)
     #: What the deployment asks for and the consent lacks: a refusal tells it.
     missing_scopes: tuple[str, ...] = ()
+    #: Whether Jira's ``/myself`` has accepted it after a refusal.
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +114,8 @@ class Pace:
 class JiraClient:
     """Calls one site with one credential. Threads may share it.
 
-    Parameters
-    ----------
-    session
-        The container's session (``jobticket.http.session.new_session``).
-    deadline
-        When all calls of this client must have ended.
+    The session is the container's (``jobticket.http.session.new_session``). By the deadline, all calls of the
+    client have ended.
     """
 
     def __init__(
@@ -185,7 +152,7 @@ class JiraClient:
 
     def get(self, template: str, *, params: Mapping[str, Any] | None = None, **values: object) -> Any:
         """Return the JSON of the answer."""
-        return self._request("GET", template, values, params, None, repeatable=True)
+        return self._request("GET", template, values, params)
 
     def post(
         self,
@@ -197,7 +164,7 @@ class JiraClient:
         **values: object,
     ) -> Any:
         """Return the JSON, None without a body; ``repeatable`` if twice does what once does, as a search."""
-        return self._request("POST", template, values, params, json, repeatable=repeatable)
+        return self._request("POST", template, values, params, json, repeatable)
 
     def put(
         self,
@@ -209,13 +176,13 @@ class JiraClient:
         **values: object,
     ) -> Any:
         """Return the JSON; not repeated by default: somebody may have written something newer meanwhile."""
-        return self._request("PUT", template, values, params, json, repeatable=repeatable)
+        return self._request("PUT", template, values, params, json, repeatable)
 
     def delete(
         self, template: str, *, json: Any = None, params: Mapping[str, Any] | None = None, **values: object
     ) -> Any:
         """Delete. See ``JiraStatusError.after_lost_answer`` for a 404 to a repeated call."""
-        return self._request("DELETE", template, values, params, json, repeatable=True)
+        return self._request("DELETE", template, values, params, json)
 
     def _request(
         self,
@@ -223,20 +190,18 @@ class JiraClient:
         template: str,
         values: Mapping[str, object],
         params: Mapping[str, Any] | None,
-        body: Any,
-        *,
-        repeatable: bool,
+        body: Any = None,
+        repeatable: bool = True,
     ) -> Any:
-        call = _Call(method, self.site.api_url + keys.fill(template, values), params, body, repeatable)
         scope = self.site.scope(method, template, values)
-        progress = _Progress()
+        call = _Call(method, self.site.api_url + keys.fill(template, values), scope, params, body, repeatable)
         while True:
-            self._await_limits(scope, progress)
+            self._await_limits(call)
             with self._gate.passing() as wave:
                 if self._rate_limits.pause(scope, entering=True).seconds > 0:
                     continue  # a call was refused while this one queued
                 credential = self._credential
-                self._require_living(progress)
+                self._require_living(call)
                 try:
                     answer = self._send(call, credential)
                 except JiraError as error:
@@ -244,101 +209,84 @@ class JiraClient:
                 else:
                     self._rate_limits.passed(scope)
                     return answer
-            progress.mark(failure)
-            self._prepare_repeat(failure, call, scope, credential, progress, wave)
+            call.mark(failure)
+            self._prepare_repeat(call, failure, credential, wave)
 
-    def _prepare_repeat(
-        self,
-        error: JiraError,
-        call: _Call,
-        scope: Scope,
-        credential: Credential,
-        progress: _Progress,
-        wave: int,
-    ) -> None:
+    def _prepare_repeat(self, call: _Call, error: JiraError, credential: Credential, wave: int) -> None:
         """Renew the credential or wait, so that the call can be sent again; or raise its error."""
-        if isinstance(error, JiraRefusedCredentialsError | JiraLoginError):
-            error.missing_scopes = credential.missing_scopes
-            self._renew(error, credential, progress)
-        elif isinstance(error, JiraRateLimitedError):
-            progress.limited += 1
-            error.held = scope.limited(error.limit)
-            seconds = _limit_seconds(error, progress.limited)
-            self._rate_limits.note(scope, error.limit, seconds, error.bucket)
-            error.retry_after = max(seconds, self._rate_limits.pause(scope).seconds)
+        if isinstance(error, errors.JiraRefusedCredentialsError | errors.JiraLoginError):
+            error.missing_scopes, error.accepted_elsewhere = credential.missing_scopes, credential.confirmed
+            self._renew(call, error, credential)
+        elif isinstance(error, errors.JiraRateLimitedError):
+            call.limited += 1
+            error.held = call.scope.limited(error.limit)
+            seconds = _limit_seconds(error, call.limited)
+            self._rate_limits.note(call.scope, error.limit, seconds, error.bucket)
+            error.retry_after = max(seconds, self._rate_limits.pause(call.scope).seconds)
             if error.held.kind in BURSTS:
                 self._gate.narrow(wave)
-            if progress.limited >= MOST_LIMITED_TRIES or self._spare(error.retry_after) <= 0:
+            if call.limited >= MOST_LIMITED_TRIES or self._spare(error.retry_after) <= 0:
                 raise error
         else:
-            progress.failures += 1
-            if progress.failures >= MOST_TRIES or not may_repeat(error, repeatable=call.repeatable):
+            call.failures += 1
+            if call.failures >= MOST_TRIES or not may_repeat(error, repeatable=call.repeatable):
                 raise error
-            self._pause_after(error, progress.failures)
+            self._pause_after(error, call.failures)
 
     def _send(self, call: _Call, credential: Credential) -> Any:
         # A repeatable call leaves time for a repeat. A write gets all the time: late is better than lost.
         left = self.deadline.sooner(READ_SECONDS) if call.repeatable else self.deadline
-        headers = {"Authorization": credential.authorization}
-        data = None
+        sent: dict[str, Any] = {"params": call.params, "headers": {"Authorization": credential.authorization}}
         if call.body is not None:
-            headers["Content-Type"] = "application/json"
-            data = json_text.dumps(call.body, separators=(",", ":")).encode()
+            sent["headers"]["Content-Type"] = "application/json"
+            sent["data"] = json_text.dumps(call.body, separators=(",", ":")).encode()
         try:
-            answer = send(
-                self._session,
-                call.method,
-                call.url,
-                to="Jira",
-                deadline=left,
-                params=call.params,
-                headers=headers,
-                data=data,
-            )
+            answer = send(self._session, call.method, call.url, to="Jira", deadline=left, **sent)
         except NoAnswerError as error:
-            raise without_answer(error) from None
+            raise errors.without_answer(error) from None
         host = urlsplit(self.site.api_url).hostname or ""
         return evaluated(answer, reads=call.reads, host=host, secrets=credential.secrets)
 
-    def _renew(self, error: JiraStatusError, refused: Credential, progress: _Progress) -> None:
+    def _renew(self, call: _Call, error: JiraStatusError, refused: Credential) -> None:
         """Renew the credential unless another thread has; if that cannot help, raise the error.
 
-        Then no further call is sent: each try with a dead password brings its owner nearer to a CAPTCHA.
+        Then no further call is sent: each try with a wrong password brings its owner nearer to a CAPTCHA.
         """
         with self._renewal:
             if self._credential is refused and self._dead is None:
                 try:
-                    if progress.renewed or refused.renew is None or isinstance(error, JiraLoginError):
+                    if call.renewed or refused.renew is None or isinstance(error, errors.JiraLoginError):
                         raise error
                     renewed = refused.renew()
                 except Exception as final:
                     self._dead = final
                 else:
                     if renewed.authorization == refused.authorization:
-                        raise error  # Jira takes it elsewhere, and there is no other
+                        error.accepted_elsewhere = renewed.confirmed
+                        raise error  # there is no other credential
                     self._credential = renewed
-            self._require_living(progress)
-        progress.renewed = True
+            self._require_living(call)
+        call.renewed = True
 
-    def _require_living(self, progress: _Progress) -> None:
+    def _require_living(self, call: _Call) -> None:
         """Raise, for this call too, what has ended the credential."""
         if self._dead is not None:
-            if isinstance(self._dead, JiraError) and progress.lost_answer:
+            if isinstance(self._dead, JiraError) and call.lost_answer:
                 self._dead.outcome_unknown = True
             raise self._dead
 
-    def _await_limits(self, scope: Scope, progress: _Progress) -> None:
-        while (pause := self._rate_limits.pause(scope)).seconds > 0:
+    def _await_limits(self, call: _Call) -> None:
+        while (pause := self._rate_limits.pause(call.scope)).seconds > 0:
             spare = self._spare(pause.seconds)
             if spare <= 0:
-                raise _limited(pause, progress)
+                raise call.held_up(pause)
             # Never earlier than asked, and not all callers at the same moment.
             self._pace.sleep(pause.seconds + self._pace.random() * min(spare, 0.25 + 0.2 * pause.seconds))
         most = self._spare(0.0)
-        seconds = self._rate_limits.turn(scope, most)
+        seconds = self._rate_limits.turn(call.scope, most)
+        if seconds > max(most, 0.0):
+            raise call.held_up(Pause(seconds, call.scope.limited(None)))
         if seconds > 0:
-            if seconds > most:
-                raise _limited(Pause(seconds, scope.limited(None)), progress)
             self._pace.sleep(seconds)
 
     def _spare(self, pause: float) -> float:
@@ -354,27 +302,24 @@ class JiraClient:
         self._pace.sleep(pause)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Call:
+    """A call, and its tries so far."""
+
     method: str
     url: str
+    scope: Scope
     params: Mapping[str, Any] | None
     body: Any
     repeatable: bool
-
-    @property
-    def reads(self) -> bool:
-        return self.method == "GET" or (self.method == "POST" and self.repeatable)
-
-
-@dataclass(slots=True)
-class _Progress:
-    """The tries of a call so far."""
-
     failures: int = 0
     limited: int = 0
     renewed: bool = False
     lost_answer: bool = False
+
+    @property
+    def reads(self) -> bool:
+        return self.method == "GET" or (self.method == "POST" and self.repeatable)
 
     def mark(self, error: JiraError) -> None:
         """Note on the error whether an earlier try may have succeeded, and remember this one."""
@@ -383,18 +328,17 @@ class _Progress:
         self.lost_answer = self.lost_answer or error.outcome_unknown
         error.outcome_unknown = self.lost_answer
 
+    def held_up(self, pause: Pause) -> errors.JiraRateLimitedError:
+        """Return the error for a call that cannot wait for a pause's end."""
+        told: dict[str, Any] = {"retry_after": pause.seconds, "limit": pause.reason, "held": pause.limit}
+        error = errors.JiraRateLimitedError("Too Many Requests", **told)
+        self.mark(error)
+        return error
 
-def _limited(pause: Pause, progress: _Progress) -> JiraRateLimitedError:
-    error = JiraRateLimitedError(
-        "Too Many Requests", retry_after=pause.seconds, limit=pause.reason, held=pause.limit
-    )
-    progress.mark(error)
-    return error
 
-
-def _limit_seconds(error: JiraRateLimitedError, tries: int) -> float:
+def _limit_seconds(error: errors.JiraRateLimitedError, tries: int) -> float:
     burst = error.held is not None and error.held.kind in BURSTS
     if error.retry_after is None:
         return float((BACKOFF_SECONDS if burst else QUOTA_SECONDS) * 2**tries / 2)
-    # For "at once" a pause all the same: eight tries would be gone in a moment.
+    # Even "at once" gets a pause: eight tries would be used up in a moment.
     return error.retry_after or BACKOFF_SECONDS * 2**tries / 2

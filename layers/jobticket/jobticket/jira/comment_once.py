@@ -20,12 +20,7 @@ from jobticket.jira.client import JiraClient
 from jobticket.jira.documents.adf import to_adf
 from jobticket.jira.documents.model import Document
 from jobticket.jira.documents.wiki import to_wiki
-from jobticket.jira.errors import (
-    JiraError,
-    JiraMalformedAnswerError,
-    JiraNotFoundError,
-    JiraStatusError,
-)
+from jobticket.jira.errors import JiraError, JiraMalformedAnswerError, JiraNotFoundError, JiraStatusError
 
 #: The comment property that names the event.
 PROPERTY = "jobticket"
@@ -38,20 +33,13 @@ MOST_PAGES = 50
 
 @dataclass(frozen=True, slots=True)
 class EventComment:
-    """A comment to post.
+    """A comment to post."""
 
-    Attributes
-    ----------
-    issue
-        The issue's id or key.
-    content
-        What it says.
-    event
-        A stable name of what it tells. One event gives one comment on an issue.
-    """
-
+    #: The issue's id or key.
     issue: str
+    #: What it says.
     content: Document
+    #: A stable name of what it tells. One event gives one comment on an issue.
     event: str
 
 
@@ -65,6 +53,8 @@ def comment_once(
 ) -> None:
     """Post a comment unless an earlier try has posted it.
 
+    A ``JiraError`` with ``outcome_unknown`` means that it may have been posted.
+
     Parameters
     ----------
     first_try
@@ -74,14 +64,13 @@ def comment_once(
     settling
         A client with time of its own, to settle a lost answer at once. Without it, the caller tries again
         later.
-
-    Raises
-    ------
-    JiraError
-        If the comment was not posted; with ``outcome_unknown``, if it may have been.
     """
-    if tried and _was_posted_before(client, comment, first_try):
-        return
+    try:
+        if tried and was_posted(client, comment, first_try):
+            return
+    except JiraError as error:
+        error.outcome_unknown = True  # that of the earlier try, not of this read
+        raise
     try:
         _post(client, comment)
     except JiraError as error:
@@ -91,23 +80,9 @@ def comment_once(
 
 
 def was_posted(client: JiraClient, comment: EventComment, first_try: datetime) -> bool:
-    """Tell whether the issue has the comment already.
-
-    Raises
-    ------
-    JiraError
-        If Jira does not say.
-    """
+    """Tell whether the issue has the comment already."""
     look = _Look(client, comment)
     return any(look.is_ours(found) for found in _newest(client, comment.issue, first_try - CLOCK_SKEW))
-
-
-def _was_posted_before(client: JiraClient, comment: EventComment, first_try: datetime) -> bool:
-    try:
-        return was_posted(client, comment, first_try)
-    except JiraError as error:
-        error.outcome_unknown = True  # that of the earlier try, not of this read
-        raise
 
 
 def _settle(client: JiraClient, comment: EventComment, first_try: datetime, lost: JiraError) -> None:
@@ -152,10 +127,8 @@ class _Look:
         return self._says_the_same(found) if said is None else self._is_event(said)
 
     def _is_event(self, entry: Any) -> bool:
-        match entry:
-            case {"key": key, "value": {"event": event}}:
-                return bool(key == PROPERTY and event == self.comment.event)
-        return False
+        named, event = foreign.member(entry, "key"), foreign.member(entry, "value", "event")
+        return bool(named == PROPERTY and event == self.comment.event)
 
     def _ask(self, comment_id: str) -> Any:
         """Return the property of one comment; None if it has none, or Jira keeps none."""
@@ -182,7 +155,7 @@ def _newest(client: JiraClient, issue: str, since: datetime) -> Iterator[Mapping
     for _ in range(MOST_PAGES):
         window = {"orderBy": "-created", "startAt": start, "maxResults": COMMENTS_A_PAGE}
         answer = client.get(_path(client), issue=issue, params={**window, "expand": "properties"})
-        comments = answer.get("comments") if isinstance(answer, Mapping) else None
+        comments = foreign.member(answer, "comments")
         if not isinstance(comments, list):
             raise JiraMalformedAnswerError("Jira's answer has no comments")
         for comment in comments:
@@ -197,7 +170,7 @@ def _newest(client: JiraClient, issue: str, since: datetime) -> Iterator[Mapping
 
 
 def _created(comment: Any) -> datetime:
-    created = foreign.moment(comment.get("created")) if isinstance(comment, Mapping) else None
+    created = foreign.moment(foreign.member(comment, "created"))
     if created is None:
         raise JiraMalformedAnswerError("Jira returned a comment without a date")
     return created
@@ -210,6 +183,5 @@ def _words(text: Any) -> list[str] | None:
 
 def _names(account: Any) -> set[str]:
     """Return what identifies an account: its id on Cloud, its name and key on a Data Center."""
-    if not isinstance(account, Mapping):
-        return set()
-    return {f"{name}:{account[name]}" for name in ("accountId", "name", "key") if account.get(name)}
+    known = {name: foreign.member(account, name) for name in ("accountId", "name", "key")}
+    return {f"{name}:{value}" for name, value in known.items() if value}

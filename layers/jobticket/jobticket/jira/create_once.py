@@ -3,7 +3,7 @@
 Jira has no idempotency key for this. A stable mark becomes a label of the issue. When the outcome of a
 creation is unknown (the answer was lost, or the process died), the issue is searched for by its label. The
 search index lags, so an issue that is not found may exist all the same. Until the index has caught up,
-nothing is created, and the caller is told to come back.
+nothing is created, and the caller is asked to repeat.
 """
 
 from __future__ import annotations
@@ -35,26 +35,19 @@ _NUMBERED = re.compile(r"\S*\d\S*")
 
 
 class Memory(Protocol):
-    """Remembers, beyond the process, that an issue may have been created.
-
-    Attributes
-    ----------
-    mark
-        A stable name of the request; None if a repeat cannot be recognised.
-    settles_at
-        When the search decides whether an earlier try has created an issue; None if there was no such try.
-    memo
-        What that try left.
-    """
+    """Remembers, beyond the process, that an issue may have been created."""
 
     @property
-    def mark(self) -> str | None: ...
+    def mark(self) -> str | None:
+        """A stable name of the request; None if a repeat cannot be recognised."""
 
     @property
-    def settles_at(self) -> datetime | None: ...
+    def settles_at(self) -> datetime | None:
+        """When the search decides whether an earlier try has created an issue; None without such a try."""
 
     @property
-    def memo(self) -> Mapping[str, Any] | None: ...
+    def memo(self) -> Mapping[str, Any] | None:
+        """What that try left."""
 
     def begin(self, settles_at: datetime, memo: dict[str, Any] | None = None) -> None:
         """Remember that an issue may exist; ``memo`` is ``UNLABELLED`` if it has no label."""
@@ -72,16 +65,10 @@ class Created:
 
 
 class UnsettledError(Exception):
-    """It is not known yet whether an issue was created.
+    """It is not known yet whether an issue was created: ask again in some ``seconds``.
 
-    Attributes
-    ----------
-    seconds
-        When to ask again.
-    cause
-        The error of the call that created it, if it was this one.
-    details
-        What Jira said to the call, whichever it was.
+    ``cause`` is the error of the call that created it, if it was this one; ``details`` are Jira's words to
+    that call, whichever it was.
     """
 
     def __init__(
@@ -105,10 +92,6 @@ class UntraceableError(FinalError):
     """An issue without a label may have been created. Only a person can find it."""
 
 
-class RefusedAgainError(FinalError):
-    """Jira has failed twice in the same way, and the first time it had certainly created nothing."""
-
-
 def label_of(mark: str) -> str:
     """Return the label of the issue that a request creates."""
     return f"jobticket-{mark[:24]}"
@@ -116,22 +99,15 @@ def label_of(mark: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CreateOnce:
-    """The creation of one issue.
-
-    Attributes
-    ----------
-    fields
-        As Jira takes them; a description may be a document (ADF). The label is added to the labels among
-        them.
-    looks
-        Pauses between searches within the call that lost the answer; without any, the caller repeats it.
-    """
+    """The creation of one issue."""
 
     client: JiraClient
+    #: As Jira takes them; a description may be a document (ADF). The label is added to the labels among them.
     fields: Mapping[str, Any]
     memory: Memory
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
+    #: Pauses between searches within the call that lost the answer; without any, the caller repeats it.
     looks: Sequence[float] = LOOKS
 
     def run(self) -> Created:
@@ -140,23 +116,16 @@ class CreateOnce:
         Raises
         ------
         JiraError
-            If Jira refuses; then there is no issue. With ``outcome_unknown``, Jira has refused to search for
-            the issue of an earlier try.
+            There is no issue. With ``outcome_unknown``, Jira has refused the search for an earlier one.
         UnsettledError
-            If it is not known yet whether the issue exists.
+            It is not known yet whether the issue exists.
         FinalError
-            If that cannot be found out, or a second try failed in the same way.
+            That cannot be found out, or a second try failed in the same way.
         """
         return self.earlier() or self._create(self._label())
 
     def earlier(self) -> Created | None:
-        """Return the issue of an earlier try; None if there certainly is no such issue.
-
-        Raises
-        ------
-        JiraError, UnsettledError
-            If that is not known yet.
-        """
+        """Return the issue of an earlier try; None if there certainly is no such issue."""
         label, settles_at = self._label(), self.memory.settles_at
         if label is None or settles_at is None:
             return None
@@ -211,7 +180,7 @@ class CreateOnce:
             return found
         if again and is_jiras_own_failure(error) and _alike(told, earlier):
             error.outcome_unknown = False
-            raise RefusedAgainError(error) from error
+            raise FinalError(error) from error  # twice the same, and the first time nothing was created
         raise UnsettledError(COME_BACK_SECONDS, error, error.details) from error
 
     def _look_for(self, label: str) -> Created | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,18 +22,10 @@ class NotRegisteredError(Exception):
 
 
 def register(client: JiraClient, url: str, projects: Sequence[str]) -> int:
-    """Register a webhook for the issues of projects, and return its id.
-
-    Raises
-    ------
-    NotRegisteredError
-        If Jira refuses it.
-    """
+    """Register a webhook for the issues of projects, and return its id; or raise ``NotRegisteredError``."""
     jql = f"project in ({', '.join(map(quoted, projects))})"
     wanted = {"url": url, "webhooks": [{"events": EVENTS, "jqlFilter": jql}]}
-    answer = client.post(PATH, json=wanted)
-    results = answer.get("webhookRegistrationResult") if isinstance(answer, Mapping) else None
-    match results:
+    match foreign.member(client.post(PATH, json=wanted), "webhookRegistrationResult"):
         case [{"createdWebhookId": int(number)}]:
             return number
         case [{"errors": list(errors)}]:
@@ -44,24 +36,23 @@ def register(client: JiraClient, url: str, projects: Sequence[str]) -> int:
 def registered(client: JiraClient, url: str) -> list[int]:
     """Return the ids of the app's webhooks for a URL."""
     answer = client.get(PATH, params={"maxResults": 100})
-    rows = answer.get("values") if isinstance(answer, Mapping) else None
-    return [number for row in rows or [] if (number := _id_of(row, url)) is not None]
+    rows = foreign.entries(foreign.member(answer, "values"))
+    return [number for row in rows if (number := _id_of(row, url)) is not None]
 
 
 def _id_of(row: Any, url: str) -> int | None:
-    mine = isinstance(row, Mapping) and row.get("url", url) == url
-    return foreign.integer(row.get("id")) if mine else None
+    return foreign.integer(foreign.member(row, "id")) if foreign.member(row, "url") in (url, None) else None
 
 
 def extend(client: JiraClient, ids: Sequence[int]) -> datetime:
     """Let webhooks live for another 30 days; return until when."""
     answer = client.put(f"{PATH}/refresh", json={"webhookIds": list(ids)}, repeatable=True)
-    until = foreign.integer(answer.get("expirationDate")) if isinstance(answer, Mapping) else None
+    until = foreign.integer(foreign.member(answer, "expirationDate"))
     if until is None:
         raise JiraMalformedAnswerError("Jira's answer has no expiry")
     return datetime.fromtimestamp(until / 1000, UTC)
 
 
 def remove(client: JiraClient, ids: Sequence[int]) -> None:
-    """Remove webhooks; those that are gone do not matter."""
+    """Remove webhooks; missing ones do not matter."""
     client.delete(PATH, json={"webhookIds": list(ids)})

@@ -37,25 +37,17 @@ GATEWAY_STATUSES = frozenset({502, 503, 504})
 
 
 class JiraError(Exception):
-    """A call to Jira failed.
+    """A call to Jira failed; ``messages`` and ``field_errors`` are Jira's own words.
 
-    Attributes
-    ----------
-    outcome_unknown
-        Whether Jira may have done the work: the request was sent, and its answer was not read. A write must
-        then be settled by looking, never by sending it again.
-    messages, field_errors
-        Jira's own words, and those about fields.
-    lasts
-        Whether every repeat of the call would fail in the same way.
-    of_connection
-        Whether the fault is the connection's, not the request's: its owner can mend it.
-    explanation
-        What a person should know besides Jira's words.
+    With ``outcome_unknown`` Jira may have done the work: the request was sent, and its answer was not read.
+    A write must then be settled by looking, never by sending it again.
     """
 
+    #: Whether every repeat of the call would fail in the same way.
     lasts: ClassVar[bool] = False
+    #: Whether the fault is the connection's, not the request's: its owner can mend it.
     of_connection: ClassVar[bool] = False
+    #: What a person should know besides Jira's words.
     explanation: str = ""
 
     def __init__(
@@ -84,20 +76,15 @@ class JiraError(Exception):
 
 
 class JiraStatusError(JiraError):
-    """Jira answered with an error status.
+    """Jira answered with an error status; ``retry_after`` are the seconds that it asks to wait."""
 
-    Attributes
-    ----------
-    retry_after
-        Seconds that Jira asks to wait, if it does.
-    after_lost_answer
-        Whether an earlier try of the same call may have succeeded. A 404 to a repeated DELETE then most
-        likely means that the first one did.
-    missing_scopes
-        What the consent lacks of the scopes that the deployment asks for; told if the login is refused.
-    """
-
+    #: What the consent lacks of the scopes that the deployment asks for; told if the login is refused.
     missing_scopes: tuple[str, ...] = ()
+    #: Whether Jira's ``/myself`` accepts the credentials: a new authorization would change nothing.
+    accepted_elsewhere = False
+    #: Whether an earlier try of the same call may have succeeded. A 404 to a repeated DELETE then most likely
+    #: means that the first one did.
+    after_lost_answer = False
 
     def __init__(self, status: int, reason: str, *, retry_after: float | None = None, **said: Any) -> None:
         # A gateway's answer does not tell what became of the request behind it.
@@ -105,7 +92,6 @@ class JiraStatusError(JiraError):
         self.status = status
         self.reason = reason
         self.retry_after = retry_after
-        self.after_lost_answer = False
 
     @property
     def transient(self) -> bool:
@@ -139,14 +125,8 @@ class JiraNotFoundError(JiraStatusError):
 class JiraRateLimitedError(JiraStatusError):
     """Jira's limit outlasts the caller; nothing was done.
 
-    Attributes
-    ----------
-    limit
-        Jira's ``RateLimit-Reason``, if it gave one.
-    bucket
-        The account's own bucket of calls, if Jira tells of it.
-    held
-        What the limit holds up; None before the client has noted it.
+    ``limit`` is Jira's ``RateLimit-Reason``, ``bucket`` the account's own bucket of calls, each if Jira tells
+    it. ``held`` is what the limit holds up; None before the client has noted it.
     """
 
     def __init__(

@@ -10,22 +10,13 @@ from jobticket.errors import RefusalError
 from jobticket.jira import boards, shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraStatusError
-from jobticket.jira.listing import Listing, Reading, Row, Slice, pages, read_all
+from jobticket.jira.listing import Listing, Row, Slice, pages, read
 from jobticket.jira.parallel import thread_pool
 from jobticket.jira.search import Search, quoted
 from jobticket.observability import logger
 
 TICKET_FIELDS = ("summary", "status", "assignee", "priority", "created", "updated")
-SPRINT_TICKET_FIELDS = (
-    "summary",
-    "description",
-    "status",
-    "assignee",
-    "reporter",
-    "created",
-    "updated",
-    "priority",
-)
+SPRINT_TICKET_FIELDS = (*TICKET_FIELDS, "description", "reporter")
 #: The most that Cloud gives. Some pages are asked for before their number is known: most of the time that a
 #: long list takes goes by in waiting.
 CLOUD_PAGE = 50
@@ -45,7 +36,7 @@ def tickets_of_project(
 
 
 def sprint_or_none(client: JiraClient, project: str) -> Row | None:
-    """Return a project's active sprint; None if there is none. No trouble of boards costs the tickets."""
+    """Return a project's active sprint; or None. A failure of boards does not fail the tickets."""
     try:
         return boards.active_sprint(client, project)
     except (JiraError, RefusalError) as error:
@@ -62,17 +53,17 @@ def tickets_of_sprint(
     else:
         listing = Listing(DATA_CENTER_PAGE, start, limit)
     fields = {"fields": ",".join(SPRINT_TICKET_FIELDS)}
-    path = "/rest/agile/1.0/sprint/{sprint}/issue"
+    path = f"{boards.SPRINT}/issue"
     issues = pages(client, path, "issues", show_sprint_ticket, fields, sprint=sprint)
     with thread_pool(1) as threads:
         shown = threads.submit(boards.get_sprint, client, sprint)
         try:
-            read_all([Reading(listing, issues)])
+            found = read(listing, issues)
         except JiraStatusError:
             # An error of the sprint itself says more.
             shown.result()
             raise
-        return shown.result(), listing.slice()
+        return shown.result(), found
 
 
 def show_ticket(issue: Any) -> Row:
@@ -111,12 +102,10 @@ def show_sprint_ticket(issue: Any) -> Row:
 
 def _status(status: Any) -> Row | None:
     shown = shapes.part(status, "id", "name")
-    if shown is None:
-        return None
-    return {**shown, "statusCategory": shapes.part(status.get("statusCategory"), "id", "key", "colorName")}
+    category = shapes.part(foreign.member(status, "statusCategory"), "id", "key", "colorName")
+    return None if shown is None else {**shown, "statusCategory": category}
 
 
 def _person(person: Any) -> Row | None:
-    if not isinstance(person, Mapping):
-        return None
-    return {"accountId": shapes.account_id(person), "displayName": shapes.named(person, "displayName")}
+    shown = {"accountId": shapes.account_id(person), "displayName": shapes.named(person, "displayName")}
+    return shown if isinstance(person, Mapping) else None

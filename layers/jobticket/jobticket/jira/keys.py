@@ -16,8 +16,6 @@ _PROJECT_KEY = re.compile(
     r"(?:[A-Za-z][A-Za-z0-9_]{0,254}|(?=[0-9_-]*[A-Z])[A-Z0-9](?:[A-Z0-9_-]{0,253}[A-Z0-9_])?)"
 )
 _ISSUE_KEY = re.compile(f"{_PROJECT_KEY.pattern}-{_NUMBER.pattern}")
-
-
 _placeholder = re.compile(r"\{(\w+)\}")
 
 
@@ -68,34 +66,16 @@ _FORMS = {
 }
 
 
-def check(placeholder: str, value: str) -> str:
-    """Return the value of a path's placeholder.
-
-    Raises
-    ------
-    MalformedKeyError
-        If it does not have the placeholder's form.
-    """
-    form = _FORMS.get(placeholder)
-    if form is not None and not form(value):
-        raise MalformedKeyError(f"{placeholder} is not a Jira id or key")
-    return value
-
-
 def fill(template: str, values: Mapping[str, object]) -> str:
-    """Put values into a path's template, checked and encoded.
-
-    Raises
-    ------
-    MalformedKeyError
-        If a value does not have its placeholder's form, or would change the path.
-    """
+    """Put values into a path's template, checked and encoded; or raise ``MalformedKeyError``."""
     if not template.startswith("/rest/") or set(_placeholder.findall(template)) != values.keys():
         raise LookupError(f"the values do not fit {template}")
 
     def encoded(match: re.Match[str]) -> str:
-        name = match.group(1)
-        value = check(name, str(values[name]))
+        name = match[1]
+        value, form = str(values[name]), _FORMS.get(name)
+        if form is not None and not form(value):
+            raise MalformedKeyError(f"{name} is not a Jira id or key")
         # Encoding keeps dots, and a segment of dots is a step upwards.
         if value in {"", ".", ".."}:
             raise MalformedKeyError(f"{name} cannot stand in a path")

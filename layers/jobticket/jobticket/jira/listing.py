@@ -47,17 +47,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class AnswerPage:
-    """The answer to a window.
-
-    Attributes
-    ----------
-    size
-        Jira's own page length, which may be less than the window's.
-    total, is_last
-        As Jira says, if it does.
-    """
+    """The answer to a window; ``total`` and ``is_last`` as Jira says, if it does."""
 
     rows: list[Row]
+    #: Jira's own page length, which may be less than the window's.
     size: int | None = None
     total: int | None = None
     is_last: bool | None = None
@@ -72,27 +65,15 @@ class Slice:
 
 
 def rows_of(answer: Any, name: str) -> list[Any]:
-    """Return the rows of an answer.
-
-    Raises
-    ------
-    JiraMalformedAnswerError
-        If there is no list of objects, not even an empty one.
-    """
-    rows = answer.get(name) if isinstance(answer, Mapping) else None
+    """Return the rows of an answer, or raise ``JiraMalformedAnswerError``."""
+    rows = foreign.member(answer, name)
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise JiraMalformedAnswerError(f"Jira's answer has no {name}")
     return rows
 
 
 def shaped(rows: Sequence[Any], shape: Callable[[Any], Row]) -> list[Row]:
-    """Return Jira's rows in a shape.
-
-    Raises
-    ------
-    JiraMalformedAnswerError
-        If one of them does not fit it.
-    """
+    """Return Jira's rows in a shape; raise ``JiraMalformedAnswerError`` if one does not fit it."""
     try:
         return [shape(row) for row in rows]
     except (KeyError, TypeError, AttributeError):
@@ -103,12 +84,8 @@ def page_of(answer: Any, name: str, shape: Callable[[Any], Row]) -> AnswerPage:
     """Return an answer as a page of rows in a shape."""
     rows = shaped(rows_of(answer, name), shape)
     is_last = answer.get("isLast")
-    return AnswerPage(
-        rows,
-        _count(answer.get("maxResults")),
-        _count(answer.get("total")),
-        is_last if isinstance(is_last, bool) else None,
-    )
+    size, total = (foreign.integer(answer.get(count), 0, MOST_ROWS) for count in ("maxResults", "total"))
+    return AnswerPage(rows, size, total, is_last if isinstance(is_last, bool) else None)
 
 
 def pages(
@@ -128,21 +105,10 @@ def pages(
     return fetch
 
 
-def _count(value: Any) -> int | None:
-    return foreign.integer(value, 0, MOST_ROWS)
-
-
 class Listing:
-    """One list while it is being read.
+    """One list while it is being read: from ``start`` on, without a limit to its end.
 
-    Parameters
-    ----------
-    page_size
-        Rows a page; Jira may give fewer.
-    start, limit
-        The part of the list to read; without a limit, all from the start on.
-    ahead
-        How many pages to ask for at once before anything is known of the list.
+    ``ahead`` pages are asked for at once before anything is known of the list.
     """
 
     def __init__(self, page_size: int, start: int = 0, limit: int | None = None, *, ahead: int = 1) -> None:
@@ -218,7 +184,7 @@ class Listing:
         return [Window(reached, missing)] if missing > 0 else []
 
     def _note_total(self, page: AnswerPage, reached: int) -> None:
-        # A total that is less than what has come is no total.
+        # A total smaller than the rows so far is wrong.
         if page.total is None or (page.rows and page.total < reached and page.is_last is not True):
             return
         if self._total is not None and page.total < self._total:
@@ -279,18 +245,11 @@ class Listing:
 
 @dataclass(slots=True)
 class Reading:
-    """A listing and how its pages are fetched.
-
-    Attributes
-    ----------
-    may_fail
-        Which errors leave this list out instead of ending everything.
-    failure
-        Such an error, if there was one.
-    """
+    """A listing and how its pages are fetched."""
 
     listing: Listing
     fetch: Callable[[Window], AnswerPage]
+    #: Which errors leave this list out instead of ending everything, and such an error if there was one.
     may_fail: Callable[[JiraError], bool] = lambda _error: False
     failure: JiraError | None = None
 
@@ -319,15 +278,18 @@ class _Desk:
             return None
         try:
             return reading.fetch(window)
-        except JiraError as error:
-            if reading.may_fail(error):
+        except BaseException as error:
+            if isinstance(error, JiraError) and reading.may_fail(error):
                 reading.failure = error
                 return None
             self.failed = True
             raise
-        except BaseException:
-            self.failed = True
-            raise
+
+
+def read(listing: Listing, fetch: Callable[[Window], AnswerPage]) -> Slice:
+    """Read one list to its end."""
+    read_all([Reading(listing, fetch)])
+    return listing.slice()
 
 
 def read_all(readings: Sequence[Reading], parallel: int = PARALLEL) -> None:

@@ -9,6 +9,7 @@ from jobticket import foreign
 from jobticket.jira import keys, shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraNotFoundError
+from jobticket.jira.issues import ISSUE
 from jobticket.jira.listing import Row, shaped
 from jobticket.jira.search import Counted, Search, quoted
 
@@ -33,27 +34,16 @@ _NO_WORD = re.compile(r"[\W_]+")
 def look_up(client: JiraClient, issue: str) -> Row:
     """Return an issue by its id or key, in one call; the shape is ``show_found``'s.
 
-    Raises
-    ------
-    MalformedKeyError
-        If it has the form of neither.
-    JiraNotFoundError
-        If there is no such issue that the account may see.
+    Raise ``MalformedKeyError`` if it has the form of neither.
     """
-    params = {"fields": ",".join(FIELDS)}
-    return shaped([client.get("/rest/api/2/issue/{issue}", issue=issue, params=params)], show_found)[0]
+    return shaped([client.get(ISSUE, issue=issue, params={"fields": ",".join(FIELDS)})], show_found)[0]
 
 
 def find_by_text(client: JiraClient, text: str, number: int, size: int, project: str | None) -> Counted:
     """Return a page of the issues with this key, or with these words in their summary.
 
     The last word may be the beginning of one. Without a text: the issues that changed last, of the project
-    if one is given.
-
-    Parameters
-    ----------
-    number, size
-        The page, the first being 1, and its length.
+    if one is given. ``number`` is the page's, the first being 1.
     """
     text = text.strip()
     if text and not _words(text):

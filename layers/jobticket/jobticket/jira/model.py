@@ -8,27 +8,19 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class IssueEdit:
-    """A change of an issue; None leaves a field as it is.
+    """A change of an issue; None leaves a field as it is."""
 
-    Attributes
-    ----------
-    issue
-        The issue's id or key.
-    priority, issue_type
-        By id.
-    unassigns
-        Whether the assignee is removed.
-    expected_updated
-        When the issue had last changed, as far as the caller knows.
-    """
-
+    #: The issue's id or key.
     issue: str
     summary: str | None = None
     description: str | None = None
+    #: By id.
     priority: str | None = None
     issue_type: str | None = None
     assignee: str | None = None
+    #: Whether the assignee is removed.
     unassigns: bool = False
+    #: When the issue had last changed, as far as the caller knows.
     expected_updated: datetime | None = None
 
     @property

@@ -7,20 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from jobticket.errors import RefusalError, UnavailableError
+from jobticket.jira import create_once
 from jobticket.jira.answers import meant_by_creation
 from jobticket.jira.bodies import INVALID_TICKET
 from jobticket.jira.client import JiraClient
-from jobticket.jira.create_once import (
-    COME_BACK_SECONDS,
-    Created,
-    CreateOnce,
-    FinalError,
-    Memory,
-    UnsettledError,
-)
 from jobticket.jira.errors import JiraError, JiraRateLimitedError, JiraStatusError
 from jobticket.jira.issue_lists import TICKET_FIELDS, show_ticket
-from jobticket.jira.issues import ISSUE, named_assignee
+from jobticket.jira.issues import ISSUE, fields_of
 from jobticket.jira.listing import Row
 from jobticket.jira.model import NewIssue
 from jobticket.jira.refusals import Texts, refusal_of
@@ -46,17 +39,12 @@ def create_issue(
     client: JiraClient,
     issue: NewIssue,
     project: str,
-    memory: Memory,
+    memory: create_once.Memory,
     *,
     now: Callable[[], datetime],
     sleep: Callable[[float], None],
 ) -> Row:
-    """Create an issue once and return it as the answers show it.
-
-    Parameters
-    ----------
-    project
-        The project's id or key.
+    """Create an issue once, in a project by id or key, and return it as the answers show it.
 
     Raises
     ------
@@ -65,19 +53,19 @@ def create_issue(
     KeptRefusalError
         If a repeat makes no difference, and the request has a mark by which it is recognised.
     """
-    creation = CreateOnce(client, fields_of(client, issue, project), memory, now, sleep)
+    fields = {"project": {"id" if project.isdigit() else "key": project}, **fields_of(client, issue)}
     try:
-        created = creation.run()
-    except UnsettledError as unsettled:
+        created = create_once.CreateOnce(client, fields, memory, now, sleep).run()
+    except create_once.UnsettledError as unsettled:
         raise _unsettled(unsettled.seconds, unsettled.details) from unsettled
-    except FinalError as final:
+    except create_once.FinalError as final:
         if isinstance(final.cause, JiraStatusError):
             final.cause.retry_after = None  # a repeat would create a second one
         refusal = refusal_of(final.cause, CREATE_TEXTS, write=True)
         raise refusal if memory.mark is None else KeptRefusalError(refusal) from final
     except JiraError as error:
         if error.outcome_unknown and error.transient and not isinstance(error, JiraRateLimitedError):
-            raise _unsettled(COME_BACK_SECONDS, error.details) from error  # the search has failed
+            raise _unsettled(create_once.COME_BACK_SECONDS, error.details) from error  # the search has failed
         raise refusal_of(meant_by_creation(error), CREATE_TEXTS, write=error.outcome_unknown) from error
     return _read_back(client, created, issue)
 
@@ -87,7 +75,7 @@ def _unsettled(seconds: int, said: dict[str, Any]) -> UnavailableError:
     return UnavailableError(UNSETTLED, details=details, retry_after=seconds)
 
 
-def _read_back(client: JiraClient, created: Created, issue: NewIssue) -> Row:
+def _read_back(client: JiraClient, created: create_once.Created, issue: NewIssue) -> Row:
     try:
         fields = ",".join(TICKET_FIELDS)
         return show_ticket(client.get(ISSUE, issue=created.id, params={"fields": fields}))
@@ -95,19 +83,3 @@ def _read_back(client: JiraClient, created: Created, issue: NewIssue) -> Row:
         # It exists, even if it cannot be read.
         unknown: dict[str, Any] = dict.fromkeys(("status", "assignee", "priority", "created", "updated"))
         return {"id": created.id, "key": created.key, "summary": issue.summary, **unknown}
-
-
-def fields_of(client: JiraClient, issue: NewIssue, project: str) -> Row:
-    """Return a new ticket's fields, as Jira takes them."""
-    fields: Row = {
-        "project": {"id" if project.isdigit() else "key": project},
-        "summary": issue.summary,
-        "issuetype": {"id": issue.issue_type},
-    }
-    if issue.description is not None:
-        fields["description"] = issue.description
-    if issue.priority is not None:
-        fields["priority"] = {"id": issue.priority}
-    if issue.assignee is not None:
-        fields["assignee"] = named_assignee(client, issue.assignee)
-    return fields

@@ -1,4 +1,4 @@
-"""Parallel calls of one request, within what Jira bears."""
+"""Parallel calls of one request, within Jira's limits."""
 
 from __future__ import annotations
 

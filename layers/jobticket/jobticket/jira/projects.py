@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from jobticket import foreign
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraMalformedAnswerError
-from jobticket.jira.listing import Listing, Reading, Row, Slice, pages, read_all, shaped
+from jobticket.jira.listing import Listing, Row, Slice, pages, read, shaped
 
 PAGE = 100
 
@@ -18,10 +17,9 @@ def list_projects(client: JiraClient, start: int = 0, limit: int | None = None) 
     """Return projects by key."""
     if not client.is_cloud:
         return _data_center_projects(client, start, limit)
-    listing = Listing(PAGE, start, limit)
     by_key = {"expand": "lead", "orderBy": "key"}
-    read_all([Reading(listing, pages(client, "/rest/api/2/project/search", "values", show_project, by_key))])
-    return listing.slice()
+    fetch = pages(client, "/rest/api/2/project/search", "values", show_project, by_key)
+    return read(Listing(PAGE, start, limit), fetch)
 
 
 def _data_center_projects(client: JiraClient, start: int, limit: int | None) -> Slice:
@@ -35,17 +33,11 @@ def _data_center_projects(client: JiraClient, start: int, limit: int | None) -> 
 
 
 def issue_types(client: JiraClient, project: str | None = None) -> list[Row]:
-    """Return the issue types of a project, or of the whole site, in Jira's order.
-
-    Raises
-    ------
-    JiraNotFoundError
-        If there is no such project that the account may see.
-    """
+    """Return the issue types of a project, or of the whole site, in Jira's order."""
     if project is None:
         return _choices(client.get("/rest/api/2/issuetype"))
     answer = client.get("/rest/api/2/project/{project}", project=project)
-    return _choices(answer.get("issueTypes") if isinstance(answer, Mapping) else None)
+    return _choices(foreign.member(answer, "issueTypes"))
 
 
 def priorities(client: JiraClient) -> list[Row]:
@@ -53,7 +45,7 @@ def priorities(client: JiraClient) -> list[Row]:
     if not client.is_cloud:
         return _choices(client.get("/rest/api/2/priority"))
     answer = client.get("/rest/api/2/priority/search", params={"maxResults": PAGE})
-    return _choices(answer.get("values") if isinstance(answer, Mapping) else None)
+    return _choices(foreign.member(answer, "values"))
 
 
 def _choices(entries: Any) -> list[Row]:

@@ -1,7 +1,7 @@
 """Jira's rate limits, as a container remembers them.
 
 A pause is kept for what it limits: the app, a site, an account, an endpoint or an issue. A call waits if it
-has the time, and is refused at once if not. What Jira asks for is not believed for longer than an hour: then
+has the time, and is refused at once if not. Jira's pauses hold for an hour at most: then
 one call tries, and the others wait for its answer.
 
 An account with a bucket of its own (Data Center) is paced after a refusal: its calls follow each other as
@@ -35,8 +35,6 @@ GLOBAL_QUOTA = "jira-quota-global-based"
 TENANT_QUOTA = "jira-quota-tenant-based"
 BURST = "jira-burst-based"
 ISSUE_WRITES = "jira-per-issue-on-write"
-#: Limits that are over in seconds.
-BRIEF = frozenset({BURST, ISSUE_WRITES})
 #: Limits on calls a moment, not on calls an hour.
 BURSTS: frozenset[Kind] = frozenset({"account", "endpoint", "issue"})
 
@@ -62,33 +60,24 @@ class Bucket:
 
     @property
     def gap(self) -> float:
-        """Seconds from one call to the next that the bucket bears for ever."""
+        """Seconds from one call to the next at which the bucket never empties."""
         return self.interval / self.fill
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What one call counts towards.
+    """What one call counts towards."""
 
-    Attributes
-    ----------
-    app
-        The same for everything that shares the app's quota.
-    endpoint
-        The method and the path's template.
-    account
-        Whose own limits count, if any.
-    issue
-        The issue written to, if it is one.
-    authorized_at
-        When the connection was authorized: pauses from before are not its own.
-    """
-
+    #: The same for everything that shares the app's quota.
     app: str
     site: str
+    #: The method and the path's template.
     endpoint: str
+    #: Whose own limits count, if any.
     account: str | None = None
+    #: The issue written to, if it is one.
     issue: str | None = None
+    #: When the connection was authorized: pauses from before are not its own.
     authorized_at: datetime | None = None
 
     def limited(self, reason: str | None) -> Limit:
@@ -106,13 +95,13 @@ class Scope:
     def names(self) -> tuple[str, ...]:
         """Return the names of all limits that can hold this call up."""
         own = (f"endpoint {self.site} {self.endpoint}", f"issue {self.site} {self.issue}")
-        return (*lasting_names(self.app, self.site, self.account), *own)
+        return (*self.lasting, *own)
 
-
-def lasting_names(app: str, site: str, account: str | None) -> tuple[str, ...]:
-    """Return the names of the limits that can hold up every call of a connection."""
-    names = (f"app {app}", f"site {site}")
-    return names if account is None else (*names, f"account {account}")
+    @property
+    def lasting(self) -> tuple[str, ...]:
+        """The names of the limits that can hold up every call of a connection."""
+        names = (f"app {self.app}", f"site {self.site}")
+        return names if self.account is None else (*names, f"account {self.account}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +134,9 @@ class _Paced:
 
 @dataclass(slots=True)
 class RateLimits:
-    """The limits in force, as far as a container knows.
+    """The limits in force, as far as a container knows."""
 
-    Attributes
-    ----------
-    monotonic
-        A clock in seconds.
-    """
-
+    #: A clock in seconds.
     monotonic: Callable[[], float] = time.monotonic
     _until: dict[str, _Note] = field(default_factory=dict)
     _paced: dict[str, _Paced] = field(default_factory=dict)
@@ -176,16 +160,13 @@ class RateLimits:
     def pause(self, scope: Scope, *, entering: bool = False) -> Pause:
         """Return what holds a call up.
 
-        Parameters
-        ----------
-        entering
-            Whether the call is sent at once if nothing does. After an hour of a longer pause it is the one
-            that tries, and holds up the others.
+        With ``entering`` the call is sent at once if nothing does. After an hour of a longer pause it is the
+        one that tries, and holds up the others.
         """
         now = self.monotonic()
         with self._lock:
             notes = [note for name in scope.names() if (note := self._known(name, scope))]
-            held = max((note for note in notes if note.until > now), key=_asked_until, default=None)
+            held = max((n for n in notes if n.until > now), key=lambda note: note.asked_until, default=None)
             if held is not None:
                 return Pause(held.asked_until - now, held.limit, held.reason)
             for note in notes if entering else ():
@@ -217,7 +198,3 @@ class RateLimits:
         if note is None or (scope.authorized_at is not None and note.noted_at < scope.authorized_at):
             return None
         return note
-
-
-def _asked_until(note: _Note) -> float:
-    return note.asked_until

@@ -7,7 +7,7 @@ offset, so its pages are read in parallel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -16,18 +16,7 @@ from jobticket import foreign
 from jobticket.errors import InvalidError
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
-from jobticket.jira.listing import (
-    AnswerPage,
-    Listing,
-    Reading,
-    Row,
-    Slice,
-    Window,
-    page_of,
-    read_all,
-    rows_of,
-    shaped,
-)
+from jobticket.jira.listing import AnswerPage, Listing, Row, Slice, Window, page_of, read, rows_of, shaped
 from jobticket.jira.parallel import thread_pool
 from jobticket.observability import logger
 
@@ -52,35 +41,22 @@ def quoted(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A page of a search.
-
-    Attributes
-    ----------
-    total
-        How many issues there are: exact on the last page, on Cloud an estimate before it.
-    """
+    """A page of a search."""
 
     rows: list[Row]
+    #: How many issues there are: exact on the last page, on Cloud an estimate before it.
     total: int
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One search.
-
-    Attributes
-    ----------
-    jql
-        The query. Its order must not change while it is read.
-    fields
-        What to ask of each issue.
-    shape
-        Makes a row of an issue; the row must have an ``id``.
-    """
+    """One search."""
 
     client: JiraClient
+    #: Its order must not change while it is read.
     jql: str
     fields: Sequence[str]
+    #: Makes a row of an issue; the row must have an ``id``.
     shape: Callable[[Any], Row]
 
     def all(self) -> list[Row]:
@@ -88,15 +64,9 @@ class Search:
         return self._all_of_cloud() if self.client.is_cloud else self._by_offset(0, None).rows
 
     def some(self, limit: int, position: int | str | None = None) -> Slice:
-        """Return at most ``limit`` issues, from where an earlier slice ended.
-
-        Raises
-        ------
-        InvalidError
-            If that slice came from the other kind of Jira: the connection was replaced.
-        """
+        """Return at most ``limit`` issues, from where an earlier slice ended."""
         if position is not None and isinstance(position, str) is not self.client.is_cloud:
-            raise InvalidError("Invalid cursor")
+            raise InvalidError("Invalid cursor")  # of the other kind of Jira: the connection was replaced
         if not self.client.is_cloud:
             return self._by_offset(position if isinstance(position, int) else 0, limit)
         token = position if isinstance(position, str) else None
@@ -104,10 +74,7 @@ class Search:
             answer = self._cloud_page(self.fields, limit, token)
             return Slice(self._shown(answer), _next_token(answer))
         answer = self._cloud_page(("id",), limit, token)
-        with thread_pool() as threads:
-            chunks = [threads.submit(self._bulk, ids) for ids in _chunks(_ids(answer))]
-            rows = [row for chunk in chunks for row in chunk.result()]
-        return Slice(rows, _next_token(answer))
+        return Slice(self._in_chunks(_ids(answer)), _next_token(answer))
 
     def chosen(self, choose: Callable[[Sequence[str]], Sequence[str]]) -> list[Row]:
         """Return the issues that a function chooses by id; on Cloud, no others are read."""
@@ -115,9 +82,7 @@ class Search:
             rows = {str(row["id"]): row for row in self.all()}
             return [rows[each] for each in choose(list(rows))]
         ids = [each for page in self._id_pages() for each in page]
-        with thread_pool() as threads:
-            chunks = [threads.submit(self._bulk, some) for some in _chunks(choose(ids) if ids else [])]
-            return [row for chunk in chunks for row in chunk.result()]
+        return self._in_chunks(choose(ids) if ids else [])
 
     def page(self, number: int, size: int) -> Counted:
         """Return a page by its number, the first being 1. Cloud gives later pages only after those before."""
@@ -127,20 +92,17 @@ class Search:
             return Counted(found.rows, len(found.rows) if found.total is None else found.total)
         answer = self._cloud_page(self.fields if start == 0 else ("id",), start + size, None)
         ids = _ids(answer)
-        chunks = _chunks(ids[start:])
-        rows = self._shown(answer) if start == 0 else [row for chunk in chunks for row in self._bulk(chunk)]
+        rows = self._shown(answer) if start == 0 else self._in_chunks(ids[start:])
         ended = answer.get("isLast", True)
         return Counted(rows, len(ids) if ended else max(self._estimate(), len(ids) + 1))
 
     def _estimate(self) -> int:
         jql = self.jql.partition(" ORDER BY ")[0]
         answer = self.client.post(COUNT, json={"jql": jql}, repeatable=True)
-        return (foreign.integer(answer.get("count")) or 0) if isinstance(answer, Mapping) else 0
+        return foreign.integer(foreign.member(answer, "count")) or 0
 
     def _by_offset(self, start: int, limit: int | None) -> Slice:
-        listing = Listing(DATA_CENTER_PAGE, start, limit)
-        read_all([Reading(listing, self._data_center_page)])
-        return listing.slice()
+        return read(Listing(DATA_CENTER_PAGE, start, limit), self._data_center_page)
 
     def _data_center_page(self, window: Window) -> AnswerPage:
         query = {"jql": self.jql, "fields": list(self.fields), **window.parameters}
@@ -190,8 +152,13 @@ class Search:
     def _shown(self, answer: Any) -> list[Row]:
         return shaped(rows_of(answer, "issues"), self.shape)
 
+    def _in_chunks(self, ids: Sequence[str]) -> list[Row]:
+        """Return issues by id, in this order."""
+        with thread_pool() as threads:
+            return [row for chunk in threads.map(self._bulk, _chunks(ids)) for row in chunk]
+
     def _bulk(self, ids: Sequence[str]) -> list[Row]:
-        """Return issues by id, in this order, without those that are gone by now."""
+        """Return issues by id, in this order, without deleted ones."""
         found, failed = self._bulk_once(ids)
         if failed:
             again, still = self._bulk_once(failed)
@@ -205,20 +172,14 @@ class Search:
             BULK, json={"issueIdsOrKeys": list(ids), "fields": list(self.fields)}, repeatable=True
         )
         found = {row["id"]: row for row in self._shown(answer)}
-        errors = answer.get("issueErrors")
-        failed = {
-            each["id"]
-            for each in (errors if isinstance(errors, list) else [])
-            if isinstance(each, Mapping) and isinstance(each.get("id"), str)
-        }
+        errors = foreign.entries(answer.get("issueErrors"))
+        failed = {number for each in errors if isinstance(number := foreign.member(each, "id"), str)}
         return found, [each for each in ids if each in failed and each not in found]
 
 
 def _ids(answer: Any) -> list[str]:
-    return [
-        row["id"]
-        for row in shaped(rows_of(answer, "issues"), lambda issue: {"id": shapes.id_of(issue["id"])})
-    ]
+    rows = shaped(rows_of(answer, "issues"), lambda issue: {"id": shapes.id_of(issue["id"])})
+    return [row["id"] for row in rows]
 
 
 def _next_token(answer: Any) -> str | None:

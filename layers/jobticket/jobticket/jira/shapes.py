@@ -24,18 +24,12 @@ def _utc(text: str) -> str | None:
 
 
 def date(value: Any) -> str | None:
-    """Return a date of Jira's in UTC, whatever offset it came with."""
+    """Return a date of Jira's in UTC, from any offset."""
     return _utc(value) if isinstance(value, str) and len(value) <= foreign.LONGEST_MOMENT else None
 
 
 def id_of(value: Any) -> Any:
-    """Return an id as Jira gives it, a text of digits or a number.
-
-    Raises
-    ------
-    JiraMalformedAnswerError
-        If it is neither.
-    """
+    """Return an id as Jira gives it, a text of digits or a number; or raise ``JiraMalformedAnswerError``."""
     if isinstance(value, str | int) and not isinstance(value, bool) and keys.is_number(str(value)):
         return value
     raise JiraMalformedAnswerError("Jira returned an invalid id")
@@ -58,17 +52,11 @@ def _formed(value: Any, form: Callable[[str], bool]) -> str:
 
 
 def created_ticket(answer: Any) -> dict[str, Any]:
-    """Return the id and key of an answer to a creation.
-
-    Raises
-    ------
-    JiraMalformedAnswerError
-        If they are missing or invalid: a ticket may exist, and it is not known which.
-    """
-    said = answer if isinstance(answer, Mapping) else {}
+    """Return the id and key of an answer to a creation."""
     try:
-        return {"id": id_of(said.get("id")), "key": issue_key(said.get("key"))}
+        return {"id": id_of(foreign.member(answer, "id")), "key": issue_key(foreign.member(answer, "key"))}
     except JiraMalformedAnswerError:
+        # A ticket may exist, and it is not known which.
         raise JiraMalformedAnswerError("Jira's answer names no ticket", outcome_unknown=True) from None
 
 
@@ -83,15 +71,14 @@ def _simple(value: Any) -> str | int | None:
 
 def named(value: Any, key: str = "name") -> str | None:
     """Return an object's name."""
-    return foreign.text(value.get(key)) if isinstance(value, Mapping) else None
+    return foreign.text(foreign.member(value, key))
 
 
 def names(values: Any) -> list[str]:
     """Return the names of a list of objects."""
-    found = [named(value) for value in values] if isinstance(values, list) else []
-    return [name for name in found if name is not None]
+    return [name for value in foreign.entries(values) if (name := named(value)) is not None]
 
 
-def account_id(person: Mapping[str, Any]) -> str | None:
+def account_id(person: Any) -> str | None:
     """Return the name by which a person is assigned: account id on Cloud, user name on a Data Center."""
-    return foreign.text(person.get("accountId")) or foreign.text(person.get("name"))
+    return named(person, "accountId") or named(person)

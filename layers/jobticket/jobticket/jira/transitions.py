@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,13 +33,7 @@ class TicketStanding:
         return is_same(self.status, status)
 
     def towards(self, status: str) -> Transition:
-        """Return the one transition that leads to a status.
-
-        Raises
-        ------
-        NoTransitionError
-            If none does, or several do.
-        """
+        """Return the one transition that leads to a status, or raise ``NoTransitionError``."""
         match [each for each in self.transitions if is_same(each.leads_to, status)]:
             case [only]:
                 return only
@@ -59,10 +52,8 @@ def is_same(name: str | None, other: str | None) -> bool:
 def read_standing(client: JiraClient, issue: str) -> TicketStanding:
     """Read an issue's status, and then its transitions."""
     answer = client.get(ISSUE, issue=issue, params={"fields": "status"})
-    fields = answer.get("fields") if isinstance(answer, Mapping) else None
-    status = shapes.named(fields.get("status")) if isinstance(fields, Mapping) else None
-    answer = client.get(f"{ISSUE}/transitions", issue=issue)
-    found = answer.get("transitions") if isinstance(answer, Mapping) else None
+    status = shapes.named(foreign.member(answer, "fields", "status"))
+    found = foreign.member(client.get(f"{ISSUE}/transitions", issue=issue), "transitions")
     if status is None or not isinstance(found, list):
         raise JiraMalformedAnswerError("Jira's answer has no status or no transitions")
     return TicketStanding(status, [known for each in found if (known := _transition(each)) is not None])
@@ -76,22 +67,17 @@ def move(client: JiraClient, issue: str, transition: Transition) -> None:
 def who_moved(client: JiraClient, issue: str) -> str | None:
     """Return who last changed an issue's status, None if Jira does not say."""
     answer = client.get(ISSUE, issue=issue, params={"fields": "status", "expand": "changelog"})
-    changelog = answer.get("changelog") if isinstance(answer, Mapping) else None
-    histories = changelog.get("histories") if isinstance(changelog, Mapping) else None
-    moves = [each for each in histories if _is_move(each)] if isinstance(histories, list) else []
+    histories = foreign.entries(foreign.member(answer, "changelog", "histories"))
+    moves = [each for each in histories if _is_move(each)]
     newest = max(moves, key=lambda each: shapes.date(each.get("created")) or "", default=None)
-    return None if newest is None else shapes.named(newest.get("author"), "displayName")
+    return shapes.named(foreign.member(newest, "author"), "displayName")
 
 
 def _transition(found: Any) -> Transition | None:
-    if not isinstance(found, Mapping):
-        return None
-    number, leads_to = foreign.text(found.get("id")), shapes.named(found.get("to"))
+    number, leads_to = shapes.named(found, "id"), shapes.named(foreign.member(found, "to"))
     return None if number is None or leads_to is None else Transition(number, leads_to)
 
 
 def _is_move(history: Any) -> bool:
-    items = history.get("items") if isinstance(history, Mapping) else None
-    return isinstance(items, list) and any(
-        isinstance(item, Mapping) and item.get("field") == "status" for item in items
-    )
+    items = foreign.entries(foreign.member(history, "items"))
+    return any(foreign.member(item, "field") == "status" for item in items)

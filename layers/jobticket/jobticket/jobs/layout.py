@@ -116,7 +116,7 @@ def serial_sort(number: int) -> str:
 
 
 def serial_subject(serial: str) -> str:
-    """Return the partition of the history that tells of a serial number; a job's is ``job_pk``."""
+    """Return the history's partition of a serial number; a job's is ``job_pk``."""
     return f"SERIAL#{serial}"
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
 
-from jobticket.aws import UNAVAILABLE, is_passing
+from jobticket.aws import UNAVAILABLE, is_transient
 from jobticket.errors import ConflictError, InvalidError, RefusalError
 from jobticket.history.flow import count_flow
 from jobticket.history.records import Stamp, record
@@ -136,7 +136,7 @@ def _move(
     elsewhere: ConflictError | None = None,
     **details: Any,
 ) -> SerialNumber:
-    """Change a serial number, its count and what tells of it, if it still stands where it was read."""
+    """Change a serial number, its count, flow and record, if it still stands where it was read."""
     before, shard = standing.serial, shard_of(standing.number)
     moved = replace(before, **changes, updated_at=stamp.moment)
     left, reached = _counted_at(before), _counted_at(moved)
@@ -241,7 +241,7 @@ def _advance_one(table: Table, serial: str, from_step_index: int | None, stamp: 
     except RefusalError as refusal:
         return AdvanceResult(serial, error=refusal.message)
     except Exception as fault:
-        if is_passing(fault):
+        if is_transient(fault):
             return AdvanceResult(serial, error=UNAVAILABLE, fault=fault)
         # The caller must learn which of the others have moved.
         logger.exception("a serial number of a batch could not be moved")

@@ -13,7 +13,7 @@ from jobticket.store.unit_of_work import attempts
 
 #: The key of the settings, and the subject of their history.
 SETTINGS = "SETTINGS"
-#: A mapping is an attribute of its own, so that two people changing different ones both succeed.
+#: Each mapping is an attribute, so that two people changing different ones both succeed.
 _MAPPING = "mapping_"
 
 

@@ -31,9 +31,9 @@ from jobticket.jobs.paths import job_of_path, read_path, read_shards
 from jobticket.jobs.serials import find_serial
 from jobticket.store.table import Item, Table
 
-#: The place of the creation, which is before all moves and has no record: the batch tells of it.
+#: The place of the creation, which is before all moves and has no record: the batch has its data.
 CREATION = ""
-#: How often flow is read anew that does not agree with the counts.
+#: How often flow is read again if it does not agree with the counts.
 TRIES = 5
 
 

@@ -35,7 +35,7 @@ from jobticket.push.ticket import PushedTicket
 
 #: A first try, and others after a lost answer or a refusal that names a limit.
 MOST_WRITES = 4
-#: Jira may still be at work on a write that took too long: pauses between looking for it.
+#: Jira may still be working on a write that took too long: pauses between looks for it.
 LATE_SECONDS = (0.0, 1.0, 2.0)
 #: A full description is emptied down to this share of the limit, so that not every later push moves a table.
 ROOM = 0.75
@@ -83,7 +83,7 @@ class Appended:
     unchecked
         Why it could not be found out whether an edit was replaced; None if it was.
     by
-        Whose write it was: this try's, that of an earlier one which left its mark, or nobody's.
+        Whose write it was: this try's, an earlier one's that left its mark, or none at all.
     """
 
     notes: tuple[str, ...] = ()
@@ -214,7 +214,7 @@ class Appending:
         return self.ticket.now() if self.mark is None else clock.parse_iso(self.mark.began_at)
 
     def _announce(self, planned: Description) -> None:
-        """Keep the mark of what is about to be written, and post the tables that leave."""
+        """Store the mark of the coming write, and post the tables that leave."""
         tried = self.mark is not None
         mark = Mark(
             clock.iso_milliseconds(self._first_try()),

@@ -42,7 +42,7 @@ class Snapshot:
 
     @property
     def newest(self) -> str | None:
-        """The id of the newest change, '' if there is none, None if that is not known."""
+        """The id of the newest change, '' without changes, None if it is unknown."""
         return None if self.changes is None else next((change.id for change in self.changes), "")
 
 

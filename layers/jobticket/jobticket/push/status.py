@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import date
 
 from jobticket.jira.documents.adf import to_adf
@@ -49,7 +49,7 @@ def fingerprint(connection: str | None, ticket_key: str, statuses: Sequence[Path
 
     Another connection may lead to another site, where a ticket of the same key has not seen the table.
     """
-    content = [connection, ticket_key, [[status.name, status.steps, status.completed] for status in statuses]]
+    content = [connection, ticket_key, [*map(astuple, statuses)]]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
 
 

@@ -54,7 +54,7 @@ def section(path: str, steps: Sequence[str], day: date, counts: Sequence[int], *
 
 
 def table_of(content: Content) -> Document:
-    """Return a table that was found as it is written anew, with its name above it."""
+    """Return a found table as it is written again, with its name above it."""
     return (strong(content.path), TextTable(content.header, (content.row,)))
 
 

@@ -76,7 +76,7 @@ class PushedTicket:
         raise JiraMalformedAnswerError("Jira's answer is not a ticket")
 
     def wait(self, seconds: float) -> None:
-        """Let Jira go on for a while."""
+        """Give Jira some time."""
         self.pace.sleep(seconds)
 
     def write(self, description: Description) -> Snapshot | None:

@@ -75,7 +75,7 @@ class Lease:
         return {OWNER: self.owner, UNTIL: clock.epoch_milliseconds(self.until)}
 
     def held(self) -> ConditionBase:
-        """Return the condition that nobody else has taken the lease since."""
+        """Return the condition that no other owner has taken the lease since."""
         return Attr(OWNER).eq(self.owner)
 
     def left(self, now: datetime) -> float:

@@ -17,7 +17,7 @@ from boto3.dynamodb.conditions import ConditionBase, ConditionExpressionBuilder
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from jobticket.aws import LOST, ConflictTimeoutError, configuration, is_passing, limited, time_limit
+from jobticket.aws import LOST, ConflictTimeoutError, configuration, is_transient, limited, time_limit
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -313,7 +313,7 @@ class Table:
             try:
                 self._client.transact_write_items(TransactItems=items, ClientRequestToken=token)
             except ClientError as error:
-                _raise_unless_passing(error, lost=lost)
+                _raise_unless_transient(error, lost=lost)
                 failure: Exception = error
             except LOST as error:
                 failure, lost = error, True
@@ -352,7 +352,7 @@ class Table:
         return parameters | expression.parameters()
 
 
-def _raise_unless_passing(error: ClientError, *, lost: bool) -> None:
+def _raise_unless_transient(error: ClientError, *, lost: bool) -> None:
     reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", [])
     failed = {
         position: plain_item(reason["Item"]) if reason.get("Item") else None
@@ -361,5 +361,5 @@ def _raise_unless_passing(error: ClientError, *, lost: bool) -> None:
     }
     if failed:
         raise ConditionFailedError(failed, after_lost_answer=lost) from error
-    if not is_passing(error):
+    if not is_transient(error):
         raise error

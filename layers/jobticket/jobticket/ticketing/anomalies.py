@@ -170,7 +170,7 @@ class Filters:
     archived: bool | None = None
 
     def cells(self) -> list[counts.Cell]:
-        """Return the statuses and types that are asked for."""
+        """Return the requested statuses and types."""
         wanted = ARCHIVED if self.archived else OPEN if self.archived is False else STATUSES
         return [
             (status, kind)
@@ -275,9 +275,9 @@ def archive_anomaly(
 
 
 def delete_anomaly(work: UnitOfWork, anomaly_id: int) -> None:
-    """Delete an anomaly with its links; its tickets stay and are told nothing more.
+    """Delete an anomaly with its links; its tickets stay and get no more news.
 
-    Its comments are left behind, where nobody can reach them; ``forget_comments`` deletes them.
+    Its comments stay, out of reach; ``forget_comments`` deletes them.
     """
     loaded = load(work.table, anomaly_id)
     anomaly, pk = loaded.anomaly, anomaly_pk(anomaly_id)

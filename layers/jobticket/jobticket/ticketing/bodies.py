@@ -252,7 +252,7 @@ class RuleTicketEntry(TicketingBody):
 
 
 class RulePatch(TicketingBody):
-    """PUT /api/integrations/ticketing/rules/{id}: changes what is given; mends a broken rule."""
+    """PUT /api/integrations/ticketing/rules/{id}: changes what is given; repairs a broken rule."""
 
     name: RequiredText | None = None
     enabled: Flag | None = None

@@ -46,7 +46,7 @@ MOVE_NOT_YET_KNOWN = "Network timeout: it is not known yet whether Jira moved th
 
 
 class Told(Enum):
-    """What became of an event: its subject is gone; it was told, or not needed; people moved the ticket."""
+    """The end of an event: its subject was deleted; delivered, or not needed; people moved the ticket."""
 
     GONE = auto()
     TOLD = auto()
@@ -107,7 +107,7 @@ class Delivery:
     # ---------------------------------------------------------------------------------------------- comments
 
     def _found(self, event: Event, comment: EventComment, client: JiraClient) -> bool:
-        """While Jira may be at work on an earlier try, only look whether it has the comment."""
+        """While Jira may be working on an earlier try, only look whether it has the comment."""
         left = self._settling(event)
         if event.tried_at is None or left <= 0:
             return False
@@ -132,7 +132,7 @@ class Delivery:
         return True
 
     def _note_try(self, event: Event) -> bool:
-        """Store, before Jira is called, that it may carry the event out; False if the event is gone."""
+        """Mark the event as tried, before Jira is called; False if the event is gone."""
         now = self.now()
         tried_at = (event.tried_at or now).isoformat()
         tried = {"tried_at": tried_at, "settles_at": (now + SETTLING).isoformat()}
@@ -144,7 +144,7 @@ class Delivery:
         return judged(error, untouched=untouched, settles_at=self.now() + SETTLING if at_work else None)
 
     def _content(self, event: Event) -> Callable[[int], Document] | None:
-        """Return what makes the comment of an event for a limit, None if its subject is gone."""
+        """Return what makes the comment of an event for a limit, None if its subject was deleted."""
         if event.kind == "status":
             return lambda _limit: self.wording.status_comment(event.status or "", event.at)
         if event.kind == "recurrence":
@@ -261,7 +261,7 @@ def update_event(table: Table, event: Event, changes: dict[str, Any]) -> bool:
 def judged(
     error: JiraError, *, untouched: bool, settles_at: datetime | None = None
 ) -> TransientError | LastingError:
-    """Return whether an event is refused for good, or may be told later."""
+    """Return whether an event is refused for good, or may be delivered later."""
     # Refused credentials are put right at the connection. The event itself is not refused.
     if not error.transient and not error.of_connection:
         return LastingError(sentence(error))

@@ -1,4 +1,4 @@
-"""What callers and links are told when Jira does not do what was asked."""
+"""The texts for callers and links when Jira does not do what was asked."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sentence(error: JiraError) -> str:
 
 
 def refused_by_jira(error: JiraError) -> RefusalError:
-    """Return what a caller is told of a call that Jira refused or did not answer."""
+    """Return a caller's error for a call that Jira refused or did not answer."""
     text = sentence(error)
     if isinstance(error, JiraRateLimitedError):
         return UnavailableError(text, retry_after=max(1, math.ceil(error.retry_after or 1)))
@@ -49,7 +49,7 @@ def translated() -> Iterator[None]:
         yield
     except JiraError as error:
         raise refused_by_jira(error) from error
-    # A connection's own 401 and 403 are about its grant. A caller would take them for the API key's.
+    # A connection's own 401 and 403 are about its grant. A caller would read them as the API key's.
     except ConnectionUnavailableError as error:
         raise UnavailableError(error.explanation, retry_after=error.retry_after) from None
     except (ConnectionNotFoundError, ReauthorizationNeededError) as error:

@@ -41,7 +41,7 @@ from jobticket.ticketing.recent import find as find_choice
 #: The providers of the integration's own credentials and of everybody's connections.
 PROVIDER = "ticketing"
 JIRA = "jira"
-#: What may be set besides the connection.
+#: What may be set beside the connection.
 OPTIONS = ("project_key", "issue_type", "status_out", "status_in", "reopen_status")
 
 NOT_CONFIGURED = "No ticketing integration is configured"
@@ -76,7 +76,7 @@ class StoredIntegration:
 
     @property
     def follows(self) -> bool:
-        """Whether tickets are looked at again after they were linked."""
+        """Whether linked tickets are looked at again."""
         return self.has_webhook or bool(self.integration.status_out or self.integration.status_in)
 
     @property

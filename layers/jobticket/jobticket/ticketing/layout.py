@@ -10,7 +10,7 @@ ANOMALY#<id>                COMMENT#<id>                     a comment
 ANOMALY#<id>                TICKET_ATTEMPT                   a creation of a ticket that has not ended
 FINGERPRINT#<digest>        FINGERPRINT                      the open anomaly of this fingerprint
 COUNTS#<all | datastore>    <shard>                          how many anomalies of each status and type
-ISSUE#<integr>#<ticket>     EVENT#<stamp>#<anomaly>          an event that the ticket has not been told
+ISSUE#<integr>#<ticket>     EVENT#<stamp>#<anomaly>          an event that the ticket has not got yet
 ISSUE#<integr>#<ticket>     LEASE                            the lease of the worker that tells it
 ISSUE#<integr>#<ticket>     TICKET                           its links, and how it was when last read
 ISSUE#<integr>#NEW-<id>     EVENT#<stamp>#<anomaly>          an anomaly's ticket, which a rule is to make
@@ -30,7 +30,7 @@ datastore), keys only, newest last; ``undelivered``, which holds only waiting ev
 sweep looks after them.
 
 An anomaly's ``stamp`` rises with every change of the anomaly or its links. Changes commit only on the stamp
-that they read, and tickets are told in its order. It is the time in milliseconds, or one more than the last
+that they read, and tickets get news in its order. It is the time in milliseconds, or one more than the last
 stamp where clocks disagree.
 """
 
@@ -73,7 +73,7 @@ class Issue:
 
     @classmethod
     def to_make(cls, integration_id: int, anomaly_id: int) -> Self:
-        """Return what stands for an anomaly's issue until a rule has made it."""
+        """Return the placeholder of an anomaly's issue until a rule has made it."""
         return cls(integration_id, f"NEW-{anomaly_id}")
 
     @property

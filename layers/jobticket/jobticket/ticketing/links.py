@@ -31,7 +31,7 @@ from jobticket.ticketing.revisions import Loaded, Revision, load, revise
 #: A change tells all of an anomaly's tickets in one transaction, which holds 100 items.
 MOST_LINKS = 40
 
-#: What a ticket is told first. One that was created here has the details in its description.
+#: A ticket's first news. One that was created here has the details in its description.
 FIRST_NOTICES = {
     "created": [TicketNotice("backlink")],
     "linked": [TicketNotice("details"), TicketNotice("backlink")],

@@ -44,7 +44,7 @@ class FailedCheck(Shown):
 
 
 class Anomaly(Shown):
-    """Something wrong with data.
+    """A problem in data.
 
     Attributes
     ----------
@@ -191,7 +191,7 @@ class RuleTicket(Shown):
 
 
 class Breakage(Shown):
-    """Why a rule rests until it is saved again."""
+    """Why a rule is suspended until it is saved again."""
 
     since: str
     error: str

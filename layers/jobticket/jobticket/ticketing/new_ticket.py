@@ -1,4 +1,4 @@
-"""Creating a ticket for an anomaly, once, whatever fails on the way.
+"""Creates a ticket for an anomaly, once, whatever fails on the way.
 
 ``jira.create_once`` creates the issue. Here is what it needs to remember: an attempt, stored with the anomaly
 before Jira is called. An attempt that did not end, or whose outcome is unknown, is settled before anything
@@ -99,9 +99,9 @@ class Attempt:
     mark
         Names the attempt; the issue's label is made from it.
     request
-        A digest of what was asked for.
+        A digest of the request.
     lease
-        Held while its maker is at work.
+        Held while its maker is working.
     settles_at
         Until when an issue of this attempt may still be found.
     labelled
@@ -164,7 +164,7 @@ class Attempt:
         write(self.table, Put(item, ABSENT | self.lease.held()), otherwise=_being_created())
 
     def undone(self) -> None:
-        """Forget the attempt: there is no issue, or nobody will find it."""
+        """Forget the attempt: there is no issue, or it cannot be found."""
         discard(self.table, self.deletion())
 
     def deletion(self) -> Delete:

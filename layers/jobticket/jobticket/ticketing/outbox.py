@@ -1,4 +1,4 @@
-"""The outbox: events for tickets, which commit together with the change that they tell of.
+"""The outbox: events for tickets, which commit together with the change that they report.
 
 An event stays in the table until the relay has delivered it, so nothing that was accepted can be lost. The
 queue carries only wake-ups. The sweep repeats a lost wake-up; a superfluous one finds nothing to deliver.
@@ -43,7 +43,7 @@ class TicketNotice:
 
 @dataclass(frozen=True, slots=True)
 class LiveLink:
-    """A link whose ticket is told of changes."""
+    """A link whose ticket gets news of changes."""
 
     link_id: int
     issue: Issue
@@ -137,7 +137,7 @@ def _event_from(item: Item) -> Event:
 
 
 def live_links(links: Iterable[tuple[AnomalyLink, str]], integration_id: int, site: str) -> list[LiveLink]:
-    """Return the links of the present integration and its site: only their tickets can be told."""
+    """Return the links of the present integration and its site: only their tickets can get news."""
     return [
         LiveLink.of(link, link_site)
         for link, link_site in links
@@ -177,7 +177,7 @@ def pending(table: Table, issue: Issue) -> list[Event]:
 
 
 def undelivered(table: Table, before: datetime, index: str) -> Iterator[tuple[Issue, bool]]:
-    """Yield the issues that the sweep must look after, each once, and whether for a look or for events."""
+    """Yield the issues that need the sweep, each once, and whether for a look or for events."""
     condition = Key("due_pk").eq(UNDELIVERED) & Key("due_at").lte(due(before))
     seen: set[tuple[Issue, bool]] = set()
     for item in table.query_all(condition, index=index):
@@ -189,7 +189,7 @@ def undelivered(table: Table, before: datetime, index: str) -> Iterator[tuple[Is
 
 
 def keep_look(table: Table, issue: Issue, until: datetime, since: int | None = None) -> None:
-    """Store that a linked ticket is to be looked at, so that the sweep asks for it again after a while.
+    """Store that a linked ticket needs a look, so that the sweep asks for it again after a while.
 
     Parameters
     ----------

@@ -133,7 +133,7 @@ class Relay:
         Parameters
         ----------
         tries
-            How often this wake-up has come.
+            How often this wake-up was received.
         look
             Since when the ticket was not looked at, in milliseconds; None to leave it.
         """
@@ -265,7 +265,7 @@ class Relay:
         changes = {
             "attempts": event.attempts + 1,
             "settles_at": settles_at.isoformat() if settles_at else None,
-            # The sweep leaves what was given up. The issue's next wake-up, or a retry, begins with it.
+            # The sweep leaves it, for its tries are used up. The next wake-up, or a retry, begins with it.
             "due_pk": None if given_up else UNDELIVERED,
             "due_at": None if given_up else outbox.due(due_at),
         }

@@ -58,13 +58,13 @@ class Revision:
     set, add, remove
         Attributes of the anomaly.
     notices
-        What its tickets are told, in this order.
+        The news for its tickets, in this order.
     links
-        The links that are told; None for all live ones.
+        The links that get the news; None for all live ones.
     by
         Who changed it; None for a caller of the API.
     condition
-        What must hold of the anomaly besides.
+        What must also hold of the anomaly.
     """
 
     set: dict[str, Any] = field(default_factory=dict)

@@ -73,7 +73,7 @@ def plan(work: UnitOfWork, anomaly: Anomaly, former_id: int | None, now: datetim
 def tell_of_recurrence(work: UnitOfWork, anomaly: Anomaly, now: datetime) -> Sequence[Event]:
     """Revise an open anomaly that was detected again, and tell its rules' tickets, each once a day.
 
-    Returns nothing, and adds nothing, if no ticket is to be told.
+    Returns nothing, and adds nothing, if no ticket needs news.
     """
     telling = set(rules.with_comments(rules.all_rules(work.table)))
     if not telling:
@@ -129,7 +129,7 @@ def try_rule(table: Table, rule: Rule, anomaly: Anomaly, wording: Wording, now: 
 
 
 class BrokenRuleError(Exception):
-    """Jira refuses a rule's ticket for good; the rule rests now."""
+    """Jira refuses a rule's ticket for good; the rule is suspended now."""
 
 
 @dataclass
@@ -254,7 +254,7 @@ class RuleTickets:
             with work:
                 known = rules.find_rule(self.table, rule.id)
                 work.add(Delete(event.issue.pk, event.sk))
-                # A rule that was saved meanwhile is as good as new.
+                # A rule that was saved meanwhile is not broken.
                 if known is not None and known.updated == rule.updated:
                     details = f"The ticket of anomaly {event.anomaly_id} was refused"
                     rules.break_rule(work, rule, refusal.message, details, self.now())

@@ -1,7 +1,7 @@
 """Rules that make tickets: which anomalies they fit, how many tickets a day, and whether they are broken.
 
 A rule's tickets of a day are a set of anomalies, in an item of its own. An anomaly is added on the condition
-that there is room. So a limit holds whatever happens at the same time. A repeat takes no second place.
+that there is room. So a limit also holds for concurrent reports. A repeat takes no second place.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def count_beyond(work: UnitOfWork, rule: Rule, now: datetime) -> None:
 
 
 def break_rule(work: UnitOfWork, rule: Rule, reason: str, details: str, now: datetime) -> None:
-    """Let a rule rest until it is saved again: Jira refuses its tickets for good."""
+    """Suspend a rule until it is saved again: Jira refuses its tickets for good."""
     broken = {"since": clock.iso_milliseconds(now), "error": reason, "details": details}
     same = Attr("updated").eq(rule.updated)
     work.add(Update(*_day(rule.id, now), add={"refused": 1}))

@@ -14,7 +14,7 @@ from jobticket.ticketing.layout import UNDELIVERED_INDEX, Issue
 from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.wakeups import Wakeups
 
-#: Of one sweep; the next one goes on.
+#: Of one sweep; the next one continues.
 MOST_ISSUES = 500
 
 

@@ -1,6 +1,6 @@
 """Following tickets: what people do to a ticket reaches its links, and its anomalies by ``status_in``.
 
-A look reads a ticket under the lease of its issue, so it never meets a move of our own half done. What the
+A look reads a ticket under the lease of its issue, so it never sees our own move half done. What the
 product moved is no news: a link remembers in which status its ticket was last seen. The sweep asks Jira in
 one search what has changed since the last one. It wakes a look for each linked ticket that looks different.
 """
@@ -44,7 +44,7 @@ GONE = "Ticket not found: it was deleted, or the account may not see it"
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a look at a ticket led to: events for other tickets, and how many links are in conflict now."""
+    """The outcome of a look at a ticket: events for other tickets, and how many links are in conflict now."""
 
     events: Sequence[Event] = ()
     conflicts: int = 0
@@ -108,14 +108,14 @@ class Look:
 
 
 def end_look(table: Table, issue: Issue, seen: Item) -> None:
-    """Store how a ticket was seen, and that no look at it is owed any more."""
+    """Store how a ticket was seen, and that it no longer needs a look."""
     ended = ["moving", "unlooked", "due_pk", "due_at"]
     write_if_current(table, Update(issue.pk, TICKET, set=seen, remove=ended, condition=PRESENT))
 
 
 @dataclass
 class Mover:
-    """Who last moved an issue, asked for once and only if an anomaly changes."""
+    """Who last moved an issue; read once, and only if an anomaly changes."""
 
     client: JiraClient
     issue: str

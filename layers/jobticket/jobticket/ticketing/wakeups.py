@@ -1,4 +1,4 @@
-"""Wake-ups: messages that say an issue has something to be told."""
+"""Wake-ups: messages that name an issue with work to do."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ class Wakeups:
         Parameters
         ----------
         look
-            Since when they were not looked at, in milliseconds; None if there is nothing to look for.
+            Since when they need a look, in milliseconds; None if they need none.
         """
         # One by one: the emulator wants a right for batches that AWS does not know. Few changes have many.
         more = {} if look is None else {"look": True, "since": look}
         return sum(not self._send(issue, one, **more) for issue, one in ids.items())
 
     def look(self, issue: Issue, deduplication_id: str) -> bool:
-        """Let the worker look at an issue, as a webhook tells; tell whether the queue took the message."""
+        """Send a webhook's wake-up to look at an issue; return whether the queue took it."""
         return self._send(issue, deduplication_id, look=True)
 
     def _send(self, issue: Issue, deduplication_id: str, **more: Any) -> bool:
@@ -78,7 +78,7 @@ class Wakeups:
         return True
 
     def postpone(self, receipt_handle: str, seconds: float) -> None:
-        """Let a message that failed come again after so long, instead of after the queue's own time."""
+        """Let a failed message return after this time, instead of the queue's own."""
         try:
             self._sqs.change_message_visibility(
                 QueueUrl=self._queue_url,

@@ -44,7 +44,7 @@ def token_expiry(token: str, secret: str, now: datetime) -> datetime | None:
 def body_expiry(body: bytes, signature: str, secret: str, now: datetime) -> datetime | None:
     """Return how long a body is believed; None unless the signature fits and it is not too old.
 
-    The body tells its own time, in milliseconds. Without that a captured call would be good for ever.
+    The body states its own time, in milliseconds. Without that a captured call would be valid for ever.
     """
     expected = "sha256=" + hmac.digest(secret.encode(), body, hashlib.sha256).hex()
     if not hmac.compare_digest(expected.encode(), signature.encode()):
@@ -75,7 +75,7 @@ def _parsed(text: bytes) -> dict[str, Any]:
 
 
 def _moment(value: Any, per_second: int = 1) -> datetime | None:
-    """Return a number of seconds since 1970 as a moment; None if it is none."""
+    """Return a number of seconds since 1970 as a moment; None if it is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from jobticket.aws import UNAVAILABLE, is_passing, reason, time_limit
+from jobticket.aws import UNAVAILABLE, is_transient, reason, time_limit
 from jobticket.clock import Deadline
 from jobticket.errors import InvalidError, NotFoundError, RefusalError, TooLargeError, UnavailableError
 from jobticket.observability import count, logger
@@ -242,7 +242,7 @@ class Api:
         except RefusalError as refusal:
             return self._refused(refusal, event)
         except Exception as fault:
-            if is_passing(fault):
+            if is_transient(fault):
                 logger.warning("AWS fails", route=route.path, method=route.method, reason=reason(fault))
                 return self._refused(UnavailableError(UNAVAILABLE, retry_after=RETRY_SECONDS), event)
             logger.exception("unhandled fault", route=route.path, method=route.method)

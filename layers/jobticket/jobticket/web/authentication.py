@@ -26,7 +26,7 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 RING_SECONDS = 300.0
 #: An unknown key makes a container fetch the ring again, but not more often than this.
 REFETCH_SECONDS = 30.0
-#: The pause after a failed fetch. Until one succeeds, an expired ring lets nobody in.
+#: The pause after a failed fetch. Until one succeeds, an expired ring lets no caller in.
 RETRY_SECONDS = 5
 #: The local stack's default key, which the README prints: valid nowhere else.
 LOCAL_KEY_SHA256 = hashlib.sha256(b"local-key").hexdigest()

@@ -55,7 +55,7 @@ class Claim:
     taken_over: bool = False
     #: Until when the effect of an earlier try may still appear; None if its outcome is known.
     settles_at: datetime | None = None
-    #: What that try left to recognise its effect by, besides the mark.
+    #: What that try left to recognise its effect by, beside the mark.
     memo: Item | None = None
     #: Whether an answer was added to a unit of work.
     kept: bool = False

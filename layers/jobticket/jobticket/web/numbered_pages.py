@@ -15,7 +15,7 @@ LARGEST_PAGE = 1_000_000
 
 
 def word(query: Mapping[str, str], name: str, choices: Sequence[str]) -> str | None:
-    """Return one of several words of the query; raise ``InvalidError`` for another."""
+    """Return the query's word, one of several; raise ``InvalidError`` for another."""
     text = query.get(name)
     if text is not None and text not in choices:
         raise InvalidError(f"{name} must be one of: {', '.join(choices)}")
@@ -31,7 +31,7 @@ def flag(query: Mapping[str, str], name: str) -> bool | None:
 
 
 def page_and_size(query: Mapping[str, str]) -> tuple[int, int]:
-    """Return which page is asked for."""
+    """Return the requested page."""
     page = number_of(query, "page", LARGEST_PAGE) or 1
     return page, number_of(query, "size", LARGEST_SIZE) or DEFAULT_SIZE
 

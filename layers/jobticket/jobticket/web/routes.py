@@ -90,7 +90,7 @@ class Route:
     scope
         The scope that callers need; None on a public route.
     summary, description
-        What the route does, in a few words, and what a caller must know besides.
+        What the route does, in a few words, and what else a caller must know.
     answers
         Each status of success with the schema of its body: a media type if it is not JSON, None without one.
     errors

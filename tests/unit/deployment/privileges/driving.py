@@ -20,6 +20,7 @@ import requests
 
 from jobticket import clock
 from jobticket.connections.connection_store import ConnectionStore
+from jobticket.connections.errors import AuthorityUnreadableError
 from jobticket.connections.model import Connection, ConnectionId, secret_field
 from jobticket.connections.vault import Vault
 from local.atlassian.default_data import PLANT_NORTH
@@ -89,7 +90,7 @@ class Driven:
 
     def reach_a_private_host(self) -> None:
         """Begin a connection to a host of the private certificate authority, whose certificates are read then."""
-        with self.recorder.recording(), contextlib.suppress(requests.ConnectionError):
+        with self.recorder.recording(), contextlib.suppress(AuthorityUnreadableError):
             self.module.access.session.get("https://localhost:1/", timeout=5)
 
     def connect_by_consent(self, external_id: str, *, alive: bool = True) -> Connection:

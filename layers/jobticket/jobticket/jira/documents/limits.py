@@ -42,12 +42,8 @@ def cut_line(text: str, limit: int = LONGEST_SUMMARY) -> str:
 def cut(document: Document, limit: int = LONGEST_TEXT, *, tail: Document = ()) -> Document:
     """Return a document that fits, visibly cut if it is too long.
 
-    The markup is measured on Cloud, too: the text of the document itself is never longer.
-
-    Parameters
-    ----------
-    tail
-        Blocks behind the document that stay whole.
+    The markup is measured on Cloud, too: the text of the document itself is never longer. The blocks of the
+    tail stay whole.
     """
     if length(to_wiki((*document, *tail))) <= limit:
         return (*document, *tail)
@@ -56,14 +52,9 @@ def cut(document: Document, limit: int = LONGEST_TEXT, *, tail: Document = ()) -
 
 
 def fitted(make: Callable[[int], Document], *, is_cloud: bool) -> Document:
-    """Return a document that Jira surely takes, made for the largest limit with which it does.
+    """Return a document that Jira surely takes, made for the largest limit of its markup with which it does.
 
     Atlassian does not publish how Cloud counts a document. Its JSON is the longest form that may be counted.
-
-    Parameters
-    ----------
-    make
-        Makes the document for a limit of its markup.
     """
     limit = LONGEST_TEXT
     document = make(limit)

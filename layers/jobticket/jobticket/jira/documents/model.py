@@ -34,15 +34,10 @@ Inline = Text | Link
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """One line of text.
-
-    Attributes
-    ----------
-    tight
-        Whether no blank line stands before it. Only markup knows the difference.
-    """
+    """One line of text."""
 
     content: tuple[Inline, ...]
+    #: Whether no blank line stands before it. Only markup knows the difference.
     tight: bool = False
 
 

@@ -40,7 +40,7 @@ _DASH = re.compile(r"-{2,3}(?!\S)")
 _ENTITY = re.compile(r"&[#A-Za-z0-9][A-Za-z0-9]{1,7};")
 #: \\host\share is no line break.
 _SHARE = re.compile(r"\\\\(?=[A-Za-z0-9][A-Za-z0-9.$-]*\\[A-Za-z0-9])")
-#: [2024-01-15 10:30:00 UTC] is no link. An issue's key in brackets is one.
+#: [2024-01-15 10:30:00 UTC] is not a link. An issue's key in brackets is.
 _CALM_BRACKETS = re.compile(
     r"\[(?![A-Z][A-Z0-9_]+-\d+\])(?:[^\W_]|(?<=[^\W_])[-+](?=[^\W_])|[ .,]|:(?=[\d ]))+\]"
 )
@@ -127,14 +127,9 @@ def _shown(inline: Inline) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a text stands in its line.
+    """Where a text stands in its line."""
 
-    Attributes
-    ----------
-    before, after
-        The text around it in the same line or cell.
-    """
-
+    #: The text around it in the same line or cell.
     before: str = ""
     after: str = ""
     starts_line: bool = True

@@ -1,4 +1,4 @@
-"""What becomes of a job whose push did not succeed. Pure: errors and numbers come in, a verdict comes out.
+"""The verdict on a job whose push did not succeed. Pure: errors and numbers in, a verdict out.
 
 A delay is not a failure: to wait for a limit, for a site that is down for everybody or for another push to
 the same ticket costs no try. Only what went wrong with this very push does.
@@ -37,9 +37,9 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of the job, after how many seconds, and whether it has used up a try.
+    """The job's next state, after how many seconds, and whether a try is used up.
 
-    ``stop`` is what must stop for so long; the job waits for that. ``trouble`` counts against the site.
+    ``stop`` is what must stop for that time; the job waits for it. ``trouble`` counts against the site.
     """
 
     becomes: Literal["waiting", "failed"]

@@ -60,7 +60,7 @@ class SiteStop(Shown):
     site
         What is stopped, by its name: a site, an account, or an app.
     until
-        When it goes on by itself.
+        When the stop ends.
     reason
         Jira's reason, or how many failures there were.
     """

@@ -95,7 +95,7 @@ class Runs:
         return Run(run_id, item["by"], lease, item["shard"], item.get("position"), item["queued"])
 
     def advance(self, run: Run, shard: int, position: str | None, queued: int) -> Run:
-        """Store how far a run has come; StaleError if another scheduler has taken it."""
+        """Store a run's progress; StaleError if another scheduler has taken it."""
         lease = Lease(run.lease.owner, self.now() + HELD)
         place: Item = {"shard": shard, "queued": run.queued + queued, **_leased(lease)}
         if position is not None:
@@ -125,7 +125,7 @@ class Runs:
 
 
 def count_outcomes(table: Table, run_id: str, outcomes: Mapping[str, int]) -> None:
-    """Add to a run's counts, for people to look at: a worker that dies has not counted its last message."""
+    """Add to a run's counts, which are approximate: a worker that died has not counted its last message."""
     add = {name: outcomes[name] for name in COUNTED if outcomes.get(name)}
     try:
         if add:

@@ -29,10 +29,10 @@ if TYPE_CHECKING:  # the scheduler needs nothing of Jira
 SITES = "PUSH_SITES"
 #: How old a worker's view may be.
 FRESH_SECONDS = 1.0
-#: A way is forgotten after so long without pushes. A container writes it anew each day.
+#: A way is forgotten after this time without pushes. A container writes it again each day.
 KEPT = timedelta(days=30)
 A_DAY = timedelta(days=1)
-#: How long a place is held: longer than a push takes, and not so long that dead workers keep others out.
+#: How long a place is held: longer than a push takes, but short enough that dead workers do not block others.
 HELD = timedelta(seconds=60)
 #: After so many failures in a row, of any jobs, a site is stopped for a while.
 TROUBLES = 8
@@ -96,7 +96,7 @@ class Sites:
         return max(filter(None, stops), key=lambda stop: stop.until, default=None)
 
     def resumed(self, site: Site) -> Site:
-        """Return a site as if authorized when an operator let it go on: no earlier pause counts."""
+        """Return a site as if authorized when an operator ended its stop: no earlier pause counts."""
         moments = [item["resumed_at"] for item in map(self._look, site.limits) if "resumed_at" in item]
         resumed_at = clock.parse_iso(max(moments)) if moments else None
         if resumed_at is None or (site.authorized_at is not None and site.authorized_at > resumed_at):

@@ -133,7 +133,7 @@ class Worker:
 
     def _drop(self, message: Jobs) -> Tally:
         for job_id in message.job_ids:
-            # What a dead worker may have overwritten is settled when pushes go on.
+            # What a dead worker may have overwritten is settled when pushes resume.
             with contextlib.suppress(MarkedError):
                 self.records.drop(Ref(job_id, message.run_id, message.by))
         tally = Counter(dropped=len(message.job_ids))

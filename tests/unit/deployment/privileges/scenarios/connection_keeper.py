@@ -24,7 +24,7 @@ def drive(connection_keeper: Driven) -> None:
     keeper: Any = connection_keeper.module.keeper
     months_later = clock.now() + timedelta(days=60)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keeper, "_now", lambda: months_later)
+        patch.setattr(keeper, "now", lambda: months_later)
         patch.setattr(keeper_module, "PAGE", 1)  # so that it writes down where it stands
         for task in ("finish", "sweep"):
             connection_keeper.handle({"task": task}, LambdaContext(remaining_ms=900_000))
