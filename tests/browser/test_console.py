@@ -144,7 +144,7 @@ def test_a_view_opens_before_all_scopes_are_known(
     desk: BrowserContext, api: ScriptedApi, stack: Stack
 ) -> None:
     held: list[Route] = []
-    desk.route("**/api/operations", held.append)
+    desk.route("**/api/operations", lambda route: held.append(route))
     page = desk.new_page()
     page.goto(f"{stack.url}/console")
     page.get_by_label("API key").fill(KEY)
@@ -243,7 +243,7 @@ def test_a_list_of_jobs_goes_on(console: Page, desk: BrowserContext) -> None:
 
 def test_a_view_does_not_wait_for_its_slowest_part(console: Page, desk: BrowserContext) -> None:
     held: list[Route] = []
-    desk.route("**/api/jobs/job_One/flow?**", held.append)
+    desk.route("**/api/jobs/job_One/flow?**", lambda route: held.append(route))
     with console.expect_request("**/flow?**"):
         console.evaluate("location.hash = '#/jobs/job_One'")
     expect(console.get_by_role("button", name="Push now")).to_be_enabled()

@@ -213,6 +213,7 @@ async function refresh(arrived = false) {
     render();
     freshness.textContent = `Updated ${timeOfDay(new Date())}`;
     if (arrived) {
+      main.querySelectorAll(".tabs [aria-current], .runs [aria-current]").forEach(bringIntoView);
       view.module.arrive?.(main);
     }
   } catch (error) {
@@ -225,6 +226,12 @@ async function refresh(arrived = false) {
       schedule();
     }
   }
+}
+
+/** Scroll sideways alone: the page stays at its top. */
+function bringIntoView(element) {
+  const box = element.closest(".tabs, .scroll");
+  box.scrollLeft = element.offsetLeft - box.offsetLeft - (box.clientWidth - element.offsetWidth) / 2;
 }
 
 function render() {

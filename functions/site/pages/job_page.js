@@ -4,7 +4,7 @@ import { chart } from "./charts.js";
 import { h } from "./elements.js";
 import { chip, crumbs, empty, facts, figures, missing, optional, progress, tabs, time, timeline } from "./parts.js";
 import { ask, askRecords, path, Refusal } from "./requests.js";
-import { count, daysUntil, percent, plural, words } from "./words.js";
+import { count, daysUntil, plural, words } from "./words.js";
 
 const KINDS = { pushed: "good", failed: "bad", waiting: "warn", skipped: "plain" };
 
@@ -53,7 +53,7 @@ function overview({ job, flow }) {
     h("section", { class: "card", key: "far", "aria-label": "Progress" },
       progress(far.completedSerials, job.goalQuantity - far.scrappedSerials, job.name),
       figures([["Completed", count(far.completedSerials)], ["In progress", count(far.inProgressSerials)], ["Scrapped", count(far.scrappedSerials)],
-        ["Goal", count(job.goalQuantity)], ["Done", percent(far.progressPercent)]])),
+        ["Goal", count(job.goalQuantity)]])),
     h("section", { class: "card", key: "burn-up" }, flow ? burnUp(job, flow.days) : missing(flow, "The burn-up")),
     h("section", { class: "stack", key: "paths" }, h("h2", {}, "Paths"),
       paths.length ? h("ul", { class: "list" }, far.pathProgress.map(pathRow)) : empty("No paths yet", "A path comes from POST /api/paths.")),

@@ -92,8 +92,8 @@ function bars(runs, chosen) {
 
 function details(run, failures, tools) {
   return h("section", { class: "stack", key: "run" },
-    h("h2", {}, "Run of ", at(run.at)),
-    h("div", { class: "card" }, figures([...OUTCOMES.map(([name, label]) => [label, count(run[name])]), ["Begun", time(run.at)], ["By", run.by ?? "schedule"]])),
+    h("div", {}, h("h2", {}, "Run of ", at(run.at)), h("p", { class: "quiet" }, time(run.at), ` by ${run.by}`)),
+    h("div", { class: "card" }, figures(OUTCOMES.map(([name, label]) => [label, count(run[name])]))),
     run.failed > 0 && (failures ? groups(run, failures.entries, tools) : missing(failures, "The list of failures, which needs the scope “jobs”,")));
 }
 
@@ -107,7 +107,7 @@ function groups(run, failures, tools) {
     return `${plural(retried, "push", "pushes")} will be tried again${complete ? "" : "; press again for the rest"}`;
   });
   const others = run.failed - failures.length;
-  return [others > 0 && h("p", { class: "quiet", key: "others" }, `${plural(others, "failure")} of this run are too far back to be listed here.`),
+  return [others > 0 && h("p", { class: "quiet", key: "others" }, `Not listed, because newer pushes have failed since: ${plural(others, "more failure")}.`),
     h("ul", { class: "stack plain", key: "groups" }, [...byReason].map(([reason, group]) => h("li", { class: "card stack", key: reason },
     h("header", { class: "head" }, h("div", { class: "grow" }, h("h3", {}, reason || "No reason is known"), h("p", { class: "quiet" }, plural(group.length, "ticket"))),
       h("button", {
