@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -17,7 +19,7 @@ from jobticket.push.runs.overview import Retrying, current_stops, recent_runs
 from jobticket.push.runs.push_records import Records
 from jobticket.push.runs.queue import PushQueue, sqs_client
 from jobticket.push.runs.sites import Sites
-from jobticket.queues import WorkQueue, levels_of, redrive
+from jobticket.queues import WorkQueue, level_of, redrive
 from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.store.table import Table, dynamodb_client
 from jobticket.web.api import Answer, Api, Request
@@ -25,6 +27,8 @@ from jobticket.web.authentication import KeyRing
 from jobticket.web.routes import routes_of
 
 RUNS_SHOWN = 30
+#: Looks at the same time: each queue, and what the table holds.
+LOOKERS = 7
 
 
 class OperationsSettings(Settings):
@@ -73,12 +77,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @api.route("getOperations")
 def get_operations(_request: Request) -> Answer:
+    with ThreadPoolExecutor(LOOKERS) as pool:
+        levels = pool.map(partial(level_of, sqs), queues.values())
+        stops = pool.submit(current_stops, sites)
+        runs = pool.submit(recent_runs, table, clock.now(), RUNS_SHOWN)
+        settings = pool.submit(read_settings, table)
     return Answer(
         body={
-            "queues": [level.as_json() for level in levels_of(sqs, queues.values())],
-            "stops": [stop.as_json() for stop in current_stops(sites)],
-            "runs": [run.as_json() for run in recent_runs(table, clock.now(), RUNS_SHOWN)],
-            "paused": read_settings(table).push_paused,
+            "queues": [level.as_json() for level in levels],
+            "stops": [stop.as_json() for stop in stops.result()],
+            "runs": [run.as_json() for run in runs.result()],
+            "paused": settings.result().push_paused,
         }
     )
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobticket.shown import Shown
@@ -52,28 +50,19 @@ class QueueLevel(Shown):
     redrivable: bool
 
 
-def levels_of(sqs: SQSClient, queues: Collection[WorkQueue]) -> list[QueueLevel]:
-    """Count the messages of queues, all at once."""
-    urls = [queue.url for queue in queues] + [queue.dead_letters for queue in queues]
-    with ThreadPoolExecutor(len(urls)) as pool:
-        counts = list(pool.map(partial(_count, sqs), urls))
-    return [
-        QueueLevel(
-            name=queue.name,
-            waiting=waiting + delayed,
-            in_flight=in_flight,
-            failed=sum(failed),
-            redrivable=queue.url is not None,
-        )
-        for queue, (waiting, delayed, in_flight), failed in zip(
-            queues, counts, counts[len(queues) :], strict=False
-        )
-    ]
+def level_of(sqs: SQSClient, queue: WorkQueue) -> QueueLevel:
+    """Count a queue's messages."""
+    waiting, delayed, in_flight = (0, 0, 0) if queue.url is None else _count(sqs, queue.url)
+    return QueueLevel(
+        name=queue.name,
+        waiting=waiting + delayed,
+        in_flight=in_flight,
+        failed=sum(_count(sqs, queue.dead_letters)),
+        redrivable=queue.url is not None,
+    )
 
 
-def _count(sqs: SQSClient, url: str | None) -> tuple[int, int, int]:
-    if url is None:
-        return 0, 0, 0
+def _count(sqs: SQSClient, url: str) -> tuple[int, int, int]:
     name = "ApproximateNumberOfMessages"
     names: Any = (name, f"{name}Delayed", f"{name}NotVisible")
     counts: Any = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
