@@ -278,7 +278,7 @@ def test_a_history_is_read_on_from_its_end(console: Page, desk: BrowserContext) 
 
 class TestManyConnections:
     @pytest.fixture(autouse=True)
-    def pages(self, desk: BrowserContext) -> None:
+    def pages(self, desk: BrowserContext, api: ScriptedApi) -> None:  # after its answers, so that these win
         def page_of(route: Route) -> None:
             second = "cursor=two" in route.request.url
             listed = [CONNECTIONS[0] | {"external_id": "the last" if second else "the first"}]
