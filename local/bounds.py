@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import zipfile
+from functools import cached_property
 from hashlib import file_digest
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,34 +18,36 @@ _unpacking = threading.Lock()
 
 
 class SharedZip(zipfile.ZipFile):
-    """A zip that is unpacked once: the folder of each worker links to the same files.
+    """A zip that is unpacked once; every further folder of the same content is a link.
 
-    A function's code and layers have more than a thousand files; to link each took half of a cold start.
-    Workers do not write there, but for the compiled code of a function, which the next ones then have.
+    Each worker process has its own folder with its function's code and layers, more than 20 MB.
     """
 
     def namelist(self) -> list[str]:
-        """Return no names: the emulator would look up each on disk, before every start of a worker.
-
-        It looks for names that lead out of the folder, as :meth:`zipfile.ZipFile.extractall` does as well.
-        """
-        return []
+        """Return the names to be checked: those of content that is unpacked already have been."""
+        return [] if self._shared.exists() else super().namelist()
 
     def extractall(self, path: Any = None, *_arguments: Any) -> None:
-        """Make an empty folder a link to the content, and free the space of the zip."""
-        assert isinstance(self.filename, str)
-        source = Path(self.filename)
-        with source.open("rb") as file:
-            digest = file_digest(file, "sha256").hexdigest()
-        shared = Path(tempfile.gettempdir()) / "unpacked" / digest
+        """Put a link in an empty folder's place, and free the space of the zip."""
         with _unpacking:
-            if not shared.exists():
-                draft = shared.with_suffix(".new")
-                super().extractall(draft, super().namelist())
-                draft.rename(shared)
+            if not self._shared.exists():
+                draft = self._shared.with_suffix(".new")
+                super().extractall(draft)
+                draft.rename(self._shared)
         Path(path).rmdir()
-        Path(path).symlink_to(shared)
-        source.unlink()
+        Path(path).symlink_to(self._shared)
+        Path(self._name).unlink()
+
+    @property
+    def _name(self) -> str:
+        assert isinstance(self.filename, str)
+        return self.filename
+
+    @cached_property
+    def _shared(self) -> Path:
+        with Path(self._name).open("rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
+        return Path(tempfile.gettempdir()) / "unpacked" / digest
 
 
 def share_unpacked_code() -> None:

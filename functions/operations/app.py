@@ -15,7 +15,7 @@ from jobticket.errors import InvalidError, NotFoundError
 from jobticket.jobs.settings import read_settings
 from jobticket.observability import logger
 from jobticket.push.bodies import PushRetry, Redrive
-from jobticket.push.runs.overview import Retrying, current_stops, recent_runs
+from jobticket.push.runs.overview import Retrying, recent_runs
 from jobticket.push.runs.push_records import Records
 from jobticket.push.runs.queue import PushQueue, sqs_client
 from jobticket.push.runs.sites import Sites
@@ -50,9 +50,7 @@ table = Table(dynamodb_client(), config.jobs_table)
 sqs = sqs_client()
 secrets = secrets_client()
 ring = KeyRing(
-    lambda: fetch_secret(secrets, config.key_ring_secret),
-    time.monotonic,
-    local=config.environment == "local",
+    lambda: fetch_secret(secrets, config.key_ring_secret), time.monotonic, local=config.environment == "local"
 )
 sites = Sites(table)
 retrying = Retrying(table, Records(table), PushQueue(sqs, config.push_queue))
@@ -79,7 +77,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def get_operations(_request: Request) -> Answer:
     with ThreadPoolExecutor(LOOKERS) as pool:
         levels = pool.map(partial(level_of, sqs), queues.values())
-        stops = pool.submit(current_stops, sites)
+        stops = pool.submit(sites.stops)
         runs = pool.submit(recent_runs, table, clock.now(), RUNS_SHOWN)
         settings = pool.submit(read_settings, table)
     return Answer(

@@ -42,7 +42,7 @@ class PushWorkerSettings(AccessSettings):
 config = PushWorkerSettings.from_environment()
 dynamodb = dynamodb_client()
 table = Table(dynamodb, config.jobs_table, Journal(config.history_table, config.history_retention_days))
-access = JiraAccess.open(config, dynamodb)
+access = JiraAccess(config, dynamodb)
 worker = Worker(
     table,
     Pusher(table, access),

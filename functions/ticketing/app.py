@@ -33,7 +33,7 @@ from jobticket.ticketing.revisions import anomaly_not_found, load, revising
 from jobticket.ticketing.wakeups import Wakeups, sqs_client
 from jobticket.ticketing.webhook_registration import Webhooks
 from jobticket.ticketing.webhook_store import WEBHOOKS, WebhookStore
-from jobticket.web import numbered_pages
+from jobticket.web import paging
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import claimed
@@ -44,7 +44,6 @@ class TicketingApiSettings(TicketingSettings):
     """The environment of this function."""
 
     key_ring_secret: str
-    public_url: str
 
 
 config = TicketingApiSettings.from_environment()
@@ -56,7 +55,7 @@ ring = KeyRing(
     time.monotonic,
     local=config.environment == "local",
 )
-access = JiraAccess.open(config, dynamodb)
+access = JiraAccess(config, dynamodb)
 connector = TokenConnector(
     access.store, access.vault, access.session, access.app, allow_http=config.environment == "local"
 )
@@ -187,10 +186,10 @@ def get_form_specification(request: Request) -> Answer:
 
 @api.route("listRules")
 def list_rules(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found = rules.all_rules(table)
     shown = rules.counted(table, found[(page - 1) * size : page * size], clock.now())
-    return Answer(body=numbered_pages.envelope(shown, len(found), page, size))
+    return Answer(body=paging.envelope(shown, len(found), page, size))
 
 
 @api.route("createRule")
@@ -240,9 +239,9 @@ def report_anomaly(request: Request) -> Answer:
 
 @api.route("listAnomalies")
 def list_anomalies(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found, total = anomalies.list_anomalies(table, bodies.filters_of(request.query), page, size)
-    return Answer(body=numbered_pages.envelope(found, total, page, size))
+    return Answer(body=paging.envelope(found, total, page, size))
 
 
 @api.route("getAnomaly")
@@ -260,14 +259,15 @@ def change_anomaly(request: Request) -> Answer:
 
 @api.route("removeAnomaly")
 def remove_anomaly(request: Request) -> Answer:
-    number = _anomaly_id(request)
-    if numbered_pages.flag(request.query, "archive") is False:
+    number, now = _anomaly_id(request), clock.now()
+    if paging.flag(request.query, "archive") is False:
         for work in revising(table):
             with work:
-                anomalies.delete_anomaly(work, number)
+                removed = anomalies.delete_anomaly(work, number, now)
         anomalies.forget_comments(table, number)
+        wakeups.look_after(removed)
         return Answer(204)
-    status = numbered_pages.word(request.query, "status", ARCHIVED) or "Resolved"
+    status = paging.word(request.query, "status", ARCHIVED) or "Resolved"
     body = bodies.Archiving.parse(request.json | request.query)
     _changed(lambda work, now: anomalies.archive_anomaly(work, number, status, body.comment, now))
     return Answer(204)
@@ -275,9 +275,9 @@ def remove_anomaly(request: Request) -> Answer:
 
 @api.route("listComments")
 def list_comments(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found, total = anomalies.list_comments(table, _anomaly_id(request), page, size)
-    return Answer(body=numbered_pages.envelope(found, total, page, size))
+    return Answer(body=paging.envelope(found, total, page, size))
 
 
 @api.route("addComment")
@@ -289,14 +289,14 @@ def add_comment(request: Request) -> Answer:
 
 @api.route("searchTickets")
 def search_tickets(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     stored = integrations.get()
     query = request.query.get("query", "")
     with translated():
         found, total = linked_tickets.search(
             client_of(access, stored, request.deadline), query, page, size, stored.integration.project_key
         )
-    return Answer(body=numbered_pages.envelope(found, total, page, size))
+    return Answer(body=paging.envelope(found, total, page, size))
 
 
 @api.route("getTicket")
@@ -335,10 +335,10 @@ def create_anomaly_ticket(request: Request) -> Answer:
 
 @api.route("listLinks")
 def list_links(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found = load(table, _anomaly_id(request)).links
     first = (page - 1) * size
-    return Answer(body=numbered_pages.envelope(found[first : first + size], len(found), page, size))
+    return Answer(body=paging.envelope(found[first : first + size], len(found), page, size))
 
 
 @api.route("addLink")
@@ -373,6 +373,7 @@ def remove_link(request: Request) -> Answer:
         with work:
             link = links.unlink(work, anomaly_id, link_id, now)
     links.drop_events(table, link)
+    wakeups.look_after([link])
     return Answer(204)
 
 

@@ -802,7 +802,7 @@ class JobReference(TypedDict):
 
 class JobSettings(TypedDict):
     """
-    The application's settings.
+    The application's settings. Nothing goes to Jira unless both ``enabled`` and ``push_enabled``.
     """
 
     enabled: NotRequired[bool]

@@ -44,7 +44,6 @@ _SUBJECTS = {"JOB": "jobId", "SERIAL": "serialId", "CONNECTION": "externalId", "
 
 
 def events_client() -> Any:
-    """Make the container's EventBridge client."""
     return limited(boto3.client("events", config=configuration()))
 
 
