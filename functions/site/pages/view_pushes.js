@@ -16,10 +16,10 @@ export function load({ parts: [wanted] }, former) {
   return { operations, failures: operations.then(({ runs }) => failuresOf(chosen(runs, wanted), former?.failures)) };
 }
 
-/** Return the failures of a run, newest first: as before, if the run's figures are. */
+/** Return the failures of a run, newest first: those of before if they were all, and the run's figures have not changed. */
 async function failuresOf(run, former) {
   const of = JSON.stringify(run ?? null);
-  if (former?.of === of) {
+  if (former?.of === of && former.isWhole) {
     return former;
   }
   const entries = [];
@@ -32,7 +32,8 @@ async function failuresOf(run, former) {
     entries.push(...page.pushes.filter((each) => each.runId === run.run_id));
     cursor = page.pushes.at(-1)?.at < run.at || entries.length >= run.failed ? null : page.next_cursor; // none failed before its run began
   }
-  return { of, entries };
+  const isWhole = cursor !== null || entries.length >= (run?.failed ?? 0); // with a cursor left, more was too much
+  return { of, entries, isWhole };
 }
 
 export function show({ parts: [wanted] }, { operations, failures }, tools) {
