@@ -80,7 +80,7 @@ async def _demonstrate_on_empty_data(stack: LocalStack) -> None:
         if not await asyncio.to_thread(has_jobs, stack.settings):
             await asyncio.to_thread(demonstrate, stack.settings, stack.aws, stack.deployed.outputs)
     except DemonstrationError as error:
-        _say(f"The demonstration did not come to its end: {error}")
+        _say(f"The demonstration failed: {error}")
 
 
 async def _demo(settings: Settings) -> None:

@@ -13,7 +13,7 @@ from jobticket.errors import InvalidError, NotFoundError
 from jobticket.jobs.settings import read_settings
 from jobticket.observability import logger
 from jobticket.push.bodies import PushRetry, Redrive
-from jobticket.push.runs.overview import Retrying, current_stops, recent_runs
+from jobticket.push.runs.overview import Retrying, recent_runs
 from jobticket.push.runs.push_records import Records
 from jobticket.push.runs.queue import PushQueue, sqs_client
 from jobticket.push.runs.sites import Sites
@@ -46,9 +46,7 @@ table = Table(dynamodb_client(), config.jobs_table)
 sqs = sqs_client()
 secrets = secrets_client()
 ring = KeyRing(
-    lambda: fetch_secret(secrets, config.key_ring_secret),
-    time.monotonic,
-    local=config.environment == "local",
+    lambda: fetch_secret(secrets, config.key_ring_secret), time.monotonic, local=config.environment == "local"
 )
 sites = Sites(table)
 retrying = Retrying(table, Records(table), PushQueue(sqs, config.push_queue))
@@ -76,7 +74,7 @@ def get_operations(_request: Request) -> Answer:
     return Answer(
         body={
             "queues": [level_of(sqs, queue).as_json() for queue in queues.values()],
-            "stops": [stop.as_json() for stop in current_stops(sites)],
+            "stops": [stop.as_json() for stop in sites.stops()],
             "runs": [run.as_json() for run in recent_runs(table, clock.now(), RUNS_SHOWN)],
             "paused": read_settings(table).push_paused,
         }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import suppress
+
+from jobticket_client.errors import Conflict, Invalid
 
 from tests.support.deployed import Stack
 
@@ -11,35 +13,31 @@ CLIENTS = 8
 
 
 def test_moves_of_many_clients_are_each_told_once(stack: Stack) -> None:
-    def send(method: str, url: str, body: Any = None) -> Any:
-        return stack.request(method, url, json=body)
-
-    job = send("POST", "/api/jobs", {"name": "History", "goalQuantity": 5}).json()
-    steps = [{"name": name} for name in ("CNC", "Deburr", "QC")]
-    body = {"jobId": job["id"], "name": "Route", "goalQuantity": 5, "steps": steps}
-    path = send("POST", "/api/paths", body).json()
-    serials = send("POST", "/api/serials", {"pathId": path["id"], "quantity": 5}).json()
+    api = stack.api()
+    job = api.jobs.create(name="History", goal_quantity=5)["id"]
+    path = api.paths.create(
+        job_id=job, name="Route", goal_quantity=5, steps=[{"name": "CNC"}, {"name": "Deburr"}, {"name": "QC"}]
+    )["id"]
+    serials = [serial["id"] for serial in api.serials.create(path_id=path, quantity=5)]
 
     def advance(client: int) -> int:
-        answers = [
-            send("POST", f"/api/serials/{serial['id']}/advance", {"operator": f"Client {client}"})
-            for serial in serials
-        ]
-        return sum(answer.status_code == 200 for answer in answers)
+        answered = 0
+        for serial in serials:
+            with suppress(Conflict, Invalid):
+                api.serials.advance(serial, operator=f"Client {client}")
+                answered += 1
+        return answered
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         answered = sum(pool.map(advance, range(CLIENTS)))
 
-    told = [send("GET", f"/api/serials/{serial['id']}/history").json() for serial in serials]
+    told = [list(api.serials.history(serial)) for serial in serials]
     assert sum(len(events) - 1 for events in told) == answered
     for events in told:
         reached = [event["to"]["stepName"] for event in events if "to" in event]
         assert reached == ["CNC", "Deburr", "QC"][: len(reached)]
-    (today,) = send("GET", f"/api/paths/{path['id']}/flow?days=1").json()["days"]
-    shown = send("GET", f"/api/paths/{path['id']}").json()
-    assert [*today["standing"].values()] == [step["serialCount"] for step in shown["distribution"]]
+    (today,) = api.paths.flow(path, days=1)["days"]
+    shown = api.paths.get(path)["distribution"]
+    assert [*today["standing"].values()] == [step["serialCount"] for step in shown]
     assert sum(today["entered"].values()) + today["completed"] == 5 + answered
-    assert [event["action"] for event in send("GET", f"/api/jobs/{job['id']}/history").json()] == [
-        "created",
-        "path_added",
-    ]
+    assert [event["action"] for event in api.jobs.history(job)] == ["created", "path_added"]

@@ -49,7 +49,7 @@ def _serve(pipe: Connection, settings: Mapping[str, str]) -> None:
     # On a busy machine 200 callers at once wait longer for the emulator than they would wait for AWS.
     aws.CONNECT_SECONDS = aws.ANSWER_SECONDS = 60
     tokens.TOKEN_CALL_SECONDS, tokens.WAIT_SECONDS, tokens.LEASE = 60.0, 200.0, timedelta(seconds=90)
-    access = JiraAccess.open(AccessSettings.from_environment())
+    access = JiraAccess(AccessSettings.from_environment())
 
     def ask(external_id: str) -> str:
         try:
@@ -78,7 +78,7 @@ def _die(external_id: str, settings: Mapping[str, str]) -> None:
         os._exit(DIES_BEFORE_WRITING)
 
     RefreshStore.succeed = die  # type: ignore[method-assign,assignment]
-    access = JiraAccess.open(AccessSettings.from_environment())
+    access = JiraAccess(AccessSettings.from_environment())
     access.tokens.access_token(ConnectionId("jira", external_id), Deadline.after(SECONDS))
 
 

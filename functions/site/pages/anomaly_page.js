@@ -140,13 +140,14 @@ function comments(anomaly, listed, tools) {
   ];
 }
 
-function history(listed) {
-  if (!listed) {
+function history(entries) {
+  if (!entries) {
     return unavailable("The history");
   }
-  const entries = listed.history ?? listed.items ?? listed;
   return entries.length
     ? h("ol", { class: "timeline" }, [...entries].reverse().map((entry) => h("li", { key: `${entry.at}${entry.action}` },
-      h("p", {}, h("span", { class: "strong" }, words(entry.action)), " ", h("time", { class: "quiet", datetime: entry.at }, at(entry.at)), entry.by && h("span", { class: "quiet" }, ` by ${entry.by}`)))))
+      h("p", {}, h("span", { class: "strong" }, words(entry.action)), " ", h("time", { class: "quiet", datetime: entry.at }, at(entry.at)), entry.by && h("span", { class: "quiet" }, ` by ${entry.by}`)),
+      entry.ticket_number && h("p", {}, entry.ticket_number),
+      entry.from && h("p", {}, `${entry.from} → ${entry.to}`))))
     : empty("Nothing is recorded yet", "What happens to the anomaly from now on is shown here.");
 }

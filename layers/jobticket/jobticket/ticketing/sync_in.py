@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import ceil
 
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
 from jobticket.errors import ConflictError, NotFoundError
+from jobticket.history.records import Stamp
 from jobticket.jira import transitions
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraNotFoundError
@@ -57,15 +58,15 @@ class Look:
     Attributes
     ----------
     since
-        When the last look began, in milliseconds, which saw every ticket that had changed.
+        Up to when, in milliseconds, every change of the ticket was looked at.
     """
 
     table: Table
     stored: StoredIntegration
     client: JiraClient
     issue: Issue
-    since: int
     now: datetime
+    since: int = 0
 
     def take(self) -> Looked:
         """Read the ticket, and let its links and their anomalies follow.
@@ -77,7 +78,7 @@ class Look:
         """
         ticket = self.table.get(self.issue.pk, TICKET) or {}
         linked = linked_anomalies(ticket)
-        self.since = min(self.since, ticket.get("unlooked", self.since))
+        self.since = ticket.get("unlooked", searched_until(self.table))
         if not linked:
             end_look(self.table, self.issue, {})
             return Looked()
@@ -153,8 +154,8 @@ class _Following:
             # Another open anomaly has the fingerprint.
             link = self.look.link_of(self.anomaly_id)
             if link is not None:
-                change = links.change(link, set=self._values() | {"last_sync_error": error.message})
-                write_if_current(self.look.table, change)
+                values = self._values() | {"last_sync_error": error.message}
+                links.note(self.look.table, link, self.look.now, values)
             return []
         return events
 
@@ -167,15 +168,15 @@ class _Following:
         link = links.find_pair(loaded, issue.integration_id, issue.ticket_id)
         if link is None or link.id != self.link_id or all(live.link_id != link.id for live in loaded.live):
             return []
-        kept = links.kept(table, link)
+        kept, now = links.kept(table, link), self.look.now
         wanted = self._wanted(kept, loaded, link)
         if wanted is None:
-            work.add(self._seen(link, kept))
+            links.add_note(work, link, now, self._values(), self._ended(link, kept), self.moving)
             return []
-        status = self.row["status"]
         if loaded.status_stamp > max(kept.get("looked", 0), self.look.since):
             self.is_conflict = True
-            work.add(links.conflict(link, status, loaded.anomaly.status, loaded.status_stamp, self.look.now))
+            both = links.conflict(self.row["status"], loaded.anomaly.status, loaded.status_stamp, now)
+            links.add_note(work, link, now, both, (), self.moving)
             return []
         return self._follow(work, loaded, link, wanted)
 
@@ -188,23 +189,26 @@ class _Following:
         wanted = means(status)
         if wanted is None or wanted == loaded.anomaly.status:
             return None
-        others = [other for other in loaded.links if other.id != link.id and _is_live(other, loaded)]
+        # A deleted ticket has no say.
+        others = [other for other in loaded.links if other.id != link.id and other.last_sync_error != GONE]
+        others = [other for other in others if _is_live(other, loaded)]
         if wanted in ARCHIVED and any(means(other.status) not in ARCHIVED for other in others):
             return None  # only when all its tickets say so
         return wanted
 
     def _follow(self, work: UnitOfWork, loaded: Loaded, link: AnomalyLink, wanted: str) -> list[Event]:
-        revision = Revision(by=self.mover.name)
-        revision.notices = anomalies.set_status(work, revision, loaded, wanted, self.look.now)
+        stamp = Stamp(self.look.now, self.mover.name)
+        revision = Revision(follows=True, records=links.moves(link, self.row["status"]))
+        revision.notices = anomalies.set_status(work, revision, loaded, wanted, stamp.at)
         revision.links = [live for live in loaded.live if live.link_id != link.id]
         work.add(links.change(link, set=self._values(), remove=["conflict", "last_sync_error"]))
         logger.info("an anomaly follows its ticket", anomaly=self.anomaly_id, status=wanted)
-        return revise(work, loaded, revision, self.look.now)
+        return revise(work, loaded, revision, stamp)
 
-    def _seen(self, link: AnomalyLink, kept: dict[str, object]) -> Update:
+    def _ended(self, link: AnomalyLink, kept: dict[str, object]) -> list[str]:
+        """Return what the link says no more, now that its ticket was seen."""
         moved = not is_same(self.row["status"], str(kept.get("seen", "")))
-        ended = ["conflict", "last_sync_error"] if moved or link.last_sync_error == GONE else []
-        return links.change(link, set=self._values(), remove=ended)
+        return ["conflict", "last_sync_error"] if moved or link.last_sync_error == GONE else []
 
     def _values(self) -> dict[str, object]:
         """Return what the link shows of its ticket now."""
@@ -222,24 +226,21 @@ def _is_live(link: AnomalyLink, loaded: Loaded) -> bool:
     return any(live.link_id == link.id for live in loaded.live)
 
 
-def began(table: Table) -> int:
-    """Return when the last complete sweep began, in milliseconds: what changed before it was looked at."""
+def searched_until(table: Table) -> int:
+    """Return up to when the last sweep has certainly found every change, in milliseconds."""
     return int((table.get(SWEEP, SWEEP) or {}).get("began", 0))
 
 
-def changed_tickets(
-    table: Table, access: JiraAccess, last: int, now: datetime, deadline: Deadline
-) -> Iterator[Issue]:
+def changed_tickets(table: Table, access: JiraAccess, now: datetime, deadline: Deadline) -> Iterator[Issue]:
     """Yield the linked tickets that look different from when they were last read, each noted as unlooked.
 
     It costs a search of what changed since the last sweep, a call for each 100 linked tickets among it, and
-    a read of DynamoDB for each 100 changed ones. The caller ends it with ``note_sweep``; ``last`` is when
-    the last complete sweep began.
+    a read of DynamoDB for each 100 changed ones. The caller ends it with ``note_sweep``.
     """
     stored = integration.find(table)
     if stored is None or not stored.follows:
         return
-    client = integration.client_of(access, stored, deadline)
+    client, last = integration.client_of(access, stored, deadline), searched_until(table)
     since = _minutes_since(last, now)
     search = Search(client, f"updated >= -{since}m ORDER BY updated ASC", ("summary", "status"), show_found)
     known: dict[str, Item] = {}
@@ -258,10 +259,10 @@ def changed_tickets(
 
 
 def _minutes_since(last: int, now: datetime) -> int:
-    passed = now - datetime.fromtimestamp(last / 1000, UTC) if last else timedelta(minutes=10)
-    return ceil((min(passed, LONGEST) + MARGIN).total_seconds() / 60)
+    passed = now - clock.from_milliseconds(last) if last else timedelta(minutes=10)
+    return ceil(min(passed, LONGEST).total_seconds() / 60)
 
 
 def note_sweep(table: Table, moment: datetime) -> None:
-    """Store that what changed before a moment has been looked for."""
-    table.put({"pk": SWEEP, "sk": SWEEP, "began": clock.epoch_milliseconds(moment)})
+    """Store when a sweep began; Jira's index may not have had changes shortly before it."""
+    table.put({"pk": SWEEP, "sk": SWEEP, "began": clock.epoch_milliseconds(moment - MARGIN)})
