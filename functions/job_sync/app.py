@@ -33,7 +33,7 @@ from jobticket.push.runs.push_records import STATUSES, Outcome, Records, Ref, St
 from jobticket.push.runs.run import begin_run, lambda_client, start_run
 from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
 from jobticket.secret_store import fetch_secret, secrets_client
-from jobticket.store.table import Journal, Table, dynamodb_client
+from jobticket.store.table import Table, dynamodb_client
 from jobticket.store.unit_of_work import UnitOfWork, attempts
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
@@ -55,7 +55,7 @@ class JobSyncSettings(AccessSettings):
 
 config = JobSyncSettings.from_environment()
 dynamodb = dynamodb_client()
-table = Table(dynamodb, config.jobs_table, Journal(config.history_table, config.history_retention_days))
+table = Table(dynamodb, config.jobs_table, config.journal)
 secrets = secrets_client()
 ring = KeyRing(
     lambda: fetch_secret(secrets, config.key_ring_secret), time.monotonic, local=config.environment == "local"

@@ -33,7 +33,7 @@ RESERVED_SECONDS = 6.0
 
 config = TicketingSettings.from_environment()
 dynamodb = dynamodb_client()
-table = Table(dynamodb, config.ticketing_table)
+table = Table(dynamodb, config.ticketing_table, config.journal)
 access = JiraAccess(config, dynamodb)
 wording = config.wording
 wakeups = Wakeups(sqs_client(), config.ticket_events_queue)

@@ -61,6 +61,10 @@ class AccessSettings(Settings):
     private_ca_secret: str = ""
     private_ca_hosts: str = ""
 
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.history_table, self.history_retention_days)
+
 
 class JiraAccess:
     """Makes Jira clients for connections of every kind; one a container.
@@ -71,8 +75,7 @@ class JiraAccess:
 
     def __init__(self, settings: AccessSettings, dynamodb: DynamoDBClient | None = None) -> None:
         """Make the container's access from a function's settings and, if it has one, its client."""
-        journal = Journal(settings.history_table, settings.history_retention_days)
-        table = Table(dynamodb or dynamodb_client(), settings.connections_table, journal)
+        table = Table(dynamodb or dynamodb_client(), settings.connections_table, settings.journal)
         secrets = functools.cache(secrets_client)
         hosts = settings.private_ca_hosts.replace(",", " ").split()
         authority = PrivateAuthority(hosts, lambda: _private_ca(secrets(), settings.private_ca_secret))

@@ -79,6 +79,40 @@ class AnomalyReport:
     detected: str | None = None
 
 
+class AnomalyEvent(Shown):
+    """What happened to an anomaly, and who did it: a key, a rule, or a person at Jira.
+
+    Attributes
+    ----------
+    action
+        created, status_changed, description_changed, commented, ticket_created, ticket_linked,
+        ticket_unlinked, ticket_moved or deleted.
+    by
+        The name of the caller's key, ``rule``, or ``Jira`` with the person's name, if it is known. Of a
+        ticket that the product has moved it is ``Jobticket``.
+    from_, to
+        The status before and after: the anomaly's, or the ticket's if that was moved.
+    comment_id
+        The comment's number.
+    """
+
+    shows_null = False
+
+    at: str
+    action: str
+    by: str
+    from_: str | None = None
+    to: str | None = None
+    ticket_id: str | None = None
+    ticket_number: str | None = None
+    rule_id: int | None = None
+    comment_id: int | None = None
+
+    @classmethod
+    def shown_name(cls, name: str) -> str:
+        return name.removesuffix("_")
+
+
 class AnomalyComment(Shown):
     id: int
     anomaly_id: int
