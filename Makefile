@@ -78,14 +78,14 @@ lock: $(DEV)
 	$(PY) -m tools.lock $(UPGRADE)
 
 bench: $(DEV)
-	PYTHONPATH=layers/jobticket:. $(PY) -m benchmarks
+	PYTHONPATH=layers/jobticket:clients/python/src:. $(PY) -m benchmarks
 
 fuzz: $(DEV)
 	$(PY) -m pytest tests/unit -m hypothesis --hypothesis-profile chance -n 2 --dist worksteal
 	$(PY) -m tests.stack.fuzz $(or $(SECONDS_OF_FUZZING),120)
 
 soak: $(DEV)
-	PYTHONPATH=layers/jobticket:. $(PY) -m benchmarks.soak $(or $(MINUTES),10)
+	PYTHONPATH=layers/jobticket:clients/python/src:. $(PY) -m benchmarks.soak $(or $(MINUTES),10)
 
 sam-local: $(LOCAL)
 	@exec $(PY) -m local.sam_local

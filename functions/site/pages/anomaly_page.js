@@ -27,7 +27,7 @@ export function show({ parts: [id, tab = ""] }, { anomaly, more }, tools) {
       chip(anomaly.status, KINDS[anomaly.status] ?? "plain")),
     tabs("Parts of the anomaly", { comments: "Comments", history: "History" }[tab] ?? "Overview",
       [["Overview", address], ["Comments", `${address}/comments`], ["History", `${address}/history`]]),
-    tab === "comments" ? comments(anomaly, more, tools) : tab === "history" ? timeline(more, "anomaly") : overview(anomaly, more, tools),
+    tab === "comments" ? comments(anomaly, more, tools) : tab === "history" ? timeline(more, "anomaly", change) : overview(anomaly, more, tools),
   ];
 }
 
@@ -140,3 +140,8 @@ function comments(anomaly, listed, tools) {
       h("button", { class: "button", type: "submit" }, "Add comment")),
   ];
 }
+
+const change = (entry) => [
+  entry.ticket_number && h("p", {}, entry.ticket_number),
+  entry.from && h("p", {}, `${entry.from} → ${entry.to}`),
+];
