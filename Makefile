@@ -9,6 +9,9 @@ LOCAL := $(VENV)/.local-installed
 DEV := $(VENV)/.dev-installed
 PACKAGER := .build/packager
 
+# Without kept bytecode, every process of the tests would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The tests of the deployed stack run with each function's role enforced, as on AWS. AUTH=false turns that off.
 AUTH ?= true
 

@@ -310,8 +310,7 @@ def read_huge(url: str, project: str) -> None:
     begun = time.perf_counter()
     rows = tickets_of_project(product._client(), project).rows
     body = {"tickets": rows, "total": len(rows), "sprint": None}
-    event = {"headers": {"Accept-Encoding": "gzip"}}
-    answer = _proxy_answer(Answer(body=body), event, {})
+    answer = _proxy_answer(Answer(body=body), {"accept-encoding": "gzip"}, {})
     seconds = time.perf_counter() - begun
     compressed = base64.b64decode(answer["body"])
     told = {

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from benchmarks.emulated import emulated
 from benchmarks.table import print_table
-from jobticket.store.table import Table
+from tests.support.tables import recorded
 from tests.unit.conftest import client, gateway, load_function
 from tests.unit.ticketing.conftest import INTEGRATION, Atlassian, Shop, Time, Worker, make_queue
 
@@ -26,7 +26,7 @@ def open_shop() -> Iterator[Shop]:
     with emulated() as url:
         worker = Worker(load_function("ticket_sync"), make_queue())
         api = gateway(load_function("ticketing"))
-        shop = Shop(api, worker, Atlassian(url), Table(client("dynamodb"), "ticketing"), Time())
+        shop = Shop(api, worker, Atlassian(url), recorded(client("dynamodb"), "ticketing"), Time())
         shop.integrate()
         yield shop
 

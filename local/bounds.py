@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 import threading
 import zipfile
+from functools import cached_property
 from hashlib import file_digest
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,25 +18,36 @@ _unpacking = threading.Lock()
 
 
 class SharedZip(zipfile.ZipFile):
-    """A zip that is unpacked once; every further folder of the same content consists of links.
+    """A zip that is unpacked once; every further folder of the same content is a link.
 
     Each worker process has its own folder with its function's code and layers, more than 20 MB.
     """
 
+    def namelist(self) -> list[str]:
+        """Return the names to be checked: those of content that is unpacked already have been."""
+        return [] if self._shared.exists() else super().namelist()
+
     def extractall(self, path: Any = None, *_arguments: Any) -> None:
-        """Link the content into a folder, and free the space of the zip."""
-        assert isinstance(self.filename, str)
-        source = Path(self.filename)
-        with source.open("rb") as file:
-            digest = file_digest(file, "sha256").hexdigest()
-        shared = Path(tempfile.gettempdir()) / "unpacked" / digest
+        """Put a link in an empty folder's place, and free the space of the zip."""
         with _unpacking:
-            if not shared.exists():
-                draft = shared.with_suffix(".new")
+            if not self._shared.exists():
+                draft = self._shared.with_suffix(".new")
                 super().extractall(draft)
-                draft.rename(shared)
-        shutil.copytree(shared, path, copy_function=os.link, dirs_exist_ok=True)
-        source.unlink()
+                draft.rename(self._shared)
+        Path(path).rmdir()
+        Path(path).symlink_to(self._shared)
+        Path(self._name).unlink()
+
+    @property
+    def _name(self) -> str:
+        assert isinstance(self.filename, str)
+        return self.filename
+
+    @cached_property
+    def _shared(self) -> Path:
+        with Path(self._name).open("rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
+        return Path(tempfile.gettempdir()) / "unpacked" / digest
 
 
 def share_unpacked_code() -> None:

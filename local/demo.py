@@ -75,7 +75,7 @@ class Demonstration:
 
     def work_for_weeks(self) -> tuple[str, list[str]]:
         """Make a job to look at, and return its path and serial numbers."""
-        self._say("A job to look at: three weeks of made-up work, dated back in the tables.")
+        self._say("A job with a past: three weeks of sample work, backdated in the tables.")
         name = "Demonstration: valve body (made up)"
         job = self._send("POST", "/api/jobs", {"name": name, "goalQuantity": past.A_WEEK * past.WEEKS})
         route = {"jobId": job["id"], "name": "Main Route", "goalQuantity": job["goalQuantity"]}
@@ -104,7 +104,7 @@ class Demonstration:
         return _answer_of(_ask(self._settings, method, path, body))
 
     def show_weeks(self, path: str) -> None:
-        self._say("What went through each step on each day, and what stood there in the evening:")
+        self._say("For each day and step: how many parts came, and how many stood there in the evening:")
         self._send("GET", f"/api/paths/{path}/flow?days=22")
 
     def _connect_site(self) -> None:
@@ -150,7 +150,7 @@ class Demonstration:
         self._say("Five parts get serial numbers. They stand at the first step.")
         serials = self._send("POST", "/api/serials", {"pathId": path["id"], "quantity": 5})
         ids = [serial["id"] for serial in serials]
-        self._say("A tray of three moves on to deburring.")
+        self._say("A tray of three parts moves on to deburring.")
         self._send("POST", "/api/serials/advance", {"serialIds": ids[:3], "fromStepIndex": 0})
         self._say(f"{ids[0]} goes on to quality control, and passes it.")
         self._send("POST", f"/api/serials/{ids[0]}/advance", {"fromStepIndex": 1})
@@ -196,16 +196,16 @@ class Demonstration:
         print(textwrap.indent(description, "   | "), flush=True)
 
     def _connect_user(self) -> None:
-        self._say("A user connects her own account. Your backend makes a token for her alone.")
+        self._say("A user connects her own account. Your backend makes a token that is only for her.")
         body = {"provider": "jira", "external_id": USER}
         self._send("POST", "/api/backend/connect-sessions", body)
-        self._say("With that token (here: with the key) your page begins; the answer is where she goes.")
+        self._say("Your page begins with that token (here: with the key). The answer is the address to open.")
         begun = self._send("POST", "/api/frontend/oauth/initiate-oauth-flow", body)
         try:
             site = connect(_session(), self._settings.url, begun["authorization_uri"])
         except requests.HTTPError as error:
             raise DemonstrationError(f"the consent failed: {error}") from error
-        self._say(f"She accepts there and chooses the site {site}: two pages, done for her just now.")
+        self._say(f"She accepts there and chooses the site {site}. The demonstration has done both for her.")
         self._say("From now on your backend calls Jira in her name, or asks for a fresh token.")
         self._send("GET", f"/api/backend/jira/get-projects?external_id={USER}")
 
@@ -218,9 +218,7 @@ class Demonstration:
         anomaly = self._send("POST", "/api/anomalies", ANOMALY)["id"]
         ticket = {"title": "Customers without a name", "description": "Found by the nightly scan."}
         made = self._send("POST", f"{integration}/anomalies/{anomaly}/tickets", ticket)["ticket"]
-        self._say(
-            "Acknowledge it, comment on it, resolve it. No request waits for Jira: a queue tells the ticket."
-        )
+        self._say("Acknowledge, comment, resolve. No request waits for Jira: a worker updates the ticket.")
         self._send("PUT", f"/api/anomalies/{anomaly}", {"status": "Acknowledged"})
         self._send("POST", f"/api/anomalies/{anomaly}/comments", {"message": "The import dropped a column."})
         self._send("DELETE", f"/api/anomalies/{anomaly}?archive=true&status=Resolved")
@@ -228,7 +226,7 @@ class Demonstration:
 
     def _follow_ticket(self) -> None:
         integration = "/api/integrations/ticketing"
-        self._say("A rule makes tickets by itself. And let anomalies follow their tickets:")
+        self._say("A rule makes tickets automatically. And let anomalies follow their tickets:")
         self._send("POST", f"{integration}/rules", {"name": "CRM", "when": {"datastore_ids": [1]}})
         self._send("PUT", integration, {"status_in": {"Done": "Resolved", "In Progress": "Acknowledged"}})
         self._say("Report another anomaly; its ticket is there a moment later.")
@@ -256,7 +254,7 @@ class Demonstration:
 
     def _show_comments(self, key: str) -> None:
         url = f"{self._settings.atlassian_url}/rest/api/2/issue/{key}/comment"
-        self._say(f"What the ticket was told ({self._settings.atlassian_url}/browse/{key}):")
+        self._say(f"What the ticket got ({self._settings.atlassian_url}/browse/{key}):")
         print(f"   curl -u {JIRA_CREDENTIALS} {shlex.quote(url)}\n", flush=True)
         for comment in _comments(url, expected=3):
             print(textwrap.indent(comment, "   | "), flush=True)

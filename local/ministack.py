@@ -1,8 +1,8 @@
 """MiniStack, the AWS emulator, with snapshots while it runs and rights as AWS judges them.
 
 :mod:`local.emulator` runs this as a program. MiniStack writes its state only at an orderly stop, so a kill or
-a power cut would lose everything since the start. Its saving function is not public. The version is pinned,
-and the start fails at once if the function is missing. The emulator changes its data on its event loop, so
+a power cut would lose everything since the start. What this takes of it is not public. The version is pinned,
+and the start fails at once if a function is missing. The emulator changes its data on its event loop, so
 the state is collected there: a thread would copy a table while items are added.
 
 It writes one file for each service. A kill between two files would leave a stack without its secrets. So a
@@ -12,7 +12,8 @@ snapshot counts only when it is complete, and a start uses the last complete one
 from __future__ import annotations
 
 import asyncio
-import logging
+import copy
+import json
 import os
 import shutil
 import threading
@@ -24,11 +25,14 @@ from typing import Any
 from local.answers import refuse_malformed_answers
 from local.bounds import share_unpacked_code, trim_histories
 from local.loud import SavingReport
+from local.template import translate_fast
 
 SECONDS_BETWEEN_SNAPSHOTS = 3.0
 SHARE_OF_TIME = 4  # a large state is saved less often, to bound the share of time that saving takes
 ATTEMPTS = 20
 FILES = ("*.json", "lambda-blobs/*.zip")  # the code of functions lies beside what names it
+
+CHANGE_THEIR_COPY = ("lambda", "acm")  # take code and keys out of the copy of their state
 
 GetState = Callable[[], Any]
 
@@ -43,15 +47,15 @@ class Generations:
     """
 
     def __init__(self, state: Path) -> None:
-        self._state = state
+        self.state = state
         self.complete = state.with_name("complete")  # a link, so that it can be moved in one step
 
     def restore(self) -> None:
         """Restore the last complete snapshot; without one, clear the state."""
-        for file in self._state.glob("*.json*"):
+        for file in self.state.glob("*.json*"):
             file.unlink()
         if self.complete.exists():
-            self._link_files(self.complete, self._state)
+            self._link_files(self.complete, self.state)
 
     def keep(self) -> None:
         """Keep the present state as a complete snapshot."""
@@ -59,7 +63,7 @@ class Generations:
         odd = former is not None and former.name == "generation-0"
         place = self.complete.with_name("generation-1" if odd else "generation-0")
         shutil.rmtree(place, ignore_errors=True)  # left by a killed program
-        self._link_files(self._state, place)
+        self._link_files(self.state, place)
         link = self.complete.with_name("complete.new")
         link.unlink(missing_ok=True)
         link.symlink_to(place.name)
@@ -78,49 +82,58 @@ class Generations:
 
 
 class SnapshotError(Exception):
-    """The state could not be collected or written."""
+    """The state could not be collected."""
 
 
-def collect(services: Mapping[str, GetState]) -> dict[str, Any]:
-    """Return the state of every service that has any.
+class _Copying(threading.local):
+    """Whether a thread's deep copies are made; the emulator copies each state that it hands out."""
 
-    Some data change outside the event loop, such as logs of functions; then collect again.
+    needed = True
+
+
+_copying = _Copying()
+_deepcopy = copy.deepcopy
+
+
+def _deepcopy_if_needed(value: Any, memo: dict[int, Any] | None = None) -> Any:
+    return _deepcopy(value, memo) if _copying.needed else value
+
+
+def collect(services: Mapping[str, GetState], encode: Callable[[str, Any], str]) -> dict[str, str]:
+    """Return the text of every service's state that has any.
+
+    Text is made at once, many times faster than the copy that it stands in for. Some data change outside the
+    event loop, such as logs of functions; then collect again.
     """
-    states = {name: _state_of(name, get_state) for name, get_state in services.items()}
-    return {name: state for name, state in states.items() if state is not None}
+    texts = {name: _text_of(name, get_state, encode) for name, get_state in services.items()}
+    return {name: text for name, text in texts.items() if text is not None}
 
 
-def _state_of(name: str, get_state: GetState) -> Any:
+def _text_of(name: str, get_state: GetState, encode: Callable[[str, Any], str]) -> str | None:
     for attempt in range(1, ATTEMPTS + 1):
+        _copying.needed = name in CHANGE_THEIR_COPY
         try:
-            return get_state()
+            state = get_state()
+            return None if state is None else encode(name, state)
         except RuntimeError as error:
             if attempt == ATTEMPTS:
                 raise SnapshotError(f"{name}: {error}") from error
+        finally:
+            _copying.needed = True
     return None
-
-
-class _Failures(logging.Handler):
-    """Notices failures that MiniStack's saving only logs."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.seen: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.seen.append(record.getMessage())
 
 
 class Snapshots:
     """Saves the state every few seconds if there were requests."""
 
-    def __init__(self, ministack: Any, generations: Generations) -> None:
+    def __init__(self, ministack: Any, persistence: Any, generations: Generations) -> None:
         self._ministack = ministack
         self._generations = generations
         self._serve = ministack.app
-        self._write = ministack.save_all
         self._services: Callable[[], Mapping[str, GetState]] = ministack._build_persistence_save_dict
-        self._failures = _Failures()
+        self._version: Callable[[str], int] = persistence._state_format_version
+        self._default = persistence._json_default
+        self._saved: dict[str, str] = {}
         self._report = SavingReport("What the AWS emulator holds")
         self._writing = threading.Lock()
         self._asked = threading.Event()
@@ -129,7 +142,7 @@ class Snapshots:
     def install(self) -> None:
         self._ministack.app = self.serve
         self._ministack.save_all = self.save_at_the_end
-        logging.getLogger("persistence").addHandler(self._failures)
+        copy.deepcopy = _deepcopy_if_needed  # type: ignore[assignment]
 
     async def serve(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -144,7 +157,7 @@ class Snapshots:
         """Save in MiniStack's own place, which is on the event loop."""
         self._stopping.set()
         trim_histories()
-        self._save(lambda: collect(services), last=True)
+        self._save(lambda: collect(services, self._encode), last=True)
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         pause = SECONDS_BETWEEN_SNAPSHOTS
@@ -155,11 +168,16 @@ class Snapshots:
                 self._save(lambda: asyncio.run_coroutine_threadsafe(self._collected(), loop).result())
                 pause = max(SECONDS_BETWEEN_SNAPSHOTS, SHARE_OF_TIME * (time.monotonic() - begun))
 
-    async def _collected(self) -> dict[str, Any]:
+    async def _collected(self) -> dict[str, str]:
         trim_histories()
-        return collect(self._services())
+        return collect(self._services(), self._encode)
 
-    def _save(self, collected: Callable[[], dict[str, Any]], *, last: bool = False) -> None:
+    def _encode(self, service: str, state: Any) -> str:
+        """Return what the emulator's own saving writes, which encodes in Python what C can."""
+        whole = {"__ministack_format__": self._version(service), "payload": state}
+        return json.dumps(whole, default=self._default)
+
+    def _save(self, collected: Callable[[], dict[str, str]], *, last: bool = False) -> None:
         try:
             # Before the lock: the event loop may wait for it, and then nothing could be collected.
             states = collected()
@@ -173,11 +191,16 @@ class Snapshots:
         else:
             self._report.saved()
 
-    def _write_whole(self, states: Mapping[str, Any]) -> None:
-        self._failures.seen.clear()
-        self._write({name: lambda state=state: state for name, state in states.items()})
-        if self._failures.seen:
-            raise SnapshotError("; ".join(self._failures.seen))
+    def _write_whole(self, states: Mapping[str, str]) -> None:
+        """Write what has changed, each file in one step."""
+        folder = self._generations.state
+        folder.mkdir(parents=True, exist_ok=True)
+        for service, text in states.items():
+            if self._saved.get(service) != text:
+                new = folder / f"{service}.json.tmp"
+                new.write_text(text)
+                new.replace(folder / f"{service}.json")
+                self._saved[service] = text
         self._generations.keep()
 
 
@@ -214,20 +237,28 @@ def _make_secrets_without_a_value() -> None:
     handlers["create"] = created
 
 
+def _read_streams_from_their_start() -> None:
+    """MiniStack forgets streams as it ends, but not how far they were read: it would skip new records."""
+    from ministack.services import lambda_svc
+
+    load = lambda_svc.load_persisted_state
+    lambda_svc.load_persisted_state = lambda state: load({**state, "dynamodb_stream_positions": {}})
+
+
 def main() -> None:
     generations = Generations(Path(os.environ["STATE_DIR"]))
     generations.restore()
     # Imported only now: some services read their state as they are imported.
     from ministack import app as ministack
+    from ministack.core import persistence
 
-    logging.getLogger("persistence").setLevel(
-        logging.WARNING
-    )  # otherwise it logs a line for each service at every snapshot
-    Snapshots(ministack, generations).install()
+    Snapshots(ministack, persistence, generations).install()
     _judge_batches_by_their_messages()
     refuse_malformed_answers()
     share_unpacked_code()
     _make_secrets_without_a_value()
+    _read_streams_from_their_start()
+    translate_fast()
     ministack.main()
 
 

@@ -4,7 +4,7 @@
 
 `sam local` passes only variables that its template declares. The written template declares them all: those of
 the deployed functions, the emulator's address and its credentials. The deployed template must not name an
-endpoint. docs/sam-local.md is the guide.
+endpoint. docs/guides/sam-local.md is the guide.
 """
 
 from __future__ import annotations

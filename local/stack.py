@@ -58,9 +58,11 @@ async def running_stack(settings: Settings) -> AsyncIterator[LocalStack]:
         require_free(settings.port, "PORT")
         require_free(settings.atlassian_port, "ATLASSIAN_PORT")
         stack.callback(remove_temporary_files, settings.data_dir)
+        _say("the AWS emulator")
         emulator = await start_emulator(settings.data_dir, lock, enforce_roles=settings.enforce_roles)
         stack.push_async_callback(emulator.process.stop)
         processes = [emulator.process]
+        _say("the emulated Jira")
         if atlassian := await _start_atlassian(settings, lock):
             stack.push_async_callback(atlassian.stop)
             processes.append(atlassian)
@@ -68,10 +70,16 @@ async def running_stack(settings: Settings) -> AsyncIterator[LocalStack]:
         stack.push_async_callback(front.stop)
         await front.start()
         aws = Aws(emulator.url)
+        _say("template.yaml: functions, tables, queues (the first time, half a minute)")
         deployed = await asyncio.to_thread(_deploy, aws, settings)
         front.serve_api(emulator.url, deployed.api_id)
         stack.enter_context(_described(settings, emulator, deployed))
         yield LocalStack(settings, aws, deployed, tuple(processes))
+
+
+def _say(part: str) -> None:
+    """Tell what is being started, while it is."""
+    print(f"  {part} ...", flush=True)
 
 
 def _deploy(aws: Aws, settings: Settings) -> Deployed:

@@ -23,7 +23,7 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 from samtranslator.translator.transform import transform
 
-from local.template import load_template
+from local.template import load_template, translate_fast
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Where `sam deploy` would put the code.
@@ -80,6 +80,7 @@ def translated(parameters: Mapping[str, str]) -> dict[str, Any]:
     """Return SAM's translation of the template."""
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")  # SAM asks it for the partition
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
+    translate_fast()
     made: dict[str, Any] = transform(json.loads(_uploaded()), dict(parameters), _NoPolicies())
     return made
 

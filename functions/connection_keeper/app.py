@@ -18,7 +18,7 @@ SPARE_SECONDS = 5.0
 SWEEP_SECONDS = 240.0
 
 config = AccessSettings.from_environment()
-access = JiraAccess.open(config)
+access = JiraAccess(config)
 keeper = Keeper(access.store, access.vault, access.tokens)
 
 

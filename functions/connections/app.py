@@ -49,7 +49,7 @@ ring = KeyRing(
     time.monotonic,
     local=config.environment == "local",
 )
-access = JiraAccess.open(config)
+access = JiraAccess(config)
 sessions = SessionStore(access.store.table)
 minter = connect_tokens.ConnectTokens(sessions)
 origins = ReturnOrigins.parse(config.return_origins)

@@ -43,7 +43,7 @@ ring = KeyRing(
     time.monotonic,
     local=config.environment == "local",
 )
-access = JiraAccess.open(config)
+access = JiraAccess(config)
 api = Api(routes_of(__name__), ring)
 
 

@@ -26,25 +26,19 @@ from jobticket.observability import logger
 from jobticket.push import linking
 from jobticket.push.appending import Try
 from jobticket.push.bodies import JobLink, JobReference
-from jobticket.push.connection import (
-    FAILURES,
-    explain,
-    open_client,
-    require_enabled,
-    require_push_enabled,
-)
+from jobticket.push.connection import FAILURES, explain, open_client, require_enabled, require_push_enabled
 from jobticket.push.pushing import REPEATED_WITHIN, Pusher, PushResult
 from jobticket.push.runs import push_list
-from jobticket.push.runs.push_records import Outcome, Records, Ref, Status
-from jobticket.push.runs.run import Starter, begin_run, lambda_client
+from jobticket.push.runs.push_records import STATUSES, Outcome, Records, Ref, Status
+from jobticket.push.runs.run import begin_run, lambda_client, start_run
 from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
 from jobticket.secret_store import fetch_secret, secrets_client
-from jobticket.store.table import Journal, Table, dynamodb_client
+from jobticket.store.table import Table, dynamodb_client
 from jobticket.store.unit_of_work import UnitOfWork, attempts
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import claimed
-from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of
+from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of, word
 from jobticket.web.routes import routes_of
 
 #: Of a caller who does not say how many.
@@ -61,17 +55,15 @@ class JobSyncSettings(AccessSettings):
 
 config = JobSyncSettings.from_environment()
 dynamodb = dynamodb_client()
-table = Table(dynamodb, config.jobs_table, Journal(config.history_table, config.history_retention_days))
+table = Table(dynamodb, config.jobs_table, config.journal)
 secrets = secrets_client()
 ring = KeyRing(
-    lambda: fetch_secret(secrets, config.key_ring_secret),
-    time.monotonic,
-    local=config.environment == "local",
+    lambda: fetch_secret(secrets, config.key_ring_secret), time.monotonic, local=config.environment == "local"
 )
-access = JiraAccess.open(config, dynamodb)
+access = JiraAccess(config, dynamodb)
 pusher = Pusher(table, access)
 records = Records(table)
-starter = Starter(cache(lambda_client), config.push_scheduler_function)
+lambdas = cache(lambda_client)
 api = Api(routes_of(__name__), ring)
 
 
@@ -115,7 +107,7 @@ def push_all_jobs(request: Request) -> Answer:
                 run_id = begin_run(work, request.caller.name, now + timedelta(milliseconds=later))
                 answer = Answer(202, {"runId": run_id})
                 claim.keep(work, answer)
-        starter.start(run_id)
+        start_run(lambdas(), config.push_scheduler_function, run_id)
     return answer
 
 
@@ -126,13 +118,10 @@ def list_pushes(request: Request) -> Answer:
     position = None if cursor is None else decode_cursor(cursor)
     if position is not None and not push_list.is_position(position):
         raise InvalidError("Invalid cursor")
+    status: Any = word(request.query, "status", STATUSES)
+    job_id = request.query.get("jobId")
     found, following = push_list.list_pushes(
-        table,
-        clock.now(),
-        job_id=request.query.get("jobId"),
-        status=push_list.status_of(request.query.get("status")),
-        limit=limit,
-        position=position,
+        table, clock.now(), job_id=job_id, status=status, limit=limit, position=position
     )
     next_cursor = None if following is None else encode_cursor(following)
     return Answer(body={"pushes": [entry.as_json() for entry in found], "next_cursor": next_cursor})

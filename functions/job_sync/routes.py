@@ -23,11 +23,7 @@ from jobticket.web.routes import (
 _TEXT: dict[str, Any] = {"type": "string"}
 _DETAILS = {"type": "object", "description": "Jira's own messages: errorMessages and errors"}
 _RESULT = object_of(
-    ("error", "details", "note"),
-    success={"type": "boolean"},
-    error=_TEXT,
-    details=_DETAILS,
-    note=_TEXT,
+    ("error", "details", "note"), success={"type": "boolean"}, error=_TEXT, details=_DETAILS, note=_TEXT
 )
 _KEY_ERRORS = {
     409: "A request with this Idempotency-Key is under way.",

@@ -22,7 +22,7 @@ from jobticket.store.unit_of_work import CONTENDED, UnitOfWork, attempts
 from jobticket.web.api import Answer, Api, Model, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import claimed
-from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of, number_of
+from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of, number_of, word
 from jobticket.web.routes import routes_of
 
 
@@ -40,9 +40,7 @@ journal = Journal(config.history_table, config.history_retention_days)
 table = Table(dynamodb_client(), config.jobs_table, journal)
 secrets = secrets_client()
 ring = KeyRing(
-    lambda: fetch_secret(secrets, config.key_ring_secret),
-    time.monotonic,
-    local=config.environment == "local",
+    lambda: fetch_secret(secrets, config.key_ring_secret), time.monotonic, local=config.environment == "local"
 )
 api = Api(routes_of(__name__), ring)
 
@@ -90,9 +88,7 @@ def list_jobs(request: Request) -> Answer:
 
 def _wanted(request: Request) -> jobs.Wanted | None:
     search: str = request.query.get("search", "").strip()
-    state: Any = request.query.get("state")
-    if state not in ("open", "done", None):
-        raise InvalidError("state must be one of: open, done")
+    state: Any = word(request.query, "state", ("open", "done"))
     return jobs.Wanted(search, state) if search or state else None
 
 
@@ -184,9 +180,7 @@ def list_serials(request: Request) -> Answer:
     path_id = request.query.get("pathId", "").strip()
     if not path_id:
         raise InvalidError("pathId is required")
-    status: Any = request.query.get("status")
-    if status is not None and status not in get_args(SerialStatus):
-        raise InvalidError(f"status must be one of: {', '.join(get_args(SerialStatus))}")
+    status: Any = word(request.query, "status", get_args(SerialStatus))
     cursor = request.query.get("cursor")
     after = 0 if cursor is None else decode_cursor(cursor)
     if type(after) is not int or not 0 <= after < 10**12:

@@ -36,9 +36,8 @@ from jobticket.errors import (
 )
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
-from jobticket.web.api import RETRY_SECONDS, Answer, Api, Request
+from jobticket.web.api import RETRY_SECONDS, Answer, Api, CrossOrigin, Request
 from jobticket.web.authentication import KeyRing
-from jobticket.web.cross_origin import CrossOrigin
 from jobticket.web.routes import routes_of
 
 
@@ -60,7 +59,7 @@ ring = KeyRing(
     time.monotonic,
     local=config.environment == "local",
 )
-access = JiraAccess.open(config)
+access = JiraAccess(config)
 data_keys = access.store.table, functools.cache(kms_client), config.encryption_key
 #: The role of this function may open consents under way, and no connection: it only seals those.
 vault = Vault(*data_keys, purpose=CONSENTS)

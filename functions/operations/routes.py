@@ -18,7 +18,7 @@ ROUTES = Routes(
             answers={
                 200: object_of(
                     queues=array_of(model("queues:QueueLevel")),
-                    stops=array_of(model("push.runs.overview:SiteStop")),
+                    stops=array_of(model("push.runs.sites:SiteStop")),
                     runs=array_of(model("push.runs.overview:RunEntry")),
                     paused={"type": "boolean", "description": "Whether `pushPaused` is set."},
                 )

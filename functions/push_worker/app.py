@@ -17,7 +17,7 @@ from jobticket.push.runs.push_records import Records
 from jobticket.push.runs.queue import Jobs, PushQueue, sqs_client
 from jobticket.push.runs.sites import Sites
 from jobticket.push.runs.worker import Tally, Worker
-from jobticket.store.table import Journal, Table, dynamodb_client
+from jobticket.store.table import Table, dynamodb_client
 
 #: What the function needs to put away its work after the last push.
 SPARE_SECONDS = 5.0
@@ -41,8 +41,8 @@ class PushWorkerSettings(AccessSettings):
 
 config = PushWorkerSettings.from_environment()
 dynamodb = dynamodb_client()
-table = Table(dynamodb, config.jobs_table, Journal(config.history_table, config.history_retention_days))
-access = JiraAccess.open(config, dynamodb)
+table = Table(dynamodb, config.jobs_table, config.journal)
+access = JiraAccess(config, dynamodb)
 worker = Worker(
     table,
     Pusher(table, access),

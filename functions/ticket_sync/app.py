@@ -33,8 +33,8 @@ RESERVED_SECONDS = 6.0
 
 config = TicketingSettings.from_environment()
 dynamodb = dynamodb_client()
-table = Table(dynamodb, config.ticketing_table)
-access = JiraAccess.open(config, dynamodb)
+table = Table(dynamodb, config.ticketing_table, config.journal)
+access = JiraAccess(config, dynamodb)
 wording = config.wording
 wakeups = Wakeups(sqs_client(), config.ticket_events_queue)
 vault = Vault(table, functools.cache(kms_client), config.encryption_key, purpose=WEBHOOKS)

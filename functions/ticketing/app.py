@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -14,7 +14,8 @@ from jobticket import clock
 from jobticket.connections.access import JiraAccess
 from jobticket.connections.connector import TokenConnector
 from jobticket.connections.vault import Vault, kms_client
-from jobticket.history.records import Stamp
+from jobticket.history.records import Stamp, page_of_records
+from jobticket.jira.client import JiraClient
 from jobticket.observability import logger
 from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.shown import Shown
@@ -25,7 +26,8 @@ from jobticket.ticketing.environment import TicketingSettings
 from jobticket.ticketing.explanations import translated
 from jobticket.ticketing.form import form_specification
 from jobticket.ticketing.integration import Integrations, StoredIntegration, client_of
-from jobticket.ticketing.model import ARCHIVED, LinkedTicket, TicketDraft
+from jobticket.ticketing.layout import anomaly_pk
+from jobticket.ticketing.model import ARCHIVED, AnomalyEvent, LinkedTicket, TicketDraft
 from jobticket.ticketing.new_ticket import TicketCreation
 from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.recent import RecentChoices
@@ -33,7 +35,7 @@ from jobticket.ticketing.revisions import anomaly_not_found, load, revising
 from jobticket.ticketing.wakeups import Wakeups, sqs_client
 from jobticket.ticketing.webhook_registration import Webhooks
 from jobticket.ticketing.webhook_store import WEBHOOKS, WebhookStore
-from jobticket.web import numbered_pages
+from jobticket.web import paging
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import KeyRing
 from jobticket.web.idempotency import claimed
@@ -48,14 +50,14 @@ class TicketingApiSettings(TicketingSettings):
 
 config = TicketingApiSettings.from_environment()
 dynamodb = dynamodb_client()
-table = Table(dynamodb, config.ticketing_table)
+table = Table(dynamodb, config.ticketing_table, config.journal)
 secrets = secrets_client()
 ring = KeyRing(
     lambda: fetch_secret(secrets, config.key_ring_secret),
     time.monotonic,
     local=config.environment == "local",
 )
-access = JiraAccess.open(config, dynamodb)
+access = JiraAccess(config, dynamodb)
 connector = TokenConnector(
     access.store, access.vault, access.session, access.app, allow_http=config.environment == "local"
 )
@@ -94,33 +96,38 @@ _anomaly_id = functools.partial(_number, name="anomaly_id", refusal=anomaly_not_
 _rule_id = functools.partial(_number, name="rule_id", refusal=rules.rule_not_found)
 
 
-def _once(
-    request: Request, add: Callable[[UnitOfWork, datetime], tuple[Shown, Sequence[Event], int]]
-) -> Answer:
+def _once(request: Request, add: Callable[[UnitOfWork, Stamp], tuple[Shown, Sequence[Event], int]]) -> Answer:
     """Answer with what ``add`` adds to a unit of work, once for each idempotency key; wake the relay.
 
     It returns what is shown, the events for tickets, and the status.
     """
-    now = clock.now()
-    with claimed(request, table, now) as claim:
+    stamp = _stamp(request)
+    with claimed(request, table, stamp.at) as claim:
         if claim.answer is not None:
             return claim.answer
         for work in revising(table):
             with work:
-                shown, events, status = add(work, now)
+                shown, events, status = add(work, stamp)
                 answer = _shown(status, shown)
                 claim.keep(work, answer)
     wakeups.send(events)
     return answer
 
 
-def _changed(add: Callable[[UnitOfWork, datetime], Sequence[Event]]) -> None:
+def _changed(add: Callable[[UnitOfWork], Sequence[Event]]) -> None:
     """Commit what ``add`` adds to a unit of work, and wake the relay for its events."""
-    now = clock.now()
     for work in revising(table):
         with work:
-            events = add(work, now)
+            events = add(work)
     wakeups.send(events)
+
+
+@contextlib.contextmanager
+def _jira(request: Request) -> Iterator[tuple[StoredIntegration, JiraClient]]:
+    """Give a block the integration and a client of its Jira, whose errors become refusals."""
+    stored = integrations.get()
+    with translated():
+        yield stored, client_of(access, stored, request.deadline)
 
 
 # ------------------------------------------------------------------------------------------------ integration
@@ -174,11 +181,8 @@ def test_integration(request: Request) -> Answer:
 
 @api.route("getFormSpecification")
 def get_form_specification(request: Request) -> Answer:
-    stored = integrations.get()
-    with translated():
-        return _shown(
-            200, form_specification(client_of(access, stored, request.deadline), stored.integration)
-        )
+    with _jira(request) as (stored, client):
+        return _shown(200, form_specification(client, stored.integration))
 
 
 # ------------------------------------------------------------------------------------------------------ rules
@@ -186,16 +190,16 @@ def get_form_specification(request: Request) -> Answer:
 
 @api.route("listRules")
 def list_rules(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found = rules.all_rules(table)
     shown = rules.counted(table, found[(page - 1) * size : page * size], clock.now())
-    return Answer(body=numbered_pages.envelope(shown, len(found), page, size))
+    return Answer(body=paging.envelope(shown, len(found), page, size))
 
 
 @api.route("createRule")
 def create_rule(request: Request) -> Answer:
     given = request.parse(bodies.NewRule).model_dump(exclude_none=True)
-    return _once(request, lambda work, now: (rules.create_rule(work, given, now), (), 201))
+    return _once(request, lambda work, stamp: (rules.create_rule(work, given, stamp.at), (), 201))
 
 
 @api.route("getRule")
@@ -230,8 +234,8 @@ def test_rule(request: Request) -> Answer:
 def report_anomaly(request: Request) -> Answer:
     report = request.parse(bodies.NewAnomaly).report()
 
-    def add(work: UnitOfWork, now: datetime) -> tuple[Shown, Sequence[Event], int]:
-        reported = anomalies.report_anomaly(work, report, now)
+    def add(work: UnitOfWork, stamp: Stamp) -> tuple[Shown, Sequence[Event], int]:
+        reported = anomalies.report_anomaly(work, report, stamp)
         return reported.anomaly, reported.events, 201 if reported.is_new else 200
 
     return _once(request, add)
@@ -239,9 +243,9 @@ def report_anomaly(request: Request) -> Answer:
 
 @api.route("listAnomalies")
 def list_anomalies(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found, total = anomalies.list_anomalies(table, bodies.filters_of(request.query), page, size)
-    return Answer(body=numbered_pages.envelope(found, total, page, size))
+    return Answer(body=paging.envelope(found, total, page, size))
 
 
 @api.route("getAnomaly")
@@ -252,63 +256,66 @@ def get_anomaly(request: Request) -> Answer:
 @api.route("changeAnomaly")
 def change_anomaly(request: Request) -> Answer:
     body = request.parse(bodies.AnomalyPatch)
-    number = _anomaly_id(request)
-    _changed(lambda work, now: anomalies.change_anomaly(work, number, body.status, body.description, now))
+    number, stamp = _anomaly_id(request), _stamp(request)
+    _changed(lambda work: anomalies.change_anomaly(work, number, body.status, body.description, stamp))
     return _shown(200, anomalies.get_anomaly(table, number))
 
 
 @api.route("removeAnomaly")
 def remove_anomaly(request: Request) -> Answer:
-    number, now = _anomaly_id(request), clock.now()
-    if numbered_pages.flag(request.query, "archive") is False:
+    number, stamp = _anomaly_id(request), _stamp(request)
+    if paging.flag(request.query, "archive") is False:
         for work in revising(table):
             with work:
-                removed = anomalies.delete_anomaly(work, number, now)
+                removed = anomalies.delete_anomaly(work, number, stamp)
         anomalies.forget_comments(table, number)
         wakeups.look_after(removed)
         return Answer(204)
-    status = numbered_pages.word(request.query, "status", ARCHIVED) or "Resolved"
+    status = paging.word(request.query, "status", ARCHIVED) or "Resolved"
     body = bodies.Archiving.parse(request.json | request.query)
-    _changed(lambda work, now: anomalies.archive_anomaly(work, number, status, body.comment, now))
+    _changed(lambda work: anomalies.archive_anomaly(work, number, status, body.comment, stamp))
     return Answer(204)
+
+
+@api.route("getAnomalyHistory")
+def get_anomaly_history(request: Request) -> Answer:
+    number, part = _anomaly_id(request), paging.Part(request.query)
+    subject = anomaly_pk(number)
+    place = part.place(subject)
+    found, following = page_of_records(table, subject, clock.now(), part.limit, place)
+    if not found and place is None:
+        anomalies.get_anomaly(table, number)  # the history of a deleted anomaly stays
+    told = [AnomalyEvent.of({**item, "from_": item.get("from")}) for item in found]
+    return Answer(body=told, headers=part.headers(subject, following))
 
 
 @api.route("listComments")
 def list_comments(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found, total = anomalies.list_comments(table, _anomaly_id(request), page, size)
-    return Answer(body=numbered_pages.envelope(found, total, page, size))
+    return Answer(body=paging.envelope(found, total, page, size))
 
 
 @api.route("addComment")
 def add_comment(request: Request) -> Answer:
-    body = request.parse(bodies.NewComment)
+    message = request.parse(bodies.NewComment).message
     number = _anomaly_id(request)
-    return _once(request, lambda work, now: (*anomalies.add_comment(work, number, body.message, now), 201))
+    return _once(request, lambda work, stamp: (*anomalies.add_comment(work, number, message, stamp), 201))
 
 
 @api.route("searchTickets")
 def search_tickets(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
-    stored = integrations.get()
+    page, size = paging.page_and_size(request.query)
     query = request.query.get("query", "")
-    with translated():
-        found, total = linked_tickets.search(
-            client_of(access, stored, request.deadline), query, page, size, stored.integration.project_key
-        )
-    return Answer(body=numbered_pages.envelope(found, total, page, size))
+    with _jira(request) as (stored, client):
+        found, total = linked_tickets.search(client, query, page, size, stored.integration.project_key)
+    return Answer(body=paging.envelope(found, total, page, size))
 
 
 @api.route("getTicket")
 def get_ticket(request: Request) -> Answer:
-    stored = integrations.get()
-    with translated():
-        return _shown(
-            200,
-            linked_tickets.read_ticket(
-                client_of(access, stored, request.deadline), request.path("ticket_id")
-            ),
-        )
+    with _jira(request) as (_, client):
+        return _shown(200, linked_tickets.read_ticket(client, request.path("ticket_id")))
 
 
 @api.route("createAnomalyTicket")
@@ -318,11 +325,9 @@ def create_anomaly_ticket(request: Request) -> Answer:
     with claimed(request, table, clock.now()) as claim:
         if claim.answer is not None:
             return claim.answer
-        stored = integrations.get()
-        with translated():
-            creation = TicketCreation(
-                table, stored, client_of(access, stored, request.deadline), recent, wording, clock.now
-            )
+        with _jira(request) as (stored, client):
+            by = request.caller.name
+            creation = TicketCreation(table, stored, client, recent, wording, by, clock.now)
             with creation.created(anomaly_id, draft) as made:
                 for work in revising(table):
                     with work:
@@ -335,10 +340,10 @@ def create_anomaly_ticket(request: Request) -> Answer:
 
 @api.route("listLinks")
 def list_links(request: Request) -> Answer:
-    page, size = numbered_pages.page_and_size(request.query)
+    page, size = paging.page_and_size(request.query)
     found = load(table, _anomaly_id(request)).links
     first = (page - 1) * size
-    return Answer(body=numbered_pages.envelope(found[first : first + size], len(found), page, size))
+    return Answer(body=paging.envelope(found[first : first + size], len(found), page, size))
 
 
 @api.route("addLink")
@@ -347,31 +352,23 @@ def add_link(request: Request) -> Answer:
     number = _anomaly_id(request)
     ticket: list[tuple[StoredIntegration, LinkedTicket]] = []
 
-    def add(work: UnitOfWork, now: datetime) -> tuple[Shown, Sequence[Event], int]:
+    def add(work: UnitOfWork, stamp: Stamp) -> tuple[Shown, Sequence[Event], int]:
         if not ticket:
             links.require_room(load(table, number))
-            stored = integrations.get()
-            with translated():
-                ticket.append(
-                    (
-                        stored,
-                        linked_tickets.read_ticket(
-                            client_of(access, stored, request.deadline), body.ticket_id
-                        ),
-                    )
-                )
-        return *links.add_link(work, number, *ticket[0], "linked", now), 201
+            with _jira(request) as (stored, client):
+                ticket.append((stored, linked_tickets.read_ticket(client, body.ticket_id)))
+        return *links.add_link(work, number, *ticket[0], "linked", stamp), 201
 
     return _once(request, add)
 
 
 @api.route("removeLink")
 def remove_link(request: Request) -> Answer:
-    anomaly_id, now = _anomaly_id(request), clock.now()
+    anomaly_id, stamp = _anomaly_id(request), _stamp(request)
     link_id = _number(request, "link_id", links.link_not_found)
     for work in revising(table):
         with work:
-            link = links.unlink(work, anomaly_id, link_id, now)
+            link = links.unlink(work, anomaly_id, link_id, stamp)
     links.drop_events(table, link)
     wakeups.look_after([link])
     return Answer(204)

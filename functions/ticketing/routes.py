@@ -6,7 +6,10 @@ from typing import Any
 
 from jobticket.ticketing.model import ARCHIVED, STATUSES, TYPES
 from jobticket.web.routes import (
+    CURSOR,
     IDEMPOTENCY_KEY,
+    LIMIT,
+    NEXT_CURSOR,
     Example,
     Route,
     Routes,
@@ -291,6 +294,23 @@ ROUTES = Routes(
                 query={"archive": "true", "status": "Resolved", "comment": "merged by hand"},
             ),
             more_examples={"deleteAnomaly": Example(path={"anomaly_id": "1"}, query={"archive": "false"})},
+        ),
+        Route(
+            "getAnomalyHistory",
+            "GET",
+            "/api/anomalies/{anomaly_id}/history",
+            scope="ticketing",
+            summary="Show what happened to an anomaly and its tickets, oldest first",
+            answers={200: array_of(model("ticketing.model:AnomalyEvent"))},
+            errors={
+                400: "The limit or the cursor is not valid.",
+                **_NO_ANOMALY,
+                413: "The answer is too large: ask for pages.",
+            },
+            parameters=(LIMIT, CURSOR),
+            description="A deleted anomaly keeps its history.",
+            answer_headers=NEXT_CURSOR,
+            example=Example(path={"anomaly_id": "1"}, query={"limit": "20"}),
         ),
         Route(
             "listComments",

@@ -30,6 +30,7 @@ class Team:
         self.table = stack.outputs["ConnectionsTableName"]
         self.dynamodb = stack.client("dynamodb")
         self.walk = Walk(Browser(over_http(stack)), atlassian)
+        self.api = stack.api()
 
     def call(self, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
         answer = self.stack.request(method, path, json=body)
@@ -67,21 +68,18 @@ def team(stack: Stack) -> Iterator[Team]:
 @pytest.fixture
 def job(team: Team) -> Iterator[str]:
     """A job with a ticket, whose pushes go through the team's connection."""
-    before = team.call("GET", "/api/settings")
-    chosen = {"enabled": True, "pushEnabled": True, "externalId": team.external_id, "projectKey": "PI"}
-    team.call("PUT", "/api/settings", chosen)
-    made = team.call(
-        "POST", "/api/jobs", {"name": "JOB-7", "goalQuantity": 5, "jiraTicketKey": "PI-7"}, status=201
-    )
-    route = {"jobId": made["id"], "name": "Main Route", "goalQuantity": 5, "steps": [{"name": "CNC"}]}
-    team.call("POST", "/api/paths", route, status=201)
-    yield made["id"]
-    kept = {name: before[name] for name in ("enabled", "pushEnabled", "externalId") if name in before}
-    team.call("PUT", "/api/settings", kept)
+    api = team.api
+    before = api.settings.get()
+    api.settings.change(enabled=True, push_enabled=True, external_id=team.external_id, project_key="PI")
+    made = api.jobs.create(name="JOB-7", goal_quantity=5, jira_ticket_key="PI-7")["id"]
+    api.paths.create(job_id=made, name="Main Route", goal_quantity=5, steps=[{"name": "CNC"}])
+    yield made
+    former = before.get("externalId") or ""
+    api.settings.change(enabled=before["enabled"], push_enabled=before["pushEnabled"], external_id=former)
 
 
 def push(team: Team, job: str) -> Any:
-    return team.call("POST", "/api/jira/push", {"jobId": job})
+    return team.api.jobs.push(job)
 
 
 def test_the_whole_way(team: Team) -> None:
@@ -92,11 +90,10 @@ def test_the_whole_way(team: Team) -> None:
     assert page.status == 200
     assert "Plant North" in page.text
     assert team.walk.create(DATA_TEAM).json() == {"success": True, "return_url": "http://localhost:3000/x"}
-    listed = team.call("GET", "/api/backend/connections?limit=500")["connections"]
-    (mine,) = [entry for entry in listed if entry["external_id"] == team.external_id]
+    (mine,) = [entry for entry in team.api.connections.list() if entry["external_id"] == team.external_id]
     assert (mine["kind"], mine["site_name"], mine["status"]) == ("oauth", "Data Team", "valid")
     assert set(team.token()) == {"access_token", "expires_at"}
-    team.call("DELETE", f"/api/backend/connections/{team.external_id}", status=204)
+    team.api.connections.delete(team.external_id)
     assert team.token(401) == {"error": "Connection not found"}
 
 
@@ -140,8 +137,8 @@ def test_jobs_are_pushed_through_a_consent(team: Team, job: str) -> None:
 def test_a_push_through_a_token_of_any_kind(
     team: Team, job: str, given: dict[str, str], kind: str, via: str
 ) -> None:
-    body = {"provider": "jira", "host": f" {team.stack.atlassian_url}/ ", **given}
-    told = team.call("PUT", f"/api/backend/connections/{team.external_id}/api-token", body)
+    host = f" {team.stack.atlassian_url}/ "
+    told = team.api.connections.put_credentials(team.external_id, provider="jira", host=host, **given)
     assert (told["kind"], told["via"]) == (kind, via)
     assert push(team, job) == {"success": True}
 
@@ -188,8 +185,7 @@ KINDS = {
 
 def test_no_row_and_no_log_holds_a_secret_in_clear(team: Team, job: str) -> None:
     """Everything that the session has logged and stored up to here, once there is something of each kind."""
-    connect = {"provider": "jira", "external_id": team.external_id}
-    minted = team.call("POST", "/api/backend/connect-sessions", connect, status=201)
+    minted = team.api.connect_sessions.create(team.external_id)
     team.walk.to_choice(team.external_id, headers={"x_connect_token": minted["connect_token"]})
     waiting = team.stack.stored()
     assert team.walk.sites().status == team.walk.create().status == 200
@@ -201,8 +197,9 @@ def test_no_row_and_no_log_holds_a_secret_in_clear(team: Team, job: str) -> None
     team.expire()
     team.atlassian.control(faults=[{"path": "/oauth/token", "status": 500}])
     team.token(503)
-    by_token = {"provider": "jira", "host": team.atlassian.url, "credentials": CREDENTIALS}
-    team.call("PUT", f"/api/backend/connections/{team.external_id}/api-token", by_token)
+    team.api.connections.put_credentials(
+        team.external_id, provider="jira", host=team.atlassian.url, credentials=CREDENTIALS
+    )
     push(team, job)
     assert team.stack.confidences.kinds() >= KINDS
     assert team.stack.confidences.told_in(waiting) == {}

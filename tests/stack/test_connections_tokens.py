@@ -47,22 +47,19 @@ class Scene:
 
     def connect_a_service_account(self) -> None:
         """Connect with client credentials, in place of the consent."""
-        service = {"client_id": "local-service-client", "client_secret": "local-service-secret"}
-        answer = self.stack.request(
-            "PUT",
-            f"/api/backend/connections/{self.external_id}/api-token",
-            json={"provider": "jira", "host": self.stack.atlassian_url, **service},
+        told = self.stack.api().connections.put_credentials(
+            self.external_id,
+            provider="jira",
+            host=self.stack.atlassian_url,
+            client_id="local-service-client",
+            client_secret="local-service-secret",
         )
-        assert (answer.status_code, answer.json()["kind"]) == (200, "client_credentials")
+        assert told["kind"] == "client_credentials"
         self._grant_type = "client_credentials"
 
     def consent(self) -> Walk:
         """Walk as far as the choice of a site, which comes next."""
-        minted = self.stack.request(
-            "POST",
-            "/api/backend/connect-sessions",
-            json={"provider": "jira", "external_id": self.external_id},
-        ).json()
+        minted = self.stack.api().connect_sessions.create(self.external_id)
         walk = Walk(Browser(over_http(self.stack)), self.atlassian)
         walk.to_choice(self.external_id, headers={"x_connect_token": minted["connect_token"]})
         return walk

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError
 
 from jobticket.secret_store import fetch_secret
 from local.aws import Aws
-from local.emulator import start_emulator
 from local.packages import upload_code, upload_template
 from local.template import load_template
-from tests.support.event_loop import event_loop
+from tests.support.empty_account import empty_account
 
 NAMES = ("jobticket-here", "jobticket-there")
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -64,25 +61,10 @@ class Account:
         }
 
 
-@asynccontextmanager
-async def _emulator(folder: Path) -> AsyncIterator[str]:
-    with (folder / "lock").open("w") as lock:
-        emulator = await start_emulator(folder, lock.fileno(), enforce_roles=True)
-        try:
-            yield emulator.url
-        finally:
-            await emulator.process.stop()
-
-
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    with event_loop() as loop:
-        emulator = _emulator(tmp_path_factory.mktemp("account"))
-        url = loop.run(emulator.__aenter__())
-        try:
-            yield Account(url)
-        finally:
-            loop.run(emulator.__aexit__(None, None, None))
+    with empty_account(tmp_path_factory.mktemp("account")) as url:
+        yield Account(url)
 
 
 def test_two_stacks_with_the_default_parameters_share_nothing(account: Account) -> None:

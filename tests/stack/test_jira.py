@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+from jobticket_client.errors import NotFound
 
 from tests.support.deployed import Stack
 
@@ -52,11 +53,9 @@ class Product:
 @pytest.fixture
 def product(stack: Stack) -> Iterator[Product]:
     product = Product(stack)
-    connection = {"provider": "jira", "host": stack.atlassian_url, "credentials": CREDENTIALS}
-    stored = stack.request(
-        "PUT", f"/api/backend/connections/{CONNECTION}/api-token", scope="tokens", json=connection
+    stack.api("tokens").connections.put_credentials(
+        CONNECTION, provider="jira", host=stack.atlassian_url, credentials=CREDENTIALS
     )
-    assert stored.status_code == 200, stored.text
     yield product
     product.control("PUT", "", {"faults": [], "latency_ms": 0})
 
@@ -93,14 +92,16 @@ def test_selects_a_project(product: Product) -> None:
 
 
 def test_a_ticket_lives_and_ends(product: Product) -> None:
-    body = {"jira_project_id": "MISC", "summary": "From the stack", "issue_type_id": "10001"}
-    made = product.send("POST", "create-ticket", **body)
-    assert made.status_code == 201, made.text
-    key = made.json()["ticket"]["key"]
-    edited = product.send("PUT", "edit-issue", issue_id_or_key=key, priority_id="1")
-    assert edited.json()["issue"]["priority"]["name"] == "Highest"
-    assert product.send("DELETE", "delete-issue", issue_id_or_key=key).status_code == 204
-    assert product.get("get-issue-details", issue_id_or_key=key).status_code == 404
+    jira = product.stack.api("jira").jira
+    key = jira.create_ticket(
+        external_id=CONNECTION, jira_project_id="MISC", summary="From the stack", issue_type_id="10001"
+    )["key"]
+    edited = jira.edit_issue(external_id=CONNECTION, issue_id_or_key=key, priority_id="1")["issue"]
+    assert edited["priority"]
+    assert edited["priority"]["name"] == "Highest"
+    jira.delete_issue(CONNECTION, key)
+    with pytest.raises(NotFound):
+        jira.issue(CONNECTION, key)
 
 
 def test_one_ticket_of_many_requests_with_one_key(product: Product) -> None:

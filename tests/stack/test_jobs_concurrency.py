@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from jobticket_client.generated import NewStep, Path, SerialNumber
 
 from tests.support.deployed import Stack
 from tests.support.dynamodb_between import Between, between
@@ -32,37 +33,19 @@ def calm(table: Between) -> None:
     table.calm()
 
 
-def made(stack: Stack, url: str, body: dict[str, Any]) -> Any:
-    answer = stack.request("POST", url, json=body)
-    assert answer.status_code == 201, answer.text
-    return answer.json()
+def new_path(stack: Stack, steps: int) -> Path:
+    job = stack.api().jobs.create(name="Crowd", goal_quantity=1000)
+    named: list[NewStep] = [{"name": f"S{n}"} for n in range(steps)]
+    return stack.api().paths.create(job_id=job["id"], name="Main", goal_quantity=1000, steps=named)
 
 
-def new_path(stack: Stack, steps: int) -> dict[str, Any]:
-    job = made(stack, "/api/jobs", {"name": "Crowd", "goalQuantity": 1000})
-    body = {
-        "jobId": job["id"],
-        "name": "Main",
-        "goalQuantity": 1000,
-        "steps": [{"name": f"S{n}"} for n in range(steps)],
-    }
-    path: dict[str, Any] = made(stack, "/api/paths", body)
-    return path
+def new_serials(stack: Stack, path: Path, quantity: int) -> list[str]:
+    return [serial["id"] for serial in stack.api().serials.create(path_id=path["id"], quantity=quantity)]
 
 
-def new_serials(stack: Stack, path: dict[str, Any], quantity: int) -> list[str]:
-    serials = made(stack, "/api/serials", {"pathId": path["id"], "quantity": quantity})
-    return [serial["id"] for serial in serials]
-
-
-def listed(stack: Stack, path: dict[str, Any]) -> list[dict[str, Any]]:
-    serials: list[dict[str, Any]] = stack.request("GET", f"/api/serials?pathId={path['id']}").json()
-    return serials
-
-
-def require_exact_counts(stack: Stack, path: dict[str, Any], total: int) -> list[dict[str, Any]]:
-    serials = listed(stack, path)
-    shown = stack.request("GET", f"/api/paths/{path['id']}").json()
+def require_exact_counts(stack: Stack, path: Path, total: int) -> list[SerialNumber]:
+    serials = list(stack.api().serials.list(path["id"]))
+    shown = stack.api().paths.get(path["id"])
     assert counted(shown) == recount(serials, len(path["steps"]))
     assert sum(counted(shown)) == len(serials) == total
     assert len({serial["id"] for serial in serials}) == total
@@ -144,19 +127,8 @@ def test_twenty_creators_get_numbers_of_their_own_without_gaps(stack: Stack, tab
         assert numbers == list(range(numbers[0], numbers[0] + 1000))
     everything = [serial for batch in batches for serial in batch]
     assert len(set(everything)) == 20_000
-    shown = stack.request("GET", f"/api/paths/{path['id']}").json()
-    assert counted(shown) == [20_000, 0, 0, 0, 0]
-    found: list[str] = []
-    cursor: str | None = ""
-    while cursor is not None:
-        page = stack.request(
-            "GET",
-            f"/api/serials?pathId={path['id']}&limit=500&cursor={cursor}"
-            if cursor
-            else f"/api/serials?pathId={path['id']}&limit=500",
-        )
-        found += [serial["id"] for serial in page.json()]
-        cursor = page.headers.get("x-next-cursor")
+    assert counted(stack.api().paths.get(path["id"])) == [20_000, 0, 0, 0, 0]
+    found = [serial["id"] for serial in stack.api().serials.list(path["id"], page_size=500)]
     assert sorted(found) == sorted(everything)
 
 
@@ -201,5 +173,5 @@ def test_of_two_clients_at_the_same_serial_one_moves_it(
         told = sorted(Crowd(stack, 2).work(client))
         table.together = 1
         assert told == [(200, ""), (409, refusal)]
-        assert stack.request("GET", f"/api/serials/{serial}").json()["currentStepIndex"] == 1
+        assert stack.api().serials.get(serial)["currentStepIndex"] == 1
     require_exact_counts(stack, path, total=10)

@@ -22,6 +22,8 @@ from local.ports import free_port
 from tools.build_layers import build_layers, running_interpreter
 
 if TYPE_CHECKING:
+    from jobticket_client.generated import Job
+
     from tests.support.deployed import Stack
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -40,11 +42,8 @@ def run_local(*arguments: str, environment: Mapping[str, str]) -> subprocess.Com
     )
 
 
-def create_job(stack: Stack, **fields: Any) -> dict[str, Any]:
-    response = stack.request("POST", "/api/jobs", json={"name": "Housing", "goalQuantity": 3} | fields)
-    assert response.status_code == 201, response.text
-    job: dict[str, Any] = response.json()
-    return job
+def create_job(stack: Stack, *labels: str) -> Job:
+    return stack.api().jobs.create(name="Housing", goal_quantity=3, jira_labels=list(labels))
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
@@ -67,13 +66,9 @@ def code_of(stack: Stack) -> dict[str, Any]:
 
 
 def store_connection(stack: Stack) -> None:
-    url = "/api/backend/connections/team-1/api-token"
-    connection = {
-        "provider": "jira",
-        "host": stack.atlassian_url,
-        "credentials": "demo@example.com:local-api-token",
-    }
-    assert stack.request("PUT", url, json=connection).status_code == 200
+    stack.api().connections.put_credentials(
+        "team-1", provider="jira", host=stack.atlassian_url, credentials="demo@example.com:local-api-token"
+    )
 
 
 def read_projects(stack: Stack) -> None:
@@ -155,7 +150,7 @@ class TestDoor:
 
     def test_compressed_answers_pass_unchanged(self, stack: Stack) -> None:
         labels = [f"label-{number:04}-{'x' * 200}" for number in range(20)]
-        create_job(stack, jiraLabels=labels)
+        create_job(stack, *labels)
         compressed = stack.request("GET", "/api/jobs", headers={"Accept-Encoding": "gzip"})
         plain = stack.request("GET", "/api/jobs", headers={"Accept-Encoding": "identity"})
         assert compressed.headers.get("Content-Encoding") == "gzip"
@@ -180,7 +175,7 @@ class TestData:
             own_stack.kill()
             own_stack.start()
             assert isinstance(waiting.exception(), requests.ConnectionError)
-        assert own_stack.request("GET", f"/api/jobs/{job['id']}").json()["name"] == "Housing"
+        assert own_stack.api().jobs.get(job["id"])["name"] == "Housing"
 
     def test_restarts_keep_data_take_settings_and_leave_no_former_code(
         self, own_stack: Stack, monkeypatch: pytest.MonkeyPatch
@@ -204,7 +199,7 @@ class TestData:
             assert code_of(own_stack) == first
             status = 401 if mode == "token" else 200
             assert own_stack.request("POST", url, scope=None, json=body).status_code == status
-            assert own_stack.request("GET", f"/api/jobs/{job['id']}").json()["name"] == "Housing"
+            assert own_stack.api().jobs.get(job["id"])["name"] == "Housing"
 
     def test_killed_emulator_loses_seconds_at_most(self, own_stack: Stack) -> None:
         job = create_job(own_stack)
@@ -215,7 +210,7 @@ class TestData:
         # As if it had been killed between two files of the next snapshot.
         (own_stack.data_dir / "aws" / "state" / "secretsmanager.json").unlink()
         own_stack.start()
-        assert own_stack.request("GET", f"/api/jobs/{job['id']}").json()["name"] == "Housing"
+        assert own_stack.api().jobs.get(job["id"])["name"] == "Housing"
 
     def test_tables_expire_and_can_be_restored(self, stack: Stack) -> None:
         dynamodb = stack.client("dynamodb")

@@ -21,11 +21,12 @@ class Floor:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
+        self.api = stack.api()
 
-    def call(self, method: str, path: str, body: Any = None, *, status: int = 200, **options: Any) -> Any:
-        answer = self.stack.request(method, path, json=body, **options)
-        assert answer.status_code == status, answer.text
-        return answer.json() if answer.content else None
+    def connect(self) -> None:
+        host, credentials = self.stack.atlassian_url, ":".join(USER)
+        self.api.connections.put_credentials(CONNECTION, provider="jira", host=host, credentials=credentials)
+        self.api.settings.change(enabled=True, push_enabled=True, external_id=CONNECTION, project_key="PI")
 
     def jira(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         with requests.Session() as session:
@@ -45,26 +46,24 @@ class Floor:
         return str(self.jira("GET", f"/rest/api/2/issue/{key}")["fields"]["description"])
 
     def job(self, ticket: str, path: str = "Main Route") -> str:
-        body = {"name": "JOB-2024-001", "goalQuantity": 50, "jiraTicketKey": ticket}
-        job_id = str(self.call("POST", "/api/jobs", body, status=201)["id"])
-        steps = [{"name": "CNC"}, {"name": "Deburr"}, {"name": "QC"}]
-        route = {"jobId": job_id, "name": path, "goalQuantity": 50, "steps": steps}
-        path_id = self.call("POST", "/api/paths", route, status=201)["id"]
-        self.call("POST", "/api/serials", {"pathId": path_id, "quantity": 5}, status=201)
-        return job_id
+        job = self.api.jobs.create(name="JOB-2024-001", goal_quantity=50, jira_ticket_key=ticket)["id"]
+        path_id = self.api.paths.create(
+            job_id=job,
+            name=path,
+            goal_quantity=50,
+            steps=[{"name": "CNC"}, {"name": "Deburr"}, {"name": "QC"}],
+        )["id"]
+        self.api.serials.create(path_id=path_id, quantity=5)
+        return job
 
     def push(self, job_id: str) -> Any:
-        return self.call("POST", "/api/jira/push", {"jobId": job_id})
+        return self.api.jobs.push(job_id)
 
 
 @pytest.fixture
 def floor(stack: Stack) -> Iterator[Floor]:
     floor = Floor(stack)
-    host = {"host": stack.atlassian_url, "credentials": ":".join(USER)}
-    connection = f"/api/backend/connections/{CONNECTION}/api-token"
-    floor.call("PUT", connection, {"provider": "jira", **host})
-    settings = {"enabled": True, "pushEnabled": True, "externalId": CONNECTION, "projectKey": "PI"}
-    floor.call("PUT", "/api/settings", settings)
+    floor.connect()
     yield floor
     floor.jira("PUT", "/_control", {"faults": [], "latency_ms": 0})
 
@@ -77,7 +76,7 @@ def test_a_job_reaches_its_ticket(floor: Floor) -> None:
     assert after.startswith("Build 50 housings.\n\n*Main Route*")
     (table,) = find_tables_in_markup(after)
     assert table.content.row[1:] == ("5", "0", "0", "0")
-    assert floor.call("POST", "/api/jira/comment", {"jobId": job_id}) == {"success": True}
+    assert floor.api.jobs.comment(job_id) == {"success": True}
     (comment,) = floor.jira("GET", f"/rest/api/2/issue/{key}/comment")["comments"]
     assert comment["body"].startswith("*Status Summary for JOB-2024-001*")
 
@@ -116,13 +115,13 @@ def test_what_jira_refuses_is_told(floor: Floor) -> None:
 
 def test_tickets_become_jobs_and_are_let_go(floor: Floor) -> None:
     key = floor.ticket()
-    listed = floor.call("GET", "/api/jira/tickets")
+    jobs = floor.api.jobs
+    listed = jobs.tickets()
     assert listed["error"] is None
     assert key in [ticket["key"] for ticket in listed["tickets"]]
-    assert floor.call("GET", f"/api/jira/tickets/{key}")["partNumber"] == "1234567-001"
-    job = floor.call("POST", "/api/jira/link", {"ticketKey": key}, status=201)["job"]
+    assert jobs.ticket(key)["partNumber"] == "1234567-001"
+    job = jobs.link(ticket_key=key)
     assert (job["jiraTicketKey"], job["name"], job["goalQuantity"]) == (key, "Housings 1234567-001", 1)
-    floor.call("DELETE", f"/api/jira/link/{job['id']}", status=204)
-    assert "jiraTicketKey" not in floor.call("GET", f"/api/jobs/{job['id']}")
-    again = {"ticketKey": key, "jobId": job["id"]}
-    assert floor.call("POST", "/api/jira/link", again)["job"]["jiraTicketKey"] == key
+    jobs.unlink(job["id"])
+    assert "jiraTicketKey" not in jobs.get(job["id"])
+    assert jobs.link(ticket_key=key, job_id=job["id"])["jiraTicketKey"] == key

@@ -17,7 +17,6 @@ import pytest
 
 from jobticket.push.tables import find_tables_in_markup
 from local.emulator import ACCOUNT_KEY, REGION
-from tests.stack.test_push import CONNECTION, USER
 from tests.stack.test_push import Floor as PushFloor
 from tests.support.deployed import ROOT, Stack, running
 
@@ -44,12 +43,6 @@ class Floor(PushFloor):
         super().__init__(stack)
         self.sqs = stack.client("sqs")
 
-    def connect(self) -> None:
-        body = {"provider": "jira", "host": self.stack.atlassian_url, "credentials": ":".join(USER)}
-        self.call("PUT", f"/api/backend/connections/{CONNECTION}/api-token", body)
-        settings = {"enabled": True, "pushEnabled": True, "externalId": CONNECTION, "projectKey": "PI"}
-        self.call("PUT", "/api/settings", settings)
-
     def schedule(self, **event: str) -> dict[str, Any]:
         """Call the scheduler as EventBridge does: the function's alias, with the schedule's event."""
         answer = self.stack.client("lambda").invoke(
@@ -68,10 +61,8 @@ class Floor(PushFloor):
         assert run == f"{moment}.000Z"
         return run
 
-    def pushes(self, job_id: str, **query: str) -> list[Any]:
-        asked = "&".join(f"{name}={value}" for name, value in query.items())
-        listed: list[Any] = self.call("GET", f"/api/jira/pushes?jobId={job_id}&{asked}")["pushes"]
-        return listed
+    def pushes(self, job_id: str, status: str | None = None) -> list[Any]:
+        return list(self.api.jobs.pushes(job_id=job_id, status=status))
 
     def outcome(self, job_id: str, run: str) -> Any:
         """Wait for what becomes of a job in a run, letting the minutes' sweeps come at once."""
@@ -132,23 +123,22 @@ def test_nothing_new_is_skipped_and_listed(floor: Floor) -> None:
     skipped = floor.outcome(job_id, second)
     assert (skipped["status"], skipped["error"]) == ("skipped", "Nothing has changed since the last push")
     assert floor.tables(key) == 1
-    (path,) = floor.call("GET", f"/api/jobs/{job_id}")["paths"]
-    (serial, *_) = floor.call("GET", f"/api/serials?pathId={path['id']}")
-    floor.call("POST", f"/api/serials/{serial['id']}/advance", {"fromStepIndex": 0})
+    (path,) = floor.api.jobs.get(job_id)["paths"]
+    serial = next(floor.api.serials.list(path["id"]))
+    floor.api.serials.advance(serial["id"], from_step_index=0)
     third = floor.night()
     assert floor.outcome(job_id, third)["status"] == "pushed"
     assert floor.tables(key) == 2
     assert [push["runId"] for push in floor.pushes(job_id)] == [third, second, first]
     assert [push["runId"] for push in floor.pushes(job_id, status="skipped")] == [second]
-    page = floor.call("GET", "/api/jira/pushes?limit=1")
-    following = floor.call("GET", f"/api/jira/pushes?limit=1&cursor={page['next_cursor']}")
-    assert page["pushes"] != following["pushes"]
+    latest, following = itertools.islice(floor.api.jobs.pushes(page_size=1), 2)
+    assert latest != following
 
 
 def test_everybody_at_once(floor: Floor) -> None:
     key = floor.ticket()
     job_id = floor.job(key)
-    run = floor.call("POST", "/api/jira/push-all", status=202, scope="admin")["runId"]
+    run = floor.stack.api("admin").jobs.push_all()["runId"]
     assert floor.outcome(job_id, run)["by"] == "admin"
     assert floor.tables(key) == 1
 

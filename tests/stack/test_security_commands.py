@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,9 @@ import pytest
 
 from jobticket.connections.layout import partition
 from jobticket.connections.model import ConnectionId
-from local.emulator import ACCOUNT_KEY, REGION
 from tests.support.consent_flow import Atlassian, Browser, Walk, over_http
 from tests.support.deployed import Stack, running
+from tests.support.sam import account_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 STAND_INS = """
@@ -45,23 +43,8 @@ class Operator:
         self.stack = stack
         self.folder = folder
         (folder / "events").symlink_to(ROOT / "events")
-        commands = folder / "bin"
-        commands.mkdir()
-        sam = commands / "sam"
-        sam.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.support.sam "$@"\n')
-        sam.chmod(0o755)
-        path = os.pathsep.join([str(commands), str(Path(sys.executable).parent), os.defpath])
-        self._environment = {
-            "PATH": path,
-            "HOME": str(folder),
-            "PYTHONPATH": str(ROOT),
-            "AWS_ENDPOINT_URL": stack.description()["aws_endpoint_url"],
-            "AWS_ACCESS_KEY_ID": ACCOUNT_KEY,
-            "AWS_SECRET_ACCESS_KEY": ACCOUNT_KEY,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_PAGER": "",
-            "NO_PROXY": "*",
-        }
+        endpoint_url = stack.description()["aws_endpoint_url"]
+        self._environment = account_environment(folder, endpoint_url)
 
     def run(self, *commands: str, typed: str = "") -> str:
         """Run commands after those that all of them use; they leave nothing behind in the folder."""

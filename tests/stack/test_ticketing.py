@@ -13,18 +13,13 @@ from typing import Any
 
 import pytest
 import requests
+from jobticket_client.errors import OutcomeUnknown
 
 from local.emulator import ACCOUNT_KEY, REGION
 from tests.support.deployed import ROOT, Stack
 from tests.support.documents import read
 
 EMAIL, TOKEN = "demo@example.com", "local-api-token"
-INTEGRATION = "/api/integrations/ticketing"
-ANOMALY = {
-    "type": "record",
-    "datastore": {"id": 7, "name": "CRM"},
-    "failed_checks": [{"message": "is not unique", "field": "CUSTOMER_ID"}],
-}
 PATIENCE = 120.0
 
 
@@ -41,15 +36,11 @@ class Product:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
+        self.anomalies, self.integration = stack.api("ticketing").anomalies, stack.api("admin").integration
 
     def settle(self) -> None:
         """Wait until no wake-up is left, one that is handled or postponed neither: nothing happens later."""
         awaited(lambda: _waiting(self._stack, self._stack.outputs["TicketEventsQueueUrl"]), 0)
-
-    def call(self, method: str, path: str, status: int, body: Any = None, scope: str = "ticketing") -> Any:
-        answer = self._stack.request(method, path, json=body, scope=scope)
-        assert answer.status_code == status, answer.text
-        return answer.json() if answer.content else None
 
     def comments(self, key: str) -> list[str]:
         url = f"{self._stack.atlassian_url}/rest/api/3/issue/{key}/comment"
@@ -61,18 +52,23 @@ class Product:
         assert answer.ok, answer.text
 
     def connect(self) -> None:
-        body = {
-            "type": "jira",
-            "api_url": self._stack.atlassian_url,
-            "api_access_token": f"{EMAIL}:{TOKEN}",
-            "project_key": "MISC",
-        }
-        self.call("POST", INTEGRATION, 201, body, scope="admin")
+        url, token = self._stack.atlassian_url, f"{EMAIL}:{TOKEN}"
+        self.integration.create(type="jira", api_url=url, api_access_token=token, project_key="MISC")
+
+    def anomaly(self) -> int:
+        return self.anomalies.create(
+            type="record",
+            datastore={"id": 7, "name": "CRM"},
+            failed_checks=[{"message": "is not unique", "field": "CUSTOMER_ID"}],
+        )["id"]
 
     def anomaly_with_ticket(self) -> tuple[int, str]:
-        anomaly = self.call("POST", "/api/anomalies", 201, ANOMALY)["id"]
-        ticket = self.call("POST", f"{INTEGRATION}/anomalies/{anomaly}/tickets", 201, {"title": "Look at it"})
-        return anomaly, ticket["ticket"]["ticket_number"]
+        anomaly = self.anomaly()
+        ticket = self.anomalies.create_ticket(anomaly, title="Look at it")["ticket"]
+        return anomaly, ticket["ticket_number"]
+
+    def links(self, anomaly: int) -> list[Any]:
+        return list(self.anomalies.links(anomaly))
 
 
 @pytest.fixture
@@ -82,14 +78,14 @@ def product(stack: Stack) -> Iterator[Product]:
     yield product
     product.control(faults=[])
     product.settle()
-    product.call("DELETE", INTEGRATION, 204, scope="admin")
+    product.integration.delete()
 
 
 def test_a_ticket_is_told_what_happens_to_its_anomaly(product: Product) -> None:
     anomaly, key = product.anomaly_with_ticket()
-    product.call("PUT", f"/api/anomalies/{anomaly}", 200, {"status": "Acknowledged"})
-    product.call("POST", f"/api/anomalies/{anomaly}/comments", 201, {"message": "looking *at* it"})
-    product.call("DELETE", f"/api/anomalies/{anomaly}?archive=true&status=Resolved", 204)
+    product.anomalies.change(anomaly, status="Acknowledged")
+    product.anomalies.comment(anomaly, "looking *at* it")
+    product.anomalies.archive(anomaly, "Resolved")
     awaited(
         lambda: [comment.partition("] ")[2] or comment for comment in product.comments(key)],
         [
@@ -99,9 +95,8 @@ def test_a_ticket_is_told_what_happens_to_its_anomaly(product: Product) -> None:
         ],
     )
     product.settle()
-    assert _links(product, anomaly)[0]["last_sync_error"] is None
-    listed = product.call("GET", "/api/anomalies?datastore=7&archived=true", 200)
-    assert anomaly in [item["id"] for item in listed["items"]]
+    assert product.links(anomaly)[0]["last_sync_error"] is None
+    assert anomaly in [item["id"] for item in product.anomalies.list(datastore=7, archived=True)]
 
 
 def test_a_delivery_that_fails_for_a_moment_arrives_later_and_once(product: Product) -> None:
@@ -112,22 +107,22 @@ def test_a_delivery_that_fails_for_a_moment_arrives_later_and_once(product: Prod
             {"method": "POST", "path": "/comment$", "drop": "after"},
         ]
     )
-    product.call("PUT", f"/api/anomalies/{anomaly}", 200, {"status": "Acknowledged"})
+    product.anomalies.change(anomaly, status="Acknowledged")
     awaited(lambda: len(product.comments(key)), 1)
     product.settle()
-    assert _links(product, anomaly)[0]["last_sync_error"] is None
+    assert product.links(anomaly)[0]["last_sync_error"] is None
     assert len(product.comments(key)) == 1
 
 
 def test_a_webhook_lets_an_anomaly_follow_its_ticket_at_once(product: Product, stack: Stack) -> None:
     anomaly, key = product.anomaly_with_ticket()
-    product.call("PUT", INTEGRATION, 200, {"status_in": {"Done": "Resolved"}}, scope="admin")
-    shown = product.call("POST", f"{INTEGRATION}/webhook", 200, scope="admin")
+    product.integration.change(status_in={"Done": "Resolved"})
+    shown = product.integration.make_webhook_secret()
     assert shown["url"] == f"{stack.url}/api/webhooks/jira"
     webhooks = f"{stack.atlassian_url}/_control/webhooks"
     requests.post(webhooks, json=shown, timeout=60).raise_for_status()
     requests.post(f"{stack.atlassian_url}/browse/{key}", data={"status": "10001"}, timeout=60)
-    awaited(lambda: product.call("GET", f"/api/anomalies/{anomaly}", 200)["status"], "Resolved")
+    awaited(lambda: product.anomalies.get(anomaly)["status"], "Resolved")
     (sent,) = requests.get(webhooks, timeout=60).json()["deliveries"][:1]
     assert (sent["issue"], sent["statuses"]) == (key, [202])
     requests.delete(webhooks, timeout=60).raise_for_status()
@@ -157,8 +152,8 @@ def test_dead_letters_arrive_once_and_in_order_after_a_redrive(
 ) -> None:
     anomaly, key = product.anomaly_with_ticket()
     product.control(faults=[{"method": "POST", "path": "/comment$", "status": 503, "times": None}])
-    product.call("PUT", f"/api/anomalies/{anomaly}", 200, {"status": "Acknowledged"})
-    product.call("POST", f"/api/anomalies/{anomaly}/comments", 201, {"message": "second"})
+    product.anomalies.change(anomaly, status="Acknowledged")
+    product.anomalies.comment(anomaly, "second")
     dead_letters, queue = (
         stack.outputs[name] for name in ("TicketEventsDeadLettersUrl", "TicketEventsQueueUrl")
     )
@@ -170,7 +165,7 @@ def test_dead_letters_arrive_once_and_in_order_after_a_redrive(
         ["Qualytics Anomaly Status: Acknowledged", "Comment from Qualytics: second"],
     )
     product.settle()
-    assert _links(product, anomaly)[0]["last_sync_error"] is None
+    assert product.links(anomaly)[0]["last_sync_error"] is None
     assert len(product.comments(key)) == 2
 
 
@@ -199,16 +194,12 @@ def _redrive(stack: Stack, dead_letters: str, queue: str) -> str:
 
 
 def test_creating_a_ticket_survives_a_lost_answer(product: Product) -> None:
-    anomaly = product.call("POST", "/api/anomalies", 201, ANOMALY)["id"]
-    path, body = f"{INTEGRATION}/anomalies/{anomaly}/tickets", {"title": "Only one"}
+    anomaly = product.anomaly()
     product.control(faults=[{"method": "POST", "path": "/issue$", "drop": "after"}])
-    assert "not known yet" in product.call("POST", path, 503, body)["detail"]
-    key = product.call("POST", path, 201, body)["ticket"]["ticket_number"]
-    assert [link["ticket_number"] for link in _links(product, anomaly)] == [key]
-
-
-def _links(product: Product, anomaly: int) -> Any:
-    return product.call("GET", f"/api/anomalies/{anomaly}/ticket-links", 200)["items"]
+    with pytest.raises(OutcomeUnknown, match="not known yet"):
+        product.anomalies.create_ticket(anomaly, title="Only one")
+    key = product.anomalies.create_ticket(anomaly, title="Only one")["ticket"]["ticket_number"]
+    assert [link["ticket_number"] for link in product.links(anomaly)] == [key]
 
 
 def _walk_through(stack: Stack) -> str:
@@ -240,4 +231,4 @@ def test_the_walk_through_of_the_documentation_works_as_written(stack: Stack) ->
             ],
         )
     finally:
-        product.call("DELETE", INTEGRATION, 204, scope="admin")
+        product.integration.delete()

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import requests
+from jobticket_client import Jobticket
 
 from local.aws import Aws
 from local.ports import free_port
@@ -139,6 +140,14 @@ class Stack:
         for step in (*answer.history, answer):
             self.confidences.note(step)
         return answer
+
+    def api(self, scope: str = "*") -> Jobticket:
+        """The product's client, with the key of a scope. It repeats nothing: a test must see what fails."""
+        client = Jobticket(self.url, KEYS[scope], deadline=0)
+        session = client._transport.session
+        session.trust_env = False
+        session.hooks["response"].append(lambda answer, **_: self.confidences.note(answer))
+        return client
 
     def told(self) -> dict[str, str]:
         """Return the secrets of this session that stand in clear where they must not, with their kinds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -104,13 +105,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def faulty_service() -> Iterator[FaultyService]:
+def faulty_service(tls: ssl.SSLContext | None = None) -> Iterator[FaultyService]:
     service = FaultyService()
     handler = type("Handler", (_Handler,), {"service": service})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    service.url = f"http://127.0.0.1:{server.server_port}"
+    service.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     try:
         yield service
     finally:

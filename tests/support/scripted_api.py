@@ -121,6 +121,11 @@ OTHER_HISTORY = [
         "changed": {"name": {"before": HOSTILE, "after": "x"}},
     },
 ]
+ANOMALY_HISTORY = [
+    {"at": ago(days=2), "action": "created", "by": HOSTILE},
+    {"at": ago(days=1), "action": "ticket_linked", "by": HOSTILE, "ticket_number": HOSTILE, "rule_id": 1},
+    {"at": ago(days=1), "action": "status_changed", "by": HOSTILE, "from": HOSTILE, "to": HOSTILE},
+]
 DAYS = [(NOW - timedelta(days=back)).date().isoformat() for back in range(20, -1, -1)]
 PATH_FLOW = {
     "pathId": "path_Main",
@@ -243,7 +248,7 @@ ANSWERS: dict[str, Any] = {
     "/api/anomalies/7/comments": listed(
         {"id": 1, "anomaly_id": 7, "message": HOSTILE, "created": ago(days=1)}
     ),
-    "/api/anomalies/7/history": OTHER_HISTORY,
+    "/api/anomalies/7/history": ANOMALY_HISTORY,
 }
 VIEWS = (
     "#/jobs",

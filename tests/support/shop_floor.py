@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.support.gateway import Gateway
@@ -51,7 +51,7 @@ def advance(api: Gateway, serial_id: str, times: int = 1) -> dict[str, Any]:
     return serial
 
 
-def recount(serials: Sequence[dict[str, Any]], steps: int) -> list[int]:
+def recount(serials: Sequence[Mapping[str, Any]], steps: int) -> list[int]:
     """Count serial numbers one by one: at each step, completed, scrapped."""
     places: Counter[int | str] = Counter()
     for serial in serials:
@@ -63,7 +63,7 @@ def recount(serials: Sequence[dict[str, Any]], steps: int) -> list[int]:
     return [*(places[index] for index in range(steps)), places["completed"], places["scrapped"]]
 
 
-def counted(path: dict[str, Any]) -> list[int]:
+def counted(path: Mapping[str, Any]) -> list[int]:
     """Return the counts that GET /api/paths/{id} shows, in the same order."""
     steps = [step["serialCount"] for step in path["distribution"]]
     return [*steps, path["completedCount"], path["scrappedCount"]]

@@ -1,6 +1,6 @@
 """What a name means wherever it stands, for members and parameters that nothing describes closer by.
 
-A description beside the member wins: its schema's, or the section Attributes of its model's docstring.
+A description beside the member wins: its schema's, or the comment (``#: …``) above the field.
 """
 
 from __future__ import annotations

@@ -48,37 +48,41 @@ def _kinds(base: type[Kind]) -> Iterator[type[Kind]]:
 
 
 def _describe_body(schema: dict[str, Any], kind: type[Body]) -> None:
-    """Move what a body's docstring says of its fields to their descriptions."""
-    if "description" in schema:
-        schema["description"] = schema["description"].partition("\n\nAttributes\n")[0]
-    for name, text in _attributes(kind):
+    """Add what the comments of a body's fields say."""
+    for name, text in _comments(kind).items():
         schema["properties"][kind.model_fields[name].alias or name]["description"] = text
 
 
 def _describe(schema: dict[str, Any], kind: type[Shown]) -> None:
     """Add what the types of a dataclass's fields do not say."""
-    attributes = dict(entry for each in reversed(kind.__mro__) for entry in _attributes(each))
+    comments = _comments(kind)
     written = inspect.getdoc(kind) or ""
     if not written.startswith(f"{kind.__name__}("):  # without a docstring, a dataclass gets its signature
-        schema["description"] = written.partition("\n\nAttributes\n")[0]
+        schema["description"] = written
     for name, field in kind.__dataclass_fields__.items():
         described = schema["properties"][kind.shown_name(name)]
-        if name in attributes:
-            described["description"] = attributes[name]
+        if name in comments:
+            described["description"] = comments[name]
         if not kind.is_optional(name) and _NULL in described.get("anyOf", ()):
             described[_NULLABLE] = True
         if isinstance(field.default, Shown):
             described["default"] = field.default.as_json()
 
 
-def _attributes(kind: type) -> Iterator[tuple[str, str]]:
-    """Yield the names and descriptions in a docstring's section Attributes."""
-    section = (inspect.cleandoc(kind.__doc__) if kind.__doc__ else "").partition(
-        "\nAttributes\n----------\n"
-    )[2]
-    for names, text in re.findall(r"^(\w[\w, ]*)\n((?: {4}.*(?:\n|$)|\n)+)", section, re.MULTILINE):
-        for name in names.split(", "):
-            yield name, " ".join(text.split())
+def _comments(kind: type) -> dict[str, str]:
+    """Return the comments (``#: …``) above the fields of a model, its own and those that it inherits."""
+    found: dict[str, str] = {}
+    models = [each for each in reversed(kind.__mro__) if issubclass(each, (Shown, Body))]
+    for model in models:
+        comment: list[str] = []
+        for line in inspect.getsource(model).splitlines():
+            if said := re.match(r"    #: (.*)", line):
+                comment.append(said[1])
+                continue
+            if comment and (field := re.match(r"    (\w+): (?!ClassVar)", line)):
+                found[field[1]] = " ".join(comment)
+            comment = []
+    return found
 
 
 def _without_nulls(schema: Any) -> Any:

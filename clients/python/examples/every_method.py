@@ -112,6 +112,7 @@ def anomalies(client: Jobticket) -> str:
     client.anomalies.archive(anomaly["id"], "Resolved", comment="imported again")
     listed = [each["status"] for each in client.anomalies.list(archived=True)]
     client.anomalies.delete(client.anomalies.get(anomaly["id"])["id"])
+    past = [event["action"] for event in client.anomalies.history(anomaly["id"])]
     rules = [each["name"] for each in client.rules.list()]
     client.rules.delete(client.rules.get(rule["id"])["id"])
     found = [ticket["title"] for ticket in client.integration.search("empty")]
@@ -119,4 +120,4 @@ def anomalies(client: Jobticket) -> str:
     works = client.integration.test()["status"], client.integration.get()["status"]
     secret = client.integration.make_webhook_secret()["url"], client.integration.ticket(key)["title"]
     client.integration.delete()
-    return f"{trial}{seen}{links}{listed}{rules}{found}{fields}{works}{secret}"
+    return f"{trial}{seen}{links}{listed}{past}{rules}{found}{fields}{works}{secret}"

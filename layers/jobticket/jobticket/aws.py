@@ -104,7 +104,6 @@ class TimeLimit:
 
     @contextlib.contextmanager
     def until(self, deadline: Deadline) -> Iterator[None]:
-        """Limit the calls of a request."""
         self._deadline = deadline
         try:
             yield

@@ -40,6 +40,10 @@ def epoch_milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
+def from_milliseconds(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """The moment, on a monotonic clock, by which a piece of work must end, with all its steps."""

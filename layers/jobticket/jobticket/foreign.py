@@ -58,7 +58,7 @@ def _finite(digits: str) -> float:
 
 
 def member(value: object, *path: str) -> Any:
-    """Return what stands under these names, one within the other; None where there is no such object."""
+    """Return the value under these names, one within the other; None if an object is missing."""
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,26 +26,17 @@ class WorkQueue:
 
 
 class QueueLevel(Shown):
-    """About how many messages a queue has.
+    """About how many messages a queue has."""
 
-    Attributes
-    ----------
-    name
-        The queue.
-    waiting
-        Messages that wait for a worker, or for their time.
-    in_flight
-        Messages that workers have.
-    failed
-        Dead letters.
-    redrivable
-        Whether they can be sent again.
-    """
-
+    #: The queue.
     name: str
+    #: Messages that wait for a worker, or for their time.
     waiting: int
+    #: Messages that workers have.
     in_flight: int
+    #: Dead letters.
     failed: int
+    #: Whether they can be sent again.
     redrivable: bool
 
 
@@ -78,26 +68,22 @@ def redrive(sqs: SQSClient, dead_letters: str, queue: str, deadline: Deadline | 
     """
     moved = 0
     while deadline is None or deadline.left() > BATCH_SECONDS:
-        messages = _receive(sqs, dead_letters)
+        answer = sqs.receive_message(
+            QueueUrl=dead_letters,
+            MaxNumberOfMessages=10,
+            WaitTimeSeconds=1,
+            MessageSystemAttributeNames=["MessageGroupId"],
+        )
+        messages = answer.get("Messages")
         if not messages:
             break
         for message in messages:
-            sqs.send_message(QueueUrl=queue, MessageBody=message["Body"], **_group(message))
+            group = message.get("Attributes", {}).get("MessageGroupId")
+            again: Any = {
+                "MessageDeduplicationId": f"redriven-{message['MessageId']}",
+                "MessageGroupId": group,
+            }
+            sqs.send_message(QueueUrl=queue, MessageBody=message["Body"], **(again if group else {}))
             sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=message["ReceiptHandle"])
             moved += 1
     return moved
-
-
-def _receive(sqs: SQSClient, queue: str) -> Any:
-    names: Any = ["MessageGroupId"]
-    answer = sqs.receive_message(
-        QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1, MessageSystemAttributeNames=names
-    )
-    return answer.get("Messages", [])
-
-
-def _group(message: Mapping[str, Any]) -> dict[str, Any]:
-    group = message.get("Attributes", {}).get("MessageGroupId")
-    if group is None:
-        return {}
-    return {"MessageGroupId": group, "MessageDeduplicationId": f"redriven-{message['MessageId']}"}

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 
 def secrets_client() -> SecretsManagerClient:
-    """Make the container's Secrets Manager client."""
     return limited(boto3.client("secretsmanager", config=configuration()))
 
 

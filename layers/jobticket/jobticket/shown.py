@@ -38,7 +38,6 @@ class Shown:
 
     @classmethod
     def shown_name(cls, name: str) -> str:
-        """Return a field's name in JSON."""
         return name
 
     @classmethod
@@ -47,7 +46,6 @@ class Shown:
         return cls(**{name: values[name] for name in cls.__dataclass_fields__ if name in values})
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as a JSON object."""
         shown = {}
         for name, member, is_optional in self._members:
             value = getattr(self, name)

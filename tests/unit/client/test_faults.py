@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import random
+import ssl
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import jobticket_client.transport
 import pytest
@@ -23,6 +28,7 @@ from jobticket_client.errors import (
     Unavailable,
 )
 
+from tests.support.certificates import self_signed
 from tests.support.faulty_service import Fault, FaultyService, faulty_service
 
 KEY = "a-key-that-nobody-must-see"
@@ -205,15 +211,86 @@ def test_random_faults_never_double_an_effect(client: Jobticket, service: Faulty
     assert told > 75
 
 
-def test_a_redirect_is_not_followed_with_the_key(client: Jobticket, service: FaultyService) -> None:
-    service.answers["GET /api/jobs/job_1"] = (302, {})
-    with pytest.raises(JobticketError):
-        client.jobs.get("job_1")
+@pytest.mark.parametrize("body", [{}, "<html>Moved</html>"])
+def test_a_redirect_is_not_followed_with_the_key(
+    client: Jobticket, service: FaultyService, body: object
+) -> None:
+    service.answers["POST /api/jobs"] = (301, body)
+    with pytest.raises(Invalid, match="is base_url right"):
+        client.jobs.create(name="Brackets", goal_quantity=5)
     assert len(service.requests) == 1
 
 
+def test_a_proxy_that_cannot_be_reached_has_passed_nothing_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    with faulty_service() as gone:
+        monkeypatch.setenv("http_proxy", gone.url)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Unavailable) as unreachable:
+        Jobticket("http://jobticket.example", KEY, deadline=0).jobs.create(name="Brackets", goal_quantity=5)
+    assert type(unreachable.value) is Unavailable
+
+
+def test_a_certificate_that_is_not_trusted_is_told_at_once(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path))
+    with faulty_service(context) as service, pytest.raises(Unavailable, match="certificate") as untrusted:
+        Jobticket(service.url, KEY).jobs.create(name="Brackets", goal_quantity=5)
+    assert type(untrusted.value) is Unavailable
+    assert "self-signed" in untrusted.value.details["certificate"]
+
+
+def test_a_value_that_json_does_not_have_is_the_callers_fault(client: Jobticket) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        client.anomalies.create(
+            type="record", datastore={"id": 1, "name": "CRM"}, failed_checks=[], weight=float("nan")
+        )
+
+
+def test_pauses_grow_although_the_service_says_at_once(
+    client: Jobticket, service: FaultyService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused: list[float] = []
+    monkeypatch.setattr(jobticket_client.transport, "LONGEST_PAUSE", 1)
+    monkeypatch.setattr("time.sleep", paused.append)
+    service.faults = ["429"] * 8  # each with Retry-After: 0
+    client.jobs.create(name="Brackets", goal_quantity=5)
+    assert len(paused) == 8
+    assert paused[-1] > 8 * max(paused[:2])
+
+
+def test_errors_pass_from_process_to_process(client: Jobticket, service: FaultyService) -> None:
+    dead = {"error": "Please reauthorize the connection.", "needs_reauthorization": True}
+    service.answers["GET /api/backend/jira/get-projects"] = (403, dead)
+    with pytest.raises(NeedsReauthorization) as raised:
+        client.jira.projects("anna")
+    error = raised.value
+    error.add_note("in a worker")
+    for passed in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
+        assert (type(passed), str(passed)) == (NeedsReauthorization, str(error))
+        assert (passed.status, passed.details) == (403, error.details)
+        with pytest.raises(TypeError, match="one connection"):
+            passed.connect_again()
+
+
+def test_a_client_with_its_key_is_not_pickled(client: Jobticket) -> None:
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        pickle.dumps(client)
+
+
+def test_one_client_serves_all_threads(client: Jobticket, service: FaultyService) -> None:
+    service.faults = ["lost after", "503", "half", None] * 10
+    names = [f"Job {number}" for number in range(40)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda name: client.jobs.create(name=name, goal_quantity=1), names))
+    assert service.effects == {"POST /api/jobs": 40}
+    asked = {(headers["Idempotency-Key"], body["name"]) for _, _, headers, body in service.requests}
+    assert len(asked) == 40, "each call keeps its own key"
+
+
 @pytest.mark.parametrize(
-    ("url", "key"), [("ftp://x", KEY), ("http://u:p@x", KEY), ("nothing", KEY), ("http://x", "a\nb")]
+    ("url", "key"),
+    [("ftp://x", KEY), ("http://u:p@x", KEY), ("http://x?a", KEY), ("nothing", KEY), ("http://x", "a\nb")],
 )
 def test_an_address_or_a_key_that_cannot_be_right_is_refused_at_once(url: str, key: str) -> None:
     with pytest.raises(ValueError, match="must be"):

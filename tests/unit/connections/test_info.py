@@ -301,7 +301,7 @@ def test_a_cold_container_makes_three_calls_more(
 
 
 def test_tells_which_scopes_a_grant_lacks(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(product.oauth.consent, "_scopes", "read:jira-work")
+    monkeypatch.setattr(product.oauth.consent, "scopes", "read:jira-work")
     product.walk().to_connection()
     lacks = ["write:jira-work", "read:jira-user"]
     assert product.validity()["missing_scopes"] == lacks

@@ -121,3 +121,24 @@ def test_what_is_no_moment(value: Any) -> None:
 @pytest.mark.parametrize("code", ["&#55296;", "&#57343;"])
 def test_an_escape_in_markup_makes_no_half_pair(code: str) -> None:
     assert plain(f"a{code}b") == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "found"),
+    [
+        ({"fields": {"status": 7}}, ("fields", "status"), 7),
+        ({"fields": {"status": 7}}, ("fields",), {"status": 7}),
+        ({"fields": None}, ("fields", "status"), None),
+        ({"fields": ["status"]}, ("fields", "status"), None),
+        ({}, ("fields",), None),
+        ("fields", ("fields",), None),
+        (None, ("fields",), None),
+    ],
+)
+def test_a_member(value: Any, path: tuple[str, ...], found: Any) -> None:
+    assert foreign.member(value, *path) == found
+
+
+@pytest.mark.parametrize(("value", "found"), [([1], [1]), ([], []), (None, []), ("ab", []), ({"a": 1}, [])])
+def test_entries(value: Any, found: list[Any]) -> None:
+    assert foreign.entries(value) == found

@@ -5,22 +5,18 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from jobticket.clock import Deadline
 from jobticket.http.addresses import AddressPolicy
 from jobticket.http.session import AddressRefusedError, PrivateAuthority, new_session
 from jobticket.jira.client import Credential, JiraClient, Site
 from jobticket.jira.errors import JiraAddressRefusedError, JiraTimeoutError, JiraUnreachableError
+from tests.support.certificates import self_signed
 from tests.unit.jira.wire import WireJira, answer, serving
 
 Resolve = Callable[..., None]
@@ -145,24 +141,7 @@ def test_a_name_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate for localhost that its own key has signed, and the key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    path = tmp_path / "certificate.pem"
-    path.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + made.public_bytes(pem)
-    )
-    return path
+    return self_signed(tmp_path)
 
 
 @pytest.fixture

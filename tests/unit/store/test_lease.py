@@ -95,7 +95,16 @@ def test_a_second_holder_waits_for_the_first(table: Table, time: Time) -> None:
             give_back(table, "L", "LEASE", first)
 
     time.before_sleep = give_back_at_the_third_pause
-    with hold(table, "L", "LEASE", LENGTH, now=time.now, patience=time.patience(10), waits=time):
+    with hold(
+        table,
+        "L",
+        "LEASE",
+        LENGTH,
+        now=time.now,
+        patience=time.patience(10),
+        sleep=time.sleep,
+        chance=time.random,
+    ):
         assert len(time.pauses) == 3
 
 
@@ -103,7 +112,16 @@ def test_patience_ends(table: Table, time: Time) -> None:
     take(table, "L", "LEASE", Lease.begin(time.now(), LENGTH), time.now())
     with (
         pytest.raises(HeldError),
-        hold(table, "L", "LEASE", LENGTH, now=time.now, patience=time.patience(10), waits=time),
+        hold(
+            table,
+            "L",
+            "LEASE",
+            LENGTH,
+            now=time.now,
+            patience=time.patience(10),
+            sleep=time.sleep,
+            chance=time.random,
+        ),
     ):
         pytest.fail("held twice")
     assert time.seconds < 10

@@ -22,6 +22,7 @@ from jobticket.ticketing.wakeups import Wakeups
 from local.atlassian.testing import running
 from tests.support.documents import read
 from tests.support.gateway import Gateway, HttpAnswer, LambdaContext
+from tests.support.tables import recorded
 from tests.unit.conftest import client, gateway, load_function
 
 os.environ.setdefault("ATLASSIAN_APP_SECRET", "atlassian-app")
@@ -140,7 +141,7 @@ def make_queue() -> str:
 
 @pytest.fixture
 def table(aws: None) -> Table:
-    return Table(client("dynamodb"), "ticketing")
+    return recorded(client("dynamodb"), "ticketing")
 
 
 @dataclass

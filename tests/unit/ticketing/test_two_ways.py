@@ -304,9 +304,11 @@ def test_an_anomaly_follows_its_ticket_and_tells_the_other_tickets(shop: Shop) -
     assert anomaly_status(shop, number) == "Acknowledged"
     assert len(shop.atlassian.comments("PI-2")) == 1
     assert "Acknowledged" in shop.atlassian.comments("PI-3")[-1]
-    item = shop.table.get(f"ANOMALY#{number}", "ANOMALY")
-    assert item is not None
-    assert item["changed_by"].startswith("Jira: ")
+    told = shop.api.get(f"/api/anomalies/{number}/history").json()
+    assert [(each["action"], each["by"]) for each in told[-2:]] == [
+        ("ticket_moved", "Jira: Dana Demo"),
+        ("status_changed", "Jira: Dana Demo"),
+    ]
     calls = len(shop.atlassian.asked())
     assert sweep(shop) == 0
     assert len(shop.atlassian.asked()) == calls + 2  # the search, and those of the last minutes

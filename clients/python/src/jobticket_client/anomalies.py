@@ -47,6 +47,9 @@ class Anomalies(Resource):
         """Delete an anomaly for good. Its tickets stay."""
         self._call("removeAnomaly", query={"archive": False}, anomaly_id=anomaly_id)
 
+    def history(self, anomaly_id: int, *, page_size: int = PAGE_SIZE) -> Iterator[api.AnomalyEvent]:
+        return self._by_cursor("getAnomalyHistory", None, page_size, anomaly_id=anomaly_id)
+
     def comments(self, anomaly_id: int, *, page_size: int = PAGE_SIZE) -> Iterator[api.AnomalyComment]:
         return self._by_number("listComments", page_size, anomaly_id=anomaly_id)
 
@@ -62,7 +65,6 @@ class Anomalies(Resource):
         return self._call("createAnomalyTicket", ticket, anomaly_id=anomaly_id)
 
     def links(self, anomaly_id: int, *, page_size: int = PAGE_SIZE) -> Iterator[api.AnomalyLink]:
-        """Yield the links from an anomaly to its tickets."""
         return self._by_number("listLinks", page_size, anomaly_id=anomaly_id)
 
     def link(self, anomaly_id: int, ticket_id: str, *, idempotency_key: str | None = None) -> api.AnomalyLink:

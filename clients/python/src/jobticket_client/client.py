@@ -41,7 +41,7 @@ class Jobticket(AbstractContextManager["Jobticket"]):
         self.operations = Operations(self._transport)
 
     def __exit__(self, *_: object) -> None:
-        self._transport.close()
+        self._transport.session.close()
 
     def __repr__(self) -> str:
         return f"Jobticket({self._transport.base_url!r})"

@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 
@@ -57,6 +58,20 @@ class JobticketError(Exception):
         self.details = details or {}
         self.retry_after = retry_after
         self.idempotency_key = idempotency_key
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same call may succeed in a moment."""
+        under_way = isinstance(self, Conflict) and self.retry_after is not None
+        busy = isinstance(self, RateLimited | Unavailable) and "certificate" not in self.details
+        return under_way or busy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are made anew from their args alone. The link to connect again stays in its process.
+        here = ("connect", "__notes__")
+        return partial(
+            type(self), **{name: fact for name, fact in vars(self).items() if name not in here}
+        ), ()
 
 
 class Invalid(JobticketError): ...
@@ -107,12 +122,19 @@ _MESSAGES = ("message", "error", "detail")
 def error_of(status: int, body: object, lost: type[JobticketError], **facts: Any) -> JobticketError:
     """Return the error that an answer in any of the three envelopes tells of; 502 to 504 are ``lost``."""
     members = body if isinstance(body, dict) else {}
-    message = next(
-        (text for name in _MESSAGES if isinstance(text := members.get(name), str)), "no explanation"
-    )
+    if status < 400:
+        members = {"message": "the answer is a redirect, which is not followed: is base_url right?"}
+    texts = [members[name] for name in _MESSAGES if isinstance(members.get(name), str)]
     details = {name: value for name, value in members.items() if name not in (*_MESSAGES, "statusCode")}
     other = lost if status in (502, 503, 504) else Failed if status >= 500 else Invalid
     kind = _BY_STATUS.get(status, other)
     if members.get("needs_reauthorization") is True:
         kind = NeedsReauthorization
-    return kind(message, status=status, details=details, **facts)
+    return kind((*texts, "no explanation")[0], status=status, details=details, **facts)
+
+
+def outcome_of(error: JobticketError) -> JobticketError:
+    """Return what the last try of a call tells, if an earlier one may have been carried out."""
+    # With a key the service repeats its first answer. Without one, an earlier try may be the reason.
+    settled = error.idempotency_key and not isinstance(error, Unavailable | RateLimited | Conflict)
+    return error if settled or isinstance(error, OutcomeUnknown) else OutcomeUnknown(**vars(error))

@@ -40,6 +40,22 @@ class AnomalyComment(TypedDict):
     created: str
 
 
+AnomalyEvent = TypedDict(
+    "AnomalyEvent",
+    {
+        "at": str,
+        "action": str,
+        "by": str,
+        "from": NotRequired[str],
+        "to": NotRequired[str],
+        "ticket_id": NotRequired[str],
+        "ticket_number": NotRequired[str],
+        "rule_id": NotRequired[int],
+        "comment_id": NotRequired[int],
+    },
+)
+
+
 class AnomalyLink(TypedDict):
     """
     An anomaly's link to a ticket.
@@ -385,6 +401,9 @@ class GetAllSprintsForProjectAnswerBoard(TypedDict):
 class GetAllSprintsForProjectAnswer(TypedDict):
     boards: list[GetAllSprintsForProjectAnswerBoard]
     total_sprints: int
+
+
+GetAnomalyHistoryAnswer: TypeAlias = list[AnomalyEvent]
 
 
 class GetBoardsForProjectAnswerBoard(TypedDict):
@@ -802,7 +821,7 @@ class JobReference(TypedDict):
 
 class JobSettings(TypedDict):
     """
-    The application's settings.
+    The application's settings. Nothing goes to Jira unless both ``enabled`` and ``push_enabled``.
     """
 
     enabled: NotRequired[bool]
@@ -1680,6 +1699,7 @@ OPERATIONS: dict[str, tuple[str, str, bool]] = {
     "removeAnomaly": ("DELETE", "/api/anomalies/{anomaly_id}", False),
     "listComments": ("GET", "/api/anomalies/{anomaly_id}/comments", False),
     "addComment": ("POST", "/api/anomalies/{anomaly_id}/comments", True),
+    "getAnomalyHistory": ("GET", "/api/anomalies/{anomaly_id}/history", False),
     "listLinks": ("GET", "/api/anomalies/{anomaly_id}/ticket-links", False),
     "addLink": ("POST", "/api/anomalies/{anomaly_id}/ticket-links", True),
     "removeLink": ("DELETE", "/api/anomalies/{anomaly_id}/ticket-links/{link_id}", False),

@@ -26,7 +26,6 @@ class Jobs(Resource):
         return self._call("getJob", id=job_id)
 
     def change(self, job_id: str, **change: Unpack[api.JobChange]) -> api.Job:
-        """Change a job's name or goal."""
         return self._call_in_camel("changeJob", change, id=job_id)
 
     def delete(self, job_id: str) -> None:

@@ -18,9 +18,7 @@ class Resource:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def _call(
-        self, operation: str, body: Mapping[str, Any] | None = None, *, humps: bool = False, **request: Any
-    ) -> Any:
+    def _call(self, operation: str, body: Any = None, *, humps: bool = False, **request: Any) -> Any:
         if body is not None and "idempotency_key" in body:
             request["idempotency_key"] = body["idempotency_key"]
             body = {name: value for name, value in body.items() if name != "idempotency_key"}

@@ -2,7 +2,7 @@
 
 ::
 
-    access = JiraAccess.open(AccessSettings.from_environment())   # once a container
+    access = JiraAccess(AccessSettings.from_environment())   # once a container
     client = access.client_for(external_id, deadline=request.deadline)
     client.get("/rest/api/2/issue/{issue}", issue="PROJ-1")
 
@@ -18,10 +18,7 @@ import functools
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
-from typing import TYPE_CHECKING, Self
-
-import requests
+from typing import TYPE_CHECKING
 
 from jobticket import clock
 from jobticket.aws import AWS_FAULTS
@@ -64,6 +61,10 @@ class AccessSettings(Settings):
     private_ca_secret: str = ""
     private_ca_hosts: str = ""
 
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.history_table, self.history_retention_days)
+
 
 class JiraAccess:
     """Makes Jira clients for connections of every kind; one a container.
@@ -72,40 +73,24 @@ class JiraAccess:
     (403), ``ConnectionUnavailableError`` (503, no access token for now) and ``SecretUnreadableError``.
     """
 
-    def __init__(
-        self,
-        store: ConnectionStore,
-        vault: Vault,
-        session: requests.Session,
-        app: AtlassianApp,
-        *,
-        scopes: str = "",
-        now: Callable[[], datetime] = clock.now,
-        pace: Pace | None = None,
-    ) -> None:
-        self.store = store
-        self.vault = vault
-        self.session = session
-        self.app = app
-        self.tokens = TokenSource(store, vault, app, scopes=scopes, now=now, pace=pace)
-        self._now = now
-        self._pace = pace
-        self._rate_limits = RateLimits()
-
-    @classmethod
-    def open(cls, settings: AccessSettings, dynamodb: DynamoDBClient | None = None) -> Self:
+    def __init__(self, settings: AccessSettings, dynamodb: DynamoDBClient | None = None) -> None:
         """Make the container's access from a function's settings and, if it has one, its client."""
-        journal = Journal(settings.history_table, settings.history_retention_days)
-        table = Table(dynamodb or dynamodb_client(), settings.connections_table, journal)
-        vault = Vault(table, functools.cache(kms_client), settings.encryption_key)
+        table = Table(dynamodb or dynamodb_client(), settings.connections_table, settings.journal)
         secrets = functools.cache(secrets_client)
         hosts = settings.private_ca_hosts.replace(",", " ").split()
         authority = PrivateAuthority(hosts, lambda: _private_ca(secrets(), settings.private_ca_secret))
         allowed = AddressPolicy(settings.allow_private_hosts, allow_loopback=settings.environment == "local")
-        session = new_session(allowed, authority if settings.private_ca_secret else None)
-        secret = AppSecret(lambda: fetch_secret(secrets(), settings.atlassian_app_secret))
-        app = AtlassianApp(session, settings.atlassian_auth_url, settings.atlassian_api_url, secret)
-        return cls(ConnectionStore(table), vault, session, app, scopes=settings.atlassian_scopes)
+        app_secret = AppSecret(lambda: fetch_secret(secrets(), settings.atlassian_app_secret))
+        self.store = ConnectionStore(table)
+        self.vault = Vault(table, functools.cache(kms_client), settings.encryption_key)
+        self.session = new_session(allowed, authority if settings.private_ca_secret else None)
+        self.app = AtlassianApp(
+            self.session, settings.atlassian_auth_url, settings.atlassian_api_url, app_secret
+        )
+        self.tokens = TokenSource(self.store, self.vault, self.app, scopes=settings.atlassian_scopes)
+        self._now = clock.now
+        self._pace = Pace()
+        self._rate_limits = RateLimits()
 
     def connection(self, external_id: str, provider: str = "jira") -> Connection:
         """Return a connection, or raise ``ConnectionNotFoundError``."""

@@ -4,7 +4,7 @@
 
     AtlassianError
     ├── GrantDeadError              the code or refresh token is not valid any more
-    ├── AppRefusedError             the app is refused, or its secret is invalid: for the operator to mend
+    ├── AppRefusedError             the app is refused, or its secret is invalid: the operator must act
     └── AtlassianUnavailableError   no usable answer; ``outcome_unknown`` if the token may be spent
 """
 
@@ -37,7 +37,7 @@ DEAD = frozenset({"invalid_grant", "unauthorized_client"})
 CLIENT_DEAD = frozenset({"invalid_client", "access_denied"})
 MOST_SITES = 500
 LONGEST_SCOPES = 4096
-#: How long an access token may live, in seconds, and what is taken for any other value.
+#: How long an access token may live, in seconds, and the default for any other value.
 SHORTEST_LIFE, LONGEST_LIFE, USUAL_LIFE = 60, 30 * 86_400, 3600
 #: The site-choice page waits this long for the account's name.
 ACCOUNT_SECONDS = 5.0
@@ -115,7 +115,7 @@ class AppSecret:
         return app
 
     def forget(self) -> None:
-        """Fetch them anew next time: Atlassian has refused these."""
+        """Fetch them again next time: Atlassian has refused these."""
         self._app = None
 
 
@@ -245,17 +245,17 @@ def with_offline_access(scopes: str) -> str:
 
 
 def grant_of(answer: HttpAnswer) -> Grant:
-    """Return the tokens of the token endpoint's answer, or raise what the answer stands for."""
+    """Return the tokens of the token endpoint's answer, or raise the error that it means."""
     body = json_of(answer.content)
     if answer.status == 200:
         return _grant(body)
     code = foreign.member(body, "error")
-    # A rate limit says nothing about the grant, whatever its body holds.
+    # A rate limit says nothing about the grant, even if its body does.
     if 400 <= answer.status < 500 and answer.status != 429 and isinstance(code, str):
         if code in DEAD:
             raise GrantDeadError(code)
         # invalid_client, access_denied, or a request that Atlassian does not understand: the operator can
-        # mend these, the user cannot.
+        # correct these, the user cannot.
         raise AppRefusedError(code[:60] if code.isascii() and code.isprintable() else "unreadable")
     raise AtlassianUnavailableError(
         f"the token endpoint answered {answer.status}",

@@ -15,7 +15,7 @@ from jobticket.store.table import Item
 
 SECONDS = 900
 LONGEST_SECONDS = 3600
-#: What a record of a consent carries besides the connection's name.
+#: What a record of a consent carries beside the connection's name.
 _CARRIED = ("return_url", "may_replace", "connect", "generation")
 
 
@@ -50,7 +50,7 @@ class ConsentRequest:
             raise ForbiddenError("The connect token is for another connection or return_url")
 
 
-@dataclass(slots=True)
+@dataclass
 class ConnectTokens:
     """Mints connect tokens and finds them again."""
 

@@ -22,15 +22,8 @@ import requests
 
 from jobticket import foreign
 from jobticket.clock import Deadline
+from jobticket.connections import atlassian
 from jobticket.connections.account import Account, account_at
-from jobticket.connections.atlassian import (
-    AtlassianApp,
-    AtlassianError,
-    Grant,
-    GrantDeadError,
-    json_of,
-    site_id_in,
-)
 from jobticket.connections.connection_store import ConnectionStore, new_authorization
 from jobticket.connections.credentials import Login, advice_on, bearer, credential_of
 from jobticket.connections.hosts import checked_host
@@ -60,14 +53,14 @@ class _Found:
     account: Account
 
 
-@dataclass(slots=True)
+@dataclass
 class TokenConnector:
     """Verifies and stores credentials; allows http hosts on the local stack only."""
 
     store: ConnectionStore
     vault: Vault
     session: requests.Session
-    app: AtlassianApp
+    app: atlassian.AtlassianApp
     allow_http: bool
 
     def connect(
@@ -89,8 +82,9 @@ class TokenConnector:
         url = checked_host(host, allow_http=self.allow_http)
         within = deadline.sooner(VERIFY_SECONDS)
         with _advising(login):
-            grant = self._grant(login, within)
-            found = self._find(url, login, _credential(login, grant), within)
+            grant = self.app.client_grant(login.text, within) if login.form == "client" else None
+            credential = credential_of(login.text) if grant is None else bearer(grant.access_token)
+            found = self._find(url, login, credential, within)
         connection = Connection(
             id=name,
             kind=_kind(login, found),
@@ -109,9 +103,6 @@ class TokenConnector:
         connection = replace(connection, secret=secret)
         token = None if grant is None else cached_token(self.vault, connection, grant, stamp.at)
         return self.store.replace(connection, stamp, token), found.account
-
-    def _grant(self, login: Login, deadline: Deadline) -> Grant | None:
-        return self.app.client_grant(login.text, deadline) if login.form == "client" else None
 
     def _find(self, host: str, login: Login, credential: Credential, deadline: Deadline) -> _Found:
         site_id = self.app.site_id_of(host)
@@ -149,8 +140,8 @@ class TokenConnector:
             answer = send(self.session, "GET", url, to="Jira", deadline=deadline.sooner(TENANT_SECONDS))
         except NoAnswerError:
             return None
-        said = json_of(answer.content) if answer.status == 200 else None
-        return site_id_in(foreign.member(said, "cloudId"))
+        said = atlassian.json_of(answer.content) if answer.status == 200 else None
+        return atlassian.site_id_in(foreign.member(said, "cloudId"))
 
     def _at(
         self, host: str | None, site_id: str | None, credential: Credential, deadline: Deadline
@@ -173,10 +164,6 @@ def _public_url(client: JiraClient) -> str | None:
     return None if url is None else url.rstrip("/")
 
 
-def _credential(login: Login, grant: Grant | None) -> Credential:
-    return credential_of(login.text) if grant is None else bearer(grant.access_token)
-
-
 def _kind(login: Login, found: _Found) -> Kind:
     if login.form == "client":
         return "client_credentials"
@@ -188,9 +175,9 @@ def _advising(login: Login) -> Iterator[None]:
     """Say what is wrong with a login, with Jira's own words as details."""
     try:
         yield
-    except GrantDeadError:
+    except atlassian.GrantDeadError:
         raise InvalidError(advice_on(errors.JiraRefusedCredentialsError(401, ""), login.form)) from None
-    except AtlassianError as error:
+    except atlassian.AtlassianError as error:
         raise InvalidError(f"Connection failed: Atlassian gives no access token ({error})") from None
     except JiraError as error:
         said = {"details": error.details} if error.details else {}

@@ -87,7 +87,7 @@ class Pending:
     grant: Grant
 
 
-@dataclass(slots=True)
+@dataclass
 class Consent:
     """Leads users through a consent. What it raises are refusals, given here by their status.
 
@@ -138,7 +138,7 @@ class Consent:
 
         400 if the state is invalid, or Atlassian gives no tokens for the code.
         """
-        # The state is spent only when the tokens can be kept and asked for: until then the user can reload.
+        # The state is spent only when the tokens can be kept and asked for: before that the user can reload.
         self.vault.prepare()
         back = None
         try:

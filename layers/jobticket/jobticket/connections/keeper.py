@@ -83,7 +83,7 @@ def _days_ahead(connection: Connection, now: datetime) -> int | None:
     return next((days for days in AHEAD if left <= timedelta(days=days)), None)
 
 
-@dataclass(slots=True)
+@dataclass
 class Keeper:
     """Refreshes connections that no caller refreshes."""
 

@@ -47,14 +47,14 @@ OUTLINE = (
     "selected_project_id",
 )
 
-#: The members that an item holds under their own names, but for one: ``expires_at`` is the table's TTL.
+#: Members and the attributes that hold them. Only ``expires_at`` has another name: that is the table's TTL.
 STORED = {
     member.name: "expires_on" if member.name == "expires_at" else member.name
     for member in fields(Connection)
     if member.name not in {"id", "invalid", "lease"}
 }
 MOMENTS = {member.name for member in fields(Connection) if "datetime" in str(member.type)}
-#: What stands for attributes that the index leaves out.
+#: Placeholders for attributes that the index leaves out.
 UNLISTED: Item = {
     "authorization": "",
     "version": 0,

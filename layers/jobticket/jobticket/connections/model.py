@@ -79,7 +79,7 @@ class Connection:
     #: Counts the secrets of this authorization: each rotated refresh token has the next number.
     version: int = 1
     last_refreshed_at: datetime | None = None
-    #: When the consent ends, or the token as far as the caller has told.
+    #: When the consent ends, or the token, if the caller has said.
     expires_at: datetime | None = None
     #: Jira has refused it for good: it needs a new authorization.
     invalid: bool = False
@@ -138,26 +138,19 @@ def secret_field(api_url: str) -> str:
 
 
 class ConnectionEvent(Shown):
-    """What happened to a connection, and who did it: a key, a consent, the schedule, Jira or Atlassian.
-
-    Attributes
-    ----------
-    action
-        authorized, reauthorized, marked_invalid, marked_valid, expiring or removed.
-    days
-        For how many more days at most the connection works.
-    expires_on
-        When the consent or token that is expiring ends.
-    """
+    """What happened to a connection, and who did it: a key, a consent, the schedule, Jira or Atlassian."""
 
     shows_null = False
 
     at: str
+    #: authorized, reauthorized, marked_invalid, marked_valid, expiring or removed.
     action: str
     by: str
     kind: Kind | None = None
     site_url: str | None = None
+    #: For how many more days at most the connection works.
     days: int | None = None
+    #: When the consent or token that is expiring ends.
     expires_on: str | None = None
 
 

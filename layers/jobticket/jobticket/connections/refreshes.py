@@ -28,7 +28,7 @@ from jobticket.store.unit_of_work import StaleError, UnitOfWork, commit_if_curre
 
 INDEX = "unfinished_refreshes"
 UNFINISHED = "UNFINISHED"
-#: What an item loses when its refresh has ended.
+#: Attributes that an item loses when its refresh ends.
 ENDED = (*LEASE_ATTRIBUTES, "unfinished_pk", "unfinished_since")
 
 

@@ -14,13 +14,7 @@ from datetime import datetime, timedelta
 
 from jobticket import clock
 from jobticket.clock import Deadline
-from jobticket.connections.atlassian import (
-    AppRefusedError,
-    AtlassianApp,
-    AtlassianUnavailableError,
-    Grant,
-    GrantDeadError,
-)
+from jobticket.connections import atlassian
 from jobticket.connections.connection_store import ConnectionStore
 from jobticket.connections.errors import (
     ConnectionNotFoundError,
@@ -85,7 +79,7 @@ class TokenSource:
         self,
         store: ConnectionStore,
         vault: Vault,
-        app: AtlassianApp,
+        app: atlassian.AtlassianApp,
         *,
         scopes: str = "",
         now: Callable[[], datetime] = clock.now,
@@ -224,7 +218,7 @@ class TokenSource:
             if connection.kind == "oauth":
                 self._app.prepare()
             sent = self._vault.open(connection.id, connection.secret_field, connection.secret)
-        except AppRefusedError as error:
+        except atlassian.AppRefusedError as error:
             raise self._app_refused(refresh, error) from None
         except Exception:
             self._refreshes.release(connection, refresh.lease, begun=refresh.was_unfinished)
@@ -232,20 +226,20 @@ class TokenSource:
         ask = self._app.refresh if connection.kind == "oauth" else self._app.client_grant
         try:
             grant = ask(sent, deadline.sooner(TOKEN_CALL_SECONDS))
-        except GrantDeadError as error:
+        except atlassian.GrantDeadError as error:
             if not self._refreshes.declare_dead(connection, refresh.lease, self._now()):
                 logger.info("another refresh was written first")
                 return None
             raise self.died(connection, str(error)) from None
-        except AppRefusedError as error:
+        except atlassian.AppRefusedError as error:
             raise self._app_refused(refresh, error) from None
-        except AtlassianUnavailableError as error:
+        except atlassian.AtlassianUnavailableError as error:
             logger.warning("access token not refreshed", reason=str(error))
             count("RefreshFailed")
             raise self._failed(refresh, error.retry_after, spent=error.outcome_unknown) from None
         return self._keep(connection, sent, grant)
 
-    def _keep(self, connection: Connection, sent: str, grant: Grant) -> IssuedToken | None:
+    def _keep(self, connection: Connection, sent: str, grant: atlassian.Grant) -> IssuedToken | None:
         now = self._now()
         token = cached_token(self._vault, connection, grant, now)
         # An app without rotating refresh tokens keeps the one it has, and so do client credentials.
@@ -256,7 +250,7 @@ class TokenSource:
             return None
         return IssuedToken(grant.access_token, token.expires_at)
 
-    def _app_refused(self, refresh: _Refresh, error: AppRefusedError) -> ConnectionUnavailableError:
+    def _app_refused(self, refresh: _Refresh, error: atlassian.AppRefusedError) -> ConnectionUnavailableError:
         logger.error("Atlassian refuses the app", reason=str(error))
         count("AppRefused")
         return self._failed(refresh, None, spent=False)
@@ -278,7 +272,9 @@ def _whole_seconds(wait: float) -> int:
     return max(RETRY_SECONDS, math.ceil(wait))
 
 
-def cached_token(sealer: Sealer, connection: Connection, grant: Grant, now: datetime) -> AccessToken:
+def cached_token(
+    sealer: Sealer, connection: Connection, grant: atlassian.Grant, now: datetime
+) -> AccessToken:
     """Return a grant's access token as it is cached: sealed, and fresh for less than its life."""
     lifetime = timedelta(seconds=grant.expires_in)
     fresh_until = now + lifetime - min(MARGIN, lifetime / 2)

@@ -21,7 +21,7 @@ SOURCE = "jobticket"
 #: What EventBridge takes in one call.
 MOST_ENTRIES = 10
 #: A call holds 256 KB. A change of many steps is sent without its former values.
-MOST_CHARACTERS = 240_000
+MOST_BYTES = 240_000
 MOST_OF_AN_EVENT = 60_000
 #: Attributes of a record that are only the table's.
 _KEYS = ("pk", "sk", "expires_at", "written_by")
@@ -40,23 +40,28 @@ TYPES = {
     ("ANOMALY", "ticket_moved"): "Ticket Moved",
     "ANOMALY": "Anomaly Changed",
 }
-_SUBJECTS = {"JOB": "jobId", "SERIAL": "serialId", "CONNECTION": "externalId", "ANOMALY": "anomalyId"}
+_SUBJECTS: dict[str, tuple[str, type]] = {
+    "JOB": ("jobId", str),
+    "SERIAL": ("serialId", str),
+    "CONNECTION": ("externalId", str),
+    "ANOMALY": ("anomalyId", int),
+}
 
 
 def events_client() -> Any:
-    """Make the container's EventBridge client."""
     return limited(boto3.client("events", config=configuration()))
 
 
 @dataclass(frozen=True, slots=True)
 class BusEvent:
-    """An event, and the place in the stream of its record."""
+    """An event, its detail also as JSON, and the place in the stream of its record."""
 
     place: str
     subject: str
     type: str
     at: str
     detail: Mapping[str, Any]
+    text: bytes
 
 
 def event_of(record: Item, place: str = "") -> BusEvent | None:
@@ -66,10 +71,16 @@ def event_of(record: Item, place: str = "") -> BusEvent | None:
     if type_ is None:
         return None
     told = {with_humps(key): value for key, value in record.items() if key not in _KEYS}
-    detail = {"id": f"{record['pk']}/{record['sk']}", _SUBJECTS[kind]: name, **told}
-    if len(json.dumps(detail)) > MOST_OF_AN_EVENT:
+    member, form = _SUBJECTS[kind]
+    detail = {"id": f"{record['pk']}/{record['sk']}", member: form(name), **told}
+    if len(text := _json(detail)) > MOST_OF_AN_EVENT:
         detail.pop("changes", None)
-    return BusEvent(place, record["pk"], type_, record["at"], detail)
+        text = _json(detail)
+    return BusEvent(place, record["pk"], type_, record["at"], detail, text)
+
+
+def _json(detail: Mapping[str, Any]) -> bytes:
+    return json.dumps(detail, ensure_ascii=False).encode()
 
 
 def send(client: Any, bus: str, events: Iterable[BusEvent]) -> str | None:
@@ -84,7 +95,7 @@ def send(client: Any, bus: str, events: Iterable[BusEvent]) -> str | None:
                 "Source": SOURCE,
                 "DetailType": event.type,
                 "Time": event.at,
-                "Detail": json.dumps(event.detail, ensure_ascii=False),
+                "Detail": event.text.decode(),
             }
             for event in events_of_call
         ]
@@ -102,14 +113,13 @@ def send(client: Any, bus: str, events: Iterable[BusEvent]) -> str | None:
 
 def _calls(events: Iterable[BusEvent]) -> Iterator[list[BusEvent]]:
     call: list[BusEvent] = []
-    characters = 0
+    size = 0
     for event in events:
-        size = len(json.dumps(event.detail))
-        full = len(call) == MOST_ENTRIES or characters + size > MOST_CHARACTERS
+        full = len(call) == MOST_ENTRIES or size + len(event.text) > MOST_BYTES
         if call and (full or event.subject in {other.subject for other in call}):
             yield call
-            call, characters = [], 0
+            call, size = [], 0
         call.append(event)
-        characters += size
+        size += len(event.text)
     if call:
         yield call

@@ -6,34 +6,20 @@ function's own credentials, to another service of its network, or to the functio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 
 #: Metadata services of clouds: refused even where private addresses are allowed.
-METADATA = frozenset(
-    ip_address(text)
-    for text in (
-        "169.254.169.254",
-        "169.254.170.2",
-        "169.254.170.23",
-        "100.100.100.200",
-        "192.0.0.192",
-        "168.63.129.16",
-        "fd00:ec2::254",
-        "fd00:ec2::23",
-        "fd20:ce::254",
-    )
-)
-
-PRIVATE = (
-    IPv4Network("10.0.0.0/8"),
-    IPv4Network("172.16.0.0/12"),
-    IPv4Network("192.168.0.0/16"),
-    IPv4Network("100.64.0.0/10"),
-    IPv6Network("fc00::/7"),
+# fmt: off
+METADATA = frozenset(map(ip_address, (
+    "169.254.169.254", "169.254.170.2", "169.254.170.23", "100.100.100.200", "192.0.0.192", "168.63.129.16",
+    "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254",
+)))
+# fmt: on
+PRIVATE = tuple(
+    map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
 )
 
 IPV4_COMPATIBLE = IPv6Network("::/96")
@@ -44,21 +30,14 @@ GLOBAL_UNICAST = IPv6Network("2000::/3")
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """The addresses that a deployment allows.
+    """The addresses that a deployment allows."""
 
-    Attributes
-    ----------
-    allow_private
-        Private addresses, for a Data Center inside a VPC.
-    allow_loopback
-        The machine itself, for the local stack.
-    """
-
+    #: Private addresses, for a Data Center inside a VPC.
     allow_private: bool = False
+    #: The machine itself, for the local stack.
     allow_loopback: bool = False
 
     def permits(self, text: str) -> bool:
-        """Tell whether the product may connect to an address."""
         try:
             address = ip_address(text)
         except ValueError:
@@ -75,27 +54,15 @@ class AddressPolicy:
         return address.is_global and (address.version == 4 or address in GLOBAL_UNICAST)
 
 
-def _meant(address: Address) -> Iterator[Address]:
-    """Yield the address, or the IPv4 addresses that an IPv6 address embeds."""
+def _meant(address: Address) -> tuple[Address, ...]:
+    """Return the address, or the IPv4 addresses that an IPv6 address embeds."""
     if isinstance(address, IPv4Address):
-        yield address
-        return
-    inner = _embedded(address)
-    if not inner:
-        yield address
-    yield from inner
-
-
-def _embedded(address: IPv6Address) -> tuple[IPv4Address, ...]:
-    low = IPv4Address(int(address) & 0xFFFFFFFF)
-    if address.ipv4_mapped is not None:
-        return (address.ipv4_mapped,)
-    if address.sixtofour is not None:
-        return (address.sixtofour,)
+        return (address,)
+    if embedded := address.ipv4_mapped or address.sixtofour:
+        return (embedded,)
     if address.teredo is not None:
         return address.teredo
-    if address in NAT64:
-        return (low,)
-    if address in IPV4_COMPATIBLE and not (address.is_loopback or address.is_unspecified):
-        return (low,)
-    return ()
+    reserved = address.is_loopback or address.is_unspecified
+    if address in NAT64 or (address in IPV4_COMPATIBLE and not reserved):
+        return (IPv4Address(int(address) & 0xFFFFFFFF),)
+    return (address,)

@@ -17,13 +17,7 @@ from __future__ import annotations
 
 
 class NoAnswerError(Exception):
-    """A call has no complete answer.
-
-    Attributes
-    ----------
-    outcome_unknown
-        Whether the service may have carried out the request.
-    """
+    """A call has no complete answer; if its outcome is unknown, the service may have carried it out."""
 
     def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
         super().__init__(message)

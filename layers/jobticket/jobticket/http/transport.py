@@ -51,15 +51,8 @@ def send(
 ) -> HttpAnswer:
     """Send one request, follow no redirect, and read the answer by the deadline.
 
-    Parameters
-    ----------
-    to
-        The service as error texts name it, such as ``Jira``.
-
-    Raises
-    ------
-    NoAnswerError
-        If there is no complete answer. It has no cause: a log of that would show the URL's query.
+    ``to`` is the service as error texts name it, such as ``Jira``. NoAnswerError if there is no complete
+    answer; it has no cause, because a log of that would show the URL's query.
     """
     left = deadline.left()
     if left < LEAST_SECONDS:

@@ -54,7 +54,7 @@ _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
 
 def evaluated(answer: HttpAnswer, *, reads: bool, host: str = "", secrets: tuple[str, ...] = ()) -> Any:
-    """Return the JSON of a good answer, None if it has no body; or raise ``JiraError``.
+    """Return the JSON of a successful answer, None if it has no body; or raise ``JiraError``.
 
     ``reads`` tells whether the call only read, ``host`` who was asked. No error repeats the ``secrets``.
     """
@@ -106,7 +106,7 @@ class _Answer:
         return bool(self.text) and ("html" in self.headers.get("Content-Type", "") or self.text[0] == "<")
 
     def login_refusal(self, *, reads: bool) -> JiraStatusError | None:
-        """Return the error if Jira did not take the credentials, whatever its status.
+        """Return the error if Jira refused the credentials, whatever the status.
 
         A site's own host ignores wrong ones and answers anonymously. A write that succeeded has succeeded,
         with whatever rights; a limit or a failure says nothing about the login.
@@ -138,7 +138,7 @@ class _Answer:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether this is not Jira's answer: a login page, a proxy, a site that is gone."""
+        """Whether this is not Jira's answer: a login page, a proxy, a deleted site."""
         if 300 <= self.status < 400:
             return True
         if self.succeeded:
@@ -187,7 +187,7 @@ class _Answer:
 
 
 def _is_jiras_own(body: Any) -> bool:
-    """Tell whether a 404 is Jira's: a gateway or a site that is gone speaks otherwise."""
+    """Tell whether a 404 is Jira's: a gateway or a deleted site answers otherwise."""
     own = {"errorMessages", "errors", "status-code"}
     return isinstance(body, Mapping) and not body.keys().isdisjoint(own)
 
@@ -200,7 +200,7 @@ def _host_of(url: str) -> str:
 
 
 def _bucket(headers: Mapping[str, str]) -> Bucket | None:
-    """Return the account's bucket of calls; None if Jira tells of none, or it is never filled."""
+    """Return the account's bucket of calls; None if Jira names none, or it is never filled."""
     names = ("Interval-Seconds", "FillRate", "Limit")
     interval, fill, size = (_number(headers.get(f"X-RateLimit-{name}", "")) for name in names)
     if not interval or not fill:
@@ -230,7 +230,7 @@ def may_repeat(error: JiraError, *, repeatable: bool) -> bool:
 
 
 def may_still_arrive(lost: JiraError) -> bool:
-    """Tell whether Jira may still be at work: we have stopped waiting, or a gateway has."""
+    """Tell whether Jira may still be working: we have stopped waiting, or a gateway has."""
     return isinstance(lost, errors.JiraTimeoutError) or (
         isinstance(lost, JiraStatusError) and lost.status == 504
     )

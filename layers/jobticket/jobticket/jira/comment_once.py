@@ -37,9 +37,9 @@ class EventComment:
 
     #: The issue's id or key.
     issue: str
-    #: What it says.
+    #: Its text.
     content: Document
-    #: A stable name of what it tells. One event gives one comment on an issue.
+    #: A stable name of its content. One event makes one comment on an issue.
     event: str
 
 

@@ -102,7 +102,7 @@ class CreateOnce:
     """The creation of one issue."""
 
     client: JiraClient
-    #: As Jira takes them; a description may be a document (ADF). The label is added to the labels among them.
+    #: As Jira accepts them; a description may be a document (ADF). The label is added to their labels.
     fields: Mapping[str, Any]
     memory: Memory
     now: Callable[[], datetime]

@@ -5,8 +5,8 @@
     JiraError                           the call failed
     ├── JiraStatusError                 Jira answered, and refused (status, reason, messages, field_errors)
     │   ├── JiraRefusedCredentialsError 401, also after the credentials were renewed once
-    │   ├── JiraLoginError              good or bad, the login itself is not possible in this way (advice)
-    │   ├── JiraMissingScopeError       the token is good, and lacks a scope for this call
+    │   ├── JiraLoginError              right or wrong, the credentials cannot log in this way (advice)
+    │   ├── JiraMissingScopeError       the token is valid, and lacks a scope for this call
     │   ├── JiraForbiddenError          403
     │   ├── JiraNotFoundError           404, also for what the account may not see
     │   └── JiraRateLimitedError        429, or a known limit that outlasts the caller
@@ -45,9 +45,9 @@ class JiraError(Exception):
 
     #: Whether every repeat of the call would fail in the same way.
     lasts: ClassVar[bool] = False
-    #: Whether the fault is the connection's, not the request's: its owner can mend it.
+    #: Whether the fault is the connection's, not the request's: its owner can correct it.
     of_connection: ClassVar[bool] = False
-    #: What a person should know besides Jira's words.
+    #: What a person should know in addition to Jira's words.
     explanation: str = ""
 
     def __init__(

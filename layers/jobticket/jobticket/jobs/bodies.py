@@ -9,16 +9,19 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from jobticket.jobs.model import AdvancementMode, ScrapReason
 from jobticket.web.validation import (
+    BlankIsNone,
     Body,
     FilledText,
     Flag,
     ListOf,
     LongText,
+    NotEmpty,
     RequiredText,
     ShortText,
     WholeNumber,
     fault,
     integer,
+    one_of,
     sentence,
     short_text,
     text_within,
@@ -34,23 +37,6 @@ def _strings(value: Any) -> Any:
     return value
 
 
-def _blank_is_none(value: str) -> str | None:
-    return value or None
-
-
-def _mode(value: Any) -> str:
-    mode = short_text(value)
-    if mode not in get_args(AdvancementMode):
-        raise fault(f"must be one of: {', '.join(get_args(AdvancementMode))}")
-    return mode
-
-
-def _not_empty(value: Any) -> Any:
-    if value == []:
-        raise fault("is required")
-    return value
-
-
 def _printable(value: str) -> str:
     # A ticket shows a line break as a space; other control characters do not belong in it.
     if any(unicodedata.category(character) == "Cc" and character not in "\r\n" for character in value):
@@ -61,15 +47,15 @@ def _printable(value: str) -> str:
 #: Names appear in tickets.
 Name = Annotated[RequiredText, AfterValidator(_printable)]
 NewName = Annotated[FilledText, AfterValidator(_printable)]
-OptionalText = Annotated[ShortText, AfterValidator(_blank_is_none)]
-OptionalLongText = Annotated[LongText, AfterValidator(_blank_is_none)]
+OptionalText = Annotated[ShortText, BlankIsNone]
+OptionalLongText = Annotated[LongText, BlankIsNone]
 Labels = Annotated[
     list[ShortText],
     ListOf,
     BeforeValidator(_strings),
     AfterValidator(lambda labels: list(filter(None, labels))),
 ]
-Mode = Annotated[AdvancementMode, BeforeValidator(_mode)]
+Mode = Annotated[AdvancementMode, BeforeValidator(one_of(get_args(AdvancementMode)))]
 #: An integer of any size: the path knows whether it has such a step.
 Index = Annotated[int, BeforeValidator(integer)]
 
@@ -114,7 +100,7 @@ class NewPath(Body):
     job_id: RequiredText
     name: Name
     goal_quantity: WholeNumber
-    steps: Annotated[list[NewStep], ListOf, BeforeValidator(_not_empty)]
+    steps: Annotated[list[NewStep], ListOf, NotEmpty]
     advancement_mode: Mode = "strict"
 
 
@@ -124,7 +110,7 @@ class PathChange(Body):
     name: NewName | None = None
     goal_quantity: WholeNumber | None = None
     advancement_mode: Mode | None = None
-    steps: Annotated[list[StepEntry], ListOf, BeforeValidator(_not_empty)] | None = None
+    steps: Annotated[list[StepEntry], ListOf, NotEmpty] | None = None
 
 
 class NewSerials(Body):
@@ -139,7 +125,7 @@ class NewSerials(Body):
 class Move(Body):
     """Any move: ``operator`` is the person who moves."""
 
-    operator: Annotated[str, BeforeValidator(text_within(100)), AfterValidator(_blank_is_none)] | None = None
+    operator: Annotated[str, BeforeValidator(text_within(100)), BlankIsNone] | None = None
 
 
 class AdvanceOne(Move):
@@ -157,7 +143,7 @@ class AdvanceTo(Move):
 class AdvanceBatch(Move):
     """POST /api/serials/advance: a tray or a cart."""
 
-    serial_ids: Annotated[list[RequiredText], ListOf, BeforeValidator(_not_empty)]
+    serial_ids: Annotated[list[RequiredText], ListOf, NotEmpty]
     from_step_index: Index | None = None
 
 

@@ -21,7 +21,6 @@ SCRAPPED = "scrapped"
 
 
 def shard_of(number: int) -> int:
-    """Return the shard that counts a serial number."""
     return number % SHARDS
 
 

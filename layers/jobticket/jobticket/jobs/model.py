@@ -77,7 +77,7 @@ class SerialNumber(Record):
     id: str
     job_id: str
     path_id: str
-    #: The step's order, or -1 once all steps are finished.
+    #: The step at which it stands, from 0; -1 once all steps are finished.
     current_step_index: int
     status: SerialStatus
     scrap_reason: ScrapReason | None = None
@@ -111,7 +111,7 @@ class SerialEvent(Record):
     action: Literal["created", "advanced", "skipped_to", "completed", "scrapped", "force_completed"]
     from_: StepName | None = None
     to: StepName | None = None
-    #: The name of the caller's key; not known of serial numbers that are older than the history.
+    #: The name of the caller's key; unknown if the serial number is older than the history.
     by: str | None = None
     operator: str | None = None
     reason: str | None = None
@@ -238,15 +238,12 @@ class FieldMappings(Record):
 
 
 class JobSettings(Record):
-    """The application's settings."""
+    """The application's settings. Nothing goes to Jira unless both ``enabled`` and ``push_enabled``."""
 
-    #: Both must be on before anything goes to Jira.
     enabled: bool = False
     push_enabled: bool = False
-    #: For scheduled pushes: stop all of them; skip jobs whose distribution has not changed.
     push_paused: bool = False
     skip_unchanged: bool = True
-    #: The Jira connection that pushes use.
     external_id: str | None = None
     project_key: str | None = None
     field_mappings: FieldMappings = FieldMappings()

@@ -56,16 +56,14 @@ def advance_to(table: Table, serial: str, target: int, stamp: Stamp) -> tuple[Se
     current = standing.serial.current_step_index
     if target <= current:
         raise InvalidError("Cannot advance to a step at or before the current position")
-    if target > standing.step_count:
+    if target > standing.batch.step_count:
         raise InvalidError("Target step index is out of range")
     path, _ = read_path(table, standing.serial.path_id, standing.serial.job_id)
     if path.advancement_mode == "strict" and target != current + 1:
         raise InvalidError("Path is in strict mode: can only advance to the next step")
     bypassed = [
         Bypassed(
-            step_id=step.id,
-            step_name=step.name,
-            classification="skipped" if step.optional else "deferred",
+            step_id=step.id, step_name=step.name, classification="skipped" if step.optional else "deferred"
         )
         for step in path.steps[current + 1 : target]
     ]
@@ -121,7 +119,7 @@ def _require_in_progress(
 
 def _arrival(standing: Standing, target: int) -> dict[str, Any]:
     """Return how a serial number changes that reaches a step, or the end of its path."""
-    if target == standing.step_count:
+    if target == standing.batch.step_count:
         return {"current_step_index": -1, "status": "completed"}
     return {"current_step_index": target}
 

@@ -85,7 +85,6 @@ def load_path(table: Table, path_id: str) -> PathDetails:
 
 
 def read_path(table: Table, path_id: str, job_id: str) -> tuple[Path, Item]:
-    """Return a path and its item."""
     item = table.get(layout.job_pk(job_id), layout.path_sort(path_id))
     if item is None:
         raise path_not_found(path_id)

@@ -41,7 +41,6 @@ class Batch:
 
     @classmethod
     def of(cls, item: Item) -> Self:
-        """Return the batch that an item holds."""
         return cls(**{name: item[name] for name in cls.__slots__ if name in item})
 
     @property
@@ -134,10 +133,6 @@ class Standing:
     batch: Batch
     #: Whether it has an item of its own; if not, its batch stands for it.
     stored: bool
-
-    @property
-    def step_count(self) -> int:
-        return self.batch.step_count
 
 
 def find_serial(table: Table, serial: str) -> Standing:

@@ -76,18 +76,12 @@ class UnshownWriteError(JiraError):
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """How tables got onto a ticket, and what the caller should know of it.
-
-    Attributes
-    ----------
-    unchecked
-        Why it could not be found out whether an edit was replaced; None if it was.
-    by
-        Whose write it was: this try's, an earlier one's that left its mark, or none at all.
-    """
+    """How tables got onto a ticket, and what the caller should know of it."""
 
     notes: tuple[str, ...] = ()
+    #: Why it could not be found out whether an edit was replaced; None if it was.
     unchecked: JiraError | None = None
+    #: Whose write it was: this try's, an earlier one's that left its mark, or none at all.
     by: Literal["this", "earlier", "nobody"] = "this"
 
     @property

@@ -45,7 +45,6 @@ class Markup:
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Read Jira's value."""
         if not isinstance(value, str | None):
             raise JiraMalformedAnswerError("Jira's description is not a text")
         return cls(value or "")
@@ -104,7 +103,6 @@ class Nodes:
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Read Jira's value."""
         if value is None:
             return cls({"type": "doc", "version": 1, "content": []})
         content = value.get("content", []) if isinstance(value, Mapping) else None

@@ -7,13 +7,12 @@ is the newest that was read, or it is somebody's edit.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from typing import Any, Self
 
-from jobticket.push.descriptions import Description
+from jobticket.push.descriptions import Description, digest
 from jobticket.push.tables import Content, OwnTable, find_tables_in_markup
 
 #: What stays the same of a table however Jira writes its names: the letters of the path, and the row.
@@ -48,44 +47,31 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a push is about to write, kept before: after a crash it tells whether the write arrived.
+    """What a push is about to write, kept before: after a crash it tells whether the write arrived."""
 
-    Attributes
-    ----------
-    began_at
-        When the push was tried for the first time, as ISO 8601.
-    read
-        The newest change of the description that it is based on, as ``Snapshot.newest``.
-    sent
-        The digest of the new description; '' if the tables go into a comment.
-    tables, before
-        The keys of the new tables, and how often these stood in the description already.
-    remaining
-        The digest of all tables' keys, if older tables leave the description. They may say the same as the
-        new ones, so that counting tells nothing.
-    moved
-        The older tables that leave the description for a comment.
-    restored, restored_on
-        The digest of the description that puts a replaced edit back, and the newest change before that write.
-    """
-
+    #: When the push was tried for the first time, as ISO 8601.
     began_at: str
+    #: The newest change of the description that it is based on, as ``Snapshot.newest``.
     read: str | None
+    #: The digest of the new description; '' if the tables go into a comment.
     sent: str
+    #: The keys of the new tables, and how often these stood in the description already.
     tables: tuple[Key, ...]
     before: int
+    #: The digest of all tables' keys, if older tables leave the description. They may say the same as the new
+    #: ones, so that counting tells nothing.
     remaining: str = ""
+    #: The older tables that leave the description for a comment.
     moved: tuple[Content, ...] = ()
+    #: The digest of the description that puts a replaced edit back, and the newest change before that write.
     restored: str = ""
     restored_on: str | None = None
 
     def as_item(self) -> dict[str, Any]:
-        """Return it as the database keeps it."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def of(cls, item: Mapping[str, Any]) -> Self:
-        """Read it back."""
         tables = tuple((path, tuple(row)) for path, row in item["tables"])
         moved = tuple(Content(of["path"], tuple(of["header"]), tuple(of["row"])) for of in item["moved"])
         return cls(**{"read": None, **item, "tables": tables, "moved": moved})
@@ -112,8 +98,7 @@ def keys_of(tables: Sequence[OwnTable]) -> tuple[Key, ...]:
 
 
 def digest_of(tables: Sequence[OwnTable]) -> str:
-    """Return the digest of tables' keys."""
-    return hashlib.sha256(repr(keys_of(tables)).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    return digest(repr(keys_of(tables)))
 
 
 def first_of_each(tables: Sequence[OwnTable], wanted: Sequence[Content]) -> list[OwnTable]:

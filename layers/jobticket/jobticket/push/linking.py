@@ -12,7 +12,7 @@ from jobticket.history.records import Stamp, record
 from jobticket.jobs.jobs import create_job, get_job, job_not_found
 from jobticket.jobs.layout import JOB_SORT, LINKED_ATTRIBUTES, job_pk, linked_attributes, unchanged
 from jobticket.jobs.model import Job
-from jobticket.push.memory import PUSHED_ATTRIBUTES
+from jobticket.push.pushing import PUSHED_ATTRIBUTES
 from jobticket.push.tickets import JiraTicket
 from jobticket.store.table import Item, Table, Update
 from jobticket.store.unit_of_work import PRESENT, UnitOfWork, attempts

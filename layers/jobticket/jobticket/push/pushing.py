@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from boto3.dynamodb.conditions import Attr
+
 from jobticket import clock
 from jobticket.aws import AWS_FAULTS
 from jobticket.clock import Deadline
@@ -16,15 +18,16 @@ from jobticket.jira.client import Pace
 from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.keys import MalformedKeyError
 from jobticket.jobs.jobs import load_job
+from jobticket.jobs.layout import JOB_SORT, job_pk
 from jobticket.jobs.model import Job, JobSettings
 from jobticket.observability import logger
 from jobticket.push.appending import Appended, Appending, Try, UnsettledWriteError
 from jobticket.push.connection import FAILURES, explain, open_client
-from jobticket.push.memory import remember_pushed
 from jobticket.push.status import PathStatus, fingerprint, statuses_of, summary
 from jobticket.push.ticket import SETTLING_SECONDS, PushedTicket
 from jobticket.store.lease import HeldError, hold
-from jobticket.store.table import Table
+from jobticket.store.table import Table, Update
+from jobticket.store.unit_of_work import write_if_current
 
 #: For how long a repeated ``Idempotency-Key`` stands for the same request.
 REPEATED_WITHIN = timedelta(hours=24)
@@ -33,26 +36,21 @@ LEASE = timedelta(seconds=45)
 #: How long a push waits for an earlier one to the same ticket.
 PATIENCE_SECONDS = 10.0
 NOT_LINKED = "Job is not linked to a Jira ticket"
+#: What a job's own item remembers of its last pushed table: a table that says the same is not pushed again.
+PUSHED_ATTRIBUTES = ("pushed_fingerprint", "pushed_run")
 BUSY = "Another push to this ticket is under way"
 
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """What became of a push or a comment.
+    """What became of a push or a comment."""
 
-    Attributes
-    ----------
-    error, details
-        Why it failed, None if it succeeded; Jira's own messages, if it refused.
-    note
-        What the caller should know of a success.
-    ticket_key, is_open
-        Not part of the answer: the job's ticket, and whether something of a failure may stand at Jira.
-    """
-
+    #: Why it failed, None if it succeeded. The details are Jira's own messages, if it refused.
     error: str | None = None
     details: dict[str, Any] | None = None
+    #: What the caller should know of a success.
     note: str | None = None
+    #: Not part of the answer: the job's ticket, and whether something of a failure may stand at Jira.
     ticket_key: str | None = None
     is_open: bool = False
 
@@ -61,9 +59,22 @@ class PushResult:
         return self.error is None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the answer's body."""
         shown = {"success": self.success, "error": self.error, "details": self.details, "note": self.note}
         return {name: value for name, value in shown.items() if value is not None}
+
+
+def read_pushed(table: Table, job_id: str) -> tuple[str | None, str | None]:
+    """Return the fingerprint of a job's last table, and the run that pushed it, None if a person did."""
+    item = table.get(job_pk(job_id), JOB_SORT, attributes=PUSHED_ATTRIBUTES) or {}
+    return item.get("pushed_fingerprint"), item.get("pushed_run")
+
+
+def remember_pushed(table: Table, job_id: str, ticket_key: str, shown: str, run: str | None) -> None:
+    """Remember a table by its fingerprint, unless the job was deleted or has another ticket by now."""
+    known = {"pushed_fingerprint": shown} if run is None else {"pushed_fingerprint": shown, "pushed_run": run}
+    gone = ["pushed_run"] if run is None else []
+    same_ticket = Attr("jira_ticket_key").eq(ticket_key)
+    write_if_current(table, Update(job_pk(job_id), JOB_SORT, set=known, remove=gone, condition=same_ticket))
 
 
 def details_of(failure: BaseException) -> dict[str, Any] | None:
@@ -120,20 +131,15 @@ class Pusher:
     ) -> Appended:
         """Append the tables to a ticket's description, while no other push touches it.
 
-        A ticket that was moved is found by its former key, too; two jobs must not take it for two tickets.
-
-        Parameters
-        ----------
-        patience
-            Until when to wait for an earlier push to the same ticket; then HeldError.
-        done
-            Called before the next push to the ticket may begin.
-        only_settle
-            Whether to write nothing but what an earlier try may have replaced.
+        HeldError if an earlier push to it outlasts the patience. ``done`` is called before the next one may
+        begin. With ``only_settle``, nothing is written but what an earlier try may have replaced.
         """
         day = self.now().astimezone(UTC).date()
-        held = partial(hold, self.table, now=self.now, patience=patience, waits=self.pace)
+        held = partial(
+            hold, self.table, now=self.now, patience=patience, sleep=self.pace.sleep, chance=self.pace.random
+        )
         was_moved = False
+        # A ticket that was moved is found by its former key, too; two jobs must not take it for two tickets.
         while True:
             with held(f"PUSH_LEASE#{ticket.identity}", "PUSH_LEASE", LEASE) as lease:
                 read = ticket.read()

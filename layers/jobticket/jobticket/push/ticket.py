@@ -76,7 +76,6 @@ class PushedTicket:
         raise JiraMalformedAnswerError("Jira's answer is not a ticket")
 
     def wait(self, seconds: float) -> None:
-        """Give Jira some time."""
         self.pace.sleep(seconds)
 
     def write(self, description: Description) -> Snapshot | None:

@@ -22,15 +22,7 @@ _WHOLE = re.compile(r"\d{1,9}(?:\.0+)?", re.ASCII)
 
 
 class JiraTicket(Record):
-    """A ticket; what it does not have is left out.
-
-    Attributes
-    ----------
-    part_number
-        The mapped field, else what looks like one in the summary.
-    goal_quantity
-        The mapped field, if it holds a number.
-    """
+    """A ticket; what it does not have is left out."""
 
     key: str
     summary: str
@@ -39,7 +31,9 @@ class JiraTicket(Record):
     assignee: str | None = None
     reporter: str | None = None
     labels: list[str]
+    #: The mapped field, else what looks like one in the summary.
     part_number: str | None = None
+    #: The mapped field, if it holds a number.
     goal_quantity: int | float | None = None
     epic_link: str | None = None
     created_at: str | None = None
@@ -105,14 +99,10 @@ def unresolved_tickets(
     limit: int | None = None,
     position: int | str | None = None,
 ) -> tuple[list[JiraTicket], int | str | None]:
-    """Read unresolved tickets of a project, the newest first.
+    """Read unresolved tickets of a project, the newest first: so many at most, or all.
 
-    Parameters
-    ----------
-    limit
-        The most tickets to read, None for all.
-    position
-        Where an earlier part ended. The next one is returned beside the tickets, None after the last.
+    The position is where an earlier part ended. The next one is returned beside the tickets, None after the
+    last.
     """
     jql = f"project = {quoted(project)} AND resolution = EMPTY ORDER BY key DESC"
 

@@ -7,11 +7,13 @@ holder can work; only its holder gives it back earlier. The item may have other 
 from __future__ import annotations
 
 import contextlib
+import random
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
 
@@ -36,16 +38,6 @@ class HeldError(Exception):
     def __init__(self, seconds: float) -> None:
         super().__init__(f"held for at most {seconds:.1f} s")
         self.seconds = seconds
-
-
-class Waits(Protocol):
-    """How to wait: the system's clock and randomness, or a test's."""
-
-    @property
-    def sleep(self) -> Callable[[float], None]: ...
-
-    @property
-    def random(self) -> Callable[[], float]: ...
 
 
 @dataclass(slots=True)
@@ -136,7 +128,8 @@ def hold(
     *,
     now: Callable[[], datetime],
     patience: Deadline | None = None,
-    waits: Waits | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    chance: Callable[[], float] = random.random,
 ) -> Iterator[Lease]:
     """Hold a lease that is an item of its own for a ``with`` block; no holder works longer than ``length``.
 
@@ -150,12 +143,10 @@ def hold(
             take(table, pk, sk, lease, moment, also={"expires_at": clock.epoch(lease.until + length)})
             break
         except HeldError:
-            if patience is None or waits is None:
+            wait = pause * (0.5 + chance() / 2)
+            if patience is None or wait >= patience.left():
                 raise
-            wait = pause * (0.5 + waits.random() / 2)
-            if wait >= patience.left():
-                raise
-        waits.sleep(wait)
+        sleep(wait)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
     try:
         yield lease

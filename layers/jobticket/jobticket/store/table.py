@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 type_serializer = TypeSerializer()
-typeplain_itemr = TypeDeserializer()
+type_deserializer = TypeDeserializer()
 Item = dict[str, Any]
 
 #: How long a transaction is retried that met other transactions on the same items.
@@ -49,7 +49,6 @@ class ConditionFailedError(Exception):
 
 
 def dynamodb_client() -> DynamoDBClient:
-    """Make the container's DynamoDB client."""
     return limited(boto3.client("dynamodb", config=configuration(max_pool_connections=32)))
 
 
@@ -151,7 +150,7 @@ def _plain(value: Any) -> Any:
 
 def plain_item(item: Mapping[str, Any]) -> Item:
     """Return an item without DynamoDB's names of types, as a stream has them, too."""
-    return {name: _plain(typeplain_itemr.deserialize(value)) for name, value in item.items()}
+    return {name: _plain(type_deserializer.deserialize(value)) for name, value in item.items()}
 
 
 class Expression:
@@ -190,10 +189,7 @@ class Expression:
         return placeholder
 
     def parameters(self) -> dict[str, Any]:
-        given = {
-            "ExpressionAttributeNames": self.names,
-            "ExpressionAttributeValues": _serialize(self.values),
-        }
+        given = {"ExpressionAttributeNames": self.names, "ExpressionAttributeValues": _serialize(self.values)}
         return {name: value for name, value in given.items() if value}
 
 
@@ -216,7 +212,6 @@ class Table:
         return self._journal
 
     def history(self) -> Table:
-        """Return the journal's table."""
         return Table(self._client, self.journal.table)
 
     def get(
@@ -250,7 +245,6 @@ class Table:
                 patience.wait()
 
     def put(self, item: Item, condition: ConditionBase | None = None) -> None:
-        """Write one whole item."""
         self._single(self._client.put_item, Put(item, condition))
 
     def update(self, write: Update) -> Item:

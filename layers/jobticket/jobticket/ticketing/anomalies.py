@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -16,6 +16,7 @@ from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
 from jobticket.errors import ConflictError, InvalidError
+from jobticket.history.records import Stamp, record
 from jobticket.store.table import Delete, Item, Put, Table, Update, Write
 from jobticket.store.unit_of_work import ABSENT, UnitOfWork
 from jobticket.ticketing import counts, links, rule_tickets
@@ -45,7 +46,7 @@ from jobticket.ticketing.model import (
     AnomalyReport,
 )
 from jobticket.ticketing.outbox import Event, TicketNotice
-from jobticket.ticketing.revisions import Loaded, Revision, anomaly_not_found, load, revise
+from jobticket.ticketing.revisions import Loaded, Revision, anomaly_not_found, load, revise, stamp_after
 
 #: DynamoDB takes 400 KB an item, keys included.
 LARGEST_BYTES = 300 * 1024
@@ -64,20 +65,22 @@ class Reported:
     events: Sequence[Event]
 
 
-def report_anomaly(work: UnitOfWork, report: AnomalyReport, now: datetime) -> Reported:
+def report_anomaly(work: UnitOfWork, report: AnomalyReport, stamp: Stamp) -> Reported:
     """Store a new anomaly, or count another detection of an open one with the same fingerprint."""
+    now = stamp.at
     _refuse_too_large(_new_anomaly(0, report, now))
     claim = None
     if report.fingerprint is not None:
         claim = work.table.get(fingerprint_pk(report.fingerprint), FINGERPRINT)
     known = _find_open(work.table, claim)
     if known is not None:
-        return _detect_again(work, known, now)
+        return _detect_again(work, known, stamp)
     anomaly = _new_anomaly(next_number(work.table, "ANOMALY"), report, now)
     work.add(Put(anomaly_item(anomaly, clock.epoch_milliseconds(now)), ABSENT))
     for write in _claim_fingerprint(anomaly):
         work.add(write)
-    _count(work, anomaly, {(anomaly.status, anomaly.type): 1})
+    counts.count(work, anomaly, {anomaly.status: 1})
+    record(work, stamp, anomaly_pk(anomaly.id), "created")
     return Reported(anomaly, True, rule_tickets.plan(work, anomaly, _former(claim, now), now))
 
 
@@ -138,15 +141,10 @@ def _free_fingerprint(anomaly: Anomaly, now: datetime) -> Iterator[Put]:
         yield Put(claim.item | kept, _mine(anomaly))
 
 
-def _count(work: UnitOfWork, anomaly: Anomaly, changes: dict[counts.Cell, int]) -> None:
-    for write in counts.count(anomaly.id, anomaly.datastore.id, changes):
-        work.add(write)
-
-
-def _detect_again(work: UnitOfWork, item: Item, now: datetime) -> Reported:
-    raised = {"detected_count": item["detected_count"] + 1, "updated": clock.iso_milliseconds(now)}
+def _detect_again(work: UnitOfWork, item: Item, stamp: Stamp) -> Reported:
+    raised = {"detected_count": item["detected_count"] + 1, "updated": stamp.moment}
     anomaly = anomaly_from(item | raised)
-    events = rule_tickets.tell_of_recurrence(work, anomaly, now)
+    events = rule_tickets.tell_of_recurrence(work, anomaly, stamp)
     if not events:
         same = Attr("detected_count").eq(item["detected_count"]) & Attr("status").is_in(list(OPEN))
         work.add(Update(item["pk"], ANOMALY, set=raised, condition=same))
@@ -213,7 +211,7 @@ def _read(table: Table, numbers: Sequence[int]) -> list[Anomaly]:
 
 
 def change_anomaly(
-    work: UnitOfWork, anomaly_id: int, status: str | None, description: str | None, now: datetime
+    work: UnitOfWork, anomaly_id: int, status: str | None, description: str | None, stamp: Stamp
 ) -> list[Event]:
     """Change what is given. An archived anomaly that gets a status is restored, as Acknowledged."""
     loaded = load(work.table, anomaly_id)
@@ -222,8 +220,8 @@ def change_anomaly(
         _describe(revision, loaded.anomaly, description)
     if status is not None:
         status = ACKNOWLEDGED if loaded.anomaly.archived else status
-        revision.notices = set_status(work, revision, loaded, status, now)
-    return revise(work, loaded, revision, now) if revision.set or revision.remove else []
+        revision.notices = set_status(work, revision, loaded, status, stamp.at)
+    return revise(work, loaded, revision, stamp) if revision.set or revision.remove else []
 
 
 def _describe(revision: Revision, anomaly: Anomaly, description: str) -> None:
@@ -232,6 +230,7 @@ def _describe(revision: Revision, anomaly: Anomaly, description: str) -> None:
         revision.set["description"] = description
     else:
         revision.remove.append("description")
+    revision.records.append(("description_changed", {}))
 
 
 def set_status(
@@ -242,7 +241,8 @@ def set_status(
     if status == anomaly.status:
         return []
     revision.set |= {"status": status, **place(status, anomaly.type, anomaly.datastore.id)}
-    _count(work, anomaly, {(anomaly.status, anomaly.type): -1, (status, anomaly.type): 1})
+    revision.records.append(("status_changed", {"from": anomaly.status, "to": status}))
+    counts.count(work, anomaly, {anomaly.status: -1, status: 1})
     if anomaly.archived and status in OPEN:
         for claim in _claim_fingerprint(anomaly):
             work.add(claim, otherwise=_same_fingerprint)
@@ -260,22 +260,22 @@ def _same_fingerprint(claim: Item | None) -> Exception | None:
 
 
 def archive_anomaly(
-    work: UnitOfWork, anomaly_id: int, status: str, comment: str | None, now: datetime
+    work: UnitOfWork, anomaly_id: int, status: str, comment: str | None, stamp: Stamp
 ) -> list[Event]:
     """Archive an anomaly with one of the archived statuses, and a comment if there is one."""
     if comment:
         _refuse_too_long(comment, "comment")
     loaded = load(work.table, anomaly_id)
     revision = Revision()
-    notices = set_status(work, revision, loaded, status, now)
+    notices = set_status(work, revision, loaded, status, stamp.at)
     if comment:
-        made = _new_comment(work.table, anomaly_id, comment, now)
+        made = _new_comment(work.table, anomaly_id, comment, stamp)
         notices.append(_comment(work, revision, made))
     revision.notices = notices
-    return revise(work, loaded, revision, now) if notices else []
+    return revise(work, loaded, revision, stamp) if notices else []
 
 
-def delete_anomaly(work: UnitOfWork, anomaly_id: int, now: datetime) -> list[AnomalyLink]:
+def delete_anomaly(work: UnitOfWork, anomaly_id: int, stamp: Stamp) -> list[AnomalyLink]:
     """Delete an anomaly with its links, and return them; its tickets stay and get no more news.
 
     Its comments stay, out of reach; ``forget_comments`` deletes them.
@@ -286,13 +286,15 @@ def delete_anomaly(work: UnitOfWork, anomaly_id: int, now: datetime) -> list[Ano
     writes: list[Write] = [
         Delete(pk, ANOMALY, Attr("stamp").eq(loaded.stamp)),
         *(Delete(pk, link_sort(link.integration_id, link.ticket_id)) for link in loaded.links),
-        *(links.forget_link(link, now) for link in loaded.links),
+        *(links.forget_link(link, stamp.at) for link in loaded.links),
     ]
     if anomaly.fingerprint is not None and not anomaly.archived:
         writes.append(Delete(fingerprint_pk(anomaly.fingerprint), FINGERPRINT, _mine(anomaly)))
     for write in writes:
         work.add(write)
-    _count(work, anomaly, {(anomaly.status, anomaly.type): -1})
+    counts.count(work, anomaly, {anomaly.status: -1})
+    last = clock.from_milliseconds(stamp_after(loaded.stamp, stamp.at))
+    record(work, replace(stamp, at=last), pk, "deleted")
     return loaded.links
 
 
@@ -303,15 +305,15 @@ def forget_comments(table: Table, anomaly_id: int) -> None:
 
 
 def add_comment(
-    work: UnitOfWork, anomaly_id: int, message: str, now: datetime
+    work: UnitOfWork, anomaly_id: int, message: str, stamp: Stamp
 ) -> tuple[AnomalyComment, list[Event]]:
     """Add a comment to an anomaly; its tickets get it too."""
     _refuse_too_long(message, "message")
     loaded = load(work.table, anomaly_id)
-    comment = _new_comment(work.table, anomaly_id, message, now)
+    comment = _new_comment(work.table, anomaly_id, message, stamp)
     revision = Revision()
     revision.notices = [_comment(work, revision, comment)]
-    return comment, revise(work, loaded, revision, now)
+    return comment, revise(work, loaded, revision, stamp)
 
 
 def _refuse_too_long(text: str, name: str) -> None:
@@ -319,12 +321,12 @@ def _refuse_too_long(text: str, name: str) -> None:
         raise InvalidError(f"{name} must be at most {LARGEST_BYTES} bytes")
 
 
-def _new_comment(table: Table, anomaly_id: int, message: str, now: datetime) -> AnomalyComment:
+def _new_comment(table: Table, anomaly_id: int, message: str, stamp: Stamp) -> AnomalyComment:
     return AnomalyComment(
         id=next_number(table, "COMMENT"),
         anomaly_id=anomaly_id,
         message=message,
-        created=clock.iso_milliseconds(now),
+        created=stamp.moment,
     )
 
 
@@ -336,6 +338,7 @@ def _comment(work: UnitOfWork, revision: Revision, comment: AnomalyComment) -> T
     }
     work.add(Put(item, ABSENT))
     revision.add["comment_count"] = 1
+    revision.records.append(("commented", {"comment_id": comment.id}))
     return TicketNotice("comment", comment_id=comment.id)
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict
+from pydantic import BeforeValidator, ConfigDict
 
 from jobticket import clock
 from jobticket.jira import keys
@@ -25,46 +25,26 @@ from jobticket.ticketing.model import (
     IntegrationSettings,
     Recurrence,
 )
-from jobticket.web import numbered_pages
-from jobticket.web.paging import number_of
-from jobticket.web.validation import Body, Flag, RequiredText, ShortText, fault, short_text, whole_number
+from jobticket.web import paging
+from jobticket.web.validation import (
+    LIST_LENGTH,
+    BlankIsNone,
+    Body,
+    Flag,
+    ListOf,
+    NotEmpty,
+    RequiredText,
+    ShortText,
+    fault,
+    filled,
+    one_of,
+    short_text,
+    text_within,
+    whole_number,
+)
 
 LONGEST_TEXT = 100_000
-MOST_CHECKS = 100
 SMALLEST_WEIGHT = 1e-100
-
-
-def long_text(value: Any) -> str:
-    """Return a trimmed text of at most 100,000 characters."""
-    if not isinstance(value, str):
-        raise fault("must be a string")
-    trimmed = value.strip()
-    if len(trimmed) > LONGEST_TEXT:
-        raise fault(f"must be at most {LONGEST_TEXT} characters")
-    return trimmed
-
-
-def _not_empty(value: str) -> str:
-    if not value:
-        raise fault("is required")
-    return value
-
-
-def _blank_is_none(value: str) -> str | None:
-    return value or None
-
-
-def one_of(choices: Sequence[str]) -> Callable[[Any], str]:
-    """Return a check for one of several words."""
-
-    def check(value: Any) -> str:
-        if not isinstance(value, str):
-            raise fault("must be a string")
-        if value.strip() not in choices:
-            raise fault(f"must be one of: {', '.join(choices)}")
-        return value.strip()
-
-    return check
 
 
 def _weight(value: Any) -> int | float:
@@ -99,16 +79,6 @@ def exact_time(value: Any) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec=exactness) + "Z"
 
 
-def _checks(value: Any) -> Any:
-    if not isinstance(value, list):
-        raise fault("must be an array")
-    if not value:
-        raise fault("is required")
-    if len(value) > MOST_CHECKS:
-        raise fault(f"must have at most {MOST_CHECKS} entries")
-    return value
-
-
 def _ticket_id(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
@@ -121,12 +91,13 @@ def _ticket_id(value: Any) -> str:
     return value.strip()
 
 
+long_text = text_within(LONGEST_TEXT)
 _id = whole_number(at_most=10**15)
 Id = Annotated[int, BeforeValidator(_id)]
 Text = Annotated[str, BeforeValidator(long_text)]
-RequiredLongText = Annotated[str, BeforeValidator(long_text), AfterValidator(_not_empty)]
-OptionalLongText = Annotated[Text, AfterValidator(_blank_is_none)]
-OptionalText = Annotated[ShortText, AfterValidator(_blank_is_none)]
+RequiredLongText = Annotated[str, BeforeValidator(long_text), filled("is required")]
+OptionalLongText = Annotated[Text, BlankIsNone]
+OptionalText = Annotated[ShortText, BlankIsNone]
 
 
 class TicketingBody(Body):
@@ -154,7 +125,7 @@ class NewAnomaly(TicketingBody):
     type: Annotated[AnomalyType, BeforeValidator(one_of(TYPES))]
     datastore: NamedEntry
     container: NamedEntry | None = None
-    failed_checks: Annotated[list[CheckEntry], BeforeValidator(_checks)]
+    failed_checks: Annotated[list[CheckEntry], ListOf, NotEmpty]
     weight: Annotated[int | float, BeforeValidator(_weight)] | None = None
     fingerprint: Annotated[str | int | None, BeforeValidator(_fingerprint)] = None
     description: OptionalLongText | None = None
@@ -213,7 +184,7 @@ class NewAnomalyTicket(TicketingBody):
     title: RequiredLongText
     description: OptionalLongText | None = None
     priority: OptionalText | None = None
-    project_key: Annotated[ProjectKey, AfterValidator(_blank_is_none)] | None = None
+    project_key: Annotated[ProjectKey, BlankIsNone] | None = None
     issue_type: OptionalText | None = None
 
 
@@ -227,8 +198,8 @@ def _words(choices: Sequence[str] = ()) -> Callable[[Any], list[str]]:
 
 
 def _entries(value: Any) -> list[Any]:
-    if not isinstance(value, list) or len(value) > MOST_CHECKS:
-        raise fault(f"must be an array of at most {MOST_CHECKS} entries")
+    if not isinstance(value, list) or len(value) > LIST_LENGTH:
+        raise fault(f"must be an array of at most {LIST_LENGTH} entries")
     return value
 
 
@@ -245,7 +216,7 @@ class ConditionEntry(TicketingBody):
 class RuleTicketEntry(TicketingBody):
     """What a rule sets of its tickets; the rest comes from the integration."""
 
-    project_key: Annotated[ProjectKey, AfterValidator(_blank_is_none)] | None = None
+    project_key: Annotated[ProjectKey, BlankIsNone] | None = None
     issue_type: OptionalText | None = None
     priority: OptionalText | None = None
     title: OptionalText | None = None
@@ -279,8 +250,8 @@ def _status_map(names: Sequence[str] | None, values: Sequence[str] | None) -> Ca
     """Return a check for a map of statuses; where no choices are given, they are Jira's."""
 
     def check(value: Any) -> dict[str, str]:
-        if not isinstance(value, dict) or len(value) > MOST_CHECKS:
-            raise fault(f"must be an object of at most {MOST_CHECKS} statuses")
+        if not isinstance(value, dict) or len(value) > LIST_LENGTH:
+            raise fault(f"must be an object of at most {LIST_LENGTH} statuses")
         read_name, read_value = (one_of(each) if each else _jira_status for each in (names, values))
         return {read_name(name): read_value(status) for name, status in value.items()}
 
@@ -320,8 +291,8 @@ class NewIntegration(IntegrationPatch):
 def filters_of(query: Mapping[str, str]) -> Filters:
     """Return which anomalies a list shows."""
     return Filters(
-        status=numbered_pages.word(query, "status", STATUSES),
-        type=numbered_pages.word(query, "type", TYPES),
-        datastore=number_of(query, "datastore", 10**15),
-        archived=numbered_pages.flag(query, "archived"),
+        status=paging.word(query, "status", STATUSES),
+        type=paging.word(query, "type", TYPES),
+        datastore=paging.number_of(query, "datastore", 10**15),
+        archived=paging.flag(query, "archived"),
     )

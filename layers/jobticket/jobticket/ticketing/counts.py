@@ -8,12 +8,12 @@ apart anomalies that change at the same time.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 from boto3.dynamodb.conditions import Key
 
 from jobticket.store.table import Table, Update
-from jobticket.ticketing.model import STATUSES, TYPES
+from jobticket.store.unit_of_work import UnitOfWork
+from jobticket.ticketing.model import STATUSES, TYPES, Anomaly
 
 #: A status and a type.
 Cell = tuple[str, str]
@@ -27,11 +27,11 @@ def _scope(datastore_id: int | None) -> str:
     return f"COUNTS#{'all' if datastore_id is None else datastore_id}"
 
 
-def count(anomaly_id: int, datastore_id: int, changes: dict[Cell, int]) -> Iterator[Update]:
-    """Return the writes that add to the counts."""
-    added = {f"n_{status}_{kind}": number for (status, kind), number in changes.items()}
-    for scope in (_scope(None), _scope(datastore_id)):
-        yield Update(scope, str(anomaly_id % SHARDS), add=added)
+def count(work: UnitOfWork, anomaly: Anomaly, changes: dict[str, int]) -> None:
+    """Add to a unit of work how many more, or fewer, anomalies of a type there are by status."""
+    added = {f"n_{status}_{anomaly.type}": number for status, number in changes.items()}
+    for scope in (_scope(None), _scope(anomaly.datastore.id)):
+        work.add(Update(scope, str(anomaly.id % SHARDS), add=added))
 
 
 def totals(table: Table, datastore_id: int | None) -> Counter[Cell]:

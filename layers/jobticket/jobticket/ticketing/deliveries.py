@@ -48,7 +48,7 @@ MOVE_NOT_YET_KNOWN = "Network timeout: it is not known yet whether Jira moved th
 class Told(Enum):
     """What became of an event."""
 
-    GONE = auto()  #: its subject is gone
+    GONE = auto()  #: its subject was deleted
     TOLD = auto()
     NEEDLESS = auto()
     CONFLICT = auto()  #: people moved the ticket
@@ -197,8 +197,8 @@ class Delivery:
                 return Told.TOLD
             if self._moved_too(standing, (kept.get("seen"), ours), anomaly, stored):
                 stamp = anomaly.get("status_stamp", 0)
-                both = links.conflict(link, standing.status, anomaly["status"], stamp, self.now())
-                write_if_current(self.table, both)
+                both = links.conflict(standing.status, anomaly["status"], stamp, self.now())
+                links.note(self.table, link, self.now(), both)
                 return Told.CONFLICT
             transition = standing.towards(target)
             if not self._note_try(event) or not links.note_move(self.table, link, transition.leads_to):
@@ -244,7 +244,9 @@ class Delivery:
         return stored.integration.meaning_of(standing.status) not in (None, anomaly["status"])
 
     def _note_place(self, link: AnomalyLink, status: str) -> None:
-        links.note_seen(self.table, link, status, self.now())
+        now = self.now()
+        # Where the product has given a ticket a status, or found it there, that is no news later.
+        links.note(self.table, link, now, links.seen_values(status, now), ["conflict"])
         logger.info("a ticket was moved", ticket=link.ticket_id)
 
 

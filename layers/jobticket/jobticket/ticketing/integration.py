@@ -33,7 +33,7 @@ from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraNotFoundError
 from jobticket.store.table import Delete, Item, Put, Table, Update
 from jobticket.store.unit_of_work import ABSENT, UnitOfWork, attempts, write, write_if_current
-from jobticket.ticketing.layout import INTEGRATION, next_number
+from jobticket.ticketing.layout import INTEGRATION, as_stored, next_number
 from jobticket.ticketing.model import Integration, IntegrationSettings
 from jobticket.ticketing.recent import RecentChoices
 from jobticket.ticketing.recent import find as find_choice
@@ -177,7 +177,7 @@ class Integrations:
     ) -> Integration:
         moment = clock.iso_milliseconds(now)
         fixed = {"id": number, "type": JIRA, "status": "Connected", "created": moment, "updated": moment}
-        item = _present(source.values() | options) | fixed
+        item = as_stored(source.values() | options) | fixed
         put = Put({**item, "pk": INTEGRATION, "sk": INTEGRATION}, ABSENT)
         work.add(put, otherwise=_second())
         return Integration.of(item)
@@ -205,7 +205,7 @@ class Integrations:
         update = Update(
             INTEGRATION,
             INTEGRATION,
-            set=_present(values) | {"status": "Connected", "updated": clock.iso_milliseconds(now)},
+            set=as_stored(values) | {"status": "Connected", "updated": clock.iso_milliseconds(now)},
             remove=[name for name, value in values.items() if value is None],
             condition=stored.unchanged(),
         )
@@ -309,10 +309,6 @@ class Integrations:
             raise InvalidError(_in_our_words(advice_on(error))) from None
         if issue_type is not None and find_choice(known, issue_type) is None:
             raise InvalidError(issue_type_not_found(issue_type, project))
-
-
-def _present(values: dict[str, Any]) -> Item:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def project_not_found(project: str) -> str:

@@ -39,7 +39,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
 from jobticket.shown import Shown
 from jobticket.store.table import Item, Table, Update
@@ -127,23 +127,24 @@ def place(status: str, kind: str, datastore_id: int) -> Item:
     return {"state_pk": f"{status}#{kind}", "store_pk": f"{datastore_id}#{status}#{kind}"}
 
 
-def _present(shown: Shown) -> Item:
-    return {name: value for name, value in vars(shown).items() if value is not None}
+def as_stored(value: Any) -> Any:
+    """Return a value as the table takes it: objects without None, no floats."""
+    if isinstance(value, Shown):
+        value = vars(value)
+    if isinstance(value, dict):
+        return {name: as_stored(each) for name, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [as_stored(each) for each in value]
+    return Decimal(repr(value)) if isinstance(value, float) else value
 
 
 def anomaly_item(anomaly: Anomaly, stamp: int) -> Item:
     """Return a new anomaly's item."""
-    item = _present(anomaly)
+    item: Item = as_stored(anomaly)
     del item["archived"]
-    if isinstance(anomaly.weight, float):
-        item["weight"] = Decimal(repr(anomaly.weight))
-    if anomaly.container is not None:
-        item["container"] = _present(anomaly.container)
     return item | {
         "pk": anomaly_pk(anomaly.id),
         "sk": ANOMALY,
-        "datastore": _present(anomaly.datastore),
-        "failed_checks": [_present(check) for check in anomaly.failed_checks],
         "stamp": stamp,
         "number": anomaly.id,
         **place(anomaly.status, anomaly.type, anomaly.datastore.id),

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from boto3.dynamodb.conditions import Attr
+from boto3.dynamodb.conditions import Attr, ConditionBase
 
 from jobticket import clock
 from jobticket.errors import ConflictError, NotFoundError, RefusalError
+from jobticket.history.records import Stamp, record
+from jobticket.jira.transitions import is_same
 from jobticket.store.table import Delete, Item, Put, Table, Update
-from jobticket.store.unit_of_work import ABSENT, PRESENT, StaleError, UnitOfWork, write_if_current
+from jobticket.store.unit_of_work import (
+    ABSENT,
+    PRESENT,
+    UnitOfWork,
+    attempts,
+    commit_if_current,
+    write_if_current,
+)
 from jobticket.ticketing import outbox
 from jobticket.ticketing.integration import StoredIntegration
 from jobticket.ticketing.layout import (
@@ -20,6 +28,7 @@ from jobticket.ticketing.layout import (
     UNDELIVERED,
     Issue,
     anomaly_pk,
+    as_stored,
     link_sort,
     next_number,
     ticket_member,
@@ -35,8 +44,9 @@ MOST_LINKS = 40
 FIRST_NOTICES = {
     "created": [TicketNotice("backlink")],
     "linked": [TicketNotice("details"), TicketNotice("backlink")],
-    "rule": [TicketNotice("backlink")],
 }
+#: Who has moved a ticket, where it was not a person at Jira.
+OURSELVES = "Jobticket"
 
 
 def link_not_found(link_id: object) -> NotFoundError:
@@ -54,18 +64,18 @@ def add_link(
     anomaly_id: int,
     stored: StoredIntegration,
     ticket: LinkedTicket,
-    origin: Origin,
-    now: datetime,
+    action: Literal["created", "linked"],
+    stamp: Stamp,
     *,
     rule_id: int | None = None,
-    notices: Sequence[TicketNotice] | None = None,
+    more: Sequence[TicketNotice] = (),
 ) -> tuple[AnomalyLink, list[Event]]:
-    """Link an anomaly and a ticket, with the events that tell the ticket first."""
+    """Link an anomaly and a ticket, with the events that tell the ticket first, and ``more``."""
     loaded = load(work.table, anomaly_id)
     if find_pair(loaded, stored.integration.id, ticket.ticket_id) is not None:
         raise ConflictError(f"Ticket {ticket.ticket_number} is already linked to anomaly {anomaly_id}")
     require_room(loaded)
-    moment = clock.iso_milliseconds(now)
+    origin: Origin = action if rule_id is None else "rule"
     link = AnomalyLink(
         id=next_number(work.table, "LINK"),
         anomaly_id=anomaly_id,
@@ -77,19 +87,25 @@ def add_link(
         url=ticket.url,
         origin=origin,
         rule_id=rule_id,
-        created=moment,
-        last_synced=moment,
+        created=stamp.moment,
+        last_synced=stamp.moment,
     )
-    item = {name: value for name, value in vars(link).items() if value is not None}
-    seen = {"seen": ticket.status} if ticket.status else {}
-    looked = {"looked": clock.epoch_milliseconds(now), **seen}
-    work.add(Put({**item, **_key(link), "site": stored.site, **looked}, ABSENT))
+    looked = seen_values(ticket.status or None, stamp.at)
+    work.add(Put({**as_stored(link), **_key(link), "site": stored.site, **looked}, ABSENT))
     # Its status is to be looked at: another link may have seen another one.
     member = {ticket_member(anomaly_id): link.id}
     work.add(Update(issue_of(link).pk, TICKET, set=member, remove=["status"]))
-    notices = FIRST_NOTICES[origin] if notices is None else notices
-    revision = Revision(notices=notices, links=[LiveLink.of(link, stored.site)])
-    return link, revise(work, loaded, revision, now)
+    revision = Revision(
+        notices=[*FIRST_NOTICES[action], *more],
+        links=[LiveLink.of(link, stored.site)],
+        records=[(f"ticket_{action}", _told(link, rule_id=rule_id))],
+    )
+    return link, revise(work, loaded, revision, stamp)
+
+
+def _told(link: AnomalyLink, **more: Any) -> dict[str, Any]:
+    """Return what the history tells of a link's ticket."""
+    return {"ticket_id": link.ticket_id, "ticket_number": link.ticket_number, **more}
 
 
 def issue_of(link: AnomalyLink) -> Issue:
@@ -97,7 +113,7 @@ def issue_of(link: AnomalyLink) -> Issue:
 
 
 def forget_link(link: AnomalyLink, now: datetime) -> Update:
-    """Return the write that takes a removed link from its ticket's item.
+    """Return the write that removes a link from its ticket's item.
 
     The ticket is to be looked at: it may have waited only for this link's anomaly to be closed.
     """
@@ -124,12 +140,12 @@ def find_link(table: Table, anomaly_id: int, link_id: int) -> tuple[Loaded, Anom
     raise link_not_found(link_id)
 
 
-def unlink(work: UnitOfWork, anomaly_id: int, link_id: int, now: datetime) -> AnomalyLink:
+def unlink(work: UnitOfWork, anomaly_id: int, link_id: int, stamp: Stamp) -> AnomalyLink:
     """Remove a link and return it. Its queued events are dropped; the ticket stays as it is."""
     loaded, link = find_link(work.table, anomaly_id, link_id)
     work.add(Delete(**_key(link), condition=Attr("id").eq(link_id)))
-    work.add(forget_link(link, now))
-    revise(work, loaded, Revision(), now)
+    work.add(forget_link(link, stamp.at))
+    revise(work, loaded, Revision(records=[("ticket_unlinked", _told(link))]), stamp)
     return link
 
 
@@ -182,21 +198,59 @@ def note_ticket(table: Table, link: AnomalyLink, ticket: LinkedTicket, now: date
         "status": ticket.status,
     }
     gone = [name for name, value in seen.items() if value is None]
-    present = {name: value for name, value in seen.items() if value is not None}
-    updated = write_if_current(table, change(link, set=present, remove=["last_sync_error", *gone]))
+    updated = note(table, link, now, as_stored(seen), ["last_sync_error", *gone])
     if updated is None:
         raise link_not_found(link.id)
     return adopt(table, updated)
 
 
+def note(
+    table: Table, link: AnomalyLink, now: datetime, values: Item, remove: Sequence[str] = ()
+) -> Item | None:
+    """Store on a link how its ticket was found; return its item as it is then, None if the link is gone."""
+    item: Item = {}
+    for work in attempts(table):
+        with work:
+            item = kept(table, link)
+            if item.get("id") != link.id:
+                return None
+            moving = (table.get(issue_of(link).pk, TICKET) or {}).get("moving")
+            add_note(work, AnomalyLink.of(item), now, values, remove, moving)
+    return {name: value for name, value in (item | values).items() if name not in remove}
+
+
+def add_note(
+    work: UnitOfWork,
+    link: AnomalyLink,
+    now: datetime,
+    values: Item,
+    remove: Sequence[str],
+    moving: str | None,
+) -> None:
+    """Add to a unit of work how a ticket was found, and its move, if it is not where the link shows it.
+
+    Parameters
+    ----------
+    moving
+        Where the product has moved it since the last look; anybody else who moved it did so at Jira.
+    """
+    work.add(change(link, set=values, remove=remove))
+    status = values.get("status")
+    stamp = Stamp(now, OURSELVES if is_same(status, moving) else "Jira")
+    for action, details in moves(link, status):
+        record(work, stamp, anomaly_pk(link.anomaly_id), action, **details)
+
+
+def moves(link: AnomalyLink, status: str | None) -> list[tuple[str, dict[str, Any]]]:
+    """Return the record of a ticket's move, if it is not where the link shows it."""
+    if not link.status or not status or is_same(link.status, status):
+        return []
+    return [("ticket_moved", _told(link, **{"from": link.status, "to": status}))]
+
+
 def note_error(table: Table, link: AnomalyLink, reason: str) -> None:
     """Show on the link why its ticket could not be reached."""
     write_if_current(table, change(link, set={"last_sync_error": reason}))
-
-
-def note_seen(table: Table, link: AnomalyLink, status: str, now: datetime) -> None:
-    """Store the status that the product has given a ticket, or found it in: it is no news later."""
-    write_if_current(table, change(link, set=seen_values(status, now), remove=["conflict"]))
 
 
 def seen_values(status: str | None, now: datetime) -> dict[str, Any]:
@@ -220,11 +274,10 @@ def note_move(table: Table, link: AnomalyLink, status: str | None) -> bool:
     return write_if_current(table, update) is not None
 
 
-def conflict(link: AnomalyLink, status: str, anomaly: str, stamp: int, now: datetime) -> Update:
-    """Return the write that says on a link that its ticket and its anomaly have both moved."""
+def conflict(status: str, anomaly: str, stamp: int, now: datetime) -> Item:
+    """Return the attributes of a link that say that its ticket and its anomaly have both moved."""
     text = f"conflict: the ticket was moved to {status} while the anomaly became {anomaly}"
-    values = seen_values(status, now) | {"conflict": stamp, "last_sync_error": text}
-    return change(link, set=values)
+    return seen_values(status, now) | {"conflict": stamp, "last_sync_error": text}
 
 
 def adopt(table: Table, item: Item) -> AnomalyLink:
@@ -235,8 +288,7 @@ def adopt(table: Table, item: Item) -> AnomalyLink:
         work = UnitOfWork(table)
         work.add(change(link, set={"looked": 0, **status}))
         work.add(Update(issue_of(link).pk, TICKET, set={ticket_member(link.anomaly_id): link.id}))
-        with contextlib.suppress(StaleError):  # removed meanwhile
-            work.commit()
+        commit_if_current(work)  # else it was removed meanwhile
     return link
 
 
@@ -246,6 +298,12 @@ def kept(table: Table, link: AnomalyLink) -> Item:
 
 
 def change(link: AnomalyLink, **changes: Any) -> Update:
-    """Return a write that changes attributes of a link, if it is still there."""
+    """Return a write that changes attributes of a link, if it is still there.
+
+    Another status is written only over the one that the link shows: a move is recorded once.
+    """
+    same: ConditionBase = Attr("id").eq(link.id)
+    if "status" in changes.get("set", ()):
+        same &= Attr("status").not_exists() if link.status is None else Attr("status").eq(link.status)
     key = _key(link)
-    return Update(key["pk"], key["sk"], condition=Attr("id").eq(link.id), **changes)
+    return Update(key["pk"], key["sk"], condition=same, **changes)

@@ -44,28 +44,21 @@ class FailedCheck(Shown):
 
 
 class Anomaly(Shown):
-    """A problem in data.
-
-    Attributes
-    ----------
-    archived
-        Follows from the status: Active and Acknowledged are open, the others archived.
-    fingerprint
-        While an anomaly is open, a report with its fingerprint raises its ``detected_count``.
-    detected
-        When it was first found.
-    """
+    """A problem in data."""
 
     id: int
     type: AnomalyType
     status: AnomalyStatus
+    #: Follows from the status: Active and Acknowledged are open, the others archived.
     archived: bool
     datastore: Datastore
     container: Container | None = None
     failed_checks: list[FailedCheck]
     weight: int | float | None = None
+    #: While an anomaly is open, a report with its fingerprint raises its ``detected_count``.
     fingerprint: str | int | None = None
     description: str | None = None
+    #: When it was first found.
     detected: str
     detected_count: int
     created: str
@@ -84,6 +77,40 @@ class AnomalyReport:
     fingerprint: str | int | None = None
     description: str | None = None
     detected: str | None = None
+
+
+class AnomalyEvent(Shown):
+    """What happened to an anomaly, and who did it: a key, a rule, or a person at Jira.
+
+    Attributes
+    ----------
+    action
+        created, status_changed, description_changed, commented, ticket_created, ticket_linked,
+        ticket_unlinked, ticket_moved or deleted.
+    by
+        The name of the caller's key, ``rule``, or ``Jira`` with the person's name, if it is known. Of a
+        ticket that the product has moved it is ``Jobticket``.
+    from_, to
+        The status before and after: the anomaly's, or the ticket's if that was moved.
+    comment_id
+        The comment's number.
+    """
+
+    shows_null = False
+
+    at: str
+    action: str
+    by: str
+    from_: str | None = None
+    to: str | None = None
+    ticket_id: str | None = None
+    ticket_number: str | None = None
+    rule_id: int | None = None
+    comment_id: int | None = None
+
+    @classmethod
+    def shown_name(cls, name: str) -> str:
+        return name.removesuffix("_")
 
 
 class AnomalyComment(Shown):
@@ -136,32 +163,24 @@ class Integration(Shown):
 
 
 class AnomalyLink(Shown):
-    """An anomaly's link to a ticket.
-
-    Attributes
-    ----------
-    ticket_id
-        The issue's number, which stays when it moves to another project; ``ticket_number`` is its key.
-    status
-        The ticket's status when it was last read.
-    last_synced
-        When something was last delivered to the ticket, or read from it.
-    last_sync_error
-        Why the last delivery failed; null once one has worked again.
-    """
+    """An anomaly's link to a ticket."""
 
     id: int
     anomaly_id: int
     integration_id: int
+    #: The issue's number, which stays when it moves to another project; ``ticket_number`` is its key.
     ticket_id: str
     ticket_number: str
     title: str
+    #: The ticket's status when it was last read.
     status: str | None = None
     url: str
     origin: Origin
     rule_id: int | None = None
     created: str
+    #: When something was last delivered to the ticket, or read from it.
     last_synced: str | None = None
+    #: Why the last delivery failed; null once one has worked again.
     last_sync_error: str | None = None
 
     left_out = ("rule_id",)
@@ -199,19 +218,12 @@ class Breakage(Shown):
 
 
 class Rule(Shown):
-    """Makes the tickets of the anomalies that it fits.
-
-    Attributes
-    ----------
-    position
-        The first enabled rule by position that fits makes the ticket.
-    tickets_today, beyond_limit_today
-        How many tickets it has made on this UTC day, and how many the limit has prevented.
-    """
+    """Makes the tickets of the anomalies that it fits."""
 
     id: int
     name: str
     enabled: bool
+    #: The first enabled rule by position that fits makes the ticket.
     position: int
     when: RuleCondition
     ticket: RuleTicket
@@ -219,7 +231,9 @@ class Rule(Shown):
     on_recurrence: Recurrence
     created: str
     updated: str
+    #: How many tickets it has made on this UTC day.
     tickets_today: int = 0
+    #: How many the limit has prevented on this day.
     beyond_limit_today: int = 0
     broken: Breakage | None = None
 
@@ -237,18 +251,12 @@ class RuleTicketDraft(Shown):
 
 
 class RuleTrial(Shown):
-    """What a rule would do with an anomaly.
-
-    Attributes
-    ----------
-    fits
-        Whether the rule fits the anomaly.
-    made_by
-        The rule that would have made the ticket.
-    """
+    """What a rule would do with an anomaly."""
 
     ticket: RuleTicketDraft
+    #: Whether the rule fits the anomaly.
     fits: bool
+    #: The rule that would have made the ticket.
     made_by: int | None = None
 
 

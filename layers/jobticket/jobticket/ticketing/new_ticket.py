@@ -23,6 +23,7 @@ from boto3.dynamodb.conditions import Attr
 
 from jobticket import clock
 from jobticket.errors import InvalidError, RefusalError, UnavailableError, UpstreamError
+from jobticket.history.records import Stamp
 from jobticket.jira.client import JiraClient
 from jobticket.jira.create_once import (
     COME_BACK_SECONDS,
@@ -52,7 +53,6 @@ from jobticket.ticketing.linked_tickets import plain, read_ticket
 from jobticket.ticketing.model import (
     Anomaly,
     LinkedTicket,
-    Origin,
     TicketAnswer,
     TicketDraft,
     TicketMetadata,
@@ -65,7 +65,7 @@ from jobticket.ticketing.text import Wording
 #: Longer than any request lives: an attempt this old has no living maker.
 LEASE = timedelta(seconds=30)
 
-#: The request of a rule's ticket is this and the rule's id.
+#: Who makes a rule's ticket. Its request is this and the rule's id.
 RULE = "rule"
 
 UNKNOWN = "It is not known yet whether Jira created the ticket. Please try again."
@@ -100,6 +100,8 @@ class Attempt:
         Names the attempt; the issue's label is made from it.
     request
         A digest of the request.
+    by
+        Who made the request.
     lease
         Held while its maker is working.
     settles_at
@@ -112,6 +114,7 @@ class Attempt:
     anomaly_id: int
     mark: str
     request: str
+    by: str
     site: str
     lease: Lease
     settles_at: datetime | None = None
@@ -120,12 +123,12 @@ class Attempt:
     memo: ClassVar[None] = None
 
     @classmethod
-    def new(cls, table: Table, anomaly_id: int, request: str, site: str, now: datetime) -> Self:
-        return cls(table, anomaly_id, secrets.token_hex(8), request, site, Lease.begin(now, LEASE))
+    def new(cls, table: Table, anomaly_id: int, request: str, by: str, site: str, now: datetime) -> Self:
+        return cls(table, anomaly_id, secrets.token_hex(8), request, by, site, Lease.begin(now, LEASE))
 
     @classmethod
-    def take(cls, table: Table, anomaly_id: int, now: datetime) -> Self | None:
-        """Take over the anomaly's earlier attempt, if there is one."""
+    def take(cls, table: Table, anomaly_id: int, by: str, now: datetime) -> Self | None:
+        """Take over the anomaly's earlier attempt, if there is one; ``by`` is who asks now."""
         item = table.get(anomaly_pk(anomaly_id), ATTEMPT)
         if item is None:
             return None
@@ -139,9 +142,8 @@ class Attempt:
             raise _being_created() from None
         settles_at = clock.parse_iso(item["settles_at"])
         labelled = item.get("memo") != UNLABELLED
-        return cls(
-            table, anomaly_id, item["mark"], item["request"], item["site"], taken, settles_at, labelled
-        )
+        asked = item["mark"], item["request"], item.get("by", by), item["site"]
+        return cls(table, anomaly_id, *asked, taken, settles_at, labelled)
 
     @property
     def rule_id(self) -> int | None:
@@ -156,6 +158,7 @@ class Attempt:
             "sk": ATTEMPT,
             "mark": self.mark,
             "request": self.request,
+            "by": self.by,
             "site": self.site,
             "settles_at": settles_at.isoformat(),
             **({"memo": memo} if memo else {}),
@@ -206,6 +209,7 @@ class TicketCreation:
     client: JiraClient
     recent: RecentChoices
     wording: Wording
+    by: str
     now: Callable[[], datetime]
 
     @contextlib.contextmanager
@@ -240,11 +244,10 @@ class TicketCreation:
         loaded = load(self.table, anomaly_id)
         if links.find_pair(loaded, number, ticket.ticket_id) is not None:
             return answer, []  # somebody has linked it by hand
-        rule_id = made.attempt.rule_id
-        origin: Origin = "created" if rule_id is None else "rule"
-        notices = [*links.FIRST_NOTICES[origin], *self._catch_up(loaded.anomaly, ticket)]
+        stamp, rule_id = Stamp(self.now(), made.attempt.by), made.attempt.rule_id
+        more = list(self._catch_up(loaded.anomaly, ticket))
         _, events = links.add_link(
-            work, anomaly_id, self.stored, ticket, origin, self.now(), rule_id=rule_id, notices=notices
+            work, anomaly_id, self.stored, ticket, "created", stamp, rule_id=rule_id, more=more
         )
         return answer, events
 
@@ -266,12 +269,12 @@ class TicketCreation:
             self.link(work, earlier)
             work.commit()
         issue = self._issue(loaded.anomaly, draft)
-        attempt = Attempt.new(self.table, anomaly_id, request, self.stored.site, self.now())
+        attempt = Attempt.new(self.table, anomaly_id, request, self.by, self.stored.site, self.now())
         return CreatedTicket(self._read(self._make(attempt, issue), issue), attempt)
 
     def _settle(self, anomaly_id: int) -> CreatedTicket | None:
         """Return the ticket of an earlier attempt, None if there is certainly none."""
-        attempt = Attempt.take(self.table, anomaly_id, self.now())
+        attempt = Attempt.take(self.table, anomaly_id, self.by, self.now())
         if attempt is None:
             return None
         if attempt.site != self.stored.site:

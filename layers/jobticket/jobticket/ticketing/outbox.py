@@ -7,7 +7,7 @@ queue carries only wake-ups. The sweep repeats a lost wake-up; a superfluous one
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Self
 
@@ -16,7 +16,15 @@ from boto3.dynamodb.conditions import Key
 from jobticket import clock
 from jobticket.store.table import Item, Table, Update
 from jobticket.store.unit_of_work import PRESENT, write_if_current
-from jobticket.ticketing.layout import EVENT_PREFIX, TICKET, UNDELIVERED, Issue, event_sort, link_sort
+from jobticket.ticketing.layout import (
+    EVENT_PREFIX,
+    TICKET,
+    UNDELIVERED,
+    Issue,
+    as_stored,
+    event_sort,
+    link_sort,
+)
 from jobticket.ticketing.model import AnomalyLink
 
 #: ``details``: the anomaly's block, as a comment. ``backlink``: the remote link to the anomaly. ``move``: a
@@ -117,15 +125,10 @@ class Event:
 
     def item(self) -> Item:
         """Return a new event's item."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        issue = values.pop("issue")
-        values |= {"integration_id": issue.integration_id, "ticket_id": issue.ticket_id}
+        values = asdict(self)
+        values |= values.pop("issue")
         values |= {"at": self.at.isoformat(), "due_pk": UNDELIVERED, "due_at": due(self.at + GRACE)}
-        return {
-            "pk": issue.pk,
-            "sk": self.sk,
-            **{name: value for name, value in values.items() if value is not None},
-        }
+        return {"pk": self.issue.pk, "sk": self.sk, **as_stored(values)}
 
 
 def due(moment: datetime) -> str:
@@ -158,19 +161,8 @@ def events_for(
     """Return one event for each notice and link, in the order of the notices."""
     for link in links:
         for offset, notice in enumerate(notices):
-            yield Event(
-                link.issue,
-                anomaly_id,
-                link.link_id,
-                first_stamp + offset,
-                notice.kind,
-                at,
-                link.site,
-                notice.status,
-                notice.comment_id,
-                notice.target,
-                notice.count,
-            )
+            stamp = first_stamp + offset
+            yield Event(link.issue, anomaly_id, link.link_id, stamp, at=at, site=link.site, **asdict(notice))
 
 
 def pending(table: Table, issue: Issue) -> list[Event]:

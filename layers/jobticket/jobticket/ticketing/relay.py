@@ -111,7 +111,7 @@ class Clients:
 
 
 def _in_order(events: Sequence[Event]) -> list[Event]:
-    """Return what is to be told, oldest first, and then what is parked, of which the newest is to close."""
+    """Return the events to deliver, oldest first, then the parked ones, of which the newest closes."""
     waiting = [event for event in events if not event.failed]
     parked = [event for event in reversed(waiting) if event.parked]
     return [event for event in waiting if not event.parked] + parked
@@ -193,7 +193,7 @@ class Relay:
         return done
 
     def _overtakes(self, event: Event, failed: Event) -> bool:
-        """Forget a move that was refused, once its ticket was told of a later status of the anomaly."""
+        """Forget a refused move once its ticket got a later status of the anomaly."""
         if failed.link_id != event.link_id:
             return False
         move = Delete(failed.issue.pk, failed.sk, Attr("kind").eq("move"))
@@ -217,7 +217,7 @@ class Relay:
             pause = pause_before(tries, error.retry_after, self.chance())
             outbox.keep_look(self.table, issue, self.now() + timedelta(seconds=pause) + SWEEP_MARGIN)
             if tries >= MOST_TRIES:
-                return done  # no dead letter: the sweep goes on
+                return done  # no dead letter: the sweep continues
             return replace(done, retry_after=max(pause, done.retry_after or 0.0))
         except LastingError:
             logger.warning("a ticket cannot be read", ticket=issue.ticket_id)

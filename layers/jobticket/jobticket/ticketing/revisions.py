@@ -7,7 +7,7 @@ anomaly stand in one order, and its tickets learn of them in that order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
 from jobticket.errors import NotFoundError, UnavailableError
+from jobticket.history.records import Stamp, record
 from jobticket.store.table import Put, Table, Update
 from jobticket.store.unit_of_work import UnitOfWork, attempts
 from jobticket.ticketing import integration, outbox
@@ -61,8 +62,10 @@ class Revision:
         The news for its tickets, in this order.
     links
         The links that get the news; None for all live ones.
-    by
-        Who changed it; None for a caller of the API.
+    records
+        The records for the history, in this order: an action and its details.
+    follows
+        Whether it follows a ticket. Then a later look at one finds no conflict with it.
     condition
         What must also hold of the anomaly.
     """
@@ -72,7 +75,8 @@ class Revision:
     remove: list[str] = field(default_factory=list)
     notices: Sequence[TicketNotice] = ()
     links: list[LiveLink] | None = None
-    by: str | None = None
+    records: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    follows: bool = False
     condition: ConditionBase | None = None
 
 
@@ -98,14 +102,12 @@ def stamp_after(stamp: int, now: datetime) -> int:
     return max(clock.epoch_milliseconds(now), stamp + 1)
 
 
-def revise(work: UnitOfWork, loaded: Loaded, revision: Revision, now: datetime) -> list[Event]:
-    """Add a revision to a unit of work, with the events that tell its tickets."""
-    first = stamp_after(loaded.stamp, now)
-    last = first + max(0, len(revision.notices) - 1)
-    told: dict[str, Any] = {"stamp": last, "updated": clock.iso_milliseconds(now)}
-    if revision.by is not None:
-        told["changed_by"] = revision.by
-    elif "status" in revision.set:
+def revise(work: UnitOfWork, loaded: Loaded, revision: Revision, stamp: Stamp) -> list[Event]:
+    """Add a revision to a unit of work, with its records and the events that tell its tickets."""
+    first = stamp_after(loaded.stamp, stamp.at)
+    last = first + max(1, len(revision.notices), len(revision.records)) - 1
+    told: dict[str, Any] = {"stamp": last, "updated": clock.iso_milliseconds(stamp.at)}
+    if "status" in revision.set and not revision.follows:
         told["status_stamp"] = first
     unchanged: ConditionBase = Attr("stamp").eq(loaded.stamp)
     if revision.condition is not None:
@@ -116,12 +118,15 @@ def revise(work: UnitOfWork, loaded: Loaded, revision: Revision, now: datetime) 
             ANOMALY,
             set=revision.set | told,
             add=revision.add,
-            remove=[*revision.remove, *(() if revision.by else ("changed_by",))],
+            remove=revision.remove,
             condition=unchanged,
         )
     )
+    for number, (action, details) in enumerate(revision.records, first):
+        stamped = replace(stamp, at=clock.from_milliseconds(number))
+        record(work, stamped, anomaly_pk(loaded.anomaly.id), action, **details)
     links = loaded.live if revision.links is None else revision.links
-    events = list(outbox.events_for(links, loaded.anomaly.id, revision.notices, first, now))
+    events = list(outbox.events_for(links, loaded.anomaly.id, revision.notices, first, stamp.at))
     for event in events:
         work.add(Put(event.item()))
     return events

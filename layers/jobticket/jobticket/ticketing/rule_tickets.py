@@ -15,6 +15,7 @@ from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
 from jobticket.errors import ConflictError, InvalidError, NotFoundError, RefusalError
+from jobticket.history.records import Stamp
 from jobticket.jira.client import JiraClient
 from jobticket.jira.documents.limits import fitted
 from jobticket.jira.documents.wiki import to_wiki
@@ -70,7 +71,7 @@ def plan(work: UnitOfWork, anomaly: Anomaly, former_id: int | None, now: datetim
     return [event]
 
 
-def tell_of_recurrence(work: UnitOfWork, anomaly: Anomaly, now: datetime) -> Sequence[Event]:
+def tell_of_recurrence(work: UnitOfWork, anomaly: Anomaly, stamp: Stamp) -> Sequence[Event]:
     """Revise an open anomaly that was detected again, and tell its rules' tickets, each once a day.
 
     Returns nothing, and adds nothing, if no ticket needs news.
@@ -81,7 +82,7 @@ def tell_of_recurrence(work: UnitOfWork, anomaly: Anomaly, now: datetime) -> Seq
     loaded = load(work.table, anomaly.id)
     if loaded.anomaly.archived or loaded.anomaly.detected_count != anomaly.detected_count - 1:
         return ()  # the condition of the plain count will not hold either
-    today = clock.iso_milliseconds(now)[:10]
+    today = stamp.moment[:10]
     live = {each.link_id: each for each in loaded.live}
     due = [
         link
@@ -98,7 +99,7 @@ def tell_of_recurrence(work: UnitOfWork, anomaly: Anomaly, now: datetime) -> Seq
     revision.notices = [TicketNotice("recurrence", count=anomaly.detected_count)]
     # A plain detection is counted without a revision.
     revision.condition = Attr("detected_count").eq(loaded.anomaly.detected_count)
-    return revise(work, loaded, revision, now)
+    return revise(work, loaded, revision, stamp)
 
 
 def draft_of(rule: Rule, anomaly: Anomaly) -> TicketDraft:
@@ -185,7 +186,7 @@ class RuleTickets:
         draft = draft_of(rule, anomaly)
         if rules.is_last(self.table, rule, anomaly.id, self.now()):
             draft = replace(draft, description=rules.limit_note(rule))
-        creation = TicketCreation(self.table, stored, client, self.recent, self.wording, self.now)
+        creation = TicketCreation(self.table, stored, client, self.recent, self.wording, RULE, self.now)
         with translated(), creation.created(anomaly.id, draft, request=f"{RULE} {rule.id}") as made:
             for work in revising(self.table):
                 with work:
@@ -220,24 +221,17 @@ class RuleTickets:
     def _reopen(
         self, event: Event, rule: Rule, stored: StoredIntegration, ticket: LinkedTicket
     ) -> Sequence[Event]:
-        notices = list(links.FIRST_NOTICES["linked"])
-        if stored.integration.reopen_status is not None:
-            notices.append(TicketNotice("move", target=stored.integration.reopen_status))
+        status = stored.integration.reopen_status
+        move = () if status is None else (TicketNotice("move", target=status),)
         events: Sequence[Event] = ()
         for work in revising(self.table):
             with work:
                 work.add(Delete(event.issue.pk, event.sk))
                 loaded = load(self.table, event.anomaly_id)
                 if links.find_pair(loaded, stored.integration.id, ticket.ticket_id) is None:
+                    stamp = Stamp(self.now(), RULE)
                     _, events = links.add_link(
-                        work,
-                        event.anomaly_id,
-                        stored,
-                        ticket,
-                        "rule",
-                        self.now(),
-                        rule_id=rule.id,
-                        notices=notices,
+                        work, event.anomaly_id, stored, ticket, "linked", stamp, rule_id=rule.id, more=move
                     )
         return events
 

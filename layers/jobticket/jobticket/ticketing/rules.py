@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, Key
@@ -20,7 +19,7 @@ from jobticket.errors import ConflictError, NotFoundError
 from jobticket.jira.documents.limits import cut_line
 from jobticket.store.table import ConditionFailedError, Delete, Item, Put, Table, Update
 from jobticket.store.unit_of_work import ABSENT, PRESENT, UnitOfWork, attempts, write, write_if_current
-from jobticket.ticketing.layout import RULE_PREFIX, RULES, next_number
+from jobticket.ticketing.layout import RULE_PREFIX, RULES, as_stored, next_number
 from jobticket.ticketing.model import Anomaly, Breakage, Rule, RuleCondition, RuleTicket
 
 MOST_RULES = 50
@@ -63,7 +62,7 @@ def create_rule(work: UnitOfWork, given: dict[str, Any], now: datetime) -> Rule:
 
 def change_rule(table: Table, rule_id: int, given: dict[str, Any], now: datetime) -> Rule:
     """Change what is given of a rule. A broken one works again."""
-    changed = _numbers(given) | {"updated": clock.iso_milliseconds(now)}
+    changed = as_stored(given) | {"updated": clock.iso_milliseconds(now)}
     update = Update(RULES, _sort(rule_id), set=changed, remove=["broken"], condition=PRESENT)
     item = write(table, update, otherwise=rule_not_found(rule_id))
     return counted(table, [_rule_from(item or {})], now)[0]
@@ -119,15 +118,7 @@ def _rule_from(item: Item) -> Rule:
 
 
 def _item(rule: Rule) -> Item:
-    return {"pk": RULES, "sk": _sort(rule.id), **_numbers(rule.as_json())}
-
-
-def _numbers(given: dict[str, Any]) -> dict[str, Any]:
-    """Return a rule's values as the table takes them: no floats."""
-    least = given.get("when", {}).get("min_weight")
-    if not isinstance(least, float):
-        return given
-    return given | {"when": given["when"] | {"min_weight": Decimal(repr(least))}}
+    return {"pk": RULES, "sk": _sort(rule.id), **as_stored(rule)}
 
 
 # ---------------------------------------------------------------------------------------- what a rule fits

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import ceil
 
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
 from jobticket.errors import ConflictError, NotFoundError
+from jobticket.history.records import Stamp
 from jobticket.jira import transitions
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraNotFoundError
@@ -153,8 +154,8 @@ class _Following:
             # Another open anomaly has the fingerprint.
             link = self.look.link_of(self.anomaly_id)
             if link is not None:
-                change = links.change(link, set=self._values() | {"last_sync_error": error.message})
-                write_if_current(self.look.table, change)
+                values = self._values() | {"last_sync_error": error.message}
+                links.note(self.look.table, link, self.look.now, values)
             return []
         return events
 
@@ -167,15 +168,15 @@ class _Following:
         link = links.find_pair(loaded, issue.integration_id, issue.ticket_id)
         if link is None or link.id != self.link_id or all(live.link_id != link.id for live in loaded.live):
             return []
-        kept = links.kept(table, link)
+        kept, now = links.kept(table, link), self.look.now
         wanted = self._wanted(kept, loaded, link)
         if wanted is None:
-            work.add(self._seen(link, kept))
+            links.add_note(work, link, now, self._values(), self._ended(link, kept), self.moving)
             return []
-        status = self.row["status"]
         if loaded.status_stamp > max(kept.get("looked", 0), self.look.since):
             self.is_conflict = True
-            work.add(links.conflict(link, status, loaded.anomaly.status, loaded.status_stamp, self.look.now))
+            both = links.conflict(self.row["status"], loaded.anomaly.status, loaded.status_stamp, now)
+            links.add_note(work, link, now, both, (), self.moving)
             return []
         return self._follow(work, loaded, link, wanted)
 
@@ -188,7 +189,7 @@ class _Following:
         wanted = means(status)
         if wanted is None or wanted == loaded.anomaly.status:
             return None
-        # A deleted ticket says nothing any more.
+        # A deleted ticket has no say.
         others = [other for other in loaded.links if other.id != link.id and other.last_sync_error != GONE]
         others = [other for other in others if _is_live(other, loaded)]
         if wanted in ARCHIVED and any(means(other.status) not in ARCHIVED for other in others):
@@ -196,17 +197,18 @@ class _Following:
         return wanted
 
     def _follow(self, work: UnitOfWork, loaded: Loaded, link: AnomalyLink, wanted: str) -> list[Event]:
-        revision = Revision(by=self.mover.name)
-        revision.notices = anomalies.set_status(work, revision, loaded, wanted, self.look.now)
+        stamp = Stamp(self.look.now, self.mover.name)
+        revision = Revision(follows=True, records=links.moves(link, self.row["status"]))
+        revision.notices = anomalies.set_status(work, revision, loaded, wanted, stamp.at)
         revision.links = [live for live in loaded.live if live.link_id != link.id]
         work.add(links.change(link, set=self._values(), remove=["conflict", "last_sync_error"]))
         logger.info("an anomaly follows its ticket", anomaly=self.anomaly_id, status=wanted)
-        return revise(work, loaded, revision, self.look.now)
+        return revise(work, loaded, revision, stamp)
 
-    def _seen(self, link: AnomalyLink, kept: dict[str, object]) -> Update:
+    def _ended(self, link: AnomalyLink, kept: dict[str, object]) -> list[str]:
+        """Return what the link says no more, now that its ticket was seen."""
         moved = not is_same(self.row["status"], str(kept.get("seen", "")))
-        ended = ["conflict", "last_sync_error"] if moved or link.last_sync_error == GONE else []
-        return links.change(link, set=self._values(), remove=ended)
+        return ["conflict", "last_sync_error"] if moved or link.last_sync_error == GONE else []
 
     def _values(self) -> dict[str, object]:
         """Return what the link shows of its ticket now."""
@@ -257,10 +259,10 @@ def changed_tickets(table: Table, access: JiraAccess, now: datetime, deadline: D
 
 
 def _minutes_since(last: int, now: datetime) -> int:
-    passed = now - datetime.fromtimestamp(last / 1000, UTC) if last else timedelta(minutes=10)
+    passed = now - clock.from_milliseconds(last) if last else timedelta(minutes=10)
     return ceil(min(passed, LONGEST).total_seconds() / 60)
 
 
 def note_sweep(table: Table, moment: datetime) -> None:
-    """Store that a sweep began then; what changed shortly before may not have been in Jira's index yet."""
+    """Store when a sweep began; Jira's index may not have had changes shortly before it."""
     table.put({"pk": SWEEP, "sk": SWEEP, "began": clock.epoch_milliseconds(moment - MARGIN)})

@@ -54,7 +54,7 @@ class Wakeups:
         return sum(not self._send(issue, one) for issue, one in ids.items())
 
     def look(self, issue: Issue, deduplication_id: str) -> bool:
-        """Let the worker look at an issue; tell whether the queue took the message."""
+        """Let the worker look at an issue; return whether the queue took the message."""
         return self._send(issue, deduplication_id, look=True)
 
     def look_after(self, removed: Iterable[AnomalyLink]) -> None:

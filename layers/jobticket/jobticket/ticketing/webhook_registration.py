@@ -114,7 +114,7 @@ class Webhooks:
         self, stored: StoredIntegration, registration: Registration, now: datetime, deadline: Deadline
     ) -> None:
         client, ids = self._client(registration, deadline), registration.webhook_ids
-        # Extending says nothing of those that are gone.
+        # Extending does not report missing ones.
         if not set(ids) <= set(dynamic_webhooks.registered(client, self.url)):
             self._register(client, stored, now)
             return

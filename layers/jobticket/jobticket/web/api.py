@@ -23,7 +23,6 @@ from jobticket.errors import InvalidError, NotFoundError, RefusalError, TooLarge
 from jobticket.observability import count, logger
 from jobticket.shown import Shown
 from jobticket.web.authentication import Caller, KeyRing
-from jobticket.web.cross_origin import CrossOrigin
 from jobticket.web.routes import Route, Routes
 
 if TYPE_CHECKING:
@@ -44,6 +43,8 @@ COMPRESS_FROM = 1024
 RETRY_SECONDS = 5
 #: How long a browser that has used https once must use nothing else.
 STRICT_TRANSPORT = "max-age=31536000"
+#: How long a browser remembers what a preflight granted.
+PREFLIGHT_SECONDS = 600
 
 _MALFORMED_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -68,31 +69,19 @@ class Answer:
 class Request:
     """A request as a route sees it: API Gateway's event for a proxy integration, and who sent it.
 
-    In the event, path parameters are still percent-encoded and query parameters are decoded. A public route
-    has no caller. The route must have answered by the deadline.
+    In the event, path parameters are still percent-encoded and query parameters are decoded. The route must
+    have answered by the deadline.
     """
 
-    def __init__(
-        self, event: Mapping[str, Any], caller: Caller | None, deadline: Deadline | None = None
-    ) -> None:
+    #: Not on a public route.
+    caller: Caller
+
+    def __init__(self, event: Mapping[str, Any], deadline: Deadline) -> None:
         self._event = event
-        self._caller = caller
-        self.deadline = deadline or Deadline.after(LONGEST_WORK_SECONDS)
-
-    @property
-    def caller(self) -> Caller:
-        if self._caller is None:
-            raise LookupError("a public route has no caller")
-        return self._caller
-
-    @property
-    def method(self) -> str:
-        return str(self._event["httpMethod"])
-
-    @property
-    def route(self) -> str:
-        """The route's template, such as ``/api/jobs/{id}``."""
-        return str(self._event["resource"])
+        self.deadline = deadline
+        self.method = str(event.get("httpMethod"))
+        #: The route's template, such as ``/api/jobs/{id}``.
+        self.route = str(event.get("resource"))
 
     @cached_property
     def headers(self) -> dict[str, str]:
@@ -133,7 +122,6 @@ class Request:
                 raise InvalidError(f"Invalid characters in the {what}") from None
 
     def path(self, name: str) -> str:
-        """Return a parameter of the path, decoded."""
         return self.path_parameters.get(name, "")
 
     @cached_property
@@ -179,6 +167,30 @@ Handler = Callable[[Request], Answer]
 ProxyAnswer = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class CrossOrigin:
+    """Which web pages of other origins may call a route and read its answer (CORS); never with cookies.
+
+    A deployment trusts the origins, whose pages may send the headers.
+    """
+
+    origins: frozenset[str]
+    allowed_headers: tuple[str, ...]
+
+    def headers(self, origin: str | None, method: str) -> Mapping[str, str]:
+        """Return the CORS headers, none for an origin that is not trusted."""
+        if origin is None or origin not in self.origins:
+            return {}
+        granted = {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": "Retry-After"}
+        if method == "OPTIONS":
+            granted |= {
+                "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+                "Access-Control-Allow-Headers": ", ".join(self.allowed_headers),
+                "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+            }
+        return granted
+
+
 class Api:
     """The routes of one function; a route with a scope needs a key ring."""
 
@@ -198,7 +210,6 @@ class Api:
 
     @property
     def routes(self) -> list[Route]:
-        """Every route that has a handler."""
         return [route for route, _ in self._bound.values()]
 
     def route(self, name: str) -> Callable[[Handler], Handler]:
@@ -216,60 +227,56 @@ class Api:
     def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Answer one event of API Gateway, and log one line about it."""
         started = time.perf_counter()
-        bound = self._bound.get((str(event.get("httpMethod")), str(event.get("resource"))))
+        request = Request(event, _deadline(context))
+        bound = self._bound.get((request.method, request.route))
         if bound is None or not all((event.get("pathParameters") or {}).values()):
-            answer = self._refused(NotFoundError("Not Found"), event)
+            answer = self._refused(NotFoundError("Not Found"), request)
         else:
-            answer = self._run(*bound, event, context)
+            answer = self._run(*bound, request)
         logger.info(
             "answered",
-            method=event.get("httpMethod"),
-            route=event.get("resource"),
+            method=request.method,
+            route=request.route,
             status=answer["statusCode"],
             duration_ms=round((time.perf_counter() - started) * 1000, 1),
         )
         return answer
 
-    def _run(
-        self, route: Route, handler: Handler, event: Mapping[str, Any], context: LambdaContext
-    ) -> ProxyAnswer:
-        deadline = _deadline(context)
+    def _run(self, route: Route, handler: Handler, request: Request) -> ProxyAnswer:
         try:
-            with time_limit.until(deadline):
-                request = Request(event, self._authenticate(event, route.scope), deadline)
+            with time_limit.until(request.deadline):
+                if route.scope is not None:
+                    request.caller = self._authenticate(request, route.scope)
                 request.require_text()
-                return self._answered(handler(request), event)
+                return self._answered(handler(request), request)
         except RefusalError as refusal:
-            return self._refused(refusal, event)
+            return self._refused(refusal, request)
         except Exception as fault:
             if is_transient(fault):
                 logger.warning("AWS fails", route=route.path, method=route.method, reason=reason(fault))
-                return self._refused(UnavailableError(UNAVAILABLE, retry_after=RETRY_SECONDS), event)
+                return self._refused(UnavailableError(UNAVAILABLE, retry_after=RETRY_SECONDS), request)
             logger.exception("unhandled fault", route=route.path, method=route.method)
             count("UnhandledFaults")
-            return self._refused(RefusalError("Internal Server Error"), event)
+            return self._refused(RefusalError("Internal Server Error"), request)
 
-    def _authenticate(self, event: Mapping[str, Any], scope: str | None) -> Caller | None:
-        if scope is None:
-            return None
+    def _authenticate(self, request: Request, scope: str) -> Caller:
         if self._key_ring is None:
             raise LookupError("a route with a scope needs a key ring")
-        caller = self._key_ring.authenticate(Request(event, None).headers.get("authorization"))
+        caller = self._key_ring.authenticate(request.headers.get("authorization"))
         caller.require(scope)
         return caller
 
-    def _refused(self, refusal: RefusalError, event: Mapping[str, Any]) -> ProxyAnswer:
+    def _refused(self, refusal: RefusalError, request: Request) -> ProxyAnswer:
         headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
         body = self._declared.envelope(refusal.status, refusal.message, refusal.details)
-        return self._answered(Answer(refusal.status, body, headers), event)
+        return self._answered(Answer(refusal.status, body, headers), request)
 
-    def _answered(self, answer: Answer, event: Mapping[str, Any]) -> ProxyAnswer:
+    def _answered(self, answer: Answer, request: Request) -> ProxyAnswer:
         headers: dict[str, str] = {}
         if self._cross_origin is not None:
-            request = Request(event, None)
             headers = {"Vary": "Origin"}
             headers |= self._cross_origin.headers(request.headers.get("origin"), request.method)
-        return _proxy_answer(answer, event, headers)
+        return _proxy_answer(answer, request.headers, headers)
 
 
 def _deadline(context: Any) -> Deadline:
@@ -301,9 +308,8 @@ def to_json(body: Any) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def _proxy_answer(answer: Answer, event: Mapping[str, Any], further: Mapping[str, str]) -> ProxyAnswer:
-    """Return the answer in the form that API Gateway takes."""
-    asked = Request(event, None).headers
+def _proxy_answer(answer: Answer, asked: Mapping[str, str], further: Mapping[str, str]) -> ProxyAnswer:
+    """Return the answer in the form that API Gateway takes, for a request with these headers."""
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", **answer.headers, **further}
     if asked.get("x-forwarded-proto") == "https":
         headers["Strict-Transport-Security"] = STRICT_TRANSPORT

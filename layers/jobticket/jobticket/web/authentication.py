@@ -57,9 +57,7 @@ class KeyRing:
         self._monotonic = monotonic
         self._local = local
         self._entries: list[tuple[str, Caller]] = []
-        self._fetched_at: float | None = None
-        self._asked_at: float | None = None
-        self._failed_at: float | None = None
+        self._fetched_at = self._asked_at = self._failed_at = float("-inf")
         self._lock = threading.Lock()
 
     def authenticate(self, authorization: str | None) -> Caller:
@@ -83,8 +81,8 @@ class KeyRing:
     def _is_too_old(self) -> bool:
         return self._since(self._fetched_at) >= RING_SECONDS
 
-    def _since(self, moment: float | None) -> float:
-        return float("inf") if moment is None else self._monotonic() - moment
+    def _since(self, moment: float) -> float:
+        return self._monotonic() - moment
 
     def _load(self) -> None:
         """Fetch the ring; after a failure the cached one stays until it is too old."""

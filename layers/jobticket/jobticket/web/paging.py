@@ -1,16 +1,20 @@
-"""Limits and cursors of lists."""
+"""Which part of a list a query asks for: by limit and cursor, or by page and size."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobticket.errors import InvalidError
+from jobticket.shown import Shown
 
 LARGEST_LIMIT = 500
+DEFAULT_SIZE = 50
+LARGEST_SIZE = 100
+LARGEST_PAGE = 1_000_000
 
 
 def number_of(query: Mapping[str, str], name: str, largest: int) -> int | None:
@@ -26,6 +30,22 @@ def number_of(query: Mapping[str, str], name: str, largest: int) -> int | None:
 def limit_of(query: Mapping[str, str]) -> int | None:
     """Return the query's ``limit``, None without one."""
     return number_of(query, "limit", LARGEST_LIMIT)
+
+
+def word(query: Mapping[str, str], name: str, choices: Sequence[str]) -> str | None:
+    """Return the query's word, one of several; raise ``InvalidError`` for another."""
+    text = query.get(name)
+    if text is not None and text not in choices:
+        raise InvalidError(f"{name} must be one of: {', '.join(choices)}")
+    return text
+
+
+def flag(query: Mapping[str, str], name: str) -> bool | None:
+    """Return a flag of the query; raise ``InvalidError`` if it is neither true nor false."""
+    text = query.get(name)
+    if text is not None and text not in ("true", "false"):
+        raise InvalidError(f"{name} must be true or false")
+    return None if text is None else text == "true"
 
 
 def encode_cursor(position: Any) -> str:
@@ -89,3 +109,20 @@ class Part:
     def headers(self, of: str, following: int | str | None) -> dict[str, str]:
         """Return the header that names the next part of the list ``of``, if there is one."""
         return {} if following is None else {"x-next-cursor": encode_cursor([of, following])}
+
+
+def page_and_size(query: Mapping[str, str]) -> tuple[int, int]:
+    """Return the requested page."""
+    page = number_of(query, "page", LARGEST_PAGE) or 1
+    return page, number_of(query, "size", LARGEST_SIZE) or DEFAULT_SIZE
+
+
+def envelope(items: Sequence[Shown], total: int, page: int, size: int) -> dict[str, Any]:
+    """Return a page as ``{items, total, page, size, pages}``."""
+    return {
+        "items": [item.as_json() for item in items],
+        "total": total,
+        "page": page,
+        "size": size,
+        "pages": -(-total // size),
+    }

@@ -37,17 +37,14 @@ def model(name: str) -> dict[str, Any]:
 
 
 def query(name: str, description: str, schema: Schema, *, required: bool = False) -> dict[str, Any]:
-    """Return a query parameter."""
     return {"name": name, "in": "query", "required": required, "description": description, "schema": schema}
 
 
 def header(name: str, description: str, schema: Schema) -> dict[str, Any]:
-    """Return an optional header."""
     return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
 
 
 def array_of(entry: Schema) -> dict[str, Any]:
-    """Return the schema of a list."""
     return {"type": "array", "items": entry}
 
 
@@ -79,55 +76,34 @@ class Example:
 
 @dataclass(frozen=True)
 class Route:
-    """One route of a function.
+    """One route of a function."""
 
-    Parameters
-    ----------
-    name
-        A verb and what it is done to, such as ``createJob``; unique in the whole API.
-    method, path
-        As API Gateway matches them.
-    scope
-        The scope that callers need; None on a public route.
-    summary, description
-        What the route does, in a few words, and what else a caller must know.
-    answers
-        Each status of success with the schema of its body: a media type if it is not JSON, None without one.
-    errors
-        Each status of a refusal with its reason. 401, 403, 500 and 503 of any route need not be named.
-    body
-        The schema of the request's body.
-    parameters
-        Query and header parameters; those of the path are found in it.
-    answer_headers
-        Headers of success, each with its meaning.
-    for_browsers
-        Whether a browser gets a page when it is refused. If success is a page, so is a refusal.
-    example
-        A request as it may come.
-    more_examples
-        Further ones, by name, where one route does several things.
-    alias_of
-        The name of the route whose handler this one shares.
-    is_listed
-        Whether the document lists it: pages and what they load are for browsers, not for callers.
-    """
-
+    #: A verb and what it is done to, such as ``createJob``; unique in the whole API.
     name: str
     method: str
     path: str
+    #: The scope that callers need; None on a public route.
     scope: str | None
     summary: str
+    #: Each status of success with the schema of its body: a media type if it is not JSON, None without one.
     answers: Mapping[int, Schema | str | None]
+    #: Each status of a refusal with its reason. 401, 403, 500 and 503 of any route need not be named.
     errors: Mapping[int, str] = field(default_factory=dict)
     body: Schema | None = None
+    #: Query and header parameters; those of the path are found in it.
     parameters: Sequence[Mapping[str, Any]] = ()
+    #: What else a caller must know.
     description: str = ""
+    #: Headers of success, each with its meaning.
     answer_headers: Mapping[str, str] = field(default_factory=dict)
+    #: Whether a browser gets a page when it is refused. If success is a page, so is a refusal.
     for_browsers: bool = False
     example: Example = Example()
+    #: Further ones, by name, where one route does several things.
     more_examples: Mapping[str, Example] = field(default_factory=dict)
+    #: The name of the route whose handler this one shares.
     alias_of: str | None = None
+    #: Whether the document lists it: pages and what they load are for browsers, not for callers.
     is_listed: bool = True
 
 

@@ -32,12 +32,8 @@ FOR_EVER = "public, max-age=31536000, immutable"
 class StaticFiles:
     """The files of a folder, and those of an installed package that are compressed already.
 
-    Parameters
-    ----------
-    folder
-        Holds the pages (``.html``), in which ``$assets`` stands for the address of the other files.
-    package
-        Holds files of libraries as ``<name>.gz``; absent where its layer is not installed.
+    The folder holds the pages (``.html``), in which ``$assets`` stands for the address of the other files.
+    The package holds files of libraries as ``<name>.gz``; it is absent where its layer is not installed.
     """
 
     def __init__(self, folder: Path, package: str) -> None:

@@ -7,7 +7,7 @@ A model's fields are checked in the order of their declaration. The first fault 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
@@ -75,7 +75,20 @@ def text_within(limit: int) -> Callable[[Any], str]:
 short_text = text_within(SHORT_TEXT)
 
 
-def _filled(otherwise: str) -> AfterValidator:
+def one_of(choices: Sequence[str]) -> Callable[[Any], str]:
+    """Return a check for one of several words."""
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str):
+            raise fault("must be a string")
+        if value.strip() not in choices:
+            raise fault(f"must be one of: {', '.join(choices)}")
+        return value.strip()
+
+    return check
+
+
+def filled(otherwise: str) -> AfterValidator:
     def check(value: str) -> str:
         if not value:
             raise fault(otherwise)
@@ -127,17 +140,27 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
+def _not_empty(value: Any) -> Any:
+    if value == []:
+        raise fault("is required")
+    return value
+
+
 #: Trimmed text of at most 255 characters, possibly empty.
 ShortText = Annotated[str, BeforeValidator(short_text)]
 #: The same; an empty text counts as missing.
-RequiredText = Annotated[str, BeforeValidator(short_text), _filled("is required")]
+RequiredText = Annotated[str, BeforeValidator(short_text), filled("is required")]
 #: The same, for an optional field that cannot be empty.
-FilledText = Annotated[ShortText, _filled("cannot be empty")]
+FilledText = Annotated[ShortText, filled("cannot be empty")]
 #: Explanations and reasons.
 LongText = Annotated[str, BeforeValidator(text_within(LONG_TEXT))]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 WholeNumber = Annotated[int, BeforeValidator(whole_number())]
 ListOf = BeforeValidator(_list)
+#: Beside ``ListOf``: an empty list counts as missing.
+NotEmpty = BeforeValidator(_not_empty)
+#: After any text: an empty one counts as none given.
+BlankIsNone = AfterValidator(lambda text: text or None)
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -31,9 +31,7 @@ class Lambda:
 @pytest.fixture
 def started(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     client = Lambda()
-    monkeypatch.setattr(
-        shop.function, "starter", type(shop.function.starter)(lambda: client, "push-scheduler")
-    )
+    monkeypatch.setattr(shop.function, "lambdas", lambda: client)
     return client.events
 
 

@@ -13,14 +13,14 @@ import pytest
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ReadTimeoutError
 
+from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.jira.client import Site
 from jobticket.jira.errors import JiraRateLimitedError
 from jobticket.jira.rate_limits import GLOBAL_QUOTA, Limit
 from jobticket.jobs.jobs import load_job
 from jobticket.push.descriptions import Description
-from jobticket.push.memory import remember_pushed
-from jobticket.push.pushing import Pusher
+from jobticket.push.pushing import Pusher, remember_pushed
 from jobticket.push.runs.decisions import MOST_TRIES, Stop, Verdict, judge
 from jobticket.push.runs.queue import Jobs
 from jobticket.push.runs.sites import HELD, TROUBLES, places_pk
@@ -279,8 +279,8 @@ def test_an_operator_lets_a_stopped_site_go_on(floor: Floor, job: str) -> None:
     (stop,) = floor.scheduler.sites.stops()
     floor.time.pass_by(60)
     assert floor.sweep() == 0
-    assert floor.scheduler.sites.go_on(stop.name)
-    assert not floor.scheduler.sites.go_on(stop.name)
+    assert floor.scheduler.sites.go_on(stop.site)
+    assert not floor.scheduler.sites.go_on(stop.site)
     floor.time.pass_by(1)
     assert floor.sweep() == 1
     assert floor.take(job) == {"pushed": 1}
@@ -299,7 +299,7 @@ def test_a_new_authorization_ends_a_stop_and_may_be_stopped_for_less(floor: Floo
     sites.failed(after, Verdict("waiting", 30, stop=Stop("site https://one", "spent")))
     stopped = sites.stopped(after)
     assert stopped is not None
-    assert (stopped.until - floor.time.now()).total_seconds() == pytest.approx(30, abs=0.01)
+    assert (clock.parse_iso(stopped.until) - floor.time.now()).total_seconds() == pytest.approx(30, abs=0.01)
 
 
 def test_an_account_that_is_limited_holds_no_other_up(floor: Floor, job: str) -> None:
@@ -675,7 +675,9 @@ def test_a_spent_quota_of_an_app_stops_its_sites_and_no_others(floor: Floor) -> 
     floor.new_worker()
     stopped = floor.worker.sites.stopped(other)
     assert stopped is not None
-    assert (stopped.until - floor.time.now()).total_seconds() == pytest.approx(3600, abs=0.01)
+    assert (clock.parse_iso(stopped.until) - floor.time.now()).total_seconds() == pytest.approx(
+        3600, abs=0.01
+    )
     assert floor.worker.sites.stopped(token) is None
     assert floor.worker.sites.known() == {"https://one": False, "https://other": False, "https://token": True}
 

@@ -52,7 +52,7 @@ def cut(document: Document, limit: int = LONGEST_TEXT, *, tail: Document = ()) -
 
 
 def fitted(make: Callable[[int], Document], *, is_cloud: bool) -> Document:
-    """Return a document that Jira surely takes, made for the largest limit of its markup with which it does.
+    """Return a document that Jira surely accepts, made for the largest limit of its markup that allows it.
 
     Atlassian does not publish how Cloud counts a document. Its JSON is the longest form that may be counted.
     """

@@ -14,7 +14,6 @@ from jobticket.errors import NotFoundError
 from jobticket.push.runs.push_records import BY_TIME_INDEX, Records, Ref, list_pk, said_of
 from jobticket.push.runs.queue import JOBS_A_MESSAGE, Jobs, PushQueue
 from jobticket.push.runs.run import COUNTED, RUNS, count_outcomes
-from jobticket.push.runs.sites import Sites
 from jobticket.shown import Shown
 from jobticket.store.table import Table
 
@@ -23,51 +22,22 @@ MESSAGE_SECONDS = 2.0
 
 
 class RunEntry(Shown):
-    """A run and what became of its jobs.
+    """A run and what became of its jobs."""
 
-    Attributes
-    ----------
-    run_id
-        The run.
-    by
-        ``schedule``, or the name of the caller's key.
-    at
-        When it began.
-    pushed
-        How many jobs got their table.
-    skipped
-        How many had nothing to push.
-    failed
-        How many failed.
-    waiting
-        How many are queued and have no outcome yet. A worker that dies may leave a job counted here.
-    """
-
+    #: The run.
     run_id: str
+    #: ``schedule``, or the name of the caller's key.
     by: str
+    #: When it began.
     at: str
+    #: How many jobs got their table.
     pushed: int
+    #: How many had nothing to push.
     skipped: int
+    #: How many failed.
     failed: int
+    #: How many are queued and have no outcome yet. A worker that dies may leave a job counted here.
     waiting: int
-
-
-class SiteStop(Shown):
-    """Something that is stopped: scheduled pushes leave it alone.
-
-    Attributes
-    ----------
-    site
-        What is stopped, by its name: a site, an account, or an app.
-    until
-        When the stop ends.
-    reason
-        Jira's reason, or how many failures there were.
-    """
-
-    site: str
-    until: str
-    reason: str
 
 
 def recent_runs(table: Table, now: datetime, most: int) -> list[RunEntry]:
@@ -82,15 +52,6 @@ def recent_runs(table: Table, now: datetime, most: int) -> list[RunEntry]:
             entry = RunEntry(run_id=item["sk"], by=item["by"], at=item["begun_at"], waiting=waiting, **counts)
             found.append(entry)
     return found
-
-
-def current_stops(sites: Sites) -> list[SiteStop]:
-    """Return what is stopped now, what lasts longest first."""
-    stops = sorted(sites.stops(), key=lambda stop: stop.until, reverse=True)
-    return [
-        SiteStop(site=stop.name, until=clock.iso_milliseconds(stop.until), reason=stop.reason)
-        for stop in stops
-    ]
 
 
 @dataclass(frozen=True, slots=True)

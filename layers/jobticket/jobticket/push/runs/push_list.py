@@ -12,7 +12,6 @@ from typing import Any
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
-from jobticket.errors import InvalidError
 from jobticket.jobs.layout import is_id
 from jobticket.jobs.model import Record
 from jobticket.push.runs.push_records import BY_TIME_INDEX, STATUSES, Status, list_pk, pushes_pk, said_of
@@ -22,36 +21,20 @@ _POSITION = re.compile(r"[0-9-]{10}T[0-9:.]{12}Z#job_[A-Za-z0-9_-]{12}#[0-9TZ:.-
 
 
 class PushEntry(Record):
-    """What became of a push.
-
-    Attributes
-    ----------
-    run_id
-        The run that it belongs to; None for the push of a single job.
-    by
-        ``schedule``, or the name of the caller's key.
-    error
-        Why it failed, was skipped or waits; after success, what the caller should know of it.
-    details
-        Jira's own messages, if it refused.
-    """
+    """What became of a push."""
 
     job_id: str
     ticket_key: str
+    #: The run that it belongs to; None for the push of a single job.
     run_id: str | None
+    #: ``schedule``, or the name of the caller's key.
     by: str
     at: str
     status: Status
+    #: Why it failed, was skipped or waits; after success, what the caller should know of it.
     error: str | None = None
+    #: Jira's own messages, if it refused.
     details: dict[str, Any] | None = None
-
-
-def status_of(text: str | None) -> Status | None:
-    """Return the status asked for, or refuse."""
-    found = next((status for status in STATUSES if status == text), None)
-    if text is not None and found is None:
-        raise InvalidError(f"status must be one of: {', '.join(STATUSES)}")
-    return found
 
 
 def is_position(position: object) -> bool:

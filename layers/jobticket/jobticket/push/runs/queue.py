@@ -34,11 +34,9 @@ class Jobs:
     held_back: int = 0
 
     def rest(self, job_ids: Sequence[str]) -> Jobs:
-        """Return a message with only these jobs."""
         return replace(self, job_ids=tuple(job_ids))
 
     def body(self) -> str:
-        """Return it as it is sent."""
         content: dict[str, Any] = {"run": self.run_id, "by": self.by, "jobs": self.job_ids}
         if self.held_back:
             content["held_back"] = self.held_back
@@ -56,7 +54,6 @@ class Jobs:
 
 
 def sqs_client() -> SQSClient:
-    """Make the container's SQS client."""
     return limited(boto3.client("sqs", config=configuration()))
 
 

@@ -145,17 +145,10 @@ def lambda_client() -> LambdaClient:
     return limited(boto3.client("lambda", config=configuration(attempts=2)))
 
 
-@dataclass(frozen=True, slots=True)
-class Starter:
-    """Lets the scheduler (its function's name) queue a run at once; the client is made when first needed."""
-
-    client: Callable[[], LambdaClient]
-    function: str
-
-    def start(self, run_id: str) -> None:
-        """Invoke the scheduler; if that fails, the sweep finds the run within a minute."""
-        payload = json.dumps({"task": "queue", "runId": run_id}).encode()
-        try:
-            self.client().invoke(FunctionName=self.function, InvocationType="Event", Payload=payload)
-        except AWS_FAULTS as error:
-            logger.warning("a run waits for the sweep", run=run_id, reason=type(error).__name__)
+def start_run(client: LambdaClient, scheduler: str, run_id: str) -> None:
+    """Let the scheduler (its function's name) queue a run at once; else the sweep finds it in a minute."""
+    payload = json.dumps({"task": "queue", "runId": run_id}).encode()
+    try:
+        client.invoke(FunctionName=scheduler, InvocationType="Event", Payload=payload)
+    except AWS_FAULTS as error:
+        logger.warning("a run waits for the sweep", run=run_id, reason=type(error).__name__)

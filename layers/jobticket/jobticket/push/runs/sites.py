@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
+from jobticket.shown import Shown
 from jobticket.store.lease import HeldError, Lease, give_back, take
 from jobticket.store.table import Item, Table, Update
 from jobticket.store.unit_of_work import write_if_current
@@ -40,12 +41,14 @@ FIRST_QUARANTINE_SECONDS = 30.0
 LONGEST_QUARANTINE_SECONDS = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """What is stopped (the name of a limit), until when, and why."""
+class SiteStop(Shown):
+    """Something that is stopped: scheduled pushes leave it alone."""
 
-    name: str
-    until: datetime
+    #: What is stopped, by its name: a site, an account, or an app.
+    site: str
+    #: When the stop ends.
+    until: str
+    #: Jira's reason, or how many failures there were.
     reason: str
 
 
@@ -90,7 +93,7 @@ class Sites:
     _seen: dict[str, tuple[float, Item]] = field(default_factory=dict)
     _known: dict[str, datetime] = field(default_factory=dict)
 
-    def stopped(self, site: Site) -> Stopped | None:
+    def stopped(self, site: Site) -> SiteStop | None:
         """Return what stops a site: itself, its app, or the account; None if nothing does."""
         stops = (self._stop_of(self._look(name), site.authorized_at) for name in site.limits)
         return max(filter(None, stops), key=lambda stop: stop.until, default=None)
@@ -103,13 +106,15 @@ class Sites:
             return site
         return replace(site, authorized_at=resumed_at)
 
-    def _stop_of(self, item: Item, authorized_at: datetime | None) -> Stopped | None:
+    def _stop_of(self, item: Item, authorized_at: datetime | None) -> SiteStop | None:
         """Return the stop of an item, if it is in force. A new authorization ends earlier stops."""
         until = datetime.fromtimestamp(int(item.get("stopped_until", 0)) / 1000, UTC)
         earlier = authorized_at is not None and item.get("stopped_at", 0) < clock.epoch_milliseconds(
             authorized_at
         )
-        return None if until <= self.now() or earlier else Stopped(item["sk"], until, str(item["reason"]))
+        if until <= self.now() or earlier:
+            return None
+        return SiteStop(site=item["sk"], until=clock.iso_milliseconds(until), reason=str(item["reason"]))
 
     def _look(self, key: str) -> Item:
         read_at, item = self._seen.get(key, (float("-inf"), {}))
@@ -150,7 +155,6 @@ class Sites:
         return [number for number in range(self.places) if str(number) not in held]
 
     def leave(self, place: Place) -> None:
-        """Give a place back."""
         give_back(self.table, places_pk(place.site), str(place.number), place.lease)
 
     def failed(self, site: Site, verdict: Verdict) -> None:
@@ -191,9 +195,10 @@ class Sites:
         update = Update(SITES, name, set=resumed, remove=["stopped_until"], condition=stopped)
         return write_if_current(self.table, update) is not None
 
-    def stops(self) -> list[Stopped]:
-        """Return the stops in force."""
-        return [stop for item in self._items() if (stop := self._stop_of(item, None))]
+    def stops(self) -> list[SiteStop]:
+        """Return the stops in force, what lasts longest first."""
+        stops = [stop for item in self._items() if (stop := self._stop_of(item, None))]
+        return sorted(stops, key=lambda stop: stop.until, reverse=True)
 
     def known(self) -> dict[str, bool]:
         """Return the known ways to sites, and whether each is open."""

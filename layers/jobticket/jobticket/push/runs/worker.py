@@ -26,8 +26,7 @@ from jobticket.jobs.settings import pushes_are_wanted, read_settings
 from jobticket.observability import logger
 from jobticket.push.appending import Appended, Try
 from jobticket.push.connection import FAILURES, explain
-from jobticket.push.memory import read_pushed, remember_pushed
-from jobticket.push.pushing import BUSY, Pusher, details_of
+from jobticket.push.pushing import BUSY, Pusher, details_of, read_pushed, remember_pushed
 from jobticket.push.runs.decisions import judge
 from jobticket.push.runs.push_records import (
     NO_SITE,

@@ -12,6 +12,7 @@ from jobticket.ticketing.integration import find
 from jobticket.ticketing.model import AnomalyReport, Datastore, FailedCheck, LinkedTicket, TicketMetadata
 from jobticket.ticketing.outbox import pending
 from jobticket.ticketing.revisions import load
+from tests.support.tables import recorded, stamp
 from tests.unit.conftest import client
 from tests.unit.deployment.privileges.driving import Driven
 
@@ -23,7 +24,7 @@ COMMENT = {"method": "POST", "path": "/comment$"}
 
 def drive(ticket_sync: Driven) -> None:
     client("sqs").create_queue(QueueName="ticket-events.fifo", Attributes={"FifoQueue": "true"})
-    table = Table(client("dynamodb"), "ticketing")
+    table = recorded(client("dynamodb"), "ticketing")
     _integrate(table, ticket_sync.atlassian, "good")
     issue = _link(table)
     for external_id in ("good", "dead"):
@@ -43,7 +44,7 @@ def drive(ticket_sync: Driven) -> None:
         table.update(_overdue(event))
     assert ticket_sync.handle({"sweep": True}) == {"woken": 1, "changed": 0}
     with UnitOfWork(table) as work:
-        links.unlink(work, 1, 1, clock.now())
+        links.unlink(work, 1, 1, stamp())
     ticket_sync.handle(_wake_up(issue))
     _both_ways(ticket_sync, table)
     _by_consent(ticket_sync, table)
@@ -58,13 +59,13 @@ def _both_ways(ticket_sync: Driven, table: Table) -> None:
     numbers = []
     for _ in range(2):
         with UnitOfWork(table) as work:
-            reported = anomalies.report_anomaly(work, REPORT, clock.now())
+            reported = anomalies.report_anomaly(work, REPORT, stamp())
         numbers.append(reported.anomaly.id)
         ticket_sync.handle(_wake_up(reported.events[0].issue))
     (link,) = load(table, numbers[0]).links
     issue = layout.Issue(link.integration_id, link.ticket_id)
     with UnitOfWork(table) as work:
-        anomalies.change_anomaly(work, link.anomaly_id, "Acknowledged", None, clock.now())
+        anomalies.change_anomaly(work, link.anomaly_id, "Acknowledged", None, stamp())
     ticket_sync.handle(_wake_up(issue))
     ticket_sync.handle({"sweep": True})
     ticket_sync.handle(_wake_up(issue, look=True))
@@ -94,7 +95,7 @@ def _integrate(table: Table, url: str, external_id: str) -> None:
 
 def _link(table: Table) -> layout.Issue:
     with UnitOfWork(table) as work:
-        anomaly = anomalies.report_anomaly(work, REPORT, clock.now()).anomaly
+        anomaly = anomalies.report_anomaly(work, REPORT, stamp()).anomaly
     stored = find(table)
     assert stored is not None
     ticket = LinkedTicket(
@@ -105,13 +106,13 @@ def _link(table: Table) -> layout.Issue:
         metadata=TicketMetadata(project_key="PI"),
     )
     with UnitOfWork(table) as work:
-        made, _ = links.add_link(work, anomaly.id, stored, ticket, "linked", clock.now())
+        made, _ = links.add_link(work, anomaly.id, stored, ticket, "linked", stamp())
     return layout.Issue(made.integration_id, made.ticket_id)
 
 
 def _comment(table: Table, message: str) -> None:
     with UnitOfWork(table) as work:
-        anomalies.add_comment(work, 1, message, clock.now())
+        anomalies.add_comment(work, 1, message, stamp())
 
 
 def _wake_up(issue: layout.Issue, *, look: bool = False) -> Mapping[str, Any]:

@@ -104,4 +104,5 @@ def _end(ticketing: Driven, anomaly: str) -> None:
     ticketing.call("DELETE", f"{anomaly}?archive=true&status=Resolved&comment=done")
     ticketing.call("PUT", anomaly, {"status": "Active"})
     ticketing.call("DELETE", f"{anomaly}?archive=false")
+    ticketing.call("GET", f"{anomaly}/history")
     ticketing.call("DELETE", INTEGRATION)
