@@ -22,6 +22,7 @@ from local.errors import LocalStackError
 from local.ports import free_port
 from local.settings import Settings, read_settings
 from local.stack import LocalStack, running_stack
+from local.warm import start_functions
 
 
 def main() -> None:
@@ -67,6 +68,8 @@ async def _run(settings: Settings, *, with_demonstration: bool) -> None:
         if with_demonstration:
             await _demonstrate_on_empty_data(stack)
         _say_ready(stack)
+        if with_demonstration:  # else nobody looks: tests start what they need
+            asyncio.get_running_loop().run_in_executor(None, start_functions, settings)
         try:
             ended = await stack.wait_until_a_part_ends()
         except asyncio.CancelledError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
@@ -40,6 +41,8 @@ def deploy(aws: Aws, settings: Settings) -> Deployed:
     parameters = _parameters(template, settings)
     upload_code(aws, template)
     template["Globals"]["Function"]["Environment"]["Variables"]["RELEASE"] = release_of(template, parameters)
+    if settings.event_bus:
+        _make_bus(aws.client("events"), settings.event_bus)
     cloudformation = aws.client("cloudformation")
     url = upload_template(aws, json.dumps(template, separators=(",", ":")))
     _create_or_update(cloudformation, url, parameters)
@@ -67,6 +70,7 @@ def _parameters(template: dict[str, Any], settings: Settings) -> list[dict[str, 
         "ReturnOrigins": settings.return_origins,
         "ConnectMode": settings.connect_mode,
         "PushSchedule": settings.push_schedule,
+        "EventBusName": settings.event_bus,
     }
     return [
         {"ParameterKey": name, "ParameterValue": value}
@@ -86,6 +90,11 @@ def release_of(template: dict[str, Any], parameters: list[dict[str, str]]) -> st
     layers = resources_of_type(template, "AWS::Serverless::LayerVersion")
     code = sorted(layer["ContentUri"] for layer in layers.values())
     return hashlib.sha256(json.dumps([parameters, code]).encode()).hexdigest()[:12]
+
+
+def _make_bus(events: Any, name: str) -> None:
+    with contextlib.suppress(events.exceptions.ResourceAlreadyExistsException):
+        events.create_event_bus(Name=name)
 
 
 def _create_or_update(cloudformation: Any, url: str, parameters: list[dict[str, str]]) -> None:

@@ -237,6 +237,14 @@ def _make_secrets_without_a_value() -> None:
     handlers["create"] = created
 
 
+def _read_streams_from_their_start() -> None:
+    """MiniStack forgets streams as it ends, but not how far they were read: it would skip new records."""
+    from ministack.services import lambda_svc
+
+    load = lambda_svc.load_persisted_state
+    lambda_svc.load_persisted_state = lambda state: load({**state, "dynamodb_stream_positions": {}})
+
+
 def main() -> None:
     generations = Generations(Path(os.environ["STATE_DIR"]))
     generations.restore()
@@ -249,6 +257,7 @@ def main() -> None:
     refuse_malformed_answers()
     share_unpacked_code()
     _make_secrets_without_a_value()
+    _read_streams_from_their_start()
     translate_fast()
     ministack.main()
 

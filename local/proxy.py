@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 # The emulator refuses calls beyond its cap of workers. Callers wait here instead, as for Lambda to scale.
 CALLS_AT_ONCE = 8
+# A browser asks for the files of a page at once. A further worker takes longer to start than they take.
+PAGES_AT_ONCE = 2
 SECONDS_FOR_A_CALL = 29  # API Gateway's limit
 LARGEST_BODY = 10 * 1024 * 1024  # API Gateway's limit
 # Lambda takes events of 6 MB, and every body is encoded as base64 there: */* is a binary type.
@@ -62,6 +64,7 @@ class Front:
     port: int
     _api: URL | None = None
     _permits: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CALLS_AT_ONCE))
+    _permits_of_pages: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
     _session: aiohttp.ClientSession | None = None
     _runner: web.AppRunner | None = None
 
@@ -104,7 +107,8 @@ class Front:
             return _gateways_own("REQUEST_TOO_LARGE")
         if len(body) > LARGEST_BODY_FOR_LAMBDA:
             return _gateways_own("REQUEST_TOO_LARGE")
-        async with self._permits:
+        is_call = request.path.startswith("/api/")
+        async with self._permits if is_call else self._permits_of_pages:
             return await self._call(request, self._api, body)
 
     async def _call(self, request: web.Request, api: URL, body: bytes) -> web.StreamResponse:

@@ -30,6 +30,7 @@ class Settings:
     return_origins: str = "http://localhost:3000"
     connect_mode: str = "open"
     push_schedule: str | None = None
+    event_bus: str | None = None
     enforce_roles: bool = False
 
     @property
@@ -60,6 +61,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         return_origins=environment.get("RETURN_ORIGINS") or default.return_origins,
         connect_mode=environment.get("CONNECT_MODE") or default.connect_mode,
         push_schedule=environment.get("PUSH_SCHEDULE") or None,
+        event_bus=environment.get("EVENT_BUS") or None,
         enforce_roles=environment.get("AUTH", "").lower() == "true",
     )
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,39 +31,61 @@ if TYPE_CHECKING:
 
 #: A record's own time is that of its request, which may take so long before it commits; clocks differ, too.
 SLACK = timedelta(minutes=2)
+#: For so long, dead letters are hidden from others: the scan of a large table takes hours.
+SECONDS_OF_A_SCAN = 3 * 3600
 
 
 def redrive_events(sqs: SQSClient, dynamodb: Any, bus: Any, dead_letters: str, table: str, name: str) -> int:
-    """Send the events of the times that dead letters name, and return their number."""
-    sent = 0
-    while messages := sqs.receive_message(QueueUrl=dead_letters, WaitTimeSeconds=1).get("Messages"):
-        for message in messages:
-            batch = json.loads(message["Body"])["DDBStreamBatchInfo"]
-            first = clock.parse_iso(batch["approximateArrivalOfFirstRecord"]) - SLACK
-            last = clock.parse_iso(batch["approximateArrivalOfLastRecord"]) + SLACK
-            events = sorted(_recorded(dynamodb, table, first, last), key=lambda event: event.place)
-            if send(bus, name, events) is not None:
-                raise SystemExit("the bus does not take the events; nothing is lost, try again")
-            sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=message["ReceiptHandle"])
-            sent += len(events)
-    return sent
+    """Send the events of the times that the dead letters name, and return their number.
+
+    All of them first, because each reading of the table is a scan.
+    """
+    messages = list(_received(sqs, dead_letters))
+    spans = [_span(message["Body"]) for message in messages]
+    events = sorted(_recorded(dynamodb, table, spans), key=lambda event: event.place) if spans else []
+    failed = send(bus, name, events) is not None
+    for message in messages:
+        at = {"QueueUrl": dead_letters, "ReceiptHandle": message["ReceiptHandle"]}
+        if failed:
+            sqs.change_message_visibility(**at, VisibilityTimeout=0)
+        else:
+            sqs.delete_message(**at)
+    if failed:
+        raise SystemExit("the bus does not take the events; nothing is lost, try again")
+    return len(events)
 
 
-def _recorded(dynamodb: Any, table: str, first: datetime, last: datetime) -> Iterator[BusEvent]:
+def _received(sqs: SQSClient, queue: str) -> Iterator[Any]:
+    while messages := sqs.receive_message(
+        QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1, VisibilityTimeout=SECONDS_OF_A_SCAN
+    ).get("Messages"):
+        yield from messages
+
+
+def _span(body: str) -> tuple[str, str]:
+    """Return when the records of a dead letter were made, at the earliest and at the latest."""
+    batch = json.loads(body)["DDBStreamBatchInfo"]
+    first = clock.parse_iso(batch["approximateArrivalOfFirstRecord"]) - SLACK
+    last = clock.parse_iso(batch["approximateArrivalOfLastRecord"]) + SLACK
+    return clock.iso_milliseconds(first), clock.iso_milliseconds(last)
+
+
+def _recorded(dynamodb: Any, table: str, spans: Sequence[tuple[str, str]]) -> Iterator[BusEvent]:
     pages = dynamodb.get_paginator("scan").paginate(
         TableName=table,
         FilterExpression="#at BETWEEN :first AND :last",
         ExpressionAttributeNames={"#at": "at"},
         ExpressionAttributeValues={
-            ":first": {"S": clock.iso_milliseconds(first)},
-            ":last": {"S": clock.iso_milliseconds(last)},
+            ":first": {"S": min(first for first, _ in spans)},
+            ":last": {"S": max(last for _, last in spans)},
         },
     )
     for page in pages:
         for item in map(plain_item, page["Items"]):
-            event = event_of(item, place=f"{item['at']} {item['sk']}")
-            if event is not None:
-                yield event
+            if any(first <= item["at"] <= last for first, last in spans):
+                event = event_of(item, place=f"{item['at']} {item['sk']}")
+                if event is not None:
+                    yield event
 
 
 def main(arguments: list[str]) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -25,6 +27,8 @@ from jobticket.web.authentication import KeyRing
 from jobticket.web.routes import routes_of
 
 RUNS_SHOWN = 30
+#: Looks at the same time: each queue, and what the table holds.
+LOOKERS = 7
 
 
 class OperationsSettings(Settings):
@@ -71,12 +75,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @api.route("getOperations")
 def get_operations(_request: Request) -> Answer:
+    with ThreadPoolExecutor(LOOKERS) as pool:
+        levels = pool.map(partial(level_of, sqs), queues.values())
+        stops = pool.submit(sites.stops)
+        runs = pool.submit(recent_runs, table, clock.now(), RUNS_SHOWN)
+        settings = pool.submit(read_settings, table)
     return Answer(
         body={
-            "queues": [level_of(sqs, queue).as_json() for queue in queues.values()],
-            "stops": [stop.as_json() for stop in sites.stops()],
-            "runs": [run.as_json() for run in recent_runs(table, clock.now(), RUNS_SHOWN)],
-            "paused": read_settings(table).push_paused,
+            "queues": [level.as_json() for level in levels],
+            "stops": [stop.as_json() for stop in stops.result()],
+            "runs": [run.as_json() for run in runs.result()],
+            "paused": settings.result().push_paused,
         }
     )
 

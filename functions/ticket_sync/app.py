@@ -22,7 +22,7 @@ from jobticket.ticketing.explanations import translated
 from jobticket.ticketing.layout import Issue
 from jobticket.ticketing.relay import Relay, Relayed
 from jobticket.ticketing.sweep import sweep
-from jobticket.ticketing.sync_in import began, changed_tickets, note_sweep
+from jobticket.ticketing.sync_in import changed_tickets, note_sweep
 from jobticket.ticketing.wakeups import Wakeup, Wakeups, read_wakeup, sqs_client
 from jobticket.ticketing.webhook_registration import Webhooks
 from jobticket.ticketing.webhook_store import WEBHOOKS, WebhookStore
@@ -38,7 +38,7 @@ access = JiraAccess(config, dynamodb)
 wording = config.wording
 wakeups = Wakeups(sqs_client(), config.ticket_events_queue)
 vault = Vault(table, functools.cache(kms_client), config.encryption_key, purpose=WEBHOOKS)
-webhooks = Webhooks(table, WebhookStore(table, vault), access, public_url="")
+webhooks = Webhooks(table, WebhookStore(table, vault), access, config.public_url)
 relay = Relay(table, access, wording, chance=random.random)
 
 
@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - RESERVED_SECONDS)
     if "Records" not in event:
         done = {"woken": _sweep(), "changed": _follow(deadline)}
-        webhooks.extend(clock.now(), deadline)
+        webhooks.keep(clock.now(), deadline)
         return done
     return {"batchItemFailures": list(_relay(event["Records"], deadline))}
 
@@ -63,17 +63,17 @@ def _sweep() -> int:
 
 def _follow(deadline: Deadline) -> int:
     """Look for tickets that have changed since the last sweep; return how many need a look."""
-    now, last = clock.now(), began(table)
+    now = clock.now()
     try:
         with translated():
-            changed = list(changed_tickets(table, access, last, now, deadline))
+            changed = list(changed_tickets(table, access, now, deadline))
     except RefusalError as refusal:
         # The next sweep looks back as far.
         logger.warning("tickets could not be followed", reason=refusal.message)
         metrics.add_metric("SweepsFailed", MetricUnit.Count, 1)
         return 0
-    moment = f"look-{int(now.timestamp())}"
-    wakeups.send_for({issue: f"{issue.group}-{moment}" for issue in changed}, look=last)
+    for issue in changed:
+        wakeups.look(issue, f"{issue.group}-look-{int(now.timestamp())}")
     note_sweep(table, now)  # each look is stored: a lost wake-up is sent again
     metrics.add_metric("TicketsChanged", MetricUnit.Count, len(changed))
     return len(changed)
@@ -106,10 +106,9 @@ def _tries(record: Mapping[str, Any]) -> int:
 
 
 def _tell(wakeup: Wakeup, deadline: Deadline, tries: int) -> Relayed:
-    issue, since = wakeup.issue, wakeup.since
+    issue = wakeup.issue
     try:
-        look = (began(table) if since is None else since) if wakeup.look else None
-        outcome = relay.tell(issue, deadline, tries=tries, look=look)
+        outcome = relay.tell(issue, deadline, tries=tries, look=wakeup.look)
     except Exception:
         # A fault of the code or the database must not hold up the other issues of the batch.
         logger.exception("unhandled fault", ticket=issue.ticket_id)

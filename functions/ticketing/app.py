@@ -46,7 +46,6 @@ class TicketingApiSettings(TicketingSettings):
     """The environment of this function."""
 
     key_ring_secret: str
-    public_url: str
 
 
 config = TicketingApiSettings.from_environment()
@@ -268,8 +267,9 @@ def remove_anomaly(request: Request) -> Answer:
     if paging.flag(request.query, "archive") is False:
         for work in revising(table):
             with work:
-                anomalies.delete_anomaly(work, number, stamp)
+                removed = anomalies.delete_anomaly(work, number, stamp)
         anomalies.forget_comments(table, number)
+        wakeups.look_after(removed)
         return Answer(204)
     status = paging.word(request.query, "status", ARCHIVED) or "Resolved"
     body = bodies.Archiving.parse(request.json | request.query)
@@ -370,6 +370,7 @@ def remove_link(request: Request) -> Answer:
         with work:
             link = links.unlink(work, anomaly_id, link_id, stamp)
     links.drop_events(table, link)
+    wakeups.look_after([link])
     return Answer(204)
 
 

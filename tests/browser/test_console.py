@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.support.deployed import Stack
-from tests.support.scripted_api import HOSTILE, JOB, SERIAL, VIEWS, ScriptedApi, ago
+from tests.support.scripted_api import CONNECTIONS, HOSTILE, JOB, JOB_FLOW, SERIAL, VIEWS, ScriptedApi, ago
 
 KEY = "a-key-that-is-typed-in"
 LARGEST_VIEW = 120 * 1024
@@ -55,7 +56,9 @@ def console(desk: BrowserContext, api: ScriptedApi, stack: Stack) -> Iterator[Pa
 def sign_in(page: Page, key: str = KEY) -> None:
     page.get_by_label("API key").fill(key)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("navigation", name="Views")).to_contain_text("Jobs")
+    views = page.get_by_role("navigation", name="Views")
+    expect(views).to_contain_text("Jobs")
+    expect(views).not_to_have_attribute("aria-busy", "true")  # all of what the key may do is known
 
 
 def go(page: Page, view: str) -> None:
@@ -135,6 +138,23 @@ def test_what_is_shown_follows_the_scopes(desk: BrowserContext, api: ScriptedApi
     expect(page.get_by_role("navigation", name="Views").get_by_role("link")).to_have_text(["Jobs", "Scan"])
     page.evaluate("location.hash = '#/queues'")
     expect(page.get_by_role("heading", name="This key cannot open this view")).to_be_visible()
+
+
+def test_a_view_opens_before_all_scopes_are_known(
+    desk: BrowserContext, api: ScriptedApi, stack: Stack
+) -> None:
+    held: list[Route] = []
+    desk.route("**/api/operations", lambda route: held.append(route))
+    page = desk.new_page()
+    page.goto(f"{stack.url}/console")
+    page.get_by_label("API key").fill(KEY)
+    page.keyboard.press("Enter")
+    expect(page.locator("#freshness")).to_contain_text("Updated")
+    page.evaluate("location.hash = '#/queues'")
+    expect(page.get_by_role("heading", name="Queues")).to_be_visible()  # not yet that the key cannot open it
+    desk.unroute("**/api/operations")
+    held[0].fallback()
+    expect(page.get_by_role("heading", name="Ticket events")).to_be_visible()
 
 
 def test_it_polls_while_it_is_seen(console: Page, api: ScriptedApi) -> None:
@@ -219,6 +239,85 @@ def test_a_list_of_jobs_goes_on(console: Page, desk: BrowserContext) -> None:
     console.get_by_role("button", name="Look further").click()
     expect(console.get_by_role("link", name="The late one")).to_be_visible()
     expect(console.get_by_role("button", name="Look further")).to_have_count(0)
+
+
+def test_a_view_does_not_wait_for_its_slowest_part(console: Page, desk: BrowserContext) -> None:
+    held: list[Route] = []
+    desk.route("**/api/jobs/job_One/flow?**", lambda route: held.append(route))
+    with console.expect_request("**/flow?**"):
+        console.evaluate("location.hash = '#/jobs/job_One'")
+    expect(console.get_by_role("button", name="Push now")).to_be_enabled()
+    expect(console.get_by_text("Loading…")).to_be_visible()
+    held[0].fulfill(json=JOB_FLOW)
+    expect(console.locator(".canvas canvas")).to_be_visible()
+
+
+def test_a_history_is_read_on_from_its_end(console: Page, desk: BrowserContext) -> None:
+    entry = {"at": ago(days=1), "action": "changed", "by": "planner"}  # two changes of a moment are two
+    history, sizes = [entry] * 40, [0]
+
+    def page_of(route: Route) -> None:
+        query = parse_qs(urlsplit(route.request.url).query)
+        begin, limit = int(query.get("cursor", ["0"])[0]), int(query["limit"][0])
+        page = history[begin : begin + limit]
+        sizes.append(len(page))
+        following = {"x-next-cursor": str(begin + limit)} if begin + limit < len(history) else {}
+        route.fulfill(json=page, headers=following)
+
+    desk.route("**/api/jobs/job_One/history?**", page_of)
+    go(console, "#/jobs/job_One/history")
+    entries = console.locator(".timeline li")
+    expect(entries).to_have_count(40)
+    for number in (41, 42, 43):
+        history.append(entry | {"by": f"planner {number}"})
+        console.clock.fast_forward(5_000)
+        expect(entries).to_have_count(number)
+        expect(entries.first).to_contain_text(f"planner {number}")
+    assert sizes[-1] <= 2
+
+
+class TestManyConnections:
+    @pytest.fixture(autouse=True)
+    def pages(self, desk: BrowserContext, api: ScriptedApi) -> None:  # after its answers, so that these win
+        def page_of(route: Route) -> None:
+            second = "cursor=two" in route.request.url
+            listed = [CONNECTIONS[0] | {"external_id": "the last" if second else "the first"}]
+            route.fulfill(json={"connections": listed, "next_cursor": None if second else "two"})
+
+        desk.route("**/api/backend/connections?**", page_of)
+
+    def test_they_are_turned_over(self, console: Page) -> None:
+        go(console, "#/connections")
+        expect(console.get_by_role("link", name="the first")).to_be_visible()
+        console.get_by_role("link", name="Next page").click()
+        expect(console.get_by_role("link", name="the last")).to_be_visible()
+        expect(console.get_by_role("link", name="Next page")).to_have_count(0)
+        console.get_by_role("link", name="First page").click()
+        expect(console.get_by_role("link", name="the first")).to_be_visible()
+
+    def test_one_is_found_wherever_it_stands(self, console: Page, api: ScriptedApi) -> None:
+        api.answers["/api/backend/connections/the%20last/history"] = []
+        go(console, "#/connections/the%20last")
+        expect(console.get_by_role("heading", name="the last")).to_be_visible()
+
+
+def test_failures_of_a_run_that_is_long_ago(console: Page, desk: BrowserContext, api: ScriptedApi) -> None:
+    begun = ago(days=3)
+    run = api.answers["/api/operations"]["runs"][0] | {"run_id": "old", "at": begun, "failed": 2}
+    api.answers["/api/operations"] = api.answers["/api/operations"] | {"runs": [run]}
+
+    def page_of(route: Route) -> None:
+        second = "cursor=two" in route.request.url
+        failed = {"jobId": "job_One", "status": "failed", "by": "schedule", "error": "403"}
+        of_old = failed | {"ticketKey": "PI-OLD", "runId": "old", "at": ago(days=2)}
+        newer = failed | {"ticketKey": "PI-NEW", "runId": "new", "at": ago(days=1)}
+        listed = [of_old] if second else [newer] * 3
+        route.fulfill(json={"pushes": listed, "next_cursor": "three" if second else "two"})
+
+    desk.route("**/api/jira/pushes?**", page_of)
+    go(console, "#/pushes")
+    expect(console.get_by_role("link", name="PI-OLD").first).to_be_visible()
+    expect(console.get_by_role("link", name="PI-NEW")).to_have_count(0)
 
 
 class Floor:

@@ -13,6 +13,7 @@ from tests.support.consent_flow import Browser as Visitor
 from tests.support.deployed import Stack, running
 
 PARTS = 20
+DONE = 2
 
 
 @pytest.fixture(scope="module")
@@ -77,23 +78,34 @@ def test_a_shift(desk: Page, stack: Stack, path_and_parts: tuple[dict[str, str],
         keyboard.press("Enter")
     expect(desk.get_by_text(f"{PARTS} moves, 0 scrapped")).to_be_visible()
     expect(desk.locator(".answer.good")).to_contain_text(f"{parts[-1]}Now at Drill")
+    for part in parts[:DONE]:
+        keyboard.type(part)
+        keyboard.press("Enter")
+    expect(desk.get_by_text(f"{PARTS + DONE} moves, 0 scrapped")).to_be_visible()
+    expect(desk.locator(".answer.good")).to_contain_text("Completed")
 
     go(desk, f"#/paths/{path['id']}")
-    expect(desk.locator(".column", has_text="Drill")).to_contain_text(str(PARTS))
+    expect(desk.locator(".column", has_text="Drill")).to_contain_text(str(PARTS - DONE))
+    expect(desk.locator(".column.end", has_text="Completed")).to_contain_text(str(DONE))
     expect(desk.locator(".column", has_text="Drill")).to_contain_text("Bottleneck")
     expect(desk.locator(".canvas canvas")).to_be_visible()
     desk.get_by_text("Numbers as a table").click()
-    expect(desk.locator("tbody tr").first.locator("td")).to_have_text(["0", str(PARTS), "0"])
+    expect(desk.locator("tbody tr").first.locator("td")).to_have_text([str(DONE), str(PARTS - DONE), "0"])
 
-    go(desk, f"#/serials/{parts[0]}")
+    go(desk, f"#/serials/{parts[-1]}")
     expect(desk.locator(".timeline li").first).to_contain_text("Saw → Drill")
 
     go(desk, f"#/jobs/{path['jobId']}")
     expect(desk.locator(".canvas canvas")).to_be_visible()
+    desk.get_by_text("Numbers as a table").click()
+    expect(desk.locator("tbody tr").first.locator("td")).to_have_text([str(PARTS), str(DONE)])
     desk.get_by_role("button", name="Push now").click()
     expect(desk.locator("#said")).to_contain_text("Pushed to PI-42.")
     go(desk, f"#/jobs/{path['jobId']}/pushes")
     expect(desk.locator(".row.push").first).to_contain_text("Pushed")
+    go(desk, f"#/jobs/{path['jobId']}/history")
+    expect(desk.locator(".timeline li").first).to_contain_text("Pushed")
+    expect(desk.locator(".timeline li").last).to_contain_text("Created")
 
     go(desk, "#/connections")
     desk.get_by_role("button", name="Test shift-plant").click()

@@ -96,8 +96,9 @@ def test_a_ticket_lives_and_ends(product: Product) -> None:
     key = jira.create_ticket(
         external_id=CONNECTION, jira_project_id="MISC", summary="From the stack", issue_type_id="10001"
     )["key"]
-    edited = jira.edit_issue(external_id=CONNECTION, issue_id_or_key=key, priority_id="1")
-    assert edited["issue"]["priority"]["name"] == "Highest"
+    edited = jira.edit_issue(external_id=CONNECTION, issue_id_or_key=key, priority_id="1")["issue"]
+    assert edited["priority"]
+    assert edited["priority"]["name"] == "Highest"
     jira.delete_issue(CONNECTION, key)
     with pytest.raises(NotFound):
         jira.issue(CONNECTION, key)

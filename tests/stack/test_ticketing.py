@@ -56,9 +56,11 @@ class Product:
         self.integration.create(type="jira", api_url=url, api_access_token=token, project_key="MISC")
 
     def anomaly(self) -> int:
-        failed = [{"message": "is not unique", "field": "CUSTOMER_ID"}]
-        datastore = {"id": 7, "name": "CRM"}
-        return self.anomalies.create(type="record", datastore=datastore, failed_checks=failed)["id"]
+        return self.anomalies.create(
+            type="record",
+            datastore={"id": 7, "name": "CRM"},
+            failed_checks=[{"message": "is not unique", "field": "CUSTOMER_ID"}],
+        )["id"]
 
     def anomaly_with_ticket(self) -> tuple[int, str]:
         anomaly = self.anomaly()

@@ -1,22 +1,20 @@
 // An anomaly: its checks, its tickets, its comments, its history; and what can be done with it.
 
 import { h } from "./elements.js";
-import { chip, crumbs, empty, facts, optional, tabs, time, unavailable } from "./parts.js";
-import { ask, path } from "./requests.js";
+import { chip, crumbs, empty, facts, missing, optional, tabs, time, timeline } from "./parts.js";
+import { ask, askRecords, path } from "./requests.js";
 import { at, count, words } from "./words.js";
 
 const ARCHIVED = ["Resolved", "Duplicate", "Invalid", "Discarded"];
 const KINDS = { Active: "bad", Acknowledged: "warn", Resolved: "good" };
 const MOST = 100;
 
-export async function load({ parts: [id, tab] }) {
-  const anomaly = ask("GET", path(["anomalies", id]));
+export function load({ parts: [id, tab] }, former) {
   const further = {
     comments: () => ask("GET", path(["anomalies", id, "comments"], { size: MOST })),
-    history: () => optional(ask("GET", path(["anomalies", id, "history"]))),
+    history: () => optional(askRecords(["anomalies", id, "history"], former?.more)),
   }[tab] ?? (() => ask("GET", path(["anomalies", id, "ticket-links"], { size: MOST })));
-  const [found, more] = await Promise.all([anomaly, further()]);
-  return { anomaly: found, more };
+  return { anomaly: ask("GET", path(["anomalies", id])), more: further() };
 }
 
 export function show({ parts: [id, tab = ""] }, { anomaly, more }, tools) {
@@ -29,7 +27,7 @@ export function show({ parts: [id, tab = ""] }, { anomaly, more }, tools) {
       chip(anomaly.status, KINDS[anomaly.status] ?? "plain")),
     tabs("Parts of the anomaly", { comments: "Comments", history: "History" }[tab] ?? "Overview",
       [["Overview", address], ["Comments", `${address}/comments`], ["History", `${address}/history`]]),
-    tab === "comments" ? comments(anomaly, more, tools) : tab === "history" ? history(more) : overview(anomaly, more, tools),
+    tab === "comments" ? comments(anomaly, more, tools) : tab === "history" ? timeline(more, "anomaly") : overview(anomaly, more, tools),
   ];
 }
 
@@ -43,7 +41,9 @@ function overview(anomaly, links, tools) {
       facts([["Type", words(anomaly.type)], ["Weight", anomaly.weight], ["Detected", at(anomaly.detected)], ["Times", count(anomaly.detected_count)], ["Last change", at(anomaly.updated)]])),
     h("section", { class: "card stack", key: "status" }, h("h2", {}, "Status"), status(anomaly, tools)),
     h("section", { class: "stack", key: "tickets" }, h("h2", {}, "Tickets"),
-      links.items.length ? h("ul", { class: "list" }, links.items.map((link) => ticket(anomaly, link, tools))) : empty("No ticket yet", "Create one, or link an existing one."),
+      !links ? missing(links, "The list of tickets")
+      : links.items.length ? h("ul", { class: "list" }, links.items.map((link) => ticket(anomaly, link, tools)))
+      : empty("No ticket yet", "Create one, or link an existing one."),
       newTicket(anomaly, tools)),
   ];
 }
@@ -131,23 +131,12 @@ function comments(anomaly, listed, tools) {
     });
   };
   return [
-    listed.items.length
+    !listed ? missing(listed, "The list of comments")
+    : listed.items.length
       ? h("ol", { class: "timeline" }, listed.items.map((each) => h("li", { key: String(each.id) }, h("p", { class: "pre" }, each.message), h("p", { class: "quiet" }, time(each.created)))))
       : empty("No comments yet", "A comment goes to the anomaly's tickets, too."),
     h("form", { class: "card toolbar", key: "add", on: { submit: add } },
       h("label", { class: "field grow" }, "Comment", h("textarea", { name: "message", rows: 3, required: true })),
       h("button", { class: "button", type: "submit" }, "Add comment")),
   ];
-}
-
-function history(entries) {
-  if (!entries) {
-    return unavailable("The history");
-  }
-  return entries.length
-    ? h("ol", { class: "timeline" }, [...entries].reverse().map((entry) => h("li", { key: `${entry.at}${entry.action}` },
-      h("p", {}, h("span", { class: "strong" }, words(entry.action)), " ", h("time", { class: "quiet", datetime: entry.at }, at(entry.at)), entry.by && h("span", { class: "quiet" }, ` by ${entry.by}`)),
-      entry.ticket_number && h("p", {}, entry.ticket_number),
-      entry.from && h("p", {}, `${entry.from} → ${entry.to}`))))
-    : empty("Nothing is recorded yet", "What happens to the anomaly from now on is shown here.");
 }

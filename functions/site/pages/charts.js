@@ -9,6 +9,8 @@ const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const drawn = new Set();
 
 dark.addEventListener("change", () => drawn.forEach((host) => paint(host, true)));
+// The library comes beside the page, which does not wait for it.
+document.getElementById("charts").addEventListener("load", () => drawn.forEach((host) => paint(host)));
 
 /** The colour of the n-th series, as the name of a custom property. */
 export const colour = (index) => PALETTE[index % PALETTE.length];

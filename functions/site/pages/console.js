@@ -1,4 +1,6 @@
 // The console: one page, one key, one view at a time. A view loads its data again every five seconds.
+//
+// `load` of a view names its data, each a promise. It is shown with the first, and again with the others.
 
 import { h, patch } from "./elements.js";
 import { ask, path, Refusal, savedKey, saveKey } from "./requests.js";
@@ -29,6 +31,8 @@ const freshness = document.getElementById("freshness");
 const said = document.getElementById("said");
 const problem = document.getElementById("problem");
 
+let current = ""; // the view that the navigation marks
+let probing = null; // while it is not known yet what a key may do
 let turn = 0; // counts what is shown: a late answer of an earlier view is dropped
 let shown = null;
 let timer = 0;
@@ -55,6 +59,9 @@ function scopes() {
   return (sessionStorage.getItem(SCOPES) ?? "").split(" ").filter(Boolean);
 }
 
+/** Return a view by its name in the address: a path and a serial number belong to the jobs. */
+const viewOf = (name) => VIEWS[name === "paths" || name === "serials" ? "jobs" : name];
+
 const allowed = () => Object.keys(VIEWS).filter((name) => scopes().includes(VIEWS[name].scope));
 
 // --- the key ------------------------------------------------------------------------------------------------
@@ -78,23 +85,49 @@ function signIn(reason = "") {
   main.querySelector("input").focus();
 }
 
+/** Open the view that is asked for once the key is known to have its scope; the other views follow. */
 async function tryKey(event) {
   event.preventDefault();
-  const button = event.target.querySelector("button");
-  const key = event.target.elements.key.value.trim();
+  const form = event.target;
+  const button = form.querySelector("button");
+  const key = form.elements.key.value.trim();
+  const wanted = viewOf(place().view)?.scope ?? "jobs";
+  const codes = new Map();
+  let opened = false;
+  const open = () => {
+    if (opened && savedKey() !== key) {
+      return; // it was forgotten meanwhile
+    }
+    saveKey(key);
+    sessionStorage.setItem(SCOPES, [...codes].filter(([, code]) => code !== 403).map(([scope]) => scope).join(" "));
+    if (opened) {
+      showNavigation();
+    } else {
+      opened = true;
+      form.reset();
+      navigate();
+    }
+  };
   button.disabled = true;
-  const statuses = await Promise.all(Object.entries(PROBES).map(([scope, probe]) => status(probe, key).then((code) => [scope, code])));
+  nav.setAttribute("aria-busy", "true");
+  probing = Promise.all(Object.entries(PROBES).map(async ([scope, probe]) => {
+    codes.set(scope, await status(probe, key));
+    if (opened || (scope === wanted && codes.get(scope) === 200)) {
+      open();
+    }
+  }));
+  await probing;
+  probing = null;
+  nav.removeAttribute("aria-busy");
   button.disabled = false;
-  if (statuses.some(([, code]) => code === 401)) {
-    return signIn("This key is not known here.");
+  const answers = [...codes.values()];
+  if (answers.includes(401) && !opened) {
+    signIn("This key is not known here.");
+  } else if (answers.every((code) => code === 0)) {
+    signIn("No answer. Is this device connected?");
+  } else if (!opened) {
+    open();
   }
-  if (statuses.every(([, code]) => code === 0)) {
-    return signIn("No answer. Is this device connected?");
-  }
-  saveKey(key);
-  sessionStorage.setItem(SCOPES, statuses.filter(([, code]) => code !== 403).map(([scope]) => scope).join(" "));
-  event.target.reset();
-  return navigate();
 }
 
 async function status(probe, key) {
@@ -113,18 +146,22 @@ async function navigate() {
     return signIn();
   }
   const wanted = place();
-  const open = allowed();
-  const name = wanted.view || open[0];
+  const name = wanted.view || allowed()[0];
   turn += 1;
   const mine = turn;
   clearTimeout(timer);
   leave.hidden = false;
-  showNavigation(name === "paths" || name === "serials" ? "jobs" : name);
-  const view = VIEWS[name] ?? (["paths", "serials"].includes(name) ? VIEWS.jobs : null);
+  const view = viewOf(name);
+  showNavigation(Object.keys(VIEWS).find((each) => VIEWS[each] === view));
   if (!view) {
     return explain("There is no such view", "Choose one above.");
   }
-  if (!open.includes(Object.keys(VIEWS).find((each) => VIEWS[each] === view))) {
+  if (!scopes().includes(view.scope)) {
+    if (probing) {
+      patch(main, loading(view.label));
+      await probing;
+      return mine === turn ? navigate() : undefined;
+    }
     return explain("This key cannot open this view", `It needs a key with the scope “${view.scope}”.`);
   }
   const module = await view.module();
@@ -145,9 +182,10 @@ function loading(label) {
     h("h1", {}, label), h("div", { class: "card bone" }), h("div", { class: "card bone" }));
 }
 
-function showNavigation(current) {
-  patch(nav, h("ul", {}, allowed().map((name) =>
-    h("li", { key: name }, h("a", { href: `#/${name}`, "aria-current": name === current ? "page" : null }, VIEWS[name].label)))));
+function showNavigation(name = current) {
+  current = name;
+  patch(nav, h("ul", {}, allowed().map((each) =>
+    h("li", { key: each }, h("a", { href: `#/${each}`, "aria-current": each === current ? "page" : null }, VIEWS[each].label)))));
   nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
@@ -156,7 +194,18 @@ async function refresh(arrived = false) {
   clearTimeout(timer);
   const view = shown;
   try {
-    const data = await view.module.load(view.place, view.data);
+    const data = {};
+    const [first, ...later] = Object.entries(view.module.load(view.place, view.data)).map(async ([name, value]) => {
+      data[name] = await value;
+    });
+    const rest = Promise.all(later);
+    rest.catch(() => {}); // handled below, unless the first fails
+    await first;
+    if (arrived && later.length && mine === turn && !acting) {
+      view.data = data;
+      render();
+    }
+    await rest;
     if (mine !== turn || acting) {
       return;
     }
@@ -164,6 +213,7 @@ async function refresh(arrived = false) {
     render();
     freshness.textContent = `Updated ${timeOfDay(new Date())}`;
     if (arrived) {
+      main.querySelectorAll(".tabs [aria-current], .runs [aria-current]").forEach(bringIntoView);
       view.module.arrive?.(main);
     }
   } catch (error) {
@@ -176,6 +226,12 @@ async function refresh(arrived = false) {
       schedule();
     }
   }
+}
+
+/** Scroll sideways alone: the page stays at its top. */
+function bringIntoView(element) {
+  const box = element.closest(".tabs, .scroll");
+  box.scrollLeft = element.offsetLeft - box.offsetLeft - (box.clientWidth - element.offsetWidth) / 2;
 }
 
 function render() {

@@ -14,7 +14,9 @@ function asked({ query }) {
   return { search: query.get("search"), state: query.get("state") ?? "open", limit: PAGE };
 }
 
-export async function load(place) {
+export const load = (place) => ({ list: list(place) });
+
+async function list(place) {
   const of = JSON.stringify(asked(place));
   const { entries, next } = await askPage(path(["jobs"], asked(place)));
   if (further.of !== of || !further.begun) {
@@ -30,7 +32,7 @@ async function more(place) {
   return entries.length ? `${plural(entries.length, "job")} more` : "None of the jobs read so far matches";
 }
 
-export function show(place, { jobs, next }, does) {
+export function show(place, { list: { jobs, next } }, does) {
   return [
     h("h1", {}, "Jobs"),
     tools(place),

@@ -2,30 +2,31 @@
 
 import { chart } from "./charts.js";
 import { h } from "./elements.js";
-import { chip, crumbs, empty, facts, figures, optional, progress, tabs, time, unavailable } from "./parts.js";
-import { ask, path, Refusal } from "./requests.js";
-import { at, count, percent, plural, words } from "./words.js";
+import { chip, crumbs, empty, facts, figures, missing, optional, progress, tabs, time, timeline } from "./parts.js";
+import { ask, askRecords, path, Refusal } from "./requests.js";
+import { count, daysUntil, plural, words } from "./words.js";
 
 const KINDS = { pushed: "good", failed: "bad", waiting: "warn", skipped: "plain" };
 
-export async function load({ parts: [id, tab] }) {
+const LONGEST_FLOW = 400;
+
+export function load({ parts: [id, tab] }, former) {
+  const job = ask("GET", path(["jobs", id]));
   if (tab === "pushes") {
-    const [job, listed] = await Promise.all([ask("GET", path(["jobs", id])), optional(ask("GET", path(["jira", "pushes"], { jobId: id, limit: 50 })))]);
-    return { job, pushes: listed?.pushes ?? null };
+    return { job, pushes: optional(ask("GET", path(["jira", "pushes"], { jobId: id, limit: 50 }))).then((listed) => listed && listed.pushes) };
   }
   if (tab === "history") {
-    const [job, history] = await Promise.all([ask("GET", path(["jobs", id])), optional(ask("GET", path(["jobs", id, "history"])))]);
-    return { job, history };
+    return { job, history: optional(askRecords(["jobs", id, "history"], former?.history)) };
   }
-  const [job, flow] = await Promise.all([ask("GET", path(["jobs", id])), optional(ask("GET", path(["jobs", id, "flow"], { days: 60 })))]);
-  return { job, flow };
+  const days = (made) => Math.min(Math.max(2 - daysUntil(made), 60), LONGEST_FLOW); // all its life, as far back as flow goes
+  return { job, flow: job.then(({ createdAt }) => optional(ask("GET", path(["jobs", id, "flow"], { days: days(createdAt) })))) };
 }
 
 export function show(place, data, tools) {
   const { job } = data;
   const [id, tab = ""] = place.parts;
   const address = `#/jobs/${encodeURIComponent(id)}`;
-  const bodies = { "": overview, pushes, history };
+  const bodies = { pushes, history: ({ history }) => timeline(history, "job") };
   return [
     crumbs(["Jobs", "#/jobs"]),
     h("header", { class: "head" },
@@ -52,8 +53,8 @@ function overview({ job, flow }) {
     h("section", { class: "card", key: "far", "aria-label": "Progress" },
       progress(far.completedSerials, job.goalQuantity - far.scrappedSerials, job.name),
       figures([["Completed", count(far.completedSerials)], ["In progress", count(far.inProgressSerials)], ["Scrapped", count(far.scrappedSerials)],
-        ["Goal", count(job.goalQuantity)], ["Done", percent(far.progressPercent)]])),
-    h("section", { class: "card", key: "burn-up" }, flow ? burnUp(job, flow.days ?? flow) : unavailable("The burn-up")),
+        ["Goal", count(job.goalQuantity)]])),
+    h("section", { class: "card", key: "burn-up" }, flow ? burnUp(job, flow.days) : missing(flow, "The burn-up")),
     h("section", { class: "stack", key: "paths" }, h("h2", {}, "Paths"),
       paths.length ? h("ul", { class: "list" }, far.pathProgress.map(pathRow)) : empty("No paths yet", "A path comes from POST /api/paths.")),
   ];
@@ -105,7 +106,7 @@ function pushes({ job, pushes: listed }) {
 
 function pushList(listed) {
   if (!listed) {
-    return unavailable("The list of pushes");
+    return missing(listed, "The list of pushes");
   }
   return listed.length
     ? h("ul", { class: "list" }, listed.map((each) => h("li", { class: "row push", key: `${each.at}${each.ticketKey}` },
@@ -113,29 +114,4 @@ function pushList(listed) {
       h("div", { class: "name" }, h("p", {}, h("span", { class: "strong" }, each.ticketKey), " ", time(each.at), h("span", { class: "quiet" }, ` by ${each.by}`)),
         each.error && h("p", {}, each.error)))))
     : empty("No pushes yet", "“Push now” appends the status tables to the ticket.");
-}
-
-function history({ history: entries }) {
-  if (!entries) {
-    return unavailable("The history");
-  }
-  const listed = entries.history ?? entries;
-  return listed.length
-    ? h("ol", { class: "timeline" }, [...listed].reverse().map((entry) => h("li", { key: `${entry.at}${entry.action}` },
-      h("p", {}, h("span", { class: "strong" }, words(entry.action)), " ", h("time", { class: "quiet", datetime: entry.at }, at(entry.at)), entry.by && h("span", { class: "quiet" }, ` by ${entry.by}`)),
-      detail(entry))))
-    : empty("Nothing is recorded yet", "What happens to the job from now on is shown here.");
-}
-
-/** Say what an entry has beside when, what and who. */
-function detail({ at: _at, action: _action, by: _by, ...others }) {
-  return Object.entries(others).map(([name, value]) =>
-    h("p", { class: "quiet" }, `${words(name)}: ${typeof value === "object" ? change(value) : value}`));
-}
-
-function change(value) {
-  return Object.entries(value ?? {})
-    .map(([name, inner]) => (inner && typeof inner === "object" && ("before" in inner || "after" in inner)
-      ? `${words(name)} ${inner.before ?? "–"} → ${inner.after ?? "–"}` : `${words(name)} ${typeof inner === "object" ? JSON.stringify(inner) : inner}`))
-    .join(", ");
 }

@@ -2,7 +2,7 @@
 
 import { h } from "./elements.js";
 import { Refusal } from "./requests.js";
-import { at, away, count, percent } from "./words.js";
+import { at, away, count, percent, words } from "./words.js";
 
 export const chip = (text, kind = "") => h("span", { class: `chip ${kind}` }, text);
 
@@ -10,7 +10,10 @@ export const time = (value) => h("time", { datetime: value ?? "", title: at(valu
 
 export const empty = (title, text) => h("div", { class: "card empty" }, h("p", { class: "strong" }, title), h("p", { class: "quiet" }, text));
 
-export const unavailable = (what) => h("p", { class: "quiet" }, `${what} is not available in this deployment.`);
+/** What stands in the place of data: null is not to be had here, undefined has not come yet. */
+export const missing = (data, what) => (data === undefined
+  ? h("div", { class: "bone", "aria-busy": "true" }, h("p", { class: "quiet" }, "Loading…"))
+  : h("p", { class: "quiet" }, `${what} is not available in this deployment.`));
 
 export function progress(done, goal, label) {
   const share = goal > 0 ? (done / goal) * 100 : 0;
@@ -47,6 +50,33 @@ export async function optional(request) {
     }
     throw error;
   }
+}
+
+/** What is recorded of something, newest first. `more` shows what an entry has beside when, what and who. */
+export function timeline(log, what, more = detail) {
+  if (!log) {
+    return missing(log, "The history");
+  }
+  // Records are only added: the place of one among them stays.
+  return log.records.length
+    ? h("ol", { class: "timeline" }, log.records.map((entry, index) => h("li", { key: String(index) },
+      h("p", {}, h("span", { class: "strong" }, words(entry.action)), " ", h("time", { class: "quiet", datetime: entry.at }, at(entry.at)), " ",
+        entry.by && h("span", { class: "quiet" }, entry.operator ? `by ${entry.operator} (key ${entry.by})` : `by ${entry.by}`)),
+      more(entry))).reverse())
+    : empty("Nothing is recorded yet", `What happens to the ${what} from now on is shown here.`);
+}
+
+/** Say what an entry has beside when, what and who. */
+function detail({ at: _at, action: _action, by: _by, operator: _operator, ...others }) {
+  return Object.entries(others).map(([name, value]) =>
+    h("p", { class: "quiet" }, `${words(name)}: ${typeof value === "object" ? change(value) : value}`));
+}
+
+function change(value) {
+  return Object.entries(value ?? {})
+    .map(([name, inner]) => (inner && typeof inner === "object" && ("before" in inner || "after" in inner)
+      ? `${words(name)} ${inner.before ?? "–"} → ${inner.after ?? "–"}` : `${words(name)} ${typeof inner === "object" ? JSON.stringify(inner) : inner}`))
+    .join(", ");
 }
 
 /** Change the query in the address, without a new entry in the tab's history. */

@@ -2,19 +2,21 @@
 
 import { chart, colour } from "./charts.js";
 import { h } from "./elements.js";
-import { chip, crumbs, optional, unavailable } from "./parts.js";
+import { chip, crumbs, missing, optional } from "./parts.js";
 import { ask, path } from "./requests.js";
 import { count, plural } from "./words.js";
 
 const DAYS = [7, 30, 90, 365];
 
-export async function load({ parts: [id], query }) {
-  const days = Number(query.get("days")) || 30;
-  const [board, flow] = await Promise.all([ask("GET", path(["paths", id])), optional(ask("GET", path(["paths", id, "flow"], { days })))]);
-  return { board, flow, days };
+const daysOf = ({ query }) => Number(query.get("days")) || 30;
+
+export function load(place) {
+  const [id] = place.parts;
+  return { board: ask("GET", path(["paths", id])), flow: optional(ask("GET", path(["paths", id, "flow"], { days: daysOf(place) }))) };
 }
 
-export function show(place, { board, flow, days }) {
+export function show(place, { board, flow }) {
+  const days = daysOf(place);
   return [
     crumbs(["Jobs", "#/jobs"], ["The job", `#/jobs/${encodeURIComponent(board.jobId)}`]),
     h("header", { class: "head" },
@@ -25,7 +27,7 @@ export function show(place, { board, flow, days }) {
     h("section", { class: "card", key: "flow" },
       h("nav", { class: "tabs small", "aria-label": "Days shown" }, h("ul", {}, DAYS.map((each) =>
         h("li", {}, h("a", { href: `#/paths/${encodeURIComponent(place.parts[0])}?days=${each}`, "aria-current": each === days ? "page" : null }, `${each} days`))))),
-      flow ? cumulative(board, flow.days) : unavailable("The cumulative flow")),
+      flow ? cumulative(board, flow.days) : missing(flow, "The cumulative flow")),
     h("form", { class: "toolbar card", key: "find", on: { submit: find } },
       h("label", { class: "field grow" }, "Find a serial number", h("input", { name: "serial", autocomplete: "off", autocapitalize: "characters", placeholder: "SN-00001", required: true })),
       h("button", { class: "button secondary", type: "submit" }, "Show its history")),

@@ -1,6 +1,7 @@
 // Calls of this deployment, with the key of this tab. It is sent to this origin only, and kept nowhere else.
 
 const KEY = "jobticket.key";
+const LARGEST_PAGE = 500;
 const FIELDS = ["message", "error", "detail"];
 
 /** An answer that is no success; status 0 if there was no answer. */
@@ -33,6 +34,28 @@ export async function ask(method, path, body, headers = {}, key = savedKey()) {
 export async function askPage(path) {
   const { answer, response } = await send("GET", path);
   return { entries: answer, next: response.headers.get("x-next-cursor") };
+}
+
+/**
+ * Read all records of a list that only grows, oldest first. `known` is what this returned before: then the
+ * last of those is read, and what has come after it.
+ */
+export async function askRecords(parts, known) {
+  let { records = [], before = 0, cursor = null } = known ?? {}; // so many records stand before the cursor
+  const fewer = records.length - before - 1; // so that the page ends with the cursor that leads to the last record
+  let limit = fewer > 0 ? fewer : LARGEST_PAGE;
+  let next = cursor;
+  records = records.slice(0, before);
+  do {
+    const page = await askPage(path(parts, { limit, cursor: next }));
+    records.push(...page.entries);
+    next = page.next;
+    if (next) {
+      [cursor, before] = [next, records.length];
+    }
+    limit = LARGEST_PAGE;
+  } while (next);
+  return { records, before, cursor };
 }
 
 async function send(method, path, body, headers = {}, key = savedKey()) {

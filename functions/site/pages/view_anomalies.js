@@ -10,8 +10,8 @@ const STATUSES = ["Active", "Acknowledged", "Resolved", "Duplicate", "Invalid", 
 const SIZE = 50;
 const KINDS = { Active: "bad", Acknowledged: "warn", Resolved: "good" };
 
-export const load = (place) => (place.parts.length ? anomaly.load(place) : list(place));
-export const show = (place, data, tools) => (place.parts.length ? anomaly.show(place, data, tools) : table(place, data));
+export const load = (place, former) => (place.parts.length ? anomaly.load(place, former) : { list: list(place) });
+export const show = (place, data, tools) => (place.parts.length ? anomaly.show(place, data, tools) : table(place, data.list));
 
 function list({ query }) {
   const asked = ["status", "type", "datastore", "archived", "page"].map((name) => [name, query.get(name)]);

@@ -1,30 +1,51 @@
 // Connections: which work, which must be authorized again, and the way to do it.
 
 import { h } from "./elements.js";
-import { chip, crumbs, empty, facts, optional, time, unavailable } from "./parts.js";
-import { ask, path, Refusal } from "./requests.js";
+import { chip, crumbs, empty, facts, optional, time, timeline } from "./parts.js";
+import { ask, askRecords, path, Refusal } from "./requests.js";
 import { at, daysUntil, plural, words } from "./words.js";
 
+const PAGE = 100;
+const LARGEST_PAGE = 500;
 const SOON_DAYS = 30;
 const KINDS = { oauth: "OAuth consent", api_token: "API token", personal_access_token: "Personal access token", service_account: "Service account" };
 const links = new Map(); // external id → where the user goes on at Atlassian
 
-export async function load({ parts: [name] }) {
-  const listed = ask("GET", path(["backend", "connections"], { limit: 500 }));
-  const history = name ? optional(ask("GET", path(["backend", "connections", name, "history"]))) : null;
-  return { connections: (await listed).connections, history: await history };
+export function load({ parts: [name], query }, former) {
+  return name
+    ? { one: find(name, former?.one), history: optional(askRecords(["backend", "connections", name, "history"], former?.history)) }
+    : { page: pageOf(PAGE, query.get("cursor")) };
 }
 
-export function show({ parts: [name] }, { connections, history }, tools) {
-  if (name) {
+const pageOf = (limit, cursor) => ask("GET", path(["backend", "connections"], { limit, cursor }));
+
+/** Return a connection, and the cursor of the page that has it: the next look begins there. */
+async function find(name, former) {
+  let cursor = former?.cursor ?? null;
+  do {
+    const { connections, next_cursor: next } = await pageOf(LARGEST_PAGE, cursor);
     const found = connections.find((each) => each.external_id === name);
-    return found ? one(found, history, tools) : empty("There is no such connection", "It may have been removed.");
+    if (found) {
+      return { found, cursor };
+    }
+    cursor = next;
+  } while (cursor);
+  return {};
+}
+
+export function show({ parts: [name], query }, { one: { found } = {}, page, history }, tools) {
+  if (name) {
+    return found ? one(found, history, tools) : [crumbs(["Connections", "#/connections"]), h("h1", {}, "There is no such connection"), h("p", {}, "It may have been removed.")];
   }
+  const { connections, next_cursor: next } = page;
   return [
     h("h1", {}, "Connections"),
     connections.length
       ? h("ul", { class: "list" }, connections.map((each) => row(each, tools)))
       : empty("No connections yet", "PUT /api/backend/connections/{external_id}/api-token makes one, or a user's consent."),
+    (next || query.has("cursor")) && h("nav", { class: "actions", "aria-label": "Pages", key: "pages" },
+      query.has("cursor") && h("a", { class: "button secondary", key: "first", href: "#/connections" }, "First page"),
+      next && h("a", { class: "button secondary", key: "next", href: `#/connections?${new URLSearchParams({ cursor: next })}` }, "Next page")),
   ];
 }
 
@@ -38,7 +59,6 @@ function row(connection, tools) {
 }
 
 function one(connection, history, tools) {
-  const listed = history?.history ?? history;
   return [
     crumbs(["Connections", "#/connections"]),
     h("header", { class: "head" }, h("h1", { class: "grow" }, connection.external_id), state(connection)),
@@ -46,10 +66,7 @@ function one(connection, history, tools) {
       ["Project", connection.selected_project_id], ["Authorized", at(connection.authorized_at)], ["Last refresh", connection.last_refreshed_at && at(connection.last_refreshed_at)],
       ["Expires", expiry(connection) && at(expiry(connection))]]), actions(connection, tools)),
     h("section", { class: "stack", key: "history" }, h("h2", {}, "History"),
-      !listed ? unavailable("The history")
-      : listed.length ? h("ol", { class: "timeline" }, [...listed].reverse().map((entry) => h("li", { key: `${entry.at}${entry.action}` },
-        h("p", {}, h("span", { class: "strong" }, words(entry.action)), " ", h("time", { class: "quiet", datetime: entry.at }, at(entry.at)), entry.by && h("span", { class: "quiet" }, ` by ${entry.by}`)))))
-      : empty("Nothing is recorded yet", "What happens to the connection from now on is shown here.")),
+      timeline(history, "connection")),
   ];
 }
 

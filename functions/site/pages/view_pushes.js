@@ -1,27 +1,47 @@
 // Pushes: runs over time, why some failed, sites that are stopped, and the switch that pauses all.
 
 import { h } from "./elements.js";
-import { chip, empty, figures, optional, time, unavailable } from "./parts.js";
+import { chip, empty, figures, missing, optional, time } from "./parts.js";
 import { ask, path } from "./requests.js";
 import { at, away, count, plural } from "./words.js";
 
 const OUTCOMES = [["pushed", "Pushed"], ["skipped", "Skipped"], ["waiting", "Waiting"], ["failed", "Failed"]];
 const TICKETS = 12;
+const PAGES = 10; // of failures that are looked through for those of a run
 
-export async function load() {
-  const [operations, listed] = await Promise.all([
-    ask("GET", path(["operations"])),
-    optional(ask("GET", path(["jira", "pushes"], { status: "failed", limit: 500 }))),
-  ]);
-  return { operations, failures: listed?.pushes ?? null };
+const chosen = (runs, wanted) => runs.find((each) => each.run_id === wanted) ?? runs[0];
+
+export function load({ parts: [wanted] }, former) {
+  const operations = ask("GET", path(["operations"]));
+  return { operations, failures: operations.then(({ runs }) => failuresOf(chosen(runs, wanted), former?.failures)) };
+}
+
+/** Return the failures of a run, newest first: those of before if they were all, and the run's figures have not changed. */
+async function failuresOf(run, former) {
+  const of = JSON.stringify(run ?? null);
+  if (former?.of === of && former.isWhole) {
+    return former;
+  }
+  const entries = [];
+  let cursor = null;
+  for (let pages = 0; run?.failed && pages < PAGES && (pages === 0 || cursor); pages += 1) {
+    const page = await optional(ask("GET", path(["jira", "pushes"], { status: "failed", limit: 500, cursor })));
+    if (!page) {
+      return null;
+    }
+    entries.push(...page.pushes.filter((each) => each.runId === run.run_id));
+    cursor = page.pushes.at(-1)?.at < run.at || entries.length >= run.failed ? null : page.next_cursor; // none failed before its run began
+  }
+  const isWhole = cursor !== null || entries.length >= (run?.failed ?? 0); // with a cursor left, more was too much
+  return { of, entries, isWhole };
 }
 
 export function show({ parts: [wanted] }, { operations, failures }, tools) {
-  const runs = operations.runs ?? [];
-  const run = runs.find((each) => each.run_id === wanted) ?? runs[0];
+  const { runs } = operations;
+  const run = chosen(runs, wanted);
   return [
     h("header", { class: "head" }, h("h1", { class: "grow" }, "Pushes"), pause(operations, tools)),
-    stops(operations.stops ?? [], tools),
+    stops(operations.stops, tools),
     runs.length ? [bars(runs, run), details(run, failures, tools)] : empty("No runs yet", "The schedule begins the first one, or POST /api/jira/push-all."),
   ];
 }
@@ -73,9 +93,9 @@ function bars(runs, chosen) {
 
 function details(run, failures, tools) {
   return h("section", { class: "stack", key: "run" },
-    h("h2", {}, "Run of ", at(run.at)),
-    h("div", { class: "card" }, figures([...OUTCOMES.map(([name, label]) => [label, count(run[name])]), ["Begun", time(run.at)], ["By", run.by ?? "schedule"]])),
-    run.failed > 0 && (failures ? groups(run, failures.filter((each) => each.runId === run.run_id), tools) : unavailable("The list of failures, which needs the scope “jobs”,")));
+    h("div", {}, h("h2", {}, "Run of ", at(run.at)), h("p", { class: "quiet" }, time(run.at), ` by ${run.by}`)),
+    h("div", { class: "card" }, figures(OUTCOMES.map(([name, label]) => [label, count(run[name])]))),
+    run.failed > 0 && (failures ? groups(run, failures.entries, tools) : missing(failures, "The list of failures, which needs the scope “jobs”,")));
 }
 
 function groups(run, failures, tools) {
@@ -87,7 +107,9 @@ function groups(run, failures, tools) {
     const { retried, complete } = await ask("POST", path(["jira", "pushes", "retry"]), { run_id: run.run_id, ...what });
     return `${plural(retried, "push", "pushes")} will be tried again${complete ? "" : "; press again for the rest"}`;
   });
-  return h("ul", { class: "stack plain", key: "groups" }, [...byReason].map(([reason, group]) => h("li", { class: "card stack", key: reason },
+  const others = run.failed - failures.length;
+  return [others > 0 && h("p", { class: "quiet", key: "others" }, `Not listed, because newer pushes have failed since: ${plural(others, "more failure")}.`),
+    h("ul", { class: "stack plain", key: "groups" }, [...byReason].map(([reason, group]) => h("li", { class: "card stack", key: reason },
     h("header", { class: "head" }, h("div", { class: "grow" }, h("h3", {}, reason || "No reason is known"), h("p", { class: "quiet" }, plural(group.length, "ticket"))),
       h("button", {
         class: "button secondary small", type: "button", "aria-label": `Retry all: ${reason}`,
@@ -99,5 +121,5 @@ function groups(run, failures, tools) {
         class: "button quiet small", type: "button", "aria-label": `Retry ${each.ticketKey}`,
         on: { click: (event) => retry(event, { job_ids: [each.jobId] }) },
       }, "Retry")))),
-    group.length > TICKETS && h("p", { class: "quiet" }, `and ${count(group.length - TICKETS)} more`))));
+    group.length > TICKETS && h("p", { class: "quiet" }, `and ${count(group.length - TICKETS)} more`))))];
 }

@@ -5,9 +5,9 @@ import { chip, empty, figures } from "./parts.js";
 import { ask, path } from "./requests.js";
 import { count, plural, words } from "./words.js";
 
-export const load = () => ask("GET", path(["operations"]));
+export const load = () => ({ operations: ask("GET", path(["operations"])) });
 
-export function show(_place, { queues }, tools) {
+export function show(_place, { operations: { queues } }, tools) {
   const failed = queues.reduce((sum, queue) => sum + (queue.failed ?? 0), 0);
   return [
     h("header", { class: "head" }, h("h1", { class: "grow" }, "Queues"), failed ? chip(`${count(failed)} failed for good`, "bad") : chip("Nothing has failed", "good")),

@@ -20,14 +20,14 @@ let scrapping = false;
 let typing = 0;
 let redraw = () => {};
 
-export async function load({ parts: [id], query }) {
+export function load({ parts: [id], query }) {
   if (id) {
-    return { board: await ask("GET", path(["paths", id])) };
+    return { board: ask("GET", path(["paths", id])) };
   }
   const job = query.get("job");
   return job
-    ? { job: await ask("GET", path(["jobs", job])) }
-    : { jobs: await ask("GET", path(["jobs"], { search: query.get("search"), state: "open", limit: 50 })) };
+    ? { job: ask("GET", path(["jobs", job])) }
+    : { jobs: ask("GET", path(["jobs"], { search: query.get("search"), state: "open", limit: 50 })) };
 }
 
 export function arrive(main) {
@@ -85,7 +85,7 @@ function station(board) {
           [[false, "Moves"], [true, "Scraps"]].map(([value, label]) => h("label", {},
             h("input", { type: "radio", name: "what", value: String(value), checked: value === scrapping, on: { change: () => choose(value) } }), h("span", {}, label))))),
       scrapping && reasons(),
-      h("div", { class: "toolbar", key: "entry" },
+      h("div", { class: "toolbar entry", key: "entry" },
         h("label", { class: "field grow serial" }, scrapping ? "Scan the part to scrap" : "Scan or type a serial number",
           h("input", { id: "serial", name: "serial", maxlength: 60, autocomplete: "off", autocapitalize: "characters", spellcheck: "false", enterkeyhint: "go" })),
         h("button", { class: "button go", type: "submit" }, scrapping ? "Scrap" : "Move"))),

@@ -25,6 +25,7 @@ class Bus:
     def __init__(self) -> None:
         self.got: list[dict[str, Any]] = []
         self.random: Random | None = None
+        self.is_down = False
 
     def put_events(self, **call: Any) -> dict[str, Any]:
         entries = call["Entries"]
@@ -35,7 +36,7 @@ class Bus:
             for entry in entries
         ]
         assert sum(sizes) <= 256 * 1024
-        if self.random and self.random.random() < 0.2:
+        if self.is_down or (self.random and self.random.random() < 0.2):
             raise refused("InternalFailure", 500, "PutEvents")
         answers: list[dict[str, str]] = []
         for entry in entries:
@@ -198,8 +199,17 @@ def test_dead_letters_are_sent_again_from_the_history(jobs_api: Gateway, bus: Bu
     url = sqs.create_queue(QueueName="events-dead-letters")["QueueUrl"]
     at = jobs_api.get(f"/api/serials/{serial}").json()["updatedAt"]
     batch = {"approximateArrivalOfFirstRecord": at, "approximateArrivalOfLastRecord": at, "batchSize": 2}
-    sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"DDBStreamBatchInfo": batch}))
-    assert redrive_events(sqs, client("dynamodb"), bus, url, "history", "jobticket-events") == 4
+    for _ in range(12):
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"DDBStreamBatchInfo": batch}))
+    scans: list[Any] = []
+    dynamodb = client("dynamodb")
+    dynamodb.meta.events.register("before-call.dynamodb.Scan", lambda params, **_: scans.append(params))
+    bus.is_down = True
+    with pytest.raises(SystemExit, match="nothing is lost"):
+        redrive_events(sqs, dynamodb, bus, url, "history", "jobticket-events")
+    bus.is_down = False
+    assert redrive_events(sqs, dynamodb, bus, url, "history", "jobticket-events") == 4
+    assert len(scans) == 2  # however many dead letters there are
     assert [event["id"] for event in bus.got if "serialId" in event] == [
         f"SERIAL#{serial}/000",
         f"SERIAL#{serial}/001",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from jobticket import clock as times
+from jobticket.clock import Deadline
 from jobticket.ticketing import rules
+from jobticket.ticketing.layout import Issue
 from jobticket.ticketing.model import (
     Anomaly,
     Container,
@@ -19,6 +22,7 @@ from jobticket.ticketing.model import (
     RuleCondition,
     RuleTicket,
 )
+from jobticket.ticketing.relay import Relayed
 from tests.unit.conftest import client
 from tests.unit.ticketing.conftest import ANOMALY, INTEGRATION, Shop
 
@@ -236,6 +240,30 @@ def test_the_limit_holds_under_concurrent_creations(shop: Shop) -> None:
     holders = [number for number, has in enumerate(took) if has]
     assert all(rules.take_place(shop.table, limited, number, now) for number in holders)
     assert sum(rules.is_last(shop.table, limited, number, now) for number in holders) == 1
+
+
+def test_the_limit_holds_for_whole_tickets_that_are_made_at_once(shop: Shop) -> None:
+    made = add_rule(shop, daily_limit=7)
+    shop.atlassian.control(rate_limits={"issue_writes_per_2s": None}, latency_ms=20)
+    issues = [Issue.to_make(1, shop.anomaly()["id"]) for _ in range(50)]
+    shop.atlassian.forget()
+    start = Barrier(len(issues))
+
+    def make(issue: Issue) -> Relayed:
+        start.wait()
+        return shop.worker.relay.tell(issue, Deadline.after(60))
+
+    with ThreadPoolExecutor(len(issues)) as threads:
+        outcomes = list(threads.map(make, issues))
+    assert [each.retry_after for each in outcomes] == [None] * 50
+    created = [path for _, path in shop.atlassian.asked("POST") if path.endswith("/issue")]
+    assert (len(created), shop.atlassian.issues()) == (7, 7)
+    shown = shop.api.get(f"{RULES}/{made['id']}").json()
+    assert (shown["tickets_today"], shown["beyond_limit_today"]) == (7, 43)
+    for each in outcomes:
+        shop.worker.module.wakeups.send(each.events)
+    shop.worker.run()
+    assert shop.undelivered() == 0
 
 
 def test_the_days_last_ticket_says_so_and_the_rest_are_counted(shop: Shop) -> None:

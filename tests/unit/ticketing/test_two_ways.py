@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from jobticket.store.table import Table, Update
+from jobticket.store.table import Update
 from tests.support.gateway import LambdaContext
 from tests.unit.conftest import client
-from tests.unit.ticketing.conftest import EMAIL, INTEGRATION, TOKEN, Shop, slow_jira
+from tests.unit.ticketing.conftest import EMAIL, INTEGRATION, TOKEN, Shop, record, slow_jira
 
 OUT = {"Acknowledged": "In Progress", "Resolved": "Done", "Active": "To Do"}
 IN = {"In Progress": "Acknowledged", "Done": "Resolved", "To Do": "Active"}
@@ -210,15 +211,35 @@ def test_a_refused_move_leaves_comment_and_ticket_and_says_why(
         assert ticket_status(shop) == "Done"
 
 
-def test_two_transitions_to_one_status_are_none(shop: Shop) -> None:
-    maps(shop, status_out=OUT)
+@pytest.mark.parametrize(
+    ("odd", "calls", "said"),
+    [
+        ("with_screen", 4, "resolution: "),
+        ("missing", 3, 'No transition leads from "To Do" to "In Progress"'),
+        ("doubled", 3, "2 transitions lead"),
+        ("forbidden", 4, "400"),
+    ],
+)
+def test_an_odd_transition_is_tried_once_until_a_later_status_goes_through(
+    shop: Shop, odd: str, calls: int, said: str
+) -> None:
+    maps(shop, status_out=OUT, status_in=IN)
     number = linked(shop)
-    two = [{"id": str(each), "name": "t", "to": {"name": "In Progress"}} for each in (1, 2)]
-    shop.atlassian.fault(
-        {"method": "GET", "path": "/transitions$", "status": 200, "body": {"transitions": two}}
-    )
+    shop.atlassian.control(transitions={odd: ["In Progress"]})
     set_status(shop, number, "Acknowledged")
-    assert "2 transitions lead" in shop.links(number)[0]["last_sync_error"]
+    assert len(shop.atlassian.asked()) == calls
+    (link,) = shop.links(number)
+    for _ in range(3):
+        assert not shop.worker.wake(link)
+        sweep(shop)
+    assert moves(shop) == calls - 3
+    assert (ticket_status(shop), anomaly_status(shop, number)) == ("To Do", "Acknowledged")
+    assert len(shop.atlassian.comments("PI-2")) == 2
+    assert said in shop.links(number)[0]["last_sync_error"]
+    assert shop.undelivered() == 0
+    archive(shop, number)
+    assert ticket_status(shop) == "Done"
+    assert shop.links(number)[0]["last_sync_error"] is None  # the former move is not lacking any more
 
 
 def test_a_later_status_overtakes_a_move_that_waits(shop: Shop) -> None:
@@ -238,6 +259,37 @@ def test_a_ticket_is_closed_when_the_last_of_its_anomalies_is_archived(shop: Sho
     assert ticket_status(shop) == "To Do"
     archive(shop, second)
     assert ticket_status(shop) == "Done"
+
+
+@pytest.mark.parametrize("removed", ["unlinked", "deleted", "archived"])
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_ticket_is_closed_once_no_anomaly_keeps_it_open(shop: Shop, removed: str, is_lost: bool) -> None:
+    maps(shop, status_out=OUT | {"Invalid": "In Progress"})
+    first, second = linked(shop), linked(shop)
+    archive(shop, first)
+    sweep(shop)
+    assert (ticket_status(shop), moves(shop), shop.undelivered()) == ("To Do", 0, 0)
+    path = f"/api/anomalies/{second}"
+    link = shop.links(second)[0]["id"]
+    query = {"unlinked": f"/ticket-links/{link}", "deleted": "?archive=false", "archived": "?status=Invalid"}
+    assert shop.api.delete(path + query[removed]).status == 204
+    if is_lost:
+        client("sqs").purge_queue(QueueUrl=shop.worker.queue)
+    sweep(shop)
+    sweep(shop)
+    assert ticket_status(shop) == ("In Progress" if removed == "archived" else "Done")
+    assert (moves(shop), shop.undelivered()) == (1, 0)
+    assert len(shop.atlassian.comments("PI-2")) == (4 if removed == "archived" else 3)
+
+
+def test_an_anomaly_that_is_restored_closes_nothing_later(shop: Shop) -> None:
+    maps(shop, status_out={"Resolved": "Done"})
+    first, second = linked(shop), linked(shop)
+    archive(shop, first)
+    set_status(shop, first, "Acknowledged")
+    assert shop.api.delete(f"/api/anomalies/{second}?archive=false").status == 204
+    sweep(shop)
+    assert (ticket_status(shop), moves(shop), shop.undelivered()) == ("To Do", 0, 0)
 
 
 # ------------------------------------------------------------------------------------------------------------- in
@@ -360,13 +412,7 @@ def test_a_link_of_before_is_followed_after_its_next_event_or_refresh(shop: Shop
 def look(shop: Shop, number: int) -> None:
     (link, *_) = shop.links(number)
     body = f'{{"integration_id": 1, "ticket_id": "{link["ticket_id"]}", "look": true}}'
-    record = {
-        "messageId": "m",
-        "receiptHandle": "none",
-        "body": body,
-        "attributes": {"ApproximateReceiveCount": "1"},
-    }
-    assert shop.worker.handle([record]) == []
+    assert shop.worker.handle([record(body)]) == []
     shop.worker.run()
 
 
@@ -481,25 +527,43 @@ def test_a_sweep_that_fails_looks_back_further_the_next_time(shop: Shop) -> None
     assert anomaly_status(shop, number) == "Resolved"
 
 
-def test_a_sweep_costs_what_changed_not_what_is_linked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_jiras_index_did_not_have_yet_is_no_older_than_the_sweep(shop: Shop) -> None:
     maps(shop, status_in=IN)
-    linked(shop)
+    number = linked(shop)
     sweep(shop)
-    for number in range(300):
-        shop.table.put({"pk": f"ISSUE#1#{50_000 + number}", "sk": "TICKET", f"anomaly_{number}": number})
-    shop.clock.passes(3600)
-    shop.atlassian.control(clock_offset_seconds=shop.clock.passed.total_seconds())
+    shop.clock.passes(600)
+    shop.atlassian.control(search_lag_ms=60_000, clock_offset_seconds=shop.clock.passed.total_seconds())
+    person_moves(shop, "Done")
+    set_status(shop, number, "Acknowledged")
+    shop.clock.passes(1)
+    shop.worker.module.handler({"sweep": True}, LambdaContext(remaining_ms=60_000))  # finds nothing yet
     sweep(shop)
-    shop.atlassian.forget()
-    reads: list[str] = []
-    get_all = Table.get_all
+    assert (ticket_status(shop), anomaly_status(shop, number)) == ("Done", "Acknowledged")
+    assert shop.links(number)[0]["last_sync_error"].startswith("conflict: ")
 
-    def counted(table: Table, keys: Any) -> Any:
-        reads.extend(keys)
-        return get_all(table, keys)
 
-    monkeypatch.setattr(Table, "get_all", counted)
-    assert sweep(shop) == 0
-    print(f"a sweep without a change: {len(shop.atlassian.asked())} calls to Jira")  # noqa: T201
-    assert len(shop.atlassian.asked()) == 1
-    assert reads == []
+def test_a_look_that_keeps_failing_makes_no_dead_letter(shop: Shop) -> None:
+    maps(shop, status_in=IN)
+    number = linked(shop)
+    person_moves(shop, "Done")
+    (link,) = shop.links(number)
+    body = json.dumps({"integration_id": 1, "ticket_id": link["ticket_id"], "look": True})
+    shop.atlassian.fault({"method": "GET", "path": "/issue/[0-9]+$", "status": 500, "times": None})
+    assert shop.worker.handle([record(body, 11)]) == ["message-0"]
+    assert shop.worker.handle([record(body, 12)]) == []
+    shop.atlassian.fault()
+    shop.clock.passes(1800)
+    sweep(shop)
+    assert anomaly_status(shop, number) == "Resolved"
+
+
+def test_a_deleted_ticket_does_not_keep_an_anomaly_open(shop: Shop) -> None:
+    maps(shop, status_in=IN)
+    number = linked(shop, "PI-3")
+    linked(shop, "PI-2", number)
+    url = f"{shop.atlassian.url}/rest/api/2/issue/PI-3?deleteSubtasks=true"
+    assert shop.atlassian.session.delete(url, auth=(EMAIL, TOKEN)).ok
+    look(shop, number)
+    person_moves(shop, "Done")
+    sweep(shop)
+    assert anomaly_status(shop, number) == "Resolved"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,6 @@ import pytest
 
 from jobticket.clock import Deadline
 from jobticket.jira.errors import JiraError
-from jobticket.ticketing.webhook_store import Registration
 from tests.support.gateway import LambdaContext
 from tests.unit.ticketing.conftest import INTEGRATION, Shop
 
@@ -56,22 +56,28 @@ class Registered:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ids: set[int] = set()
-        self.extended = 0
+        self.asked: list[str] = []
         self.until = datetime.now(UTC) + timedelta(days=30)
         path = "jobticket.jira.dynamic_webhooks"
         monkeypatch.setattr(f"{path}.register", self.register)
-        monkeypatch.setattr(f"{path}.registered", lambda _client, _url: sorted(self.ids))
+        monkeypatch.setattr(f"{path}.registered", self.registered)
         monkeypatch.setattr(f"{path}.remove", lambda _client, ids: self.ids.difference_update(ids))
         monkeypatch.setattr(f"{path}.extend", self.extend)
 
+    def registered(self, _client: Any, url: str) -> list[int]:
+        assert url == "http://127.0.0.1:8000/api/webhooks/jira"
+        self.asked.append("list")
+        return sorted(self.ids)
+
     def register(self, _client: Any, _url: str, projects: list[str]) -> int:
+        self.asked.append("register")
         assert "MISC" in projects
         self.ids.add(max(self.ids, default=0) + 1)
         return max(self.ids)
 
     def extend(self, _client: Any, ids: tuple[int, ...]) -> datetime:
         assert set(ids) == self.ids
-        self.extended += 1
+        self.asked.append("extend")
         return self.until
 
 
@@ -81,7 +87,9 @@ def registered(monkeypatch: pytest.MonkeyPatch, function: Any) -> Registered:
     monkeypatch.setattr(
         type(function.webhooks),
         "_client",
-        lambda webhooks, _registration, deadline: None,
+        lambda webhooks, registration, deadline: webhooks.access.client_for(
+            registration.external_id, "ticketing", deadline=deadline
+        ),
     )
     return Registered(monkeypatch)
 
@@ -98,34 +106,71 @@ def test_saving_registers_anew_and_removing_removes(
     assert function.webhooks.store.registration(1) is None
 
 
-def test_a_webhook_is_extended_in_time_and_not_before(
-    shop: Shop, registered: Registered, function: Any
+@pytest.fixture
+def asked(registered: Registered, shop: Shop) -> list[str]:
+    """What the keeper asks Jira for, with a webhook of today."""
+    registered.until = datetime.now(UTC) + timedelta(days=45)
+    assert shop.api.put(INTEGRATION, {}).status == 200
+    registered.asked.clear()
+    return registered.asked
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        ([0, 0.5], []),
+        ([1, 1.01, 1.5], ["list"]),
+        ([14], ["list"]),
+        ([16, 16.5], ["list", "extend"]),
+        ([16, 17, 18], ["list", "extend", "list", "list"]),
+    ],
+)
+def test_a_webhook_is_checked_once_a_day_and_extended_in_time(
+    asked: list[str], function: Any, days: list[float], expected: list[str]
 ) -> None:
-    shop.api.put(INTEGRATION, {})
-    now, deadline = datetime.now(UTC), Deadline.after(60)
-    function.webhooks.extend(now + timedelta(days=10), deadline)
-    assert registered.extended == 0
-    registered.until = now + timedelta(days=46)
-    function.webhooks.extend(now + timedelta(days=16), deadline)
-    assert registered.extended == 1
-    function.webhooks.extend(now + timedelta(days=17), deadline)
-    assert registered.extended == 1
+    now = datetime.now(UTC)
+    for day in days:
+        function.webhooks.keep(now + timedelta(days=day), Deadline.after(60))
+    assert asked == expected
 
 
-def test_one_that_cannot_be_extended_is_told_of_before_it_ends(
-    shop: Shop, registered: Registered, function: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("days", [2, 40])
+def test_a_webhook_that_jira_forgot_or_that_expired_is_registered_again(
+    asked: list[str], registered: Registered, function: Any, days: int
+) -> None:
+    registered.ids.clear()
+    now = datetime.now(UTC) + timedelta(days=days)
+    function.webhooks.keep(now, Deadline.after(60))
+    function.webhooks.keep(now, Deadline.after(60))
+    assert asked == ["list", "register"]
+    kept = function.webhooks.store.registration(1)
+    assert kept.webhook_ids == tuple(registered.ids)
+    assert kept.expires_at - now > timedelta(days=29)
+
+
+def test_what_another_connection_registered_is_left_to_expire(asked: list[str], function: Any) -> None:
+    kept = function.webhooks.store.registration(1)
+    function.webhooks.store.register(1, replace(kept, external_id="another"))
+    function.webhooks.keep(datetime.now(UTC) + timedelta(days=16), Deadline.after(60))
+    assert asked == []
+
+
+def test_one_that_cannot_be_kept_is_told_of_before_it_ends(
+    asked: list[str], function: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, counted = datetime.now(UTC), list[str]()
-    function.webhooks.store.register(1, Registration("x", (1,), now + timedelta(days=14)))
 
-    def fails(_client: Any, _ids: Any) -> datetime:
+    def fails(_client: Any, _url: str) -> list[int]:
         raise JiraError("no")
 
-    monkeypatch.setattr("jobticket.jira.dynamic_webhooks.extend", fails)
+    monkeypatch.setattr("jobticket.jira.dynamic_webhooks.registered", fails)
     monkeypatch.setattr(
         "jobticket.ticketing.webhook_registration.count", lambda name, value: counted.append(name)
     )
-    function.webhooks.extend(now, Deadline.after(60))
-    assert counted == []
-    function.webhooks.extend(now + timedelta(days=10), Deadline.after(60))
-    assert counted == ["WebhooksExpiring"]
+    for day in (14, 24):
+        function.webhooks.keep(now + timedelta(days=day), Deadline.after(60))
+        assert counted == []
+    for day in (26, 40):
+        function.webhooks.keep(now + timedelta(days=day), Deadline.after(60))
+    assert counted == ["WebhooksExpiring"] * 2
+    assert asked == []

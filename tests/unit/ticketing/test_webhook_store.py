@@ -11,7 +11,7 @@ from jobticket.store.table import Table
 from jobticket.ticketing.webhook_store import WEBHOOKS, Registration, WebhookStore
 from tests.unit.conftest import client
 
-LATER = datetime(2030, 1, 1, tzinfo=UTC)
+NOW, LATER = datetime(2029, 12, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_secret_opens_for_its_integration_alone(store: WebhookStore, table: Ta
 def test_registrations_come_and_go_beside_the_secret(store: WebhookStore, table: Table) -> None:
     secret = store.make_secret(1)
     assert store.registration(1) is None
-    known = Registration("team-a", (1000, 1001), LATER)
+    known = Registration("team-a", (1000, 1001), LATER, NOW)
     store.register(1, known)
     assert store.registration(1) == known
     store.unregister(1)

@@ -42,6 +42,7 @@ from jobticket.ticketing.model import (
     TYPES,
     Anomaly,
     AnomalyComment,
+    AnomalyLink,
     AnomalyReport,
 )
 from jobticket.ticketing.outbox import Event, TicketNotice
@@ -274,8 +275,8 @@ def archive_anomaly(
     return revise(work, loaded, revision, stamp) if notices else []
 
 
-def delete_anomaly(work: UnitOfWork, anomaly_id: int, stamp: Stamp) -> None:
-    """Delete an anomaly with its links; its tickets stay and get no more news.
+def delete_anomaly(work: UnitOfWork, anomaly_id: int, stamp: Stamp) -> list[AnomalyLink]:
+    """Delete an anomaly with its links, and return them; its tickets stay and get no more news.
 
     Its comments stay, out of reach; ``forget_comments`` deletes them.
     """
@@ -285,7 +286,7 @@ def delete_anomaly(work: UnitOfWork, anomaly_id: int, stamp: Stamp) -> None:
     writes: list[Write] = [
         Delete(pk, ANOMALY, Attr("stamp").eq(loaded.stamp)),
         *(Delete(pk, link_sort(link.integration_id, link.ticket_id)) for link in loaded.links),
-        *(links.forget_link(link) for link in loaded.links),
+        *(links.forget_link(link, stamp.at) for link in loaded.links),
     ]
     if anomaly.fingerprint is not None and not anomaly.archived:
         writes.append(Delete(fingerprint_pk(anomaly.fingerprint), FINGERPRINT, _mine(anomaly)))
@@ -294,6 +295,7 @@ def delete_anomaly(work: UnitOfWork, anomaly_id: int, stamp: Stamp) -> None:
     counts.count(work, anomaly, {anomaly.status: -1})
     last = clock.from_milliseconds(stamp_after(loaded.stamp, stamp.at))
     record(work, replace(stamp, at=last), pk, "deleted")
+    return loaded.links
 
 
 def forget_comments(table: Table, anomaly_id: int) -> None:

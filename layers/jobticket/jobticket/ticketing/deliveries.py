@@ -35,7 +35,7 @@ from jobticket.ticketing.layout import (
     comment_sort,
     linked_anomalies,
 )
-from jobticket.ticketing.model import ARCHIVED, OPEN, AnomalyLink
+from jobticket.ticketing.model import OPEN, AnomalyLink
 from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.text import Wording
 
@@ -46,12 +46,13 @@ MOVE_NOT_YET_KNOWN = "Network timeout: it is not known yet whether Jira moved th
 
 
 class Told(Enum):
-    """The end of an event: its subject was deleted; delivered, or not needed; people moved the ticket."""
+    """What became of an event."""
 
-    GONE = auto()
+    GONE = auto()  #: its subject was deleted
     TOLD = auto()
     NEEDLESS = auto()
-    CONFLICT = auto()
+    CONFLICT = auto()  #: people moved the ticket
+    WAITS = auto()  #: the ticket is not closed while another of its anomalies is open
 
 
 @dataclass
@@ -181,11 +182,10 @@ class Delivery:
         anomaly, kept = self._read(event, ANOMALY), self._read(event, event.link_sk)
         if anomaly is None or kept is None:
             return Told.GONE
-        target, ours = event.target or "", None
-        if not self._is_wanted(event, anomaly, stored) or kept.get("conflict") == anomaly.get(
-            "status_stamp", 0
-        ):
-            return Told.NEEDLESS
+        ticket = self.table.get(event.issue.pk, TICKET) or {}
+        if (unwanted := self._unwanted(event, anomaly, kept, ticket, stored)) is not None:
+            return unwanted
+        target, ours = event.target or "", ticket.get("moving")
         if (left := self._settling(event)) > 0:
             raise TransientError(
                 MOVE_NOT_YET_KNOWN, untouched=False, settles_at=event.settles_at, retry_after=left
@@ -195,7 +195,6 @@ class Delivery:
             if standing.is_at(target):
                 self._note_place(link, standing.status)
                 return Told.TOLD
-            ours = (self.table.get(event.issue.pk, TICKET) or {}).get("moving")
             if self._moved_too(standing, (kept.get("seen"), ours), anomaly, stored):
                 stamp = anomaly.get("status_stamp", 0)
                 both = links.conflict(standing.status, anomaly["status"], stamp, self.now())
@@ -214,19 +213,22 @@ class Delivery:
         self._note_place(link, transition.leads_to)
         return Told.TOLD
 
-    def _is_wanted(self, event: Event, anomaly: Item, stored: StoredIntegration) -> bool:
-        """Tell whether a later change has not overtaken a move, and no other open anomaly forbids it."""
+    def _unwanted(
+        self, event: Event, anomaly: Item, kept: Item, ticket: Item, stored: StoredIntegration
+    ) -> Told | None:
+        """Return why a ticket is not to be moved now; None if it is."""
+        is_in_conflict = kept.get("conflict") == anomaly.get("status_stamp", 0)
         if event.status is None:  # a former ticket is reopened
-            return anomaly["status"] in OPEN
-        if not transitions.is_same(stored.integration.target_of(anomaly["status"]), event.target):
-            return False
-        return anomaly["status"] not in ARCHIVED or not self._has_other_open(event)
-
-    def _has_other_open(self, event: Event) -> bool:
-        ticket = self.table.get(event.issue.pk, TICKET) or {}
+            wanted = anomaly["status"] in OPEN
+        else:
+            wanted = transitions.is_same(stored.integration.target_of(anomaly["status"]), event.target)
+        if is_in_conflict or not wanted:
+            return Told.NEEDLESS
+        if anomaly["status"] in OPEN:
+            return None
         others = [number for number in linked_anomalies(ticket) if number != event.anomaly_id]
         found = self.table.get_all([(anomaly_pk(number), ANOMALY) for number in others])
-        return any(item["status"] in OPEN for item in found)
+        return Told.WAITS if any(item["status"] in OPEN for item in found) else None
 
     def _moved_too(
         self,

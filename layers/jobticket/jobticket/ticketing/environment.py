@@ -11,6 +11,7 @@ class TicketingSettings(AccessSettings):
 
     ticketing_table: str
     ticket_events_queue: str
+    public_url: str
     ticketing_name: str = "Qualytics"
     anomaly_base_url: str = ""
 

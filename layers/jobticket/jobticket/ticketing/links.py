@@ -110,9 +110,13 @@ def issue_of(link: AnomalyLink) -> Issue:
     return Issue(link.integration_id, link.ticket_id)
 
 
-def forget_link(link: AnomalyLink) -> Update:
-    """Return the write that takes a removed link from its ticket's item."""
-    return Update(issue_of(link).pk, TICKET, remove=[ticket_member(link.anomaly_id)])
+def forget_link(link: AnomalyLink, now: datetime) -> Update:
+    """Return the write that removes a link from its ticket's item.
+
+    The ticket is to be looked at: it may have waited only for this link's anomaly to be closed.
+    """
+    due = {"due_pk": UNDELIVERED, "due_at": outbox.due(now + outbox.GRACE)}
+    return Update(issue_of(link).pk, TICKET, set=due, remove=[ticket_member(link.anomaly_id)])
 
 
 def _key(link: AnomalyLink) -> dict[str, str]:
@@ -138,7 +142,7 @@ def unlink(work: UnitOfWork, anomaly_id: int, link_id: int, stamp: Stamp) -> Ano
     """Remove a link and return it. Its queued events are dropped; the ticket stays as it is."""
     loaded, link = find_link(work.table, anomaly_id, link_id)
     work.add(Delete(**_key(link), condition=Attr("id").eq(link_id)))
-    work.add(forget_link(link))
+    work.add(forget_link(link, stamp.at))
     revise(work, loaded, Revision(records=[("ticket_unlinked", _told(link))]), stamp)
     return link
 
@@ -155,7 +159,7 @@ def _events_of(table: Table, link: AnomalyLink) -> list[Event]:
 
 def retry(table: Table, link: AnomalyLink, now: datetime) -> list[Event]:
     """Let what could not be delivered for a link be tried again; return the events to wake the relay for."""
-    events = _events_of(table, link)
+    events = [event for event in _events_of(table, link) if not event.parked]
     alive = Attr("expires_at").not_exists() | Attr("expires_at").gt(clock.epoch(now))
     due = {"due_pk": UNDELIVERED, "due_at": outbox.due(now + outbox.GRACE), "attempts": 0}
     for event in events:

@@ -82,6 +82,8 @@ class Event:
         How often it was tried.
     failed
         Whether only a person can have it tried again.
+    parked
+        Whether it closes the ticket once no other anomaly of the ticket is open.
     due_at
         When the sweep looks after it; None if it waits for a wake-up or a person.
     rule_id, former_id
@@ -105,6 +107,7 @@ class Event:
     settles_at: datetime | None = None
     attempts: int = 0
     failed: bool = False
+    parked: bool = False
     due_at: datetime | None = None
 
     @property

@@ -25,7 +25,7 @@ from jobticket.jira.errors import JiraError
 from jobticket.observability import logger
 from jobticket.store.lease import HeldError, hold
 from jobticket.store.table import Delete, Table, Update
-from jobticket.store.unit_of_work import PRESENT, StaleError, UnitOfWork
+from jobticket.store.unit_of_work import PRESENT, StaleError, UnitOfWork, discard
 from jobticket.ticketing import integration, outbox
 from jobticket.ticketing.deliveries import (
     Delivery,
@@ -39,7 +39,7 @@ from jobticket.ticketing.explanations import translated
 from jobticket.ticketing.integration import Source, StoredIntegration
 from jobticket.ticketing.layout import LEASE, UNDELIVERED, Issue, anomaly_pk
 from jobticket.ticketing.links import adopt, note_error
-from jobticket.ticketing.model import AnomalyLink
+from jobticket.ticketing.model import ARCHIVED, AnomalyLink
 from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.recent import RecentChoices
 from jobticket.ticketing.rule_tickets import BrokenRuleError, RuleTickets
@@ -58,6 +58,8 @@ SWEEP_MARGIN = timedelta(minutes=10)
 FAILED_KEPT = timedelta(days=90)
 #: The most for a rule's ticket: less than the lease of its attempt.
 CREATION_SECONDS = 25.0
+#: The events that tell of a status, or move the ticket to one.
+MOVING = ("status", "move")
 #: With less time than this left, no event is begun.
 LEAST_SECONDS = 5.0
 
@@ -108,6 +110,13 @@ class Clients:
         return client if seconds is not None else self.known.setdefault(stored.source, client)
 
 
+def _in_order(events: Sequence[Event]) -> list[Event]:
+    """Return the events to deliver, oldest first, then the parked ones, of which the newest closes."""
+    waiting = [event for event in events if not event.failed]
+    parked = [event for event in reversed(waiting) if event.parked]
+    return [event for event in waiting if not event.parked] + parked
+
+
 def _is_here(event: Event, stored: StoredIntegration) -> bool:
     return stored.integration.id == event.issue.integration_id and stored.site == event.site
 
@@ -127,20 +136,20 @@ class Relay:
         self._delivery = Delivery(self.table, self.wording, self.now)
         self._rule_tickets = RuleTickets(self.table, self.recent, self.wording, self.now)
 
-    def tell(self, issue: Issue, deadline: Deadline, *, tries: int = 1, look: int | None = None) -> Relayed:
-        """Deliver an issue's events, oldest first, up to one that cannot be delivered now; then look at it.
+    def tell(self, issue: Issue, deadline: Deadline, *, tries: int = 1, look: bool = False) -> Relayed:
+        """Deliver an issue's events, oldest first, up to one that cannot be delivered now.
 
         Parameters
         ----------
         tries
             How often this wake-up was received.
         look
-            Since when the ticket was not looked at, in milliseconds; None to leave it.
+            Whether to look at the ticket then.
         """
         try:
             with hold(self.table, issue.pk, LEASE, LEASE_TIME, now=self.now):
                 done = self._tell_all(issue, deadline, tries)
-                return done if look is None else self._look(issue, deadline, tries, look, done)
+                return self._look(issue, deadline, tries, done) if look else done
         except HeldError as held:
             return Relayed(retry_after=max(1.0, held.seconds))
 
@@ -148,9 +157,11 @@ class Relay:
         done = Relayed()
         clients = Clients(self.access, deadline)
         events = outbox.pending(self.table, issue)
-        lacking = {event.link_id for event in events if event.failed}
-        for event in events:
-            if event.failed:
+        failed = [event for event in events if event.failed]
+        closed = False
+        for event in _in_order(events):
+            if event.parked and closed:
+                self._drop(event)
                 continue
             if deadline.left() < LEAST_SECONDS:
                 return replace(done, retry_after=1.0)
@@ -171,13 +182,24 @@ class Relay:
                 continue
             except LastingError as error:
                 self._give_up(event, link, str(error))
-                lacking.add(event.link_id)
+                failed.append(event)
                 done = replace(done, failed=done.failed + 1)
                 continue
+            if event.kind in MOVING and told is not Told.GONE:
+                failed = [each for each in failed if not self._overtakes(event, each)]
+            lacking = {each.link_id for each in failed}
             done = self._ended(event, told, done, in_step=event.link_id not in lacking)
+            closed |= told is Told.TOLD and event.target is not None and event.status in ARCHIVED
         return done
 
-    def _look(self, issue: Issue, deadline: Deadline, tries: int, since: int, done: Relayed) -> Relayed:
+    def _overtakes(self, event: Event, failed: Event) -> bool:
+        """Forget a refused move once its ticket got a later status of the anomaly."""
+        if failed.link_id != event.link_id:
+            return False
+        move = Delete(failed.issue.pk, failed.sk, Attr("kind").eq("move"))
+        return discard(self.table, move) is None
+
+    def _look(self, issue: Issue, deadline: Deadline, tries: int, done: Relayed) -> Relayed:
         """Let the issue's links and anomalies follow it."""
         stored = integration.find(self.table)
         if stored is None or stored.integration.id != issue.integration_id or not stored.follows:
@@ -188,12 +210,14 @@ class Relay:
                 raise TransientError("no time is left", untouched=True, retry_after=1.0)
             client = Clients(self.access, deadline).of(stored)
             try:
-                looked = Look(self.table, stored, client, issue, since, self.now()).take()
+                looked = Look(self.table, stored, client, issue, self.now()).take()
             except JiraError as error:
                 raise judged(error, untouched=True) from None
         except TransientError as error:
             pause = pause_before(tries, error.retry_after, self.chance())
             outbox.keep_look(self.table, issue, self.now() + timedelta(seconds=pause) + SWEEP_MARGIN)
+            if tries >= MOST_TRIES:
+                return done  # no dead letter: the sweep continues
             return replace(done, retry_after=max(pause, done.retry_after or 0.0))
         except LastingError:
             logger.warning("a ticket cannot be read", ticket=issue.ticket_id)
@@ -209,7 +233,9 @@ class Relay:
             return replace(done, dropped=done.dropped + 1)
         if not isinstance(told, Told):
             return replace(done, delivered=done.delivered + 1, events=[*done.events, *told])
-        self._settle(event, in_step=in_step)
+        if told is Told.WAITS and event.parked:
+            return done
+        self._settle(event, told, in_step=in_step)
         conflicts = done.conflicts + (told is Told.CONFLICT)
         return replace(done, delivered=done.delivered + 1, conflicts=conflicts)
 
@@ -231,19 +257,23 @@ class Relay:
 
     # ------------------------------------------------------------------------------------------ its outcome
 
-    def _settle(self, event: Event, *, in_step: bool) -> None:
-        """Remove a delivered event and note it on the link. A link that lacks nothing loses its error.
+    def _settle(self, event: Event, told: Told, *, in_step: bool) -> None:
+        """Remove or park a delivered event, note it on the link. A link that lacks nothing loses its error.
 
         A conflict lasts until the anomaly moves again, or the ticket does.
         """
+        ended: Delete | Update = Delete(event.issue.pk, event.sk)
+        if told is Told.WAITS:
+            rest = ["due_pk", "due_at", "tried_at"]
+            ended = Update(ended.pk, ended.sk, set={"parked": True}, remove=rest, condition=PRESENT)
         agrees: ConditionBase = Attr("conflict").not_exists()
-        if event.kind in ("status", "move"):
+        if event.kind in MOVING:
             agrees |= Attr("conflict").lt(event.stamp)
         for condition, gone in ((agrees, ["last_sync_error", "conflict"]), (PRESENT, [])):
             if gone and not in_step:
                 continue
             work = UnitOfWork(self.table)
-            work.add(Delete(event.issue.pk, event.sk))
+            work.add(ended)
             work.add(
                 Update(
                     anomaly_pk(event.anomaly_id),

@@ -37,7 +37,7 @@ def _is_left_alone(table: Table, issue: Issue, now: datetime) -> bool:
     The oldest event decides for all, because the others wait behind it. If the queue repeats it, they need no
     wake-up; if it was given up, they rest with it.
     """
-    events = [event for event in outbox.pending(table, issue) if not event.failed]
+    events = [event for event in outbox.pending(table, issue) if not event.failed and not event.parked]
     if not events:
         return False
     oldest = events[0].due_at

@@ -58,15 +58,15 @@ class Look:
     Attributes
     ----------
     since
-        When the last look began, in milliseconds, which saw every ticket that had changed.
+        Up to when, in milliseconds, every change of the ticket was looked at.
     """
 
     table: Table
     stored: StoredIntegration
     client: JiraClient
     issue: Issue
-    since: int
     now: datetime
+    since: int = 0
 
     def take(self) -> Looked:
         """Read the ticket, and let its links and their anomalies follow.
@@ -78,7 +78,7 @@ class Look:
         """
         ticket = self.table.get(self.issue.pk, TICKET) or {}
         linked = linked_anomalies(ticket)
-        self.since = min(self.since, ticket.get("unlooked", self.since))
+        self.since = ticket.get("unlooked", searched_until(self.table))
         if not linked:
             end_look(self.table, self.issue, {})
             return Looked()
@@ -189,7 +189,9 @@ class _Following:
         wanted = means(status)
         if wanted is None or wanted == loaded.anomaly.status:
             return None
-        others = [other for other in loaded.links if other.id != link.id and _is_live(other, loaded)]
+        # A deleted ticket has no say.
+        others = [other for other in loaded.links if other.id != link.id and other.last_sync_error != GONE]
+        others = [other for other in others if _is_live(other, loaded)]
         if wanted in ARCHIVED and any(means(other.status) not in ARCHIVED for other in others):
             return None  # only when all its tickets say so
         return wanted
@@ -224,24 +226,21 @@ def _is_live(link: AnomalyLink, loaded: Loaded) -> bool:
     return any(live.link_id == link.id for live in loaded.live)
 
 
-def began(table: Table) -> int:
-    """Return when the last complete sweep began, in milliseconds: what changed before it was looked at."""
+def searched_until(table: Table) -> int:
+    """Return up to when the last sweep has certainly found every change, in milliseconds."""
     return int((table.get(SWEEP, SWEEP) or {}).get("began", 0))
 
 
-def changed_tickets(
-    table: Table, access: JiraAccess, last: int, now: datetime, deadline: Deadline
-) -> Iterator[Issue]:
+def changed_tickets(table: Table, access: JiraAccess, now: datetime, deadline: Deadline) -> Iterator[Issue]:
     """Yield the linked tickets that look different from when they were last read, each noted as unlooked.
 
     It costs a search of what changed since the last sweep, a call for each 100 linked tickets among it, and
-    a read of DynamoDB for each 100 changed ones. The caller ends it with ``note_sweep``; ``last`` is when
-    the last complete sweep began.
+    a read of DynamoDB for each 100 changed ones. The caller ends it with ``note_sweep``.
     """
     stored = integration.find(table)
     if stored is None or not stored.follows:
         return
-    client = integration.client_of(access, stored, deadline)
+    client, last = integration.client_of(access, stored, deadline), searched_until(table)
     since = _minutes_since(last, now)
     search = Search(client, f"updated >= -{since}m ORDER BY updated ASC", ("summary", "status"), show_found)
     known: dict[str, Item] = {}
@@ -261,9 +260,9 @@ def changed_tickets(
 
 def _minutes_since(last: int, now: datetime) -> int:
     passed = now - clock.from_milliseconds(last) if last else timedelta(minutes=10)
-    return ceil((min(passed, LONGEST) + MARGIN).total_seconds() / 60)
+    return ceil(min(passed, LONGEST).total_seconds() / 60)
 
 
 def note_sweep(table: Table, moment: datetime) -> None:
-    """Store that what changed before a moment has been looked for."""
-    table.put({"pk": SWEEP, "sk": SWEEP, "began": clock.epoch_milliseconds(moment)})
+    """Store when a sweep began; Jira's index may not have had changes shortly before it."""
+    table.put({"pk": SWEEP, "sk": SWEEP, "began": clock.epoch_milliseconds(moment - MARGIN)})

@@ -13,6 +13,7 @@ import boto3
 from jobticket.aws import AWS_FAULTS, configuration, limited, reason
 from jobticket.observability import logger
 from jobticket.ticketing.layout import Issue
+from jobticket.ticketing.model import AnomalyLink
 from jobticket.ticketing.outbox import Event
 
 if TYPE_CHECKING:
@@ -47,21 +48,19 @@ class Wakeups:
         newest = {event.issue: event.id for event in events}
         return self.send_for({issue: event_id + suffix for issue, event_id in newest.items()})
 
-    def send_for(self, ids: Mapping[Issue, str], look: int | None = None) -> int:
-        """Wake the worker for issues, each under a deduplication id.
-
-        Parameters
-        ----------
-        look
-            Since when they need a look, in milliseconds; None if they need none.
-        """
+    def send_for(self, ids: Mapping[Issue, str]) -> int:
+        """Wake the worker for issues, each under a deduplication id."""
         # One by one: the emulator wants a right for batches that AWS does not know. Few changes have many.
-        more = {} if look is None else {"look": True, "since": look}
-        return sum(not self._send(issue, one, **more) for issue, one in ids.items())
+        return sum(not self._send(issue, one) for issue, one in ids.items())
 
     def look(self, issue: Issue, deduplication_id: str) -> bool:
-        """Send a webhook's wake-up to look at an issue; return whether the queue took it."""
+        """Let the worker look at an issue; return whether the queue took the message."""
         return self._send(issue, deduplication_id, look=True)
+
+    def look_after(self, removed: Iterable[AnomalyLink]) -> None:
+        """Let the worker look at the tickets of removed links."""
+        for link in removed:
+            self.look(Issue(link.integration_id, link.ticket_id), f"{link.id}-removed")
 
     def _send(self, issue: Issue, deduplication_id: str, **more: Any) -> bool:
         body = {"integration_id": issue.integration_id, "ticket_id": issue.ticket_id, **more}
@@ -91,19 +90,10 @@ class Wakeups:
 
 @dataclass(frozen=True, slots=True)
 class Wakeup:
-    """What a message asks for.
-
-    Attributes
-    ----------
-    look
-        Whether the ticket may have changed.
-    since
-        When the last look before that began, in milliseconds; None for the last sweep.
-    """
+    """What a message asks for."""
 
     issue: Issue
-    look: bool = False
-    since: int | None = None
+    look: bool = False  #: whether the ticket may have changed
 
 
 def read_wakeup(body: str) -> Wakeup:
@@ -111,7 +101,6 @@ def read_wakeup(body: str) -> Wakeup:
     try:
         content = json.loads(body)
         issue = Issue(int(content["integration_id"]), str(content["ticket_id"]))
-        since = content.get("since")
-        return Wakeup(issue, content.get("look") is True, since if isinstance(since, int) else None)
+        return Wakeup(issue, content.get("look") is True)
     except (KeyError, TypeError) as error:
         raise ValueError("not a wake-up") from error

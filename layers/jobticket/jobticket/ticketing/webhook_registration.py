@@ -5,7 +5,7 @@ Nothing here may stop what it belongs to: a registration that fails costs at mos
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from jobticket.clock import Deadline
@@ -28,6 +28,8 @@ from jobticket.ticketing.webhook_store import Registration, WebhookStore
 PATH = "/api/webhooks/jira"
 #: Jira forgets a webhook after 30 days.
 LIFE = timedelta(days=30)
+#: How often Jira is asked whether it still has a webhook.
+CHECKED_EVERY = timedelta(days=1)
 #: With less than this left, a webhook is extended; with less than that, an alarm rings.
 EXTENDED_WITHIN = timedelta(days=15)
 ALARMING = timedelta(days=5)
@@ -39,7 +41,7 @@ FAULTS = (JiraError, RefusalError, NotRegisteredError, StaleError)
 
 @dataclass
 class Webhooks:
-    """Registers, extends and removes the webhooks of the integration."""
+    """Registers, keeps and removes the webhooks of the integration."""
 
     table: Table
     store: WebhookStore
@@ -63,16 +65,19 @@ class Webhooks:
             return
         try:
             client = integration.client_of(self.access, stored, deadline)
-            former = set(dynamic_webhooks.registered(client, self.url))
+            former = dynamic_webhooks.registered(client, self.url)
             if former:
                 dynamic_webhooks.remove(client, sorted(former))
-            projects = [row["key"] for row in list_projects(client, 0, MOST_PROJECTS).rows]
-            number = dynamic_webhooks.register(client, self.url, projects)
-            made = Registration(stored.source.connection, (number,), now + LIFE)
-            self.store.register(stored.integration.id, made)
-            self._note(stored)
+            self._register(client, stored, now)
         except FAULTS as fault:
             logger.warning("no webhook was registered", reason=str(fault))
+
+    def _register(self, client: JiraClient, stored: StoredIntegration, now: datetime) -> None:
+        projects = [row["key"] for row in list_projects(client, 0, MOST_PROJECTS).rows]
+        number = dynamic_webhooks.register(client, self.url, projects)
+        made = Registration(stored.source.connection, (number,), now + LIFE, checked_at=now)
+        self.store.register(stored.integration.id, made)
+        self._note(stored)
 
     def _may_register(self, stored: StoredIntegration) -> bool:
         connection = self.access.store.get(stored.source.name)
@@ -90,21 +95,33 @@ class Webhooks:
             logger.warning("a webhook was not removed; it will expire", reason=str(fault))
         self.store.unregister(stored.integration.id)
 
-    def extend(self, now: datetime, deadline: Deadline) -> None:
-        """Extend what will expire."""
+    def keep(self, now: datetime, deadline: Deadline) -> None:
+        """Once a day, extend what will expire, and register again what Jira has forgotten."""
         stored = integration.find(self.table)
         registration = None if stored is None else self.store.registration(stored.integration.id)
-        if stored is None or registration is None or registration.expires_at - now > EXTENDED_WITHIN:
+        if stored is None or registration is None or registration.external_id != stored.source.connection:
+            return  # what another connection has registered expires
+        if now - registration.checked_at < CHECKED_EVERY:
             return
         try:
-            ids = registration.webhook_ids
-            until = dynamic_webhooks.extend(self._client(registration, deadline), ids)
-            made = Registration(registration.external_id, ids, until)
-            self.store.register(stored.integration.id, made)
+            self._keep(stored, registration, now, deadline)
         except FAULTS as fault:
-            logger.warning("a webhook was not extended", reason=str(fault))
+            logger.warning("a webhook was not kept", reason=str(fault))
             if registration.expires_at - now < ALARMING:
                 count("WebhooksExpiring", 1)
+
+    def _keep(
+        self, stored: StoredIntegration, registration: Registration, now: datetime, deadline: Deadline
+    ) -> None:
+        client, ids = self._client(registration, deadline), registration.webhook_ids
+        # Extending does not report missing ones.
+        if not set(ids) <= set(dynamic_webhooks.registered(client, self.url)):
+            self._register(client, stored, now)
+            return
+        until = registration.expires_at
+        if until - now <= EXTENDED_WITHIN:
+            until = dynamic_webhooks.extend(client, ids)
+        self.store.register(stored.integration.id, replace(registration, expires_at=until, checked_at=now))
 
     def _client(self, registration: Registration, deadline: Deadline) -> JiraClient:
         return self.access.client_for(registration.external_id, integration.JIRA, deadline=deadline)

@@ -30,6 +30,7 @@ class Registration:
     external_id: str
     webhook_ids: tuple[int, ...]
     expires_at: datetime
+    checked_at: datetime  #: when Jira last had them
 
 
 class WebhookStore:
@@ -65,6 +66,7 @@ class WebhookStore:
             "external_id": registration.external_id,
             "webhook_ids": list(registration.webhook_ids),
             "registered_until": clock.epoch(registration.expires_at),
+            "registered_at": clock.epoch(registration.checked_at),
         }
         write(self._table, Update(_pk(integration_id), WEBHOOK, set=values))
 
@@ -74,7 +76,7 @@ class WebhookStore:
 
     def unregister(self, integration_id: int) -> None:
         """Forget dynamic webhooks; the administrator's secret stays."""
-        removed = ("external_id", "webhook_ids", "registered_until")
+        removed = ("external_id", "webhook_ids", "registered_until", "registered_at")
         write_if_current(self._table, Update(_pk(integration_id), WEBHOOK, remove=removed, condition=PRESENT))
 
     def removal(self, integration_id: int) -> Delete:
@@ -106,5 +108,6 @@ def _bound_to(integration_id: int) -> ConnectionId:
 def _registration_from(item: Item) -> Registration | None:
     if "webhook_ids" not in item:
         return None
-    expires_at = datetime.fromtimestamp(item["registered_until"], UTC)
-    return Registration(item["external_id"], tuple(item["webhook_ids"]), expires_at)
+    until, checked = item["registered_until"], item.get("registered_at", 0)
+    moments = [datetime.fromtimestamp(moment, UTC) for moment in (until, checked)]
+    return Registration(item["external_id"], tuple(item["webhook_ids"]), *moments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from typing import Any
 from urllib.parse import quote
 
@@ -58,6 +59,17 @@ def test_queues_show_what_waits_and_what_failed(operations: Gateway, queues: dic
         "runs": [],
         "paused": False,
     }
+
+
+def test_queues_are_counted_side_by_side(queues: dict[str, str]) -> None:
+    module = load_function("operations")
+    two = threading.Barrier(2)  # which breaks if one waits for the other
+
+    def meet(**_: Any) -> None:
+        two.wait(10)
+
+    module.sqs.meta.events.register("before-call.sqs.GetQueueAttributes", meet)
+    assert gateway(module).get("/api/operations").status == 200
 
 
 def test_dead_letters_are_sent_again(operations: Gateway, queues: dict[str, str]) -> None:
