@@ -76,19 +76,17 @@ def add_link(
         raise ConflictError(f"Ticket {ticket.ticket_number} is already linked to anomaly {anomaly_id}")
     require_room(loaded)
     origin: Origin = action if rule_id is None else "rule"
-    link = AnomalyLink(
-        id=next_number(work.table, "LINK"),
-        anomaly_id=anomaly_id,
-        integration_id=stored.integration.id,
-        ticket_id=ticket.ticket_id,
-        ticket_number=ticket.ticket_number,
-        title=ticket.title,
-        status=ticket.status,
-        url=ticket.url,
-        origin=origin,
-        rule_id=rule_id,
-        created=stamp.moment,
-        last_synced=stamp.moment,
+    link = AnomalyLink.of(
+        {
+            **vars(ticket),
+            "id": next_number(work.table, "LINK"),
+            "anomaly_id": anomaly_id,
+            "integration_id": stored.integration.id,
+            "origin": origin,
+            "rule_id": rule_id,
+            "created": stamp.moment,
+            "last_synced": stamp.moment,
+        }
     )
     looked = seen_values(ticket.status or None, stamp.at)
     work.add(Put({**as_stored(link), **_key(link), "site": stored.site, **looked}, ABSENT))

@@ -88,8 +88,8 @@ class AnomalyEvent(Shown):
     #: created, status_changed, description_changed, commented, ticket_created, ticket_linked,
     #: ticket_unlinked, ticket_moved or deleted.
     action: str
-    #: The name of the caller's key, ``rule``, or ``Jira`` with the person's name, if it is known.
-    #: ``Jobticket`` for a ticket that the product moved.
+    #: The name of the caller's key, `rule`, or `Jira`, with the person's name if it is known. For a ticket
+    #: that the product has moved it is `Jobticket`.
     by: str
     #: The status before: the anomaly's, or the ticket's if that was moved.
     from_: str | None = None
