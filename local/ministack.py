@@ -24,6 +24,7 @@ from typing import Any
 
 from local.answers import refuse_malformed_answers
 from local.bounds import share_unpacked_code, trim_histories
+from local.forks import copy_workers
 from local.loud import SavingReport
 from local.template import translate_fast
 
@@ -256,6 +257,7 @@ def main() -> None:
     _judge_batches_by_their_messages()
     refuse_malformed_answers()
     share_unpacked_code()
+    copy_workers()
     _make_secrets_without_a_value()
     _read_streams_from_their_start()
     translate_fast()

@@ -302,11 +302,7 @@ ROUTES = Routes(
             scope="ticketing",
             summary="Show what happened to an anomaly and its tickets, oldest first",
             answers={200: array_of(model("ticketing.model:AnomalyEvent"))},
-            errors={
-                400: "The limit or the cursor is not valid.",
-                **_NO_ANOMALY,
-                413: "The answer is too large: ask for pages.",
-            },
+            errors={400: "limit or cursor is invalid.", **_NO_ANOMALY, 413: "The answer is too large."},
             parameters=(LIMIT, CURSOR),
             description="A deleted anomaly keeps its history.",
             answer_headers=NEXT_CURSOR,

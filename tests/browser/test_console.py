@@ -49,6 +49,7 @@ def console(desk: BrowserContext, api: ScriptedApi, stack: Stack) -> Iterator[Pa
     page.clock.install()
     page.goto(f"{stack.url}/console")
     sign_in(page)
+    expect(page.locator("#freshness")).to_contain_text("Updated")  # what the first view asks for is asked
     yield page
     assert faults == []
 

@@ -93,8 +93,7 @@ def add_link(
     looked = seen_values(ticket.status or None, stamp.at)
     work.add(Put({**as_stored(link), **_key(link), "site": stored.site, **looked}, ABSENT))
     # Its status is to be looked at: another link may have seen another one.
-    member = {ticket_member(anomaly_id): link.id}
-    work.add(Update(issue_of(link).pk, TICKET, set=member, remove=["status"]))
+    work.add(Update(issue_of(link).pk, TICKET, set={ticket_member(anomaly_id): link.id}, remove=["status"]))
     revision = Revision(
         notices=[*FIRST_NOTICES[action], *more],
         links=[LiveLink.of(link, stored.site)],

@@ -80,32 +80,25 @@ class AnomalyReport:
 
 
 class AnomalyEvent(Shown):
-    """What happened to an anomaly, and who did it: a key, a rule, or a person at Jira.
-
-    Attributes
-    ----------
-    action
-        created, status_changed, description_changed, commented, ticket_created, ticket_linked,
-        ticket_unlinked, ticket_moved or deleted.
-    by
-        The name of the caller's key, ``rule``, or ``Jira`` with the person's name, if it is known. Of a
-        ticket that the product has moved it is ``Jobticket``.
-    from_, to
-        The status before and after: the anomaly's, or the ticket's if that was moved.
-    comment_id
-        The comment's number.
-    """
+    """What happened to an anomaly, and who did it: a key, a rule, or a person at Jira."""
 
     shows_null = False
 
     at: str
+    #: created, status_changed, description_changed, commented, ticket_created, ticket_linked,
+    #: ticket_unlinked, ticket_moved or deleted.
     action: str
+    #: The name of the caller's key, ``rule``, or ``Jira`` with the person's name, if it is known.
+    #: ``Jobticket`` for a ticket that the product moved.
     by: str
+    #: The status before: the anomaly's, or the ticket's if that was moved.
     from_: str | None = None
+    #: The status after.
     to: str | None = None
     ticket_id: str | None = None
     ticket_number: str | None = None
     rule_id: int | None = None
+    #: The comment's number.
     comment_id: int | None = None
 
     @classmethod
