@@ -67,9 +67,10 @@ async def _run(settings: Settings, *, with_demonstration: bool) -> None:
     async with running_stack(settings) as stack:
         if with_demonstration:
             await _demonstrate_on_empty_data(stack)
+            # Without a person, each starts when it is needed.
+            _say("Starting the functions behind the console ...")
+            await asyncio.get_running_loop().run_in_executor(None, start_functions, settings)
         _say_ready(stack)
-        if with_demonstration:  # else nobody looks: tests start what they need
-            asyncio.get_running_loop().run_in_executor(None, start_functions, settings)
         try:
             ended = await stack.wait_until_a_part_ends()
         except asyncio.CancelledError:
