@@ -213,9 +213,14 @@ def _text(value: str | bytes) -> str:
 
 
 def _make_requests_short() -> None:
-    """Sign nothing, and do not make up anew how a client calls itself."""
+    """Sign nothing for moto, and do not make up anew how a client calls itself."""
     signer: Any = RequestSigner
-    signer.handler = lambda *_, **__: None
+    sign = signer.handler
+
+    def sign_for_others(own: Any, *arguments: Any, **options: Any) -> Any:
+        return None if core.botocore_stubber.enabled else sign(own, *arguments, **options)
+
+    signer.handler = sign_for_others
     agent: Any = UserAgentString
     agent.to_string = lambda _own: "tests"
     agent.rebuild_and_replace_user_agent_handler = lambda *_, **__: None
