@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jobticket.store.table import Update
+from jobticket.ticketing.revisions import load
 from tests.support.gateway import LambdaContext
 from tests.unit.conftest import client
 from tests.unit.ticketing.conftest import EMAIL, INTEGRATION, TOKEN, Shop, record, slow_jira
@@ -565,5 +566,100 @@ def test_a_deleted_ticket_does_not_keep_an_anomaly_open(shop: Shop) -> None:
     assert shop.atlassian.session.delete(url, auth=(EMAIL, TOKEN)).ok
     look(shop, number)
     person_moves(shop, "Done")
+    sweep(shop)
+    assert anomaly_status(shop, number) == "Resolved"
+
+
+def see(shop: Shop, ticket: str) -> None:
+    """Let the worker look at a ticket, and at no other."""
+    record_of = record(json.dumps({"integration_id": 1, "ticket_id": ticket, "look": True}))
+    assert shop.worker.handle([record_of]) == []
+
+
+@pytest.mark.parametrize("other", ["unlinked", "deleted"])
+@pytest.mark.parametrize("since", ["nothing", "a comment", "a change here"])
+def test_an_anomaly_is_archived_once_no_other_ticket_keeps_it_open(
+    shop: Shop, other: str, since: str
+) -> None:
+    maps(shop, status_in={"Done": "Resolved"})
+    number = linked(shop, "PI-2")
+    linked(shop, "PI-3", number)
+    person_moves(shop, "Done")
+    sweep(shop)
+    assert anomaly_status(shop, number) == "Active"
+    shop.clock.passes(1)
+    if since == "a comment":
+        shop.comment(number, "and PI-3?")
+    elif since == "a change here":
+        set_status(shop, number, "Acknowledged")
+    _, open_one = shop.links(number)
+    if other == "unlinked":
+        assert shop.api.delete(f"/api/anomalies/{number}/ticket-links/{open_one['id']}").status == 204
+        client("sqs").purge_queue(QueueUrl=shop.worker.queue)
+    else:
+        url = f"{shop.atlassian.url}/rest/api/2/issue/PI-3?deleteSubtasks=true"
+        assert shop.atlassian.session.delete(url, auth=(EMAIL, TOKEN)).ok
+        see(shop, open_one["ticket_id"])
+    sweep(shop)
+    expected = "Acknowledged" if since == "a change here" else "Resolved"
+    assert anomaly_status(shop, number) == expected
+    sweep(shop)
+    assert shop.undelivered() == 0
+
+
+@pytest.mark.parametrize("meanwhile", ["closed", "unlinked", "deleted"])
+def test_two_tickets_that_end_at_once_do_not_wait_for_each_other(
+    shop: Shop, meanwhile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maps(shop, status_in={"Done": "Resolved"})
+    number = linked(shop, "PI-2")
+    linked(shop, "PI-3", number)
+    first, second = shop.links(number)
+    person_moves(shop, "Done", "PI-2")
+    pending = [second]
+
+    def happens() -> None:
+        if meanwhile == "unlinked":
+            assert shop.api.delete(f"/api/anomalies/{number}/ticket-links/{second['id']}").status == 204
+            return
+        if meanwhile == "closed":
+            person_moves(shop, "Done", "PI-3")
+        else:
+            url = f"{shop.atlassian.url}/rest/api/2/issue/PI-3?deleteSubtasks=true"
+            assert shop.atlassian.session.delete(url, auth=(EMAIL, TOKEN)).ok
+        see(shop, second["ticket_id"])
+
+    def loaded(*arguments: Any) -> Any:
+        found = load(*arguments)
+        if pending and pending.pop():
+            happens()
+        return found
+
+    monkeypatch.setattr("jobticket.ticketing.sync_in.load", loaded)
+    see(shop, first["ticket_id"])
+    assert anomaly_status(shop, number) == "Resolved"
+
+
+def test_a_conflict_of_a_ticket_that_caught_up_lasts(shop: Shop) -> None:
+    maps(shop, status_out=OUT, status_in=IN)
+    assert shop.api.post(f"{INTEGRATION}/rules", {"name": "all"}).status == 201
+    number = int(shop.anomaly()["id"])
+    shop.set_status(number, "Acknowledged")
+    shop.atlassian.fault(MOVE | {"status": 503, "times": 1})
+    shop.worker.run()
+    (link,) = shop.links(number)
+    person_moves(shop, "Done", link["ticket_number"])
+    shop.clock.passes(60)
+    see(shop, link["ticket_id"])
+    assert ticket_status(shop, link["ticket_number"]) == "Done"
+    assert anomaly_status(shop, number) == "Acknowledged"
+    assert shop.links(number)[0]["last_sync_error"].startswith("conflict: ")
+
+
+def test_the_first_sweep_finds_what_changed_long_before_it(shop: Shop) -> None:
+    maps(shop, status_in=IN)
+    number = linked(shop)
+    person_moves(shop, "Done")
+    shop.clock.passes(3600)
     sweep(shop)
     assert anomaly_status(shop, number) == "Resolved"

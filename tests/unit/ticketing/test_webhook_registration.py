@@ -174,3 +174,35 @@ def test_one_that_cannot_be_kept_is_told_of_before_it_ends(
         function.webhooks.keep(now + timedelta(days=day), Deadline.after(60))
     assert counted == ["WebhooksExpiring"] * 2
     assert asked == []
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_another_connection_removes_what_the_former_one_registered(
+    asked: list[str],
+    registered: Registered,
+    function: Any,
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    works: bool,
+) -> None:
+    kept, former = function.webhooks.store.registration(1), list[str]()
+    function.webhooks.store.register(1, replace(kept, external_id="former", webhook_ids=(77,)))
+    registered.ids = {77}
+
+    def client_of(_webhooks: Any, registration: Any, _deadline: Deadline) -> None:
+        former.append(registration.external_id)
+        if not works:
+            raise JiraError("no")
+
+    monkeypatch.setattr(type(function.webhooks), "_client", client_of)
+    monkeypatch.setattr("jobticket.jira.dynamic_webhooks.registered", lambda _client, _url: [])
+    assert shop.api.put(INTEGRATION, {}).status == 200
+    assert former == ["former"]
+    assert (77 in registered.ids) is not works
+    now = function.webhooks.store.registration(1)
+    assert now.external_id == kept.external_id
+    assert set(now.webhook_ids) == registered.ids - {77}
+    monkeypatch.setattr(type(function.webhooks), "_may_register", lambda _self, _stored: False)
+    function.webhooks.store.register(1, replace(kept, external_id="former"))
+    assert shop.api.put(INTEGRATION, {}).status == 200
+    assert function.webhooks.store.registration(1) is None

@@ -246,7 +246,7 @@ class Delivery:
     def _note_place(self, link: AnomalyLink, status: str) -> None:
         now = self.now()
         # Where the product has given a ticket a status, or found it there, that is no news later.
-        links.note(self.table, link, now, links.seen_values(status, now), ["conflict"])
+        links.note(self.table, link, now, links.seen_values(status, now), ["conflict", "held"])
         logger.info("a ticket was moved", ticket=link.ticket_id)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from jobticket import clock
 from jobticket.errors import ConflictError, NotFoundError, RefusalError
 from jobticket.history.records import Stamp, record
 from jobticket.jira.transitions import is_same
-from jobticket.store.table import Delete, Item, Put, Table, Update
+from jobticket.store.table import Check, Delete, Item, Put, Table, Update
 from jobticket.store.unit_of_work import (
     ABSENT,
     PRESENT,
@@ -118,6 +118,15 @@ def forget_link(link: AnomalyLink, now: datetime) -> Update:
     return Update(issue_of(link).pk, TICKET, set=due, remove=[ticket_member(link.anomaly_id)])
 
 
+def looks_at_others(loaded: Loaded, link: AnomalyLink, now: datetime) -> Iterator[Update]:
+    """Yield the writes that ask for looks at an anomaly's other tickets, which may wait for this one."""
+    if loaded.stored is not None and loaded.stored.integration.status_in and not loaded.anomaly.archived:
+        due = {"due_pk": UNDELIVERED, "due_at": outbox.due(now)}
+        for live in loaded.live:
+            if live.link_id != link.id:
+                yield Update(live.issue.pk, TICKET, set=due)
+
+
 def _key(link: AnomalyLink) -> dict[str, str]:
     return {"pk": anomaly_pk(link.anomaly_id), "sk": link_sort(link.integration_id, link.ticket_id)}
 
@@ -142,6 +151,8 @@ def unlink(work: UnitOfWork, anomaly_id: int, link_id: int, stamp: Stamp) -> Ano
     loaded, link = find_link(work.table, anomaly_id, link_id)
     work.add(Delete(**_key(link), condition=Attr("id").eq(link_id)))
     work.add(forget_link(link, stamp.at))
+    for write in looks_at_others(loaded, link, stamp.at):
+        work.add(write)
     revise(work, loaded, Revision(records=[("ticket_unlinked", _told(link))]), stamp)
     return link
 
@@ -292,6 +303,16 @@ def adopt(table: Table, item: Item) -> AnomalyLink:
 def kept(table: Table, link: AnomalyLink) -> Item:
     """Return what is stored of a link, empty if it is gone."""
     return table.get(*_key(link).values()) or {}
+
+
+def as_loaded(link: AnomalyLink) -> Check:
+    """Return a check that a link still shows the same status and error."""
+    shown = {"status": link.status, "last_sync_error": link.last_sync_error}
+    same: ConditionBase = Attr("id").eq(link.id)
+    for name, value in shown.items():
+        same &= Attr(name).not_exists() if value is None else Attr(name).eq(value)
+    key = _key(link)
+    return Check(key["pk"], key["sk"], same)
 
 
 def change(link: AnomalyLink, **changes: Any) -> Update:

@@ -267,7 +267,7 @@ class Relay:
             rest = ["due_pk", "due_at", "tried_at"]
             ended = Update(ended.pk, ended.sk, set={"parked": True}, remove=rest, condition=PRESENT)
         agrees: ConditionBase = Attr("conflict").not_exists()
-        if event.kind in MOVING:
+        if event.kind in MOVING and told in (Told.TOLD, Told.WAITS):
             agrees |= Attr("conflict").lt(event.stamp)
         for condition, gone in ((agrees, ["last_sync_error", "conflict"]), (PRESENT, [])):
             if gone and not in_step:

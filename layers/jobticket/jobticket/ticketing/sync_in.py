@@ -7,10 +7,13 @@ one search what has changed since the last one. It wakes a look for each linked 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
+
+from boto3.dynamodb.conditions import Attr, ConditionBase
 
 from jobticket import clock
 from jobticket.clock import Deadline
@@ -80,16 +83,14 @@ class Look:
         linked = linked_anomalies(ticket)
         self.since = ticket.get("unlooked", searched_until(self.table))
         if not linked:
-            end_look(self.table, self.issue, {})
+            end_look(self.table, self.issue, {}, ticket)
             return Looked()
         try:
             row = look_up(self.client, self.issue.ticket_id)
         except JiraNotFoundError:
             for anomaly_id in linked:
-                link = self.link_of(anomaly_id)
-                if link is not None:
-                    links.note_error(self.table, link, GONE)
-            end_look(self.table, self.issue, {})
+                self._note_gone(anomaly_id)
+            end_look(self.table, self.issue, {}, ticket)
             return Looked()
         events: list[Event] = []
         conflicts, mover = 0, Mover(self.client, self.issue.ticket_id)
@@ -97,21 +98,30 @@ class Look:
             following = _Following(self, anomaly_id, link_id, row, mover, ticket.get("moving"))
             events += following.run()
             conflicts += following.is_conflict
-        end_look(self.table, self.issue, {name: row[name] for name in SEEN if row[name] is not None})
+        seen = {name: row[name] for name in SEEN if row[name] is not None}
+        end_look(self.table, self.issue, seen, ticket)
         return Looked(events, conflicts)
 
-    def link_of(self, anomaly_id: int) -> AnomalyLink | None:
-        try:
+    def _note_gone(self, anomaly_id: int) -> None:
+        with contextlib.suppress(NotFoundError):
             loaded = load(self.table, anomaly_id)
-        except NotFoundError:
-            return None
+            link = self.link_in(loaded)
+            if link is not None:
+                links.note_error(self.table, link, GONE)
+                for write in links.looks_at_others(loaded, link, self.now):
+                    write_if_current(self.table, write)
+
+    def link_in(self, loaded: Loaded) -> AnomalyLink | None:
         return links.find_pair(loaded, self.issue.integration_id, self.issue.ticket_id)
 
 
-def end_look(table: Table, issue: Issue, seen: Item) -> None:
-    """Store how a ticket was seen, and that it no longer needs a look."""
+def end_look(table: Table, issue: Issue, seen: Item, ticket: Item | None = None) -> None:
+    """Store how a ticket was seen, and that it needs no look, unless ``ticket`` was asked for again since."""
     ended = ["moving", "unlooked", "due_pk", "due_at"]
-    write_if_current(table, Update(issue.pk, TICKET, set=seen, remove=ended, condition=PRESENT))
+    same: ConditionBase = PRESENT
+    if ticket is not None:
+        same &= Attr("due_at").eq(ticket["due_at"]) if "due_at" in ticket else Attr("due_at").not_exists()
+    write_if_current(table, Update(issue.pk, TICKET, set=seen, remove=ended, condition=same))
 
 
 @dataclass
@@ -152,7 +162,7 @@ class _Following:
                     events = self._add(work)
         except ConflictError as error:
             # Another open anomaly has the fingerprint.
-            link = self.look.link_of(self.anomaly_id)
+            link = self.look.link_in(load(self.look.table, self.anomaly_id))
             if link is not None:
                 values = self._values() | {"last_sync_error": error.message}
                 links.note(self.look.table, link, self.look.now, values)
@@ -160,16 +170,16 @@ class _Following:
         return events
 
     def _add(self, work: UnitOfWork) -> list[Event]:
-        table, issue = self.look.table, self.look.issue
+        table = self.look.table
         try:
             loaded = load(table, self.anomaly_id)
         except NotFoundError:
             return []
-        link = links.find_pair(loaded, issue.integration_id, issue.ticket_id)
+        link = self.look.link_in(loaded)
         if link is None or link.id != self.link_id or all(live.link_id != link.id for live in loaded.live):
             return []
         kept, now = links.kept(table, link), self.look.now
-        wanted = self._wanted(kept, loaded, link)
+        wanted = self._wanted(kept, loaded)
         if wanted is None:
             links.add_note(work, link, now, self._values(), self._ended(link, kept), self.moving)
             return []
@@ -178,30 +188,40 @@ class _Following:
             both = links.conflict(self.row["status"], loaded.anomaly.status, loaded.status_stamp, now)
             links.add_note(work, link, now, both, (), self.moving)
             return []
+        open_one = self._open_one(loaded, link) if wanted in ARCHIVED else None
+        if open_one is not None:
+            # It may be closed, unlinked or found deleted meanwhile; then this is decided again.
+            work.add(links.as_loaded(open_one))
+            values = self._values() | {"held": loaded.status_stamp}
+            links.add_note(work, link, now, values, self._ended(link, kept), self.moving)
+            return []
         return self._follow(work, loaded, link, wanted)
 
-    def _wanted(self, kept: dict[str, object], loaded: Loaded, link: AnomalyLink) -> str | None:
+    def _wanted(self, kept: dict[str, object], loaded: Loaded) -> str | None:
         """Return the status that the anomaly must get; None if the ticket's status is no news for it."""
         status, seen = self.row["status"], kept.get("seen")
-        if seen is None or is_same(status, str(seen)) or is_same(status, self.moving):
+        wanted = self.look.stored.integration.meaning_of(status)
+        if seen is None or is_same(status, self.moving) or wanted in (None, loaded.anomaly.status):
             return None
+        # What waited for other tickets is still news, unless the anomaly was changed here since.
+        is_held = wanted in ARCHIVED and kept.get("held") == loaded.status_stamp
+        return None if is_same(status, str(seen)) and not is_held else wanted
+
+    def _open_one(self, loaded: Loaded, link: AnomalyLink) -> AnomalyLink | None:
+        """Return another ticket that does not say that the anomaly is archived; a deleted one has no say."""
         means = self.look.stored.integration.meaning_of
-        wanted = means(status)
-        if wanted is None or wanted == loaded.anomaly.status:
-            return None
-        # A deleted ticket has no say.
-        others = [other for other in loaded.links if other.id != link.id and other.last_sync_error != GONE]
-        others = [other for other in others if _is_live(other, loaded)]
-        if wanted in ARCHIVED and any(means(other.status) not in ARCHIVED for other in others):
-            return None  # only when all its tickets say so
-        return wanted
+        for other in loaded.links:
+            counts = other.id != link.id and other.last_sync_error != GONE and _is_live(other, loaded)
+            if counts and means(other.status) not in ARCHIVED:
+                return other
+        return None
 
     def _follow(self, work: UnitOfWork, loaded: Loaded, link: AnomalyLink, wanted: str) -> list[Event]:
         stamp = Stamp(self.look.now, self.mover.name)
         revision = Revision(follows=True, records=links.moves(link, self.row["status"]))
         revision.notices = anomalies.set_status(work, revision, loaded, wanted, stamp.at)
         revision.links = [live for live in loaded.live if live.link_id != link.id]
-        work.add(links.change(link, set=self._values(), remove=["conflict", "last_sync_error"]))
+        work.add(links.change(link, set=self._values(), remove=["conflict", "last_sync_error", "held"]))
         logger.info("an anomaly follows its ticket", anomaly=self.anomaly_id, status=wanted)
         return revise(work, loaded, revision, stamp)
 
@@ -259,8 +279,7 @@ def changed_tickets(table: Table, access: JiraAccess, now: datetime, deadline: D
 
 
 def _minutes_since(last: int, now: datetime) -> int:
-    passed = now - clock.from_milliseconds(last) if last else timedelta(minutes=10)
-    return ceil(min(passed, LONGEST).total_seconds() / 60)
+    return ceil(min(now - clock.from_milliseconds(last), LONGEST).total_seconds() / 60)
 
 
 def note_sweep(table: Table, moment: datetime) -> None:

@@ -36,6 +36,9 @@ ALARMING = timedelta(days=5)
 #: A filter names so many projects; the tickets of others are followed by the sweep.
 MOST_PROJECTS = 100
 
+#: The most for removing the webhooks of a former connection, so that time is left to register.
+REMOVAL_SECONDS = 5.0
+
 FAULTS = (JiraError, RefusalError, NotRegisteredError, StaleError)
 
 
@@ -61,7 +64,12 @@ class Webhooks:
     def register(self, now: datetime, deadline: Deadline) -> None:
         """Register webhooks for the present integration, if its connection may, in place of earlier ones."""
         stored = integration.find(self.table)
-        if stored is None or not self._may_register(stored):
+        if stored is None:
+            return
+        earlier = self.store.registration(stored.integration.id)
+        if earlier is not None and earlier.external_id != stored.source.connection:
+            self.remove(stored, deadline.sooner(REMOVAL_SECONDS))
+        if not self._may_register(stored):
             return
         try:
             client = integration.client_of(self.access, stored, deadline)
@@ -100,7 +108,7 @@ class Webhooks:
         stored = integration.find(self.table)
         registration = None if stored is None else self.store.registration(stored.integration.id)
         if stored is None or registration is None or registration.external_id != stored.source.connection:
-            return  # what another connection has registered expires
+            return  # what another connection has registered expires, if it could not be removed
         if now - registration.checked_at < CHECKED_EVERY:
             return
         try:
