@@ -19,6 +19,7 @@ import requests
 from jobticket.jira.client import JiraClient
 from jobticket.store.table import Table
 from jobticket.ticketing.revisions import revise
+from jobticket.ticketing.sync_in import GONE
 from jobticket.ticketing.wakeups import Wakeups
 from tests.support.gateway import HttpAnswer, LambdaContext
 from tests.unit.conftest import client, gateway, load_function
@@ -87,7 +88,8 @@ class TwoWayStorm:
         self.has_webhook = seed % 3 != 2
         self.secret = ""
         self.numbers: list[int] = []
-        self.tickets: set[str] = set()
+        self.tickets: dict[str, set[int]] = {}  #: each that was ever linked, and the anomalies that had it
+        self.left_open: set[str] = set()
         self.deleted: Counter[int] = Counter()  #: the tickets that people deleted, by anomaly
         self.changes = self.moves = self.deaths = self.faults = 0
         self.most_follows = 0
@@ -189,11 +191,18 @@ class TwoWayStorm:
         links = self.links()
         if links and self.shares:
             link = self.chance.choice(links)
+            if (
+                link["origin"] == "rule"
+                and made_for(self.issue(link["ticket_id"]) or {}) != link["anomaly_id"]
+            ):
+                # The product has reopened it for this anomaly, and unlinking leaves it so.
+                self.left_open.add(link["ticket_id"])
             self.call("DELETE", f"/api/anomalies/{link['anomaly_id']}/ticket-links/{link['id']}")
 
     def links(self) -> list[dict[str, Any]]:
         found = [link for number in self.numbers for link in self.shop.links(number)]
-        self.tickets.update(link["ticket_id"] for link in found)
+        for link in found:
+            self.tickets.setdefault(link["ticket_id"], set()).add(link["anomaly_id"])
         return found
 
     # -------------------------------------------------------------------------------------------- people in Jira
@@ -340,9 +349,10 @@ class TwoWayStorm:
             marks = [mark for _, mark in self.shop.atlassian.posted(ticket) if mark]
             if len(marks) != len(set(marks)):
                 yield f"ticket {ticket} was told twice"
+        stand = {ticket: issue["fields"]["status"]["name"] for ticket, issue in issues.items()}
         for link in links:
-            if link["ticket_id"] in issues:
-                yield from self._of_link(link, issues[link["ticket_id"]]["fields"]["status"]["name"], links)
+            if link["ticket_id"] in stand:
+                yield from self._of_link(link, stand, links)
         if self.shop.undelivered() or self.waiting():
             yield f"{self.shop.undelivered()} events and {self.waiting()} messages are left"
 
@@ -373,24 +383,41 @@ class TwoWayStorm:
         if not self.status_out and moved > self.moves + self.faults:
             yield f"{moved} moves, of which people made {self.moves}"
 
-    def _of_link(self, link: dict[str, Any], now: str, links: list[dict[str, Any]]) -> Iterator[str]:
-        name, said = f"link {link['id']}", link["last_sync_error"] or ""
+    def _of_link(
+        self, link: dict[str, Any], stand: dict[str, str], links: list[dict[str, Any]]
+    ) -> Iterator[str]:
+        ticket, number, said = link["ticket_id"], link["anomaly_id"], link["last_sync_error"] or ""
+        now = stand[ticket]
         if link["status"] != now:
-            yield f"{name} shows {link['status']}, not {now}: {said}"
-        status = self.shop.api.get(f"/api/anomalies/{link['anomaly_id']}").json()["status"]
+            yield f"link {link['id']} shows {link['status']}, not {now}: {said}"
         if not (self.status_in and self.status_out) or said.startswith(("conflict", "Another open")):
             return
-        here = [each for each in links if each["ticket_id"] == link["ticket_id"]]
-        mine = [each for each in links if each["anomaly_id"] == link["anomaly_id"]]
-        if len(here) == len(mine) == 1 and not self.shares and IN[now] != status:
-            yield f"anomaly {link['anomaly_id']} is {status}, its ticket {now}: {said}"
-        states = {
-            self.shop.api.get(f"/api/anomalies/{each['anomaly_id']}").json()["archived"] for each in here
+        status = self._status(number)
+        # A ticket that was deleted without a webhook is not known to be gone until the next look.
+        others = {
+            stand.get(each["ticket_id"], "unknown")
+            for each in links
+            if each["anomaly_id"] == number and each["id"] != link["id"] and each["last_sync_error"] != GONE
         }
-        if states == {True} and now != "Done" and not any(each["last_sync_error"] for each in here):
-            yield f"ticket {link['ticket_id']} is {now}, and all its anomalies are archived"
-        if now == "Done" and len(mine) == 1 and status != "Resolved":
-            yield f"anomaly {link['anomaly_id']} is {status}, and its only ticket is Done: {said}"
+        # It is archived only when all its tickets say so.
+        waits = now == "Done" and status != "Resolved" and bool(others - {"Done"})
+        if self._is_its_own(link) and IN[now] != status and not waits:
+            yield f"anomaly {number} is {status}, its ticket {ticket} {now}: {said}"
+        if now == "Done" and status != "Resolved" and not waits:
+            yield f"anomaly {number} is {status}, and all its tickets are Done: {said}"
+        here = [each for each in links if each["ticket_id"] == ticket]
+        archived = all(self._status(each["anomaly_id"]) == "Resolved" for each in here)
+        told = any(each["last_sync_error"] for each in here) or ticket in self.left_open
+        if archived and now != "Done" and not told:
+            yield f"ticket {ticket} is {now}, and all its anomalies are archived"
+
+    def _status(self, number: int) -> str:
+        return str(self.shop.api.get(f"/api/anomalies/{number}").json()["status"])
+
+    def _is_its_own(self, link: dict[str, Any]) -> bool:
+        """Tell whether a ticket agreed with its anomaly when it was linked, and had no other anomaly since."""
+        agreed = not self.shares or link["origin"] == "rule"
+        return agreed and self.tickets[link["ticket_id"]] == {link["anomaly_id"]}
 
 
 def made_for(issue: dict[str, Any]) -> int:

@@ -12,7 +12,7 @@ from jobticket import clock
 from jobticket.errors import ConflictError, NotFoundError, RefusalError
 from jobticket.history.records import Stamp, record
 from jobticket.jira.transitions import is_same
-from jobticket.store.table import Check, Delete, Item, Put, Table, Update
+from jobticket.store.table import Delete, Item, Put, Table, Update
 from jobticket.store.unit_of_work import (
     ABSENT,
     PRESENT,
@@ -303,16 +303,6 @@ def adopt(table: Table, item: Item) -> AnomalyLink:
 def kept(table: Table, link: AnomalyLink) -> Item:
     """Return what is stored of a link, empty if it is gone."""
     return table.get(*_key(link).values()) or {}
-
-
-def as_loaded(link: AnomalyLink) -> Check:
-    """Return a check that a link still shows the same status and error."""
-    shown = {"status": link.status, "last_sync_error": link.last_sync_error}
-    same: ConditionBase = Attr("id").eq(link.id)
-    for name, value in shown.items():
-        same &= Attr(name).not_exists() if value is None else Attr(name).eq(value)
-    key = _key(link)
-    return Check(key["pk"], key["sk"], same)
 
 
 def change(link: AnomalyLink, **changes: Any) -> Update:

@@ -162,10 +162,11 @@ class _Following:
                     events = self._add(work)
         except ConflictError as error:
             # Another open anomaly has the fingerprint.
-            link = self.look.link_in(load(self.look.table, self.anomaly_id))
-            if link is not None:
-                values = self._values() | {"last_sync_error": error.message}
-                links.note(self.look.table, link, self.look.now, values)
+            with contextlib.suppress(NotFoundError):
+                link = self.look.link_in(load(self.look.table, self.anomaly_id))
+                if link is not None:
+                    values = self._values() | {"last_sync_error": error.message}
+                    links.note(self.look.table, link, self.look.now, values)
             return []
         return events
 
@@ -180,22 +181,22 @@ class _Following:
             return []
         kept, now = links.kept(table, link), self.look.now
         wanted = self._wanted(kept, loaded)
-        if wanted is None:
-            links.add_note(work, link, now, self._values(), self._ended(link, kept), self.moving)
-            return []
-        if loaded.status_stamp > max(kept.get("looked", 0), self.look.since):
+        if wanted is not None and loaded.status_stamp > max(kept.get("looked", 0), self.look.since):
             self.is_conflict = True
             both = links.conflict(self.row["status"], loaded.anomaly.status, loaded.status_stamp, now)
             links.add_note(work, link, now, both, (), self.moving)
             return []
         open_one = self._open_one(loaded, link) if wanted in ARCHIVED else None
+        if wanted is not None and open_one is None:
+            return self._follow(work, loaded, link, wanted)
+        values = self._values()
         if open_one is not None:
-            # It may be closed, unlinked or found deleted meanwhile; then this is decided again.
-            work.add(links.as_loaded(open_one))
-            values = self._values() | {"held": loaded.status_stamp}
-            links.add_note(work, link, now, values, self._ended(link, kept), self.moving)
-            return []
-        return self._follow(work, loaded, link, wanted)
+            values["held"] = loaded.status_stamp
+            if open_one.status:
+                # If that one is closed or unlinked meanwhile, this is decided again.
+                work.add(links.change(open_one, set={"status": open_one.status}))
+        links.add_note(work, link, now, values, self._ended(link, kept), self.moving)
+        return []
 
     def _wanted(self, kept: dict[str, object], loaded: Loaded) -> str | None:
         """Return the status that the anomaly must get; None if the ticket's status is no news for it."""
@@ -210,11 +211,9 @@ class _Following:
     def _open_one(self, loaded: Loaded, link: AnomalyLink) -> AnomalyLink | None:
         """Return another ticket that does not say that the anomaly is archived; a deleted one has no say."""
         means = self.look.stored.integration.meaning_of
-        for other in loaded.links:
-            counts = other.id != link.id and other.last_sync_error != GONE and _is_live(other, loaded)
-            if counts and means(other.status) not in ARCHIVED:
-                return other
-        return None
+        others = [other for other in loaded.links if other.id != link.id and other.last_sync_error != GONE]
+        open_ones = [other for other in others if means(other.status) not in ARCHIVED]
+        return next((other for other in open_ones if _is_live(other, loaded)), None)
 
     def _follow(self, work: UnitOfWork, loaded: Loaded, link: AnomalyLink, wanted: str) -> list[Event]:
         stamp = Stamp(self.look.now, self.mover.name)

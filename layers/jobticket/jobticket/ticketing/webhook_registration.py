@@ -36,9 +36,6 @@ ALARMING = timedelta(days=5)
 #: A filter names so many projects; the tickets of others are followed by the sweep.
 MOST_PROJECTS = 100
 
-#: The most for removing the webhooks of a former connection, so that time is left to register.
-REMOVAL_SECONDS = 5.0
-
 FAULTS = (JiraError, RefusalError, NotRegisteredError, StaleError)
 
 
@@ -68,7 +65,7 @@ class Webhooks:
             return
         earlier = self.store.registration(stored.integration.id)
         if earlier is not None and earlier.external_id != stored.source.connection:
-            self.remove(stored, deadline.sooner(REMOVAL_SECONDS))
+            self.remove(stored, deadline.sooner(5.0))  # time is left to register
         if not self._may_register(stored):
             return
         try:

@@ -69,12 +69,6 @@ def _both_ways(ticket_sync: Driven, table: Table) -> None:
     ticket_sync.handle(_wake_up(issue))
     ticket_sync.handle({"sweep": True})
     ticket_sync.handle(_wake_up(issue, look=True))
-    # What it says now waits for the anomaly's other ticket.
-    _link(table, link.anomaly_id)
-    archives = {"status_in": {"In Progress": "Resolved"}}
-    table.update(Update(layout.INTEGRATION, layout.INTEGRATION, set=archives))
-    table.update(Update(f"ANOMALY#{link.anomaly_id}", layout.link_sort(1, link.ticket_id), set={"seen": "-"}))
-    ticket_sync.handle(_wake_up(issue, look=True))
 
 
 def _by_consent(ticket_sync: Driven, table: Table) -> None:
@@ -99,10 +93,9 @@ def _integrate(table: Table, url: str, external_id: str) -> None:
     table.put(item | source | {"site": url, "api_url": url, "created": moment, "updated": moment})
 
 
-def _link(table: Table, number: int | None = None) -> layout.Issue:
-    if number is None:
-        with UnitOfWork(table) as work:
-            number = anomalies.report_anomaly(work, REPORT, stamp()).anomaly.id
+def _link(table: Table) -> layout.Issue:
+    with UnitOfWork(table) as work:
+        anomaly = anomalies.report_anomaly(work, REPORT, stamp()).anomaly
     stored = find(table)
     assert stored is not None
     ticket = LinkedTicket(
@@ -113,7 +106,7 @@ def _link(table: Table, number: int | None = None) -> layout.Issue:
         metadata=TicketMetadata(project_key="PI"),
     )
     with UnitOfWork(table) as work:
-        made, _ = links.add_link(work, number, stored, ticket, "linked", stamp())
+        made, _ = links.add_link(work, anomaly.id, stored, ticket, "linked", stamp())
     return layout.Issue(made.integration_id, made.ticket_id)
 
 
