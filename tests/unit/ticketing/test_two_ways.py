@@ -9,6 +9,7 @@ import pytest
 
 from jobticket.store.table import Update
 from jobticket.ticketing.revisions import load
+from jobticket.ticketing.sync_in import GONE
 from tests.support.gateway import LambdaContext
 from tests.unit.conftest import client
 from tests.unit.ticketing.conftest import EMAIL, INTEGRATION, TOKEN, Shop, record, slow_jira
@@ -667,3 +668,17 @@ def test_the_first_sweep_finds_what_changed_long_before_it(shop: Shop) -> None:
     shop.clock.passes(3600)
     sweep(shop)
     assert anomaly_status(shop, number) == "Resolved"
+
+
+def test_two_deleted_tickets_do_not_ask_for_each_other_again_and_again(shop: Shop) -> None:
+    maps(shop, status_in=IN)
+    number = linked(shop, "PI-2")
+    linked(shop, "PI-3", number)
+    for link in shop.links(number):
+        url = f"{shop.atlassian.url}/rest/api/2/issue/{link['ticket_id']}?deleteSubtasks=true"
+        assert shop.atlassian.session.delete(url, auth=(EMAIL, TOKEN)).ok
+    look(shop, number)
+    sweep(shop)
+    sweep(shop)
+    assert [link["last_sync_error"] for link in shop.links(number)] == [GONE] * 2
+    assert shop.undelivered() == 0

@@ -29,7 +29,7 @@ from jobticket.jira.search import Search
 from jobticket.jira.transitions import is_same
 from jobticket.observability import logger
 from jobticket.store.table import Item, Table, Update
-from jobticket.store.unit_of_work import PRESENT, UnitOfWork, write_if_current
+from jobticket.store.unit_of_work import PRESENT, UnitOfWork, commit_if_current, write_if_current
 from jobticket.ticketing import anomalies, integration, links
 from jobticket.ticketing.integration import StoredIntegration
 from jobticket.ticketing.layout import SWEEP, TICKET, Issue, linked_anomalies
@@ -106,10 +106,12 @@ class Look:
         with contextlib.suppress(NotFoundError):
             loaded = load(self.table, anomaly_id)
             link = self.link_in(loaded)
-            if link is not None:
-                links.note_error(self.table, link, GONE)
+            if link is not None and link.last_sync_error != GONE:
+                work = UnitOfWork(self.table)
+                work.add(links.change(link, set={"last_sync_error": GONE}))
                 for write in links.looks_at_others(loaded, link, self.now):
-                    write_if_current(self.table, write)
+                    work.add(write)
+                commit_if_current(work)
 
     def link_in(self, loaded: Loaded) -> AnomalyLink | None:
         return links.find_pair(loaded, self.issue.integration_id, self.issue.ticket_id)
