@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import axe_playwright_python
 import pytest
@@ -77,11 +78,16 @@ def page(context: BrowserContext) -> Iterator[Page]:
 def accessible() -> Callable[..., None]:
     """Return a check that axe-core finds no violation, and that nothing is wider than the screen."""
 
-    def check(page: Page, but: Sequence[str] = ()) -> None:
+    def check(page: Page, but: Sequence[str] = (), only: Sequence[str] = ()) -> None:
         # axe-core comes from outside of the page, past its Content-Security-Policy, as a person's tool would.
         if page.evaluate("window.axe === undefined"):
             page.evaluate(AXE)
-        options = {"rules": {rule: {"enabled": False} for rule in but}, "resultTypes": ["violations"]}
+        options: dict[str, Any] = {
+            "rules": {rule: {"enabled": False} for rule in but},
+            "resultTypes": ["violations"],
+        }
+        if only:
+            options["runOnly"] = only
         violations = page.evaluate(
             "options => axe.run(document, options).then(({violations}) => violations)", options
         )

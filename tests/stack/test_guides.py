@@ -179,9 +179,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pip = ("-m", "pip", "--quiet", "--disable-pip-version-check")
     build = (*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder)
     subprocess.run([sys.executable, *build, ROOT / "clients" / "python"], check=True)
-    subprocess.run([sys.executable, "-m", "venv", folder / "empty"], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "empty"], check=True)
     python = folder / "empty" / "bin" / "python"
-    subprocess.run([python, *pip, "install", *folder.glob("*.whl")], check=True)
+    into = (*pip, "--python", str(python), "install")
+    subprocess.run([sys.executable, *into, *folder.glob("*.whl")], check=True)
     return python
 
 
