@@ -24,7 +24,7 @@ ARGUMENTS = [
 ]
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 # A function's first start on a busy machine takes longer than the usual 5 s.
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=180_000)
 
 
 def chromium() -> str:
@@ -58,7 +58,7 @@ def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Browse
         )
     else:
         made = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
-    made.set_default_timeout(60_000)
+    made.set_default_timeout(180_000)
     yield made
     made.close()
 

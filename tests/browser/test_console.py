@@ -24,7 +24,7 @@ SHOWN = "document.dispatchEvent(new Event('visibilitychange'))"
 @pytest.fixture
 def desk(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context(viewport={"width": 1280, "height": 800})
-    made.set_default_timeout(60_000)
+    made.set_default_timeout(180_000)
     yield made
     made.close()
 
@@ -170,7 +170,7 @@ def test_it_polls_while_it_is_seen(console: Page, api: ScriptedApi) -> None:
     console.evaluate(HIDE % "true")
     console.evaluate(SHOWN)
     api.asked.clear()
-    console.clock.fast_forward(60_000)
+    console.clock.fast_forward(180_000)
     assert api.asked == []
     console.evaluate(HIDE % "false")
     with console.expect_request("**/api/operations"):

@@ -28,8 +28,9 @@ FOLDER = ROOT / "docs" / "guides"
 #: These have stages of their own, below.
 DEPLOY, SAM_LOCAL = FOLDER / "deploy.md", FOLDER / "sam-local.md"
 GUIDES = sorted({*FOLDER.glob("*.md")} - {DEPLOY, SAM_LOCAL})
-SECONDS = 180
+SECONDS = 600
 BLOCK = re.compile(r"^```(bash|python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+pytestmark = pytest.mark.long
 
 
 class Shell:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOT_FOUND = {"statusCode": 404, "message": "Not Found"}
+pytestmark = pytest.mark.long
 
 
 def run_local(*arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -36,7 +37,7 @@ def run_local(*arguments: str, environment: Mapping[str, str]) -> subprocess.Com
         env=dict(environment),
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
 
@@ -45,7 +46,7 @@ def create_job(stack: Stack, *labels: str) -> Job:
     return stack.api().jobs.create(name="Housing", goal_quantity=3, jira_labels=list(labels))
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:
     """Wait for what nothing announces."""
     end = time.monotonic() + seconds
     while not condition():

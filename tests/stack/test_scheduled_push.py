@@ -21,7 +21,7 @@ from tests.stack.test_push import Floor as PushFloor
 from tests.support.deployed import ROOT, Stack, running
 
 #: The emulator's scheduler looks every 10 seconds, and a rate of a minute begins a minute after the start.
-A_FEW_MINUTES = 240
+A_FEW_MINUTES = 600
 POLL_SECONDS = 0.2
 pytestmark = pytest.mark.long
 #: Runs of one day each, later than those of any other test.
