@@ -118,16 +118,27 @@ def _serialize_what_is_there() -> None:
     serializer: Any = ResponseSerializer
     whole = serializer._serialize_type_structure
 
+    def attribute(own: Any, value: Any, shape: Any) -> Any:
+        wrapper = own.MAP_TYPE()
+        for kind, content in value.items():
+            match kind:
+                case "S" | "N" | "BOOL" | "NULL":
+                    wrapper[kind] = content
+                case "M":
+                    wrapper[kind] = {name: attribute(own, member, shape) for name, member in content.items()}
+                case "L":
+                    wrapper[kind] = [attribute(own, member, shape) for member in content]
+                case _:
+                    member = shape.members[kind]
+                    member.parent = shape
+                    own._serialize_structure_member(wrapper, value, member, kind)
+        return wrapper
+
     def serialize(own: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
         if shape.name != "AttributeValue" or not key or not isinstance(value, dict):
             whole(own, serialized, value, shape, key)
-            return
-        wrapper = own.MAP_TYPE()
-        for kind in value:
-            member = shape.members[kind]
-            member.parent = shape
-            own._serialize_structure_member(wrapper, value, member, kind)
-        own._default_serialize(serialized, wrapper, shape, key)
+        else:
+            own._default_serialize(serialized, attribute(own, value, shape), shape, key)
 
     serializer._serialize_type_structure = serialize
 
@@ -196,7 +207,7 @@ def _text(value: str | bytes) -> str:
 
 
 def _make_requests_short() -> None:
-    """Sign nothing for moto, and do not make up anew how a client calls itself."""
+    """Sign nothing for moto, and make up no names: of clients, of requests."""
     signer: Any = RequestSigner
     sign = signer.handler
 
@@ -217,6 +228,8 @@ def install() -> None:
     _measure_a_new_item_once()
     update_expressions.install()
     vars_of_responses: Any = responses
+    request = {"x-amzn-requestid": "REQUEST"}
+    vars_of_responses.gen_amzn_requestid_long = lambda headers: headers.update(request)
     vars_of_responses.method_names_from_class = cache(vars_of_responses.method_names_from_class)
     vars_of_responses.camelcase_to_underscores = cache(vars_of_responses.camelcase_to_underscores)
     lock = threading.RLock()
