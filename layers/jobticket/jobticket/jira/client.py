@@ -71,19 +71,12 @@ class Site:
     @property
     def limits(self) -> tuple[str, ...]:
         """The names of the limits that can hold up every call (``Limit.name``)."""
-        return self.scope("GET", "", {}).lasting
+        return Scope(self, "").lasting
 
     def scope(self, method: str, template: str, values: Mapping[str, object]) -> Scope:
         """Return what a call counts towards."""
-        issue = values.get("issue", values.get("key"))
-        return Scope(
-            self.quota_key,
-            self.api_url,
-            f"{method} {template}",
-            self.account,
-            None if method == "GET" or issue is None else str(issue),
-            self.authorized_at,
-        )
+        issue = None if method == "GET" else values.get("issue", values.get("key"))
+        return Scope(self, f"{method} {template}", None if issue is None else str(issue))
 
 
 @dataclass(frozen=True, slots=True)
