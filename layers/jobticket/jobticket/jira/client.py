@@ -132,10 +132,6 @@ class JiraClient:
         self._pace = pace or Pace()
 
     @property
-    def deployment(self) -> Deployment:
-        return self.site.deployment
-
-    @property
     def is_cloud(self) -> bool:
         return self.site.deployment == "cloud"
 
@@ -147,17 +143,9 @@ class JiraClient:
         """Return the JSON of the answer."""
         return self._request("GET", template, values, params)
 
-    def post(
-        self,
-        template: str,
-        *,
-        json: Any = None,
-        params: Mapping[str, Any] | None = None,
-        repeatable: bool = False,
-        **values: object,
-    ) -> Any:
+    def post(self, template: str, *, json: Any = None, repeatable: bool = False, **values: object) -> Any:
         """Return the JSON, None without a body; ``repeatable`` if twice does what once does, as a search."""
-        return self._request("POST", template, values, params, json, repeatable)
+        return self._request("POST", template, values, None, json, repeatable)
 
     def put(
         self,
