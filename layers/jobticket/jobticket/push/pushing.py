@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -104,7 +104,7 @@ class Pusher:
         patience = deadline.sooner(PATIENCE_SECONDS)
         try:
             ticket = self.ticket(key, settings, deadline)
-            appended = self.append(ticket, statuses, attempt, patience=patience, done=done)
+            appended = self.append(ticket, statuses, replace(attempt, done=done), patience)
         except HeldError as held:
             return failed(held, key)
         except FAILURES as failure:
@@ -114,19 +114,11 @@ class Pusher:
         return Outcome("pushed", key, appended.note)
 
     def append(
-        self,
-        ticket: PushedTicket,
-        statuses: Sequence[PathStatus],
-        attempt: Try,
-        *,
-        patience: Deadline,
-        done: Callable[[Appended], None],
-        only_settle: bool = False,
+        self, ticket: PushedTicket, statuses: Sequence[PathStatus], attempt: Try, patience: Deadline
     ) -> Appended:
         """Append the tables to a ticket's description, while no other push touches it.
 
-        HeldError if an earlier push to it outlasts the patience. ``done`` is called before the next one may
-        begin. With ``only_settle``, nothing is written but what an earlier try may have replaced.
+        HeldError if an earlier push to it outlasts the patience.
         """
         day = self.now().astimezone(UTC).date()
         held = partial(
@@ -140,11 +132,11 @@ class Pusher:
                 if was_moved or read.key.upper() == ticket.key.upper():
                     appending = Appending(ticket, read, statuses, day, attempt)
                     try:
-                        appended = appending.run(only_settle=only_settle)
+                        appended = appending.run()
                     except UnsettledWriteError:
                         lease.must_run_out = True
                         raise
-                    done(appended)
+                    attempt.done(appended)
                     return appended
             ticket.key, was_moved = read.key, True
 

@@ -231,15 +231,11 @@ class Worker:
 
     def _try(self, task: _Task, ticket: PushedTicket, claim: PushClaim, shift: _Shift) -> str:
         ref, site = task.ref, ticket.client.site
+        remember, done = partial(self._remember, task, claim), partial(self._done, task, claim)
+        attempt = Try(f"push {ref.run_id} {ref.job_id}", claim.mark, remember, done, task.only_settle)
+        patience = shift.deadline.sooner(PATIENCE_SECONDS)
         try:
-            appended = self.pusher.append(
-                ticket,
-                task.statuses,
-                Try(f"push {ref.run_id} {ref.job_id}", claim.mark, partial(self._remember, task, claim)),
-                patience=shift.deadline.sooner(PATIENCE_SECONDS),
-                done=partial(self._done, task, claim),
-                only_settle=task.only_settle,
-            )
+            appended = self.pusher.append(ticket, task.statuses, attempt, patience)
         except (HeldError, *FAILURES) as failure:
             return self._failed(task, claim, failure, site)
         except TakenOverError:
