@@ -46,8 +46,9 @@ test:
 unit-tests: layers
 	nice -n 5 $(PY) -m pytest tests --ignore=tests/stack --ignore=tests/browser -n 2 --dist worksteal
 
+# By file: what the tests of a file share is made once.
 stack-tests: layers chromium
-	AUTH=$(AUTH) $(PY) -m pytest tests/browser tests/stack -n 3 --dist loadgroup --no-loadscope-reorder
+	AUTH=$(AUTH) $(PY) -m pytest tests/browser tests/stack -n 3 --dist loadfile --no-loadscope-reorder
 
 layers: $(DEV)
 	@$(PY) tools/build_layers.py >/dev/null

@@ -30,7 +30,7 @@ ANOMALY = {
     "datastore": {"id": 1, "name": "CRM"},
     "failed_checks": [{"field": "CUSTOMER_NAME", "message": "3 values are empty"}],
 }
-SECONDS = 60
+SECONDS = 180
 WIDTH = 100
 
 Json = Any

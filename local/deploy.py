@@ -45,9 +45,10 @@ def deploy(aws: Aws, settings: Settings) -> Deployed:
         _make_bus(aws.client("events"), settings.event_bus)
     cloudformation = aws.client("cloudformation")
     url = upload_template(aws, json.dumps(template, separators=(",", ":")))
-    _create_or_update(cloudformation, url, parameters)
+    created = _create_or_update(cloudformation, url, parameters)
     apply_what_deployment_leaves_out(aws, template, STACK)
-    delete_code_of_former_deployments(aws, template, url)
+    if not created:
+        delete_code_of_former_deployments(aws, template, url)
     return Deployed(
         _physical_id(cloudformation, "Api"),
         _outputs(cloudformation),
@@ -97,16 +98,16 @@ def _make_bus(events: Any, name: str) -> None:
         events.create_event_bus(Name=name)
 
 
-def _create_or_update(cloudformation: Any, url: str, parameters: list[dict[str, str]]) -> None:
+def _create_or_update(cloudformation: Any, url: str, parameters: list[dict[str, str]]) -> bool:
+    """Deploy, and tell whether the stack is new."""
     status = _status(cloudformation)
     if status in ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED"):
         # A stack whose creation failed can only be deleted.
         cloudformation.delete_stack(StackName=STACK)
         _wait(cloudformation)
         status = None
-    operation = (
-        cloudformation.create_stack if status in (None, "DELETE_COMPLETE") else cloudformation.update_stack
-    )
+    is_new = status in (None, "DELETE_COMPLETE")
+    operation = cloudformation.create_stack if is_new else cloudformation.update_stack
     try:
         operation(
             StackName=STACK,
@@ -118,10 +119,11 @@ def _create_or_update(cloudformation: Any, url: str, parameters: list[dict[str, 
     except ClientError as error:
         reason = error.response["Error"]["Message"]
         if "No updates are to be performed" in reason:
-            return
+            return False
         raise LocalStackError(f"template.yaml was refused: {reason}") from error
     if _wait(cloudformation) not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         raise LocalStackError(f"template.yaml could not be deployed:\n{_failures(cloudformation)}")
+    return is_new
 
 
 def _wait(cloudformation: Any) -> str | None:

@@ -40,7 +40,7 @@ async def start_emulator(data_dir: Path, lock: int, *, enforce_roles: bool) -> E
     )
     emulator = Emulator(port, process)
     try:
-        await process.wait_until_it_answers(f"{emulator.url}/_ministack/ready", within=30)
+        await process.wait_until_it_answers(f"{emulator.url}/_ministack/ready", within=120)
     except BaseException:
         await process.stop()
         raise

@@ -9,8 +9,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from local.aws import Aws
 from local.errors import LocalStackError
 from local.template import resources_of_type
@@ -27,11 +25,14 @@ def upload_code(aws: Aws, template: dict[str, Any]) -> None:
     """Upload the code of functions and layers, and put its addresses into the template."""
     s3 = aws.client("s3")
     _make_bucket(s3)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+    present = {entry["Key"] for page in pages for entry in page.get("Contents", [])}
     for properties in resources_of_type(template, "AWS::Serverless::Function").values():
-        properties["CodeUri"] = _upload(s3, _zip_folder(_function_folder(properties["CodeUri"])))
+        properties["CodeUri"] = _upload(s3, _zip_folder(_function_folder(properties["CodeUri"])), present)
     layers = _built_layers()
     for properties in resources_of_type(template, "AWS::Serverless::LayerVersion").values():
-        properties["ContentUri"] = _upload(s3, _zip_layer(layers[Path(properties["ContentUri"]).name]))
+        zipped = _zip_layer(layers[Path(properties["ContentUri"]).name])
+        properties["ContentUri"] = _upload(s3, zipped, present)
 
 
 def upload_template(aws: Aws, body: str) -> str:
@@ -87,10 +88,8 @@ def _make_bucket(s3: Any) -> None:
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
 
 
-def _upload(s3: Any, code: bytes) -> str:
+def _upload(s3: Any, code: bytes, present: set[str]) -> str:
     key = f"{hashlib.sha256(code).hexdigest()}.zip"
-    try:
-        s3.head_object(Bucket=BUCKET, Key=key)
-    except ClientError:
+    if key not in present:
         s3.put_object(Bucket=BUCKET, Key=key, Body=code)
     return f"s3://{BUCKET}/{key}"

@@ -103,7 +103,7 @@ async def _start_atlassian(settings: Settings, lock: int) -> Process | None:
         lock,
     )
     try:
-        await process.wait_until_it_answers(f"{settings.atlassian_url}/_control", within=30)
+        await process.wait_until_it_answers(f"{settings.atlassian_url}/_control", within=120)
     except BaseException:
         await process.stop()
         raise

@@ -10,8 +10,6 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.deployed import Stack, running
 
-NEED_THE_STACK = ("stack", "browser")
-
 # Neither the machine's pace nor chance decides whether a test of properties passes. `make fuzz` leaves it to chance, with more examples.
 settings.register_profile(
     "chance", deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow]
@@ -36,20 +34,5 @@ def own_stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share the tests of the stack out among the workers.
-
-    Those that share something go by file. Those with a stack of their own, or with none, go one by one. What takes
-    long begins first: a short one at the end leaves no worker waiting for another.
-    """
-    for item in items:
-        place = item.path.relative_to(Path(__file__).parent)
-        if place.parts[0] in NEED_THE_STACK and _shares(item):
-            item.add_marker(pytest.mark.xdist_group(str(place)))
+    """Begin with the files that take long: short ones at the end leave no worker waiting for another."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
-
-
-def _shares(item: pytest.Item) -> bool:
-    """Tell whether a test has a fixture that others have too."""
-    assert isinstance(item, pytest.Function)
-    fixtures = (defined[-1] for defined in item._fixtureinfo.name2fixturedefs.values())
-    return any(fixture.baseid and fixture.scope != "function" for fixture in fixtures)

@@ -128,6 +128,8 @@ async def _exchange(
     delay = emulator.controls.latency_ms + fault.delay_ms
     if delay:
         await asyncio.sleep(delay / 1000)
+    if fault.held:
+        await emulator.controls.changed()
     answer = _fault_answer(fault) if fault.status else _worked(emulator, work, asked)
     answer.headers = {**answer.headers, **fault.headers}
     entry["milliseconds"] = round((time.monotonic() - begun) * 1000, 1)

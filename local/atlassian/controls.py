@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import deque
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 _LOG_LENGTH = 20_000
 
@@ -14,10 +15,10 @@ _LOG_LENGTH = 20_000
 class Fault(BaseModel):
     """Something that goes wrong with the calls that match.
 
-    Without ``status`` the work is done as usual, only later (``delay_ms``), without an answer (``drop``) or
-    with one that breaks off (``truncate_bytes``) or has more ``headers``. With ``status`` nothing is done and
-    that is the answer. A list of values is a header that is sent several times.
-    ``times`` is how often it strikes; null is always.
+    Without ``status`` the work is done as usual, only later (``delay_ms``; ``held``: when a switch is set),
+    without an answer (``drop``) or with one that breaks off (``truncate_bytes``) or has more ``headers``.
+    With ``status`` nothing is done and that is the answer. A list of values is a header that is sent several
+    times. ``times`` is how often it strikes; null is always.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -29,6 +30,7 @@ class Fault(BaseModel):
     headers: dict[str, str | list[str]] = {}
     body: Any = None
     delay_ms: float = Field(default=0, ge=0)
+    held: bool = False
     drop: Literal["before", "after"] | None = None
     truncate_bytes: int | None = Field(default=None, ge=0)
 
@@ -148,6 +150,11 @@ class Controls(BaseModel):
     rate_limits: RateLimits = RateLimits()
     webhooks: WebhookSwitches = WebhookSwitches()
     faults: list[Fault] = []
+    _changed: asyncio.Event = PrivateAttr(default_factory=asyncio.Event)
+
+    async def changed(self) -> None:
+        """Wait until a switch is set."""
+        await self._changed.wait()
 
     def change(self, part: dict[str, Any]) -> None:
         """Set some switches, all of them or none."""
@@ -158,6 +165,8 @@ class Controls(BaseModel):
         checked = Controls.model_validate(merged)
         for name in part:
             setattr(self, name, getattr(checked, name))
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def reset(self) -> None:
         self.change(Controls().model_dump())

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import axe_playwright_python
 import pytest
@@ -23,7 +24,7 @@ ARGUMENTS = [
 ]
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 # A function's first start on a busy machine takes longer than the usual 5 s.
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=180_000)
 
 
 def chromium() -> str:
@@ -57,7 +58,7 @@ def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Browse
         )
     else:
         made = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
-    made.set_default_timeout(60_000)
+    made.set_default_timeout(180_000)
     yield made
     made.close()
 
@@ -77,11 +78,16 @@ def page(context: BrowserContext) -> Iterator[Page]:
 def accessible() -> Callable[..., None]:
     """Return a check that axe-core finds no violation, and that nothing is wider than the screen."""
 
-    def check(page: Page, but: Sequence[str] = ()) -> None:
+    def check(page: Page, but: Sequence[str] = (), only: Sequence[str] = ()) -> None:
         # axe-core comes from outside of the page, past its Content-Security-Policy, as a person's tool would.
         if page.evaluate("window.axe === undefined"):
             page.evaluate(AXE)
-        options = {"rules": {rule: {"enabled": False} for rule in but}, "resultTypes": ["violations"]}
+        options: dict[str, Any] = {
+            "rules": {rule: {"enabled": False} for rule in but},
+            "resultTypes": ["violations"],
+        }
+        if only:
+            options["runOnly"] = only
         violations = page.evaluate(
             "options => axe.run(document, options).then(({violations}) => violations)", options
         )

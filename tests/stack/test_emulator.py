@@ -27,7 +27,7 @@ from local.emulator import Emulator, start_emulator
 from tests.support.event_loop import event_loop
 
 TABLE = "items"
-SECONDS = 60
+SECONDS = 240
 FIRST_ITEMS = 3_000  # enough for a snapshot to take longer than one insert
 
 

@@ -28,8 +28,9 @@ FOLDER = ROOT / "docs" / "guides"
 #: These have stages of their own, below.
 DEPLOY, SAM_LOCAL = FOLDER / "deploy.md", FOLDER / "sam-local.md"
 GUIDES = sorted({*FOLDER.glob("*.md")} - {DEPLOY, SAM_LOCAL})
-SECONDS = 180
+SECONDS = 600
 BLOCK = re.compile(r"^```(bash|python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+pytestmark = pytest.mark.long
 
 
 class Shell:
@@ -179,9 +180,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pip = ("-m", "pip", "--quiet", "--disable-pip-version-check")
     build = (*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder)
     subprocess.run([sys.executable, *build, ROOT / "clients" / "python"], check=True)
-    subprocess.run([sys.executable, "-m", "venv", folder / "empty"], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "empty"], check=True)
     python = folder / "empty" / "bin" / "python"
-    subprocess.run([python, *pip, "install", *folder.glob("*.whl")], check=True)
+    into = (*pip, "--python", str(python), "install")
+    subprocess.run([sys.executable, *into, *folder.glob("*.whl")], check=True)
     return python
 
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,15 +19,15 @@ import requests
 
 from local.packages import BUCKET
 from local.ports import free_port
+from tests.support.deployed import Stack, running
 from tools.build_layers import build_layers, running_interpreter
 
 if TYPE_CHECKING:
     from jobticket_client.generated import Job
 
-    from tests.support.deployed import Stack
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOT_FOUND = {"statusCode": 404, "message": "Not Found"}
+pytestmark = pytest.mark.long
 
 
 def run_local(*arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -37,7 +37,7 @@ def run_local(*arguments: str, environment: Mapping[str, str]) -> subprocess.Com
         env=dict(environment),
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
 
@@ -46,7 +46,7 @@ def create_job(stack: Stack, *labels: str) -> Job:
     return stack.api().jobs.create(name="Housing", goal_quantity=3, jira_labels=list(labels))
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:
     """Wait for what nothing announces."""
     end = time.monotonic() + seconds
     while not condition():
@@ -163,6 +163,13 @@ class TestDoor:
         assert set(answers) == {200}
 
 
+@pytest.fixture(scope="module")
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that each of these tests stops or kills, and leaves running."""
+    with running(tmp_path_factory.mktemp("data")) as own:
+        yield own
+
+
 class TestData:
     def test_restart_at_once_after_a_kill_amid_work(self, own_stack: Stack) -> None:
         """The emulator notices the end of the stack, ends its work and saves; the next one waits for it."""
@@ -181,7 +188,7 @@ class TestData:
         self, own_stack: Stack, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Functions are called by an alias, and must be published anew for a setting."""
-        url, body = "/api/frontend/oauth/initiate-oauth-flow", {"provider": "jira", "external_id": "team-1"}
+        url, body = "/api/frontend/oauth/initiate-oauth-flow", {"provider": "jira", "external_id": "team-2"}
         job = create_job(own_stack)
         assert own_stack.request("POST", url, scope=None, json=body).status_code == 200
         first = code_of(own_stack)

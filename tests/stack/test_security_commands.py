@@ -58,7 +58,7 @@ class Operator:
             input=typed,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=900,
             check=False,
         )
         assert ran.returncode == 0, ran.stderr

@@ -20,7 +20,7 @@ from tests.support.deployed import ROOT, Stack
 from tests.support.documents import read
 
 EMAIL, TOKEN = "demo@example.com", "local-api-token"
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 def awaited(read: Callable[[], Any], expected: Any) -> None:
@@ -188,7 +188,7 @@ def _redrive(stack: Stack, dead_letters: str, queue: str) -> str:
     }
     command = [sys.executable, "-m", "tools.redrive", dead_letters, queue]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=True
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=True
     )
     return done.stdout
 
@@ -218,7 +218,7 @@ def test_the_walk_through_of_the_documentation_works_as_written(stack: Stack) ->
     refusals_count = 'set -euo pipefail; curl() { command curl -sS --fail --noproxy "*" "$@"; }\n'
     try:
         done = subprocess.run(
-            ["bash", "-c", refusals_count + _walk_through(stack)], capture_output=True, text=True, timeout=240
+            ["bash", "-c", refusals_count + _walk_through(stack)], capture_output=True, text=True, timeout=600
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert '"message":"Ticket MISC-' in done.stdout

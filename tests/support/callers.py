@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -36,8 +38,8 @@ def _environment(settings: Mapping[str, str]) -> None:
         os.environ.pop(name, None)
 
 
-def _serve(pipe: Connection, settings: Mapping[str, str]) -> None:
-    """Ask for tokens as often as told to, with all threads at once."""
+def _serve(pipe: Connection, settings: Mapping[str, str], waiting: Any) -> None:
+    """Ask for tokens as often as told to, with all threads at once; count in ``waiting`` who waits for another."""
     _environment(settings)
     from jobticket import aws
     from jobticket.clock import Deadline
@@ -45,11 +47,22 @@ def _serve(pipe: Connection, settings: Mapping[str, str]) -> None:
     from jobticket.connections.access import AccessSettings, JiraAccess
     from jobticket.connections.model import ConnectionId
     from jobticket.errors import RefusalError
+    from jobticket.jira.client import Pace
 
     # On a busy machine 200 callers at once wait longer for the emulator than they would wait for AWS.
     aws.CONNECT_SECONDS = aws.ANSWER_SECONDS = 60
     tokens.TOKEN_CALL_SECONDS, tokens.WAIT_SECONDS, tokens.LEASE = 60.0, 200.0, timedelta(seconds=90)
     access = JiraAccess(AccessSettings.from_environment())
+    known: set[int] = set()
+
+    def sleep(seconds: float) -> None:
+        if threading.get_ident() not in known:
+            known.add(threading.get_ident())
+            with waiting.get_lock():
+                waiting.value += 1
+        time.sleep(seconds)
+
+    access.tokens._pace = Pace(sleep=sleep)
 
     def ask(external_id: str) -> str:
         try:
@@ -63,6 +76,7 @@ def _serve(pipe: Connection, settings: Mapping[str, str]) -> None:
     pipe.send("ready")
     with ThreadPoolExecutor(THREADS) as threads:
         while (external_id := pipe.recv()) is not None:
+            known.clear()
             pipe.send(list(threads.map(ask, [external_id] * THREADS)))
 
 
@@ -70,9 +84,12 @@ def _die(external_id: str, settings: Mapping[str, str]) -> None:
     """Refresh, and end between Atlassian's answer and the write of it."""
     _environment(settings)
     from jobticket.clock import Deadline
+    from jobticket.connections import tokens
     from jobticket.connections.access import AccessSettings, JiraAccess
     from jobticket.connections.model import ConnectionId
     from jobticket.connections.refreshes import RefreshStore
+
+    tokens.LEASE = timedelta(seconds=5)  # the others wait for its end
 
     def die(*_: Any) -> bool:
         os._exit(DIES_BEFORE_WRITING)
@@ -85,14 +102,20 @@ def _die(external_id: str, settings: Mapping[str, str]) -> None:
 class Callers:
     """So many processes with so many threads."""
 
-    def __init__(self, pipes: list[Any], settings: Mapping[str, str]) -> None:
+    def __init__(self, pipes: list[Any], settings: Mapping[str, str], waiting: Any) -> None:
         self._pipes = pipes
         self._settings = settings
+        self._waiting = waiting
 
     def start(self, external_id: str) -> None:
         """Let all of them ask for this connection's token."""
+        self._waiting.value = 0
         for pipe in self._pipes:
             pipe.send(external_id)
+
+    def all_but_one_wait(self) -> bool:
+        """Tell whether one does what the others wait for."""
+        return bool(self._waiting.value == PROCESSES * THREADS - 1)
 
     def results(self) -> Counter[str]:
         """Return what each of them got: a token, or a refusal's status and text."""
@@ -107,17 +130,17 @@ class Callers:
         context = _processes()
         process = context.Process(target=_die, args=(external_id, self._settings))
         process.start()
-        process.join(60)
+        process.join(SECONDS)
         assert process.exitcode == DIES_BEFORE_WRITING
 
 
 @contextmanager
 def running(settings: Mapping[str, str]) -> Iterator[Callers]:
     context = _processes()
-    pipes, processes = [], []
+    pipes, processes, waiting = [], [], context.Value("i", 0)
     for _ in range(PROCESSES):
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, settings), daemon=True)
+        process = context.Process(target=_serve, args=(theirs, settings, waiting), daemon=True)
         process.start()
         theirs.close()
         pipes.append(ours)
@@ -125,7 +148,7 @@ def running(settings: Mapping[str, str]) -> Iterator[Callers]:
     try:
         for pipe in pipes:
             assert pipe.recv() == "ready"
-        yield Callers(pipes, settings)
+        yield Callers(pipes, settings, waiting)
         for pipe in pipes:
             pipe.send(None)
     finally:

@@ -25,8 +25,9 @@ from local.stack import DESCRIPTION
 from tests.support.confidences import Confidences
 
 ROOT = Path(__file__).parents[2]
-SECONDS_TO_START = 180
-SECONDS_TO_STOP = 40
+# Much longer than it takes: nothing is proven by these, and a machine may be busy.
+SECONDS_TO_START = 600
+SECONDS_TO_STOP = 180
 SCOPES = ("jobs", "jira", "tokens", "ticketing", "admin")
 CLIENT_SECRET = "local-client-secret"
 KEYS = {"*": "local-key"} | {scope: f"key-for-{scope}" for scope in SCOPES}
@@ -56,6 +57,7 @@ class Stack:
         self.atlassian_url = f"http://127.0.0.1:{self.atlassian_port}"
         self._session = requests.Session()
         self._session.trust_env = False
+        self._clients: dict[tuple[str, str], Any] = {}
         self._process: subprocess.Popen[str] | None = None
         self._printed: list[str] = []
         self.confidences = Confidences(dict.fromkeys(KEYS.values(), "key") | {CLIENT_SECRET: "client secret"})
@@ -125,11 +127,14 @@ class Stack:
         return outputs
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the emulated account, with every right."""
-        return Aws(self.description()["aws_endpoint_url"]).client(service)
+        """A boto3 client of the emulated account, with every right. To make one takes a tenth of a second."""
+        url = self.description()["aws_endpoint_url"]  # another one after a restart, perhaps
+        if (url, service) not in self._clients:
+            self._clients[url, service] = Aws(url).client(service)
+        return self._clients[url, service]
 
     def request(
-        self, method: str, path: str, *, scope: str | None = "*", timeout: float = 60, **arguments: Any
+        self, method: str, path: str, *, scope: str | None = "*", timeout: float = 120, **arguments: Any
     ) -> requests.Response:
         """Ask the product, with the key of a scope; without any key if the scope is None."""
         headers = dict(arguments.pop("headers", {}))

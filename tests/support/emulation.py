@@ -4,8 +4,7 @@ Moto makes an RSA pair for each symmetric key; here all share one. An account li
 it: making its tables again takes longer than most tests. Moto looks for each of the ten kinds that a value of
 DynamoDB may have under a dozen names, which was a third of a test's time; here it looks at the one that is
 there. Moto looks at each HTTP request for an address of AWS, with a thousand patterns; here only botocore's calls
-are taken, and those of DynamoDB go straight to it, unsigned. Moto walks through each update expression seven times and asks at each node, of each kind, whether the node
-is of that kind; here that is asked once for each class. Moto copies the whole table for each write of a transaction, and puts the copy back when a condition fails,
+are taken, and those of DynamoDB go straight to it, unsigned. Moto copies the whole table for each write of a transaction, and puts the copy back when a condition fails,
 whatever other threads have written meanwhile. Here one call is served at a time, and only what a transaction
 changes is copied.
 """
@@ -31,14 +30,15 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.serialize import ResponseSerializer
 from moto.dynamodb import models
 from moto.dynamodb.models import dynamodb_backends
-from moto.dynamodb.models.dynamo_type import Item
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
-from moto.dynamodb.parsing import ast_nodes
 from moto.dynamodb.responses import DynamoHandler
 from moto.events.models import events_backends
 from moto.kms import models as kms
 from moto.kms.models import kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
+
+from tests.support import update_expressions
 
 _process_request = BotocoreStubber.process_request
 
@@ -118,48 +118,42 @@ def _serialize_what_is_there() -> None:
     serializer: Any = ResponseSerializer
     whole = serializer._serialize_type_structure
 
+    def attribute(own: Any, value: Any, shape: Any) -> Any:
+        wrapper = own.MAP_TYPE()
+        for kind, content in value.items():
+            match kind:
+                case "S" | "N" | "BOOL" | "NULL":
+                    wrapper[kind] = content
+                case "M":
+                    wrapper[kind] = {name: attribute(own, member, shape) for name, member in content.items()}
+                case "L":
+                    wrapper[kind] = [attribute(own, member, shape) for member in content]
+                case _:
+                    member = shape.members[kind]
+                    member.parent = shape
+                    own._serialize_structure_member(wrapper, value, member, kind)
+        return wrapper
+
     def serialize(own: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
         if shape.name != "AttributeValue" or not key or not isinstance(value, dict):
             whole(own, serialized, value, shape, key)
-            return
-        wrapper = own.MAP_TYPE()
-        for kind in value:
-            member = shape.members[kind]
-            member.parent = shape
-            own._serialize_structure_member(wrapper, value, member, kind)
-        own._default_serialize(serialized, wrapper, shape, key)
+        else:
+            own._default_serialize(serialized, attribute(own, value, shape), shape, key)
 
     serializer._serialize_type_structure = serialize
 
 
-_nodes: Any = ast_nodes
+def _measure_a_new_item_once() -> None:
+    """Moto measures all attributes before each that it adds."""
 
+    def make(own: Any, hash_key: Any, range_key: Any, attrs: dict[str, Any]) -> None:
+        own.hash_key, own.range_key, own.attrs = hash_key, range_key, LimitedSizeDict()
+        dict.update(own.attrs, {name: DynamoType(value) for name, value in attrs.items()})
+        for name in [*own.attrs][-1:]:
+            own.attrs[name] = own.attrs.pop(name)
 
-def _kind(walker: Any, node: Any) -> Any:
-    """Return the first kind that a walker processes and that a node of this class is of."""
-    return next(
-        (kind for kind in walker._processing_map(walker.__new__(walker)) if issubclass(node, kind)), None
-    )
-
-
-def _ask_once_of_what_kind_a_node_is() -> None:
-    kind_of: Any = cache(_kind)
-
-    def traverse(own: Any, node: Any, child_id: int = -1) -> Any:
-        if not isinstance(node, _nodes.Node):
-            return node
-        parent = node.parent
-        for position, child in enumerate(node.children or ()):
-            own.pre_processing_of_child(node, position)
-            traverse(own, child, position)
-        if kind := kind_of(type(own), type(node)):
-            node = own._processing_map()[kind](node)
-            node.parent = parent
-            if parent:
-                parent.children[child_id] = node
-        return node
-
-    _nodes.DepthFirstTraverser.traverse_node_recursively = traverse
+    item: Any = Item
+    item.__init__ = make
 
 
 def _leave_http_requests_alone() -> None:
@@ -213,7 +207,7 @@ def _text(value: str | bytes) -> str:
 
 
 def _make_requests_short() -> None:
-    """Sign nothing for moto, and do not make up anew how a client calls itself."""
+    """Sign nothing for moto, and make up no names: of clients, of requests."""
     signer: Any = RequestSigner
     sign = signer.handler
 
@@ -231,8 +225,11 @@ def install() -> None:
     _leave_http_requests_alone()
     _make_requests_short()
     _serialize_what_is_there()
-    _ask_once_of_what_kind_a_node_is()
+    _measure_a_new_item_once()
+    update_expressions.install()
     vars_of_responses: Any = responses
+    request = {"x-amzn-requestid": "REQUEST"}
+    vars_of_responses.gen_amzn_requestid_long = lambda headers: headers.update(request)
     vars_of_responses.method_names_from_class = cache(vars_of_responses.method_names_from_class)
     vars_of_responses.camelcase_to_underscores = cache(vars_of_responses.camelcase_to_underscores)
     lock = threading.RLock()

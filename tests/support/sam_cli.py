@@ -31,8 +31,8 @@ REQUIREMENT = (
 )
 BUILD = ROOT / ".build" / "sam-cli"
 RIE = "samcli/local/rapid/aws-lambda-rie-{}"
-SECONDS_TO_START = 30
-SECONDS_FOR_A_CALL = 60
+SECONDS_TO_START = 120
+SECONDS_FOR_A_CALL = 120
 
 Invoke = Callable[[Mapping[str, Any]], Any]
 

@@ -33,7 +33,7 @@ class Receiver:
     statuses: list[int] = field(default_factory=list)
 
     def next(self) -> Received:
-        return self.arrived.get(timeout=30)
+        return self.arrived.get(timeout=120)
 
 
 @contextlib.contextmanager

@@ -102,14 +102,17 @@ def test_a_part_of_the_switches_leaves_the_rest(jira: Caller) -> None:
     assert state["rate_limits"]["issue_writes_per_2s"] == 20
 
 
-def test_calls_under_way_are_counted(jira: Caller) -> None:
-    jira.control(faults=[{"path": "/myself", "delay_ms": 1000, "times": None}])
+def test_calls_that_are_held_are_counted_and_let_go(jira: Caller) -> None:
+    jira.control(faults=[{"path": "/myself", "held": True, "times": None}])
     threads = [threading.Thread(target=jira.get, args=(MYSELF,)) for _ in range(5)]
     for thread in threads:
         thread.start()
+    while jira.get("/_control").json()["in_flight"] < len(threads):
+        assert all(thread.is_alive() for thread in threads)
+    jira.control(faults=[])
     for thread in threads:
         thread.join()
-    assert 2 <= jira.get("/_control").json()["max_in_flight"] <= 5
+    assert jira.get("/_control").json()["max_in_flight"] == len(threads)
     assert jira("DELETE", "/_control/requests").status_code == 204
     state = jira.get("/_control").json()
     assert (state["max_in_flight"], state["in_flight"]) == (0, 0)

@@ -20,6 +20,7 @@ from jobticket.connections.model import ConnectionId
 from jobticket.jira.client import Pace
 from local.atlassian.testing import running
 from tests.support.consent_flow import Atlassian, Browser, Walk
+from tests.support.emulation import AccountTemplate
 from tests.support.gateway import Gateway, HttpAnswer
 from tests.support.poison import HOSTILE, LONG, PATH, Poison
 from tests.unit.conftest import account, client, gateway, load_function
@@ -100,12 +101,24 @@ class Product:
         )
 
 
+@pytest.fixture(scope="module")
+def connected() -> list[AccountTemplate]:
+    """The account as the first connection leaves it, for the next tests to begin with."""
+    return []
+
+
 @pytest.fixture
 def product(
-    functions: dict[str, ModuleType], aws: None, atlassian_url: str, monkeypatch: pytest.MonkeyPatch
+    functions: dict[str, ModuleType],
+    aws: None,
+    atlassian_url: str,
+    connected: list[AccountTemplate],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Product:
     made = Product(atlassian_url, functions, monkeypatch)
-    made.connect()
+    if not connected:
+        connected.append(AccountTemplate(made.connect))
+    connected[0].fill()
     return made
 
 
