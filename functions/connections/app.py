@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,10 +23,9 @@ from jobticket.connections.vault import VaultError
 from jobticket.errors import InvalidError
 from jobticket.history.records import Stamp, page_of_records
 from jobticket.observability import logger
-from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.store.unit_of_work import attempts
 from jobticket.web.api import Answer, Api, Request
-from jobticket.web.authentication import KeyRing
+from jobticket.web.authentication import stored_ring
 from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of
 from jobticket.web.routes import routes_of
 
@@ -43,12 +41,7 @@ class ConnectionsSettings(AccessSettings):
 
 
 config = ConnectionsSettings.from_environment()
-secrets = secrets_client()
-ring = KeyRing(
-    lambda: fetch_secret(secrets, config.key_ring_secret),
-    time.monotonic,
-    local=config.environment == "local",
-)
+ring = stored_ring(config.key_ring_secret, local=config.environment == "local")
 access = JiraAccess(config)
 sessions = SessionStore(access.store.table)
 minter = connect_tokens.ConnectTokens(sessions)

@@ -18,10 +18,9 @@ from jobticket.jira.new_issues import KeptRefusalError, create_issue
 from jobticket.jira.parallel import thread_pool
 from jobticket.jira.refusals import Texts, refusing
 from jobticket.observability import logger
-from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.store.unit_of_work import UnitOfWork
 from jobticket.web.api import Answer, Api, Request
-from jobticket.web.authentication import KeyRing
+from jobticket.web.authentication import stored_ring
 from jobticket.web.idempotency import claimed
 from jobticket.web.paging import Part
 from jobticket.web.routes import error_envelope, routes_of
@@ -37,12 +36,7 @@ class JiraSettings(AccessSettings):
 
 
 config = JiraSettings.from_environment()
-secrets = secrets_client()
-ring = KeyRing(
-    lambda: fetch_secret(secrets, config.key_ring_secret),
-    time.monotonic,
-    local=config.environment == "local",
-)
+ring = stored_ring(config.key_ring_secret, local=config.environment == "local")
 access = JiraAccess(config)
 api = Api(routes_of(__name__), ring)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
@@ -27,16 +26,15 @@ from jobticket.push import linking
 from jobticket.push.appending import Try
 from jobticket.push.bodies import JobLink, JobReference
 from jobticket.push.connection import FAILURES, explain, open_client, require_enabled, require_push_enabled
-from jobticket.push.pushing import REPEATED_WITHIN, Pusher, PushResult
+from jobticket.push.pushing import REPEATED_WITHIN, Pusher
 from jobticket.push.runs import push_list
-from jobticket.push.runs.push_records import STATUSES, Outcome, Records, Ref, Status
+from jobticket.push.runs.push_records import STATUSES, Outcome, Records, Ref
 from jobticket.push.runs.run import begin_run, lambda_client, start_run
 from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
-from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.store.table import Table, dynamodb_client
 from jobticket.store.unit_of_work import UnitOfWork, attempts
 from jobticket.web.api import Answer, Api, Request
-from jobticket.web.authentication import KeyRing
+from jobticket.web.authentication import stored_ring
 from jobticket.web.idempotency import claimed
 from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of, word
 from jobticket.web.routes import routes_of
@@ -56,10 +54,7 @@ class JobSyncSettings(AccessSettings):
 config = JobSyncSettings.from_environment()
 dynamodb = dynamodb_client()
 table = Table(dynamodb, config.jobs_table, config.journal)
-secrets = secrets_client()
-ring = KeyRing(
-    lambda: fetch_secret(secrets, config.key_ring_secret), time.monotonic, local=config.environment == "local"
-)
+ring = stored_ring(config.key_ring_secret, local=config.environment == "local")
 access = JiraAccess(config, dynamodb)
 pusher = Pusher(table, access)
 records = Records(table)
@@ -75,20 +70,19 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @api.route("pushJob")
 def push_job(request: Request) -> Answer:
-    def push_one(job_id: str, settings: JobSettings, attempt: Try) -> PushResult:
-        result = pusher.push(job_id, settings, request.deadline, attempt)
-        if result.ticket_key is not None:
-            _record(Ref(job_id, "", request.caller.name), result.ticket_key, result)
-        return result
+    def push_one(job_id: str, settings: JobSettings, attempt: Try) -> Outcome:
+        outcome = pusher.push(job_id, settings, request.deadline, attempt)
+        if outcome.ticket_key:
+            _record(Ref(job_id, "", request.caller.name), outcome)
+        return outcome
 
     return _send(request, push_one)
 
 
-def _record(ref: Ref, ticket_key: str, result: PushResult) -> None:
+def _record(ref: Ref, outcome: Outcome) -> None:
     """Write a push down for the list; its outcome stands whether or not this succeeds."""
     try:
-        status: Status = "pushed" if result.success else "failed"
-        records.record(ref, Outcome(status, ticket_key, result.error or result.note, result.details))
+        records.record(ref, outcome)
     except AWS_FAULTS:
         logger.warning("a push is not in the list", job=ref.job_id, exc_info=True)
 
@@ -129,14 +123,14 @@ def list_pushes(request: Request) -> Answer:
 
 @api.route("commentOnJob")
 def comment_on_job(request: Request) -> Answer:
-    def comment_one(job_id: str, settings: JobSettings, attempt: Try) -> PushResult:
+    def comment_one(job_id: str, settings: JobSettings, attempt: Try) -> Outcome:
         return pusher.comment(job_id, settings, request.deadline, attempt)
 
     return _send(request, comment_one, told="commented")
 
 
 def _send(
-    request: Request, effect: Callable[[str, JobSettings, Try], PushResult], told: str | None = None
+    request: Request, effect: Callable[[str, JobSettings, Try], Outcome], told: str | None = None
 ) -> Answer:
     settings = read_settings(table)
     require_push_enabled(settings)
@@ -150,12 +144,15 @@ def _send(
             claim.begin(clock.now() + REPEATED_WITHIN, memo)
 
         attempt = Try(claim.mark or token_urlsafe(12), claim.memo, remember)
-        result = effect(job_id, settings, attempt)
-        if not (result.success or result.is_open or claim.memo):
+        outcome = effect(job_id, settings, attempt)
+        succeeded = outcome.status == "pushed"
+        if not (succeeded or outcome.is_open or claim.memo):
             # What is certainly not done leaves no question to a repeated request.
             claim.undone()
-        answer = Answer(body=result.as_json())
-        if result.success:
+        told_error = "note" if succeeded else "error"
+        shown = {"success": succeeded, told_error: outcome.error, "details": outcome.details}
+        answer = Answer(body={name: value for name, value in shown.items() if value is not None})
+        if succeeded:
             with UnitOfWork(table) as work:
                 claim.keep(work, answer)
                 if told is not None:

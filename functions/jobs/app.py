@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, get_args
@@ -16,11 +15,10 @@ from jobticket.history.records import Stamp
 from jobticket.jobs import bodies, jobs, layout, moves, paths, serials, settings, timeline
 from jobticket.jobs.model import SerialStatus, StepDraft
 from jobticket.observability import logger
-from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.store.table import Journal, Table, dynamodb_client
 from jobticket.store.unit_of_work import CONTENDED, UnitOfWork, attempts
 from jobticket.web.api import Answer, Api, Model, Request
-from jobticket.web.authentication import KeyRing
+from jobticket.web.authentication import stored_ring
 from jobticket.web.idempotency import claimed
 from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of, number_of, word
 from jobticket.web.routes import routes_of
@@ -38,10 +36,7 @@ class JobsSettings(Settings):
 config = JobsSettings.from_environment()
 journal = Journal(config.history_table, config.history_retention_days)
 table = Table(dynamodb_client(), config.jobs_table, journal)
-secrets = secrets_client()
-ring = KeyRing(
-    lambda: fetch_secret(secrets, config.key_ring_secret), time.monotonic, local=config.environment == "local"
-)
+ring = stored_ring(config.key_ring_secret, local=config.environment == "local")
 api = Api(routes_of(__name__), ring)
 
 

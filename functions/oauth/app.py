@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -35,9 +34,8 @@ from jobticket.errors import (
     UpstreamError,
 )
 from jobticket.observability import logger
-from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.web.api import RETRY_SECONDS, Answer, Api, CrossOrigin, Request
-from jobticket.web.authentication import KeyRing
+from jobticket.web.authentication import stored_ring
 from jobticket.web.routes import routes_of
 
 
@@ -53,12 +51,7 @@ class OauthSettings(AccessSettings):
 
 
 config = OauthSettings.from_environment()
-secrets = functools.cache(secrets_client)
-ring = KeyRing(
-    lambda: fetch_secret(secrets(), config.key_ring_secret),
-    time.monotonic,
-    local=config.environment == "local",
-)
+ring = stored_ring(config.key_ring_secret, local=config.environment == "local", lazily=True)
 access = JiraAccess(config)
 data_keys = access.store.table, functools.cache(kms_client), config.encryption_key
 #: The role of this function may open consents under way, and no connection: it only seals those.

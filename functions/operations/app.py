@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -20,10 +19,9 @@ from jobticket.push.runs.push_records import Records
 from jobticket.push.runs.queue import PushQueue, sqs_client
 from jobticket.push.runs.sites import Sites
 from jobticket.queues import WorkQueue, level_of, redrive
-from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.store.table import Table, dynamodb_client
 from jobticket.web.api import Answer, Api, Request
-from jobticket.web.authentication import KeyRing
+from jobticket.web.authentication import stored_ring
 from jobticket.web.routes import routes_of
 
 RUNS_SHOWN = 30
@@ -48,10 +46,7 @@ class OperationsSettings(Settings):
 config = OperationsSettings.from_environment()
 table = Table(dynamodb_client(), config.jobs_table)
 sqs = sqs_client()
-secrets = secrets_client()
-ring = KeyRing(
-    lambda: fetch_secret(secrets, config.key_ring_secret), time.monotonic, local=config.environment == "local"
-)
+ring = stored_ring(config.key_ring_secret, local=config.environment == "local")
 sites = Sites(table)
 retrying = Retrying(table, Records(table), PushQueue(sqs, config.push_queue))
 queues = {

@@ -17,7 +17,6 @@ from jobticket.connections.vault import Vault, kms_client
 from jobticket.history.records import Stamp, page_of_records
 from jobticket.jira.client import JiraClient
 from jobticket.observability import logger
-from jobticket.secret_store import fetch_secret, secrets_client
 from jobticket.shown import Shown
 from jobticket.store.table import Table, dynamodb_client
 from jobticket.store.unit_of_work import UnitOfWork
@@ -37,7 +36,7 @@ from jobticket.ticketing.webhook_registration import Webhooks
 from jobticket.ticketing.webhook_store import WEBHOOKS, WebhookStore
 from jobticket.web import paging
 from jobticket.web.api import Answer, Api, Request
-from jobticket.web.authentication import KeyRing
+from jobticket.web.authentication import stored_ring
 from jobticket.web.idempotency import claimed
 from jobticket.web.routes import routes_of
 
@@ -51,12 +50,7 @@ class TicketingApiSettings(TicketingSettings):
 config = TicketingApiSettings.from_environment()
 dynamodb = dynamodb_client()
 table = Table(dynamodb, config.ticketing_table, config.journal)
-secrets = secrets_client()
-ring = KeyRing(
-    lambda: fetch_secret(secrets, config.key_ring_secret),
-    time.monotonic,
-    local=config.environment == "local",
-)
+ring = stored_ring(config.key_ring_secret, local=config.environment == "local")
 access = JiraAccess(config, dynamodb)
 connector = TokenConnector(
     access.store, access.vault, access.session, access.app, allow_http=config.environment == "local"

@@ -39,12 +39,14 @@ def _copied(node: Any) -> Any:
     return made
 
 
-@cache
 def _kind(walker: Any, node: Any) -> Any:
     """Return the first kind that a walker processes and that a node of this class is of."""
     return next(
         (kind for kind in walker._processing_map(walker.__new__(walker)) if issubclass(node, kind)), None
     )
+
+
+_kind_of: Any = cache(_kind)
 
 
 def _traverse(own: Any, node: Any, child_id: int = -1) -> Any:
@@ -53,7 +55,7 @@ def _traverse(own: Any, node: Any, child_id: int = -1) -> Any:
         own.pre_processing_of_child(node, position)
         if isinstance(child, _nodes.Node):
             _traverse(own, child, position)
-    if kind := _kind(type(own), type(node)):
+    if kind := _kind_of(type(own), type(node)):
         node = own._processing_map()[kind](node)
         node.parent = parent
         if parent:
@@ -70,5 +72,5 @@ def install() -> None:
     _validators.ActionCountValidator.traverse = lambda own, node: own.verify_action_counts(node)
     _validators.OverlappingPathsValidator.traverse = lambda own, node: own.check_for_overlapping_paths(node)
     _validators.deepcopy = lambda thing: (_copied if isinstance(thing, _nodes.Node) else deepcopy)(thing)
-    parser: Any = expressions.UpdateExpressionParser
+    parser: Any = vars(expressions)["UpdateExpressionParser"]
     parser.make = cache(parser.make)

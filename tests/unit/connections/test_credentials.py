@@ -58,7 +58,7 @@ def test_the_client_of_a_connection(function: ModuleType, api: Gateway, jira: Wi
     jira.acts = [answer(body=SERVER_MYSELF), answer(body={"key": "A-1"})]
     put(api, jira)
     client = function.access.client_for("team-1", deadline=Deadline.after(5))
-    assert (client.deployment, client.is_cloud) == ("data_center", False)
+    assert (client.site.deployment, client.is_cloud) == ("data_center", False)
     assert client.get("/rest/api/2/issue/{issue}", issue="A-1") == {"key": "A-1"}
     assert client.browse_url("A-1") == f"{jira.url}/browse/A-1"
 

@@ -12,7 +12,7 @@ import pytest
 
 from jobticket.errors import RefusalError
 from jobticket.jira import shapes
-from jobticket.jira.client import Credential
+from jobticket.jira.client import Credential, Site
 from jobticket.jira.errors import (
     JiraError,
     JiraForbiddenError,
@@ -371,7 +371,7 @@ def test_a_known_limit_after_a_lost_answer_leaves_the_outcome_unknown(
     limits = RateLimits(clock.monotonic)
 
     def hang_up_while_another_call_is_limited(connection: socket.socket) -> bool:
-        limits.note(Scope("quota", jira.url, "GET elsewhere"), "something-new", 600)
+        limits.note(Scope(Site(jira.url, jira.url, "cloud", "quota"), "GET elsewhere"), "something-new", 600)
         return hang_up(connection)
 
     jira.acts = [hang_up_while_another_call_is_limited]

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from jobticket import clock as real_clock
+from jobticket.jira.client import Site
 from jobticket.jira.errors import JiraRateLimitedError
 from jobticket.jira.rate_limits import LONGEST_PAUSE_SECONDS, RateLimits, Scope
 from tests.unit.jira.conftest import Clock, MakeClient
@@ -39,7 +40,8 @@ def limited(
     ],
 )
 def test_what_a_reason_limits(reason: str | None, account: str | None, kind: str) -> None:
-    scope = Scope("oauth", "https://a.example", f"PUT {ISSUE}", account, "A-1")
+    site = Site("https://a.example", "https://a.example", "cloud", "oauth", account)
+    scope = Scope(site, f"PUT {ISSUE}", "A-1")
     limit = scope.limited(reason)
     assert limit.kind == kind
     assert limit.name in scope.names()

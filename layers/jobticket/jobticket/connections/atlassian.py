@@ -213,10 +213,9 @@ class AtlassianApp:
 
     def _token(self, body: dict[str, str], deadline: Deadline) -> Grant:
         app = self._secret()
+        credentials = {"client_id": app.client_id, "client_secret": app.client_secret}
         try:
-            return self._asked(
-                body | {"client_id": app.client_id, "client_secret": app.client_secret}, deadline
-            )
+            return self._asked(body | credentials, deadline)
         except AppRefusedError:
             self._secret.forget()
             raise

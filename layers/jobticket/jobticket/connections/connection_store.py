@@ -42,9 +42,8 @@ class ConnectionStore:
 
     def outline(self, name: ConnectionId) -> Connection | None:
         """Read a connection without its secret."""
-        return layout.connection_or_none(
-            self.table.get(layout.partition(name), "CONNECTION", attributes=layout.OUTLINE)
-        )
+        item = self.table.get(layout.partition(name), "CONNECTION", attributes=layout.OUTLINE)
+        return layout.connection_or_none(item)
 
     def get_with_token(self, name: ConnectionId) -> tuple[Connection | None, AccessToken | None]:
         """Read a connection and its cached access token in one call.
@@ -89,11 +88,10 @@ class ConnectionStore:
             if connection.same_site(earlier):
                 connection = replace(connection, selected_project_id=earlier.selected_project_id)
         work.add(Put(layout.item_of(connection), unchanged))
-        work.add(
-            layout.token_deletion(connection.id) if token is None else layout.token_put(connection.id, token)
-        )
+        name = connection.id
+        work.add(layout.token_deletion(name) if token is None else layout.token_put(name, token))
         action = "authorized" if earlier is None else "reauthorized"
-        subject = layout.history_of(connection.id)
+        subject = layout.history_of(name)
         record(work, stamp, subject, action, kind=connection.kind, site_url=connection.site_url)
         return connection
 

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.vault import VaultError
 from jobticket.errors import ForbiddenError, UnauthenticatedError, UnavailableError
+from jobticket.jira.refusals import REAUTHORIZE
 
 
 class ConnectionNotFoundError(UnauthenticatedError):
@@ -32,10 +33,7 @@ class ConnectionNotFoundError(UnauthenticatedError):
 class ReauthorizationNeededError(ForbiddenError):
     def __init__(self, name: ConnectionId, missing_scopes: Sequence[str] = ()) -> None:
         lacks = {"missing_scopes": list(missing_scopes)} if missing_scopes else {}
-        super().__init__(
-            "Connection is invalid or expired. Please reauthorize the connection.",
-            details={"needs_reauthorization": True, **lacks},
-        )
+        super().__init__(REAUTHORIZE, details={"needs_reauthorization": True, **lacks})
         self.explanation = f"The Jira connection {name.external_id} must be authorized again"
 
 

@@ -94,7 +94,11 @@ def same(attribute: str, value: str | None) -> ConditionBase:
 def item_of(connection: Connection) -> Item:
     """Return a connection's item."""
     members = {attribute: getattr(connection, name) for name, attribute in STORED.items()}
-    present = {name: _stored(value) for name, value in members.items() if value is not None}
+    present = {
+        name: written(value) if isinstance(value, datetime) else value
+        for name, value in members.items()
+        if value is not None
+    }
     return {
         **list_keys(connection.id),
         **present,
@@ -129,16 +133,15 @@ def stored_status(invalid: bool) -> str:
 
 def token_put(name: ConnectionId, token: AccessToken) -> Put:
     """Return the write that caches a connection's access token."""
-    return Put(
-        {
-            "pk": partition(name),
-            "sk": "ACCESS",
-            "token": token.sealed,
-            "usable_until": written(token.usable_until),
-            "token_expires_at": written(token.expires_at),
-            "expires_at": clock.epoch(token.usable_until),
-        }
-    )
+    item = {
+        "pk": partition(name),
+        "sk": "ACCESS",
+        "token": token.sealed,
+        "usable_until": written(token.usable_until),
+        "token_expires_at": written(token.expires_at),
+        "expires_at": clock.epoch(token.usable_until),
+    }
+    return Put(item)
 
 
 def token_deletion(name: ConnectionId, condition: ConditionBase | None = None) -> Delete:
@@ -160,10 +163,6 @@ def token_of(item: Item | None) -> AccessToken | None:
         usable_until=clock.parse_iso(item["usable_until"]),
         expires_at=clock.parse_iso(item["token_expires_at"]),
     )
-
-
-def _stored(value: Any) -> Any:
-    return written(value) if isinstance(value, datetime) else value
 
 
 def written(moment: datetime | None) -> str | None:

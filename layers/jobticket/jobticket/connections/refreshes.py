@@ -50,16 +50,9 @@ class RefreshStore:
         }
         owner = None if seen.lease is None else seen.lease.owner
         unchanged = _as_begun(seen) & layout.same(OWNER, owner)
+        key = layout.partition(seen.id), "CONNECTION"
         try:
-            item = take(
-                self._table,
-                layout.partition(seen.id),
-                "CONNECTION",
-                lease,
-                now,
-                also=begun,
-                condition=unchanged,
-            )
+            item = take(self._table, *key, lease, now, also=begun, condition=unchanged)
         except (HeldError, StaleError):
             return None
         return layout.connection_of(item)

@@ -90,16 +90,13 @@ class SessionStore:
 
     def add_new_generation(self, work: UnitOfWork, name: ConnectionId, now: datetime) -> None:
         """Add the write that ends all consents under way for a connection's name."""
-        work.add(
-            Put(
-                {
-                    "pk": _generations(name),
-                    "sk": GENERATION,
-                    "generation": secrets.token_urlsafe(12),
-                    "expires_at": clock.epoch(now + GENERATION_KEPT),
-                }
-            )
-        )
+        item = {
+            "pk": _generations(name),
+            "sk": GENERATION,
+            "generation": secrets.token_urlsafe(12),
+            "expires_at": clock.epoch(now + GENERATION_KEPT),
+        }
+        work.add(Put(item))
 
 
 def _item(

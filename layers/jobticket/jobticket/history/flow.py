@@ -34,15 +34,9 @@ def count_flow(
 ) -> None:
     """Add to a unit of work that serial numbers have moved to one place of a path, from another."""
     changes = {f"in_{come}": number} | ({f"out_{gone}": number} if gone else {})
-    work.add(
-        Update(
-            flow_pk(path_id),
-            f"{day_of(stamp.at)}#{shard:02d}",
-            set={"expires_at": expiry(work.table, stamp.at)},
-            add=changes,
-            table=work.table.journal.table,
-        )
-    )
+    key = flow_pk(path_id), f"{day_of(stamp.at)}#{shard:02d}"
+    kept = {"expires_at": expiry(work.table, stamp.at)}
+    work.add(Update(*key, set=kept, add=changes, table=work.table.journal.table))
 
 
 def read_flow(table: Table, path_id: str, first: date) -> dict[int, dict[date, Counter[str]]]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 from boto3.dynamodb.conditions import ConditionBase, Key
 
 from jobticket import clock
 from jobticket.shown import Shown, jsonable
-from jobticket.store.table import Item, Put, Table
+from jobticket.store.table import Item, Put, Table, first_page
 from jobticket.store.unit_of_work import UnitOfWork
 
 
@@ -76,9 +75,7 @@ def page_of_records(
     table: Table, subject: str, now: datetime, limit: int | None, after: str | None
 ) -> tuple[list[Item], str | None]:
     """Return the records of a subject after a place, and the place after which the list continues."""
-    found = list(islice(records_of(table, subject, now, limit, after), None if limit is None else limit + 1))
-    shown = found[:limit]
-    return shown, shown[-1]["sk"] if len(shown) < len(found) else None
+    return first_page(((item["sk"], item) for item in records_of(table, subject, now, limit, after)), limit)
 
 
 def records_of(

@@ -71,19 +71,12 @@ class Site:
     @property
     def limits(self) -> tuple[str, ...]:
         """The names of the limits that can hold up every call (``Limit.name``)."""
-        return self.scope("GET", "", {}).lasting
+        return Scope(self, "").lasting
 
     def scope(self, method: str, template: str, values: Mapping[str, object]) -> Scope:
         """Return what a call counts towards."""
-        issue = values.get("issue", values.get("key"))
-        return Scope(
-            self.quota_key,
-            self.api_url,
-            f"{method} {template}",
-            self.account,
-            None if method == "GET" or issue is None else str(issue),
-            self.authorized_at,
-        )
+        issue = None if method == "GET" else values.get("issue", values.get("key"))
+        return Scope(self, f"{method} {template}", None if issue is None else str(issue))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +132,6 @@ class JiraClient:
         self._pace = pace or Pace()
 
     @property
-    def deployment(self) -> Deployment:
-        return self.site.deployment
-
-    @property
     def is_cloud(self) -> bool:
         return self.site.deployment == "cloud"
 
@@ -154,17 +143,9 @@ class JiraClient:
         """Return the JSON of the answer."""
         return self._request("GET", template, values, params)
 
-    def post(
-        self,
-        template: str,
-        *,
-        json: Any = None,
-        params: Mapping[str, Any] | None = None,
-        repeatable: bool = False,
-        **values: object,
-    ) -> Any:
+    def post(self, template: str, *, json: Any = None, repeatable: bool = False, **values: object) -> Any:
         """Return the JSON, None without a body; ``repeatable`` if twice does what once does, as a search."""
-        return self._request("POST", template, values, params, json, repeatable)
+        return self._request("POST", template, values, None, json, repeatable)
 
     def put(
         self,

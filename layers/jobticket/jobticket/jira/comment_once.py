@@ -53,17 +53,9 @@ def comment_once(
 ) -> None:
     """Post a comment unless an earlier try has posted it.
 
-    A ``JiraError`` with ``outcome_unknown`` means that it may have been posted.
-
-    Parameters
-    ----------
-    first_try
-        When it was tried for the first time. The caller has stored this before the call.
-    tried
-        Whether an earlier try may have posted it. Then the comments are read first.
-    settling
-        A client with time of its own, to settle a lost answer at once. Without it, the caller tries again
-        later.
+    The caller has stored the time of the ``first_try`` before. If an earlier one may have posted the comment
+    (``tried``), the comments are read first. The client ``settling`` has time of its own, to settle a lost
+    answer at once. A ``JiraError`` with ``outcome_unknown`` means that the comment may have been posted.
     """
     try:
         if tried and was_posted(client, comment, first_try):

@@ -113,14 +113,9 @@ class CreateOnce:
     def run(self) -> Created:
         """Return the issue, newly created or found to exist.
 
-        Raises
-        ------
-        JiraError
-            There is no issue. With ``outcome_unknown``, Jira has refused the search for an earlier one.
-        UnsettledError
-            It is not known yet whether the issue exists.
-        FinalError
-            That cannot be found out, or a second try failed in the same way.
+        JiraError if there is none; with ``outcome_unknown``, Jira has refused the search for an earlier one.
+        UnsettledError if that is not known yet. FinalError if it cannot be found out, or a second try failed
+        in the same way.
         """
         return self.earlier() or self._create(self._label())
 

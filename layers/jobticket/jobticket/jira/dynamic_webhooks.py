@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from jobticket import foreign
+from jobticket import clock, foreign
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraMalformedAnswerError
 from jobticket.jira.search import quoted
@@ -50,7 +50,7 @@ def extend(client: JiraClient, ids: Sequence[int]) -> datetime:
     until = foreign.integer(foreign.member(answer, "expirationDate"))
     if until is None:
         raise JiraMalformedAnswerError("Jira's answer has no expiry")
-    return datetime.fromtimestamp(until / 1000, UTC)
+    return clock.from_milliseconds(until)
 
 
 def remove(client: JiraClient, ids: Sequence[int]) -> None:

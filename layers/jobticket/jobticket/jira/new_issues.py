@@ -46,12 +46,8 @@ def create_issue(
 ) -> Row:
     """Create an issue once, in a project by id or key, and return it as the answers show it.
 
-    Raises
-    ------
-    RefusalError
-        If Jira refuses, or the outcome of a try is not known yet.
-    KeptRefusalError
-        If a repeat makes no difference, and the request has a mark by which it is recognised.
+    RefusalError if Jira refuses, or the outcome of a try is not known yet; KeptRefusalError if a repeat makes
+    no difference, and the request has a mark by which it is recognised.
     """
     fields = {"project": {"id" if project.isdigit() else "key": project}, **fields_of(client, issue)}
     try:

@@ -15,9 +15,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from jobticket import clock
+
+if TYPE_CHECKING:
+    from jobticket.jira.client import Site
 
 #: What a pause is about.
 Kind = Literal["app", "site", "account", "endpoint", "issue"]
@@ -68,40 +71,34 @@ class Bucket:
 class Scope:
     """What one call counts towards."""
 
-    #: The same for everything that shares the app's quota.
-    app: str
-    site: str
+    site: Site
     #: The method and the path's template.
     endpoint: str
-    #: Whose own limits count, if any.
-    account: str | None = None
     #: The issue written to, if it is one.
     issue: str | None = None
-    #: When the connection was authorized: pauses from before are not its own.
-    authorized_at: datetime | None = None
 
     def limited(self, reason: str | None) -> Limit:
         """Return what a 429 with this ``RateLimit-Reason`` holds up; if unknown, the account or the site."""
         if reason == GLOBAL_QUOTA:
-            return Limit("app", f"app {self.app}")
+            return Limit("app", f"app {self.site.quota_key}")
         if reason == BURST:
-            return Limit("endpoint", f"endpoint {self.site} {self.endpoint}")
+            return Limit("endpoint", f"endpoint {self.site.api_url} {self.endpoint}")
         if reason == ISSUE_WRITES and self.issue is not None:
-            return Limit("issue", f"issue {self.site} {self.issue}")
-        if reason != TENANT_QUOTA and self.account is not None:
-            return Limit("account", f"account {self.account}")
-        return Limit("site", f"site {self.site}")
+            return Limit("issue", f"issue {self.site.api_url} {self.issue}")
+        if reason != TENANT_QUOTA and self.site.account is not None:
+            return Limit("account", f"account {self.site.account}")
+        return Limit("site", f"site {self.site.api_url}")
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all limits that can hold this call up."""
-        own = (f"endpoint {self.site} {self.endpoint}", f"issue {self.site} {self.issue}")
-        return (*self.lasting, *own)
+        url = self.site.api_url
+        return (*self.lasting, f"endpoint {url} {self.endpoint}", f"issue {url} {self.issue}")
 
     @property
     def lasting(self) -> tuple[str, ...]:
         """The names of the limits that can hold up every call of a connection."""
-        names = (f"app {self.app}", f"site {self.site}")
-        return names if self.account is None else (*names, f"account {self.account}")
+        names = (f"app {self.site.quota_key}", f"site {self.site.api_url}")
+        return names if self.site.account is None else (*names, f"account {self.site.account}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +191,7 @@ class RateLimits:
                     del self._until[name]
 
     def _known(self, name: str, scope: Scope) -> _Note | None:
-        note = self._until.get(name)
-        if note is None or (scope.authorized_at is not None and note.noted_at < scope.authorized_at):
+        note, authorized_at = self._until.get(name), scope.site.authorized_at
+        if note is None or (authorized_at is not None and note.noted_at < authorized_at):
             return None
         return note

@@ -139,15 +139,9 @@ def _move(
     moved = replace(before, **changes, updated_at=stamp.moment)
     left, reached = _counted_at(before), _counted_at(moved)
     work = UnitOfWork(table)
-    work.add(
-        Update(
-            path_pk(moved.path_id),
-            serial_sort(standing.number),
-            set=present(moved),
-            condition=_unmoved(standing),
-        ),
-        otherwise=elsewhere or ConflictError("Serial has been moved by someone else"),
-    )
+    key = path_pk(moved.path_id), serial_sort(standing.number)
+    change = Update(*key, set=present(moved), condition=_unmoved(standing))
+    work.add(change, otherwise=elsewhere or ConflictError("Serial has been moved by someone else"))
     work.add(count_update(moved.job_id, moved.path_id, shard, {left: -1, reached: 1}))
     count_flow(work, stamp, moved.path_id, shard, come=reached, gone=left)
     _record(work, stamp, before, moved, action, **details)

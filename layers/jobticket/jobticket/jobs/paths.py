@@ -39,10 +39,8 @@ def create_path(
     )
     work.add(Put(layout.path_item(path), ABSENT))
     work.add(Put({"pk": layout.path_pk(path.id), "sk": layout.PATH_SORT, "job_id": path.job_id}))
-    work.add(
-        Update(layout.job_pk(path.job_id), layout.JOB_SORT, add={"path_count": 1}, condition=PRESENT),
-        otherwise=job_not_found(path.job_id),
-    )
+    counted = Update(layout.job_pk(job_id), layout.JOB_SORT, add={"path_count": 1}, condition=PRESENT)
+    work.add(counted, otherwise=job_not_found(job_id))
     _record_path(work, stamp, path, "path_added")
     return path
 

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import islice
 from typing import Self
 
 from boto3.dynamodb.conditions import Attr, Key
@@ -22,7 +21,7 @@ from jobticket.jobs import layout
 from jobticket.jobs.distribution import place, shard_of
 from jobticket.jobs.model import SerialNumber, SerialStatus
 from jobticket.jobs.paths import job_of_path, path_not_found, read_path
-from jobticket.store.table import Item, Put, Table, Update
+from jobticket.store.table import Item, Put, Table, Update, first_page
 from jobticket.store.unit_of_work import ABSENT, UnitOfWork
 
 
@@ -100,21 +99,14 @@ def create_serials(
 
 def _add_batch(work: UnitOfWork, batch: Batch, path_item: Item) -> None:
     stored = asdict(batch)
-    work.add(
-        Put({"pk": layout.path_pk(batch.path_id), "sk": layout.batch_sort(batch.first), **stored}, ABSENT)
-    )
+    key = {"pk": layout.path_pk(batch.path_id), "sk": layout.batch_sort(batch.first)}
+    work.add(Put({**key, **stored}, ABSENT))
     work.add(Put({"pk": layout.BATCHES, "sk": f"{batch.first:012d}", **stored}))
     if not path_item.get("has_serials"):
         # From the first batch on, the path cannot be deleted and keeps its steps.
-        work.add(
-            Update(
-                layout.job_pk(batch.job_id),
-                layout.path_sort(batch.path_id),
-                set={"has_serials": True},
-                condition=Attr("step_ids").eq(path_item["step_ids"]),
-            ),
-            otherwise=lambda path: path_not_found(batch.path_id) if path is None else None,
-        )
+        same = Attr("step_ids").eq(path_item["step_ids"])
+        used = Update(path_item["pk"], path_item["sk"], set={"has_serials": True}, condition=same)
+        work.add(used, otherwise=lambda path: path_not_found(batch.path_id) if path is None else None)
 
 
 def count_update(job_id: str, path_id: str, shard: int, changes: dict[str, int]) -> Update:
@@ -159,11 +151,7 @@ def list_serials(
 ) -> tuple[list[SerialNumber], int | None]:
     """Return a path's serial numbers above ``after``, and the number after which the list continues."""
     job_of_path(table, path_id)
-    # One more than the limit tells whether the list continues.
-    most = None if limit is None else limit + 1
-    found = list(islice(_serials_after(table, path_id, status, after), most))
-    shown = found[:limit]
-    return [serial for _, serial in shown], shown[-1][0] if len(shown) < len(found) else None
+    return first_page(_serials_after(table, path_id, status, after), limit)
 
 
 def _serials_after(

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from itertools import islice
 
 from jobticket.history.flow import backwards, day_of, read_flow
 from jobticket.history.records import page_of_records, records_of
@@ -29,7 +28,7 @@ from jobticket.jobs.model import (
 )
 from jobticket.jobs.paths import job_of_path, read_path, read_shards
 from jobticket.jobs.serials import find_serial
-from jobticket.store.table import Item, Table
+from jobticket.store.table import Item, Table, first_page
 
 #: The place of the creation, which is before all moves and has no record: the batch has its data.
 CREATION = ""
@@ -47,16 +46,12 @@ def serial_history(
 
     def events() -> Iterator[tuple[str, SerialEvent]]:
         if after is None:
-            yield (
-                CREATION,
-                SerialEvent(at=batch.created_at, action="created", to=_step(path, 0), by=batch.by),
-            )
+            first = SerialEvent(at=batch.created_at, action="created", to=_step(path, 0), by=batch.by)
+            yield CREATION, first
         for item in records_of(table, serial_subject(serial), now, limit, after):
             yield item["sk"], _event(path, item)
 
-    found = list(islice(events(), None if limit is None else limit + 1))
-    shown = found[:limit]
-    return [event for _, event in shown], shown[-1][0] if len(shown) < len(found) else None
+    return first_page(events(), limit)
 
 
 def _event(path: Path, item: Item) -> SerialEvent:

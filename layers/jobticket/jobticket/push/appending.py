@@ -95,12 +95,15 @@ class Try:
     """A try of a push or comment.
 
     Its event is a stable name of what is done: of several tries, one posts its comment. Its memo is what an
-    earlier try remembered before it wrote.
+    earlier try remembered before it wrote. ``done`` is called before another push to the ticket may begin.
+    With ``only_settle``, nothing is written but what an earlier try may have replaced.
     """
 
     event: str
     memo: Mapping[str, Any] | None = None
     remember: Callable[[dict[str, Any]], None] = lambda _memo: None
+    done: Callable[[Appended], None] = lambda _appended: None
+    only_settle: bool = False
 
 
 @dataclass(slots=True)
@@ -124,8 +127,8 @@ class Appending:
     notes: list[str] = field(default_factory=list)
     has_restored: bool = False
 
-    def run(self, *, only_settle: bool = False) -> Appended:
-        """Append the tables; with ``only_settle``, write nothing but what an earlier try may have replaced.
+    def run(self) -> Appended:
+        """Append the tables.
 
         UnsettledWriteError if a write may have arrived; after another JiraError, nothing was appended.
         """
@@ -134,7 +137,7 @@ class Appending:
         self.sections = self._render(LONGEST_TEXT)
         if self.mark is not None and (settled := self._settle(self.mark)):
             return replace(settled, by="earlier")
-        if only_settle:
+        if self.attempt.only_settle:
             return Appended(by="nobody")
         failure: JiraError | None = None
         for _ in range(MOST_WRITES):

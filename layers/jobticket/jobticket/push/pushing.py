@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 from boto3.dynamodb.conditions import Attr
 
@@ -19,10 +18,11 @@ from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.keys import MalformedKeyError
 from jobticket.jobs.jobs import load_job
 from jobticket.jobs.layout import JOB_SORT, job_pk
-from jobticket.jobs.model import Job, JobSettings
+from jobticket.jobs.model import JobSettings
 from jobticket.observability import logger
 from jobticket.push.appending import Appended, Appending, Try, UnsettledWriteError
 from jobticket.push.connection import FAILURES, explain, open_client
+from jobticket.push.runs.push_records import Outcome
 from jobticket.push.status import PathStatus, fingerprint, statuses_of, summary
 from jobticket.push.ticket import SETTLING_SECONDS, PushedTicket
 from jobticket.store.lease import HeldError, hold
@@ -36,31 +36,10 @@ LEASE = timedelta(seconds=45)
 #: How long a push waits for an earlier one to the same ticket.
 PATIENCE_SECONDS = 10.0
 NOT_LINKED = "Job is not linked to a Jira ticket"
+NO_PATHS = "Job has no paths"
 #: What a job's own item remembers of its last pushed table: a table that says the same is not pushed again.
 PUSHED_ATTRIBUTES = ("pushed_fingerprint", "pushed_run")
 BUSY = "Another push to this ticket is under way"
-
-
-@dataclass(frozen=True, slots=True)
-class PushResult:
-    """What became of a push or a comment."""
-
-    #: Why it failed, None if it succeeded. The details are Jira's own messages, if it refused.
-    error: str | None = None
-    details: dict[str, Any] | None = None
-    #: What the caller should know of a success.
-    note: str | None = None
-    #: Not part of the answer: the job's ticket, and whether something of a failure may stand at Jira.
-    ticket_key: str | None = None
-    is_open: bool = False
-
-    @property
-    def success(self) -> bool:
-        return self.error is None
-
-    def as_json(self) -> dict[str, Any]:
-        shown = {"success": self.success, "error": self.error, "details": self.details, "note": self.note}
-        return {name: value for name, value in shown.items() if value is not None}
 
 
 def read_pushed(table: Table, job_id: str) -> tuple[str | None, str | None]:
@@ -77,9 +56,22 @@ def remember_pushed(table: Table, job_id: str, ticket_key: str, shown: str, run:
     write_if_current(table, Update(job_pk(job_id), JOB_SORT, set=known, remove=gone, condition=same_ticket))
 
 
-def details_of(failure: BaseException) -> dict[str, Any] | None:
-    """Return Jira's own messages, None if it said nothing."""
-    return (failure.details or None) if isinstance(failure, JiraStatusError) else None
+def failed(failure: Exception, ticket_key: str, *, is_open: bool = False) -> Outcome:
+    """Return the outcome of a push or comment that has failed."""
+    match failure:
+        case HeldError():
+            error = BUSY
+        case MalformedKeyError():
+            error = f"{ticket_key} is not the key of a Jira ticket"
+        case _:
+            error = explain(failure)
+    details = (failure.details or None) if isinstance(failure, JiraStatusError) else None
+    return Outcome("failed", ticket_key, error, details, is_open=is_open)
+
+
+def log_failure(job_id: str, outcome: Outcome) -> None:
+    ticket, cause, details = outcome.ticket_key, outcome.error, outcome.details
+    logger.warning("a push failed", job=job_id, ticket=ticket, cause=cause, details=details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +83,14 @@ class Pusher:
     now: Callable[[], datetime] = clock.now
     pace: Pace = field(default_factory=Pace)
 
-    def push(self, job_id: str, settings: JobSettings, deadline: Deadline, attempt: Try) -> PushResult:
+    def push(self, job_id: str, settings: JobSettings, deadline: Deadline, attempt: Try) -> Outcome:
         """Append the status tables of a job's paths to its ticket's description."""
         job, paths = load_job(self.table, job_id)
         key = job.jira_ticket_key
         if key is None:
-            return PushResult(NOT_LINKED)
+            return Outcome("failed", "", NOT_LINKED)
         if not paths:
-            return PushResult("Job has no paths", ticket_key=key)
+            return Outcome("failed", key, NO_PATHS)
         statuses = statuses_of(paths)
 
         def done(_appended: Appended) -> None:
@@ -112,27 +104,21 @@ class Pusher:
         patience = deadline.sooner(PATIENCE_SECONDS)
         try:
             ticket = self.ticket(key, settings, deadline)
-            appended = self.append(ticket, statuses, attempt, patience=patience, done=done)
-        except HeldError:
-            return PushResult(BUSY, ticket_key=key)
+            appended = self.append(ticket, statuses, replace(attempt, done=done), patience)
+        except HeldError as held:
+            return failed(held, key)
         except FAILURES as failure:
-            return _failed(job, failure, is_open=isinstance(failure, UnsettledWriteError))
-        return PushResult(note=appended.note, ticket_key=key)
+            outcome = failed(failure, key, is_open=isinstance(failure, UnsettledWriteError))
+            log_failure(job_id, outcome)
+            return outcome
+        return Outcome("pushed", key, appended.note)
 
     def append(
-        self,
-        ticket: PushedTicket,
-        statuses: Sequence[PathStatus],
-        attempt: Try,
-        *,
-        patience: Deadline,
-        done: Callable[[Appended], None],
-        only_settle: bool = False,
+        self, ticket: PushedTicket, statuses: Sequence[PathStatus], attempt: Try, patience: Deadline
     ) -> Appended:
         """Append the tables to a ticket's description, while no other push touches it.
 
-        HeldError if an earlier push to it outlasts the patience. ``done`` is called before the next one may
-        begin. With ``only_settle``, nothing is written but what an earlier try may have replaced.
+        HeldError if an earlier push to it outlasts the patience.
         """
         day = self.now().astimezone(UTC).date()
         held = partial(
@@ -146,11 +132,11 @@ class Pusher:
                 if was_moved or read.key.upper() == ticket.key.upper():
                     appending = Appending(ticket, read, statuses, day, attempt)
                     try:
-                        appended = appending.run(only_settle=only_settle)
+                        appended = appending.run()
                     except UnsettledWriteError:
                         lease.must_run_out = True
                         raise
-                    done(appended)
+                    attempt.done(appended)
                     return appended
             ticket.key, was_moved = read.key, True
 
@@ -160,16 +146,17 @@ class Pusher:
         working = client(deadline.sooner(deadline.left() - SETTLING_SECONDS))
         return PushedTicket(key, working, partial(client, deadline), self.now, self.pace)
 
-    def comment(self, job_id: str, settings: JobSettings, deadline: Deadline, attempt: Try) -> PushResult:
+    def comment(self, job_id: str, settings: JobSettings, deadline: Deadline, attempt: Try) -> Outcome:
         """Post the status summary of a job as a comment on its ticket."""
         job, paths = load_job(self.table, job_id)
-        if job.jira_ticket_key is None:
-            return PushResult(NOT_LINKED)
+        key = job.jira_ticket_key
+        if key is None:
+            return Outcome("failed", "", NOT_LINKED)
         memo = attempt.memo
         first_try = self.now() if memo is None else clock.parse_iso(memo["at"])
         posted = 0
         try:
-            ticket = self.ticket(job.jira_ticket_key, settings, deadline)
+            ticket = self.ticket(key, settings, deadline)
             if memo is None:
                 attempt.remember({"at": clock.iso_milliseconds(first_try)})
             for number, content in enumerate(summary(job.name, statuses_of(paths), ticket.measure)):
@@ -177,13 +164,7 @@ class Pusher:
                 posted += 1
         except FAILURES as failure:
             lost = isinstance(failure, JiraError) and failure.outcome_unknown
-            return _failed(job, failure, is_open=lost or posted > 0)
-        return PushResult()
-
-
-def _failed(job: Job, failure: BaseException, *, is_open: bool) -> PushResult:
-    malformed = isinstance(failure, MalformedKeyError)
-    error = f"{job.jira_ticket_key} is not the key of a Jira ticket" if malformed else explain(failure)
-    details = details_of(failure)
-    logger.warning("a push failed", job=job.id, ticket=job.jira_ticket_key, cause=error, details=details)
-    return PushResult(error, details, ticket_key=job.jira_ticket_key, is_open=is_open)
+            outcome = failed(failure, key, is_open=lost or posted > 0)
+            log_failure(job_id, outcome)
+            return outcome
+        return Outcome("pushed", key)

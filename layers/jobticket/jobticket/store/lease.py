@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
@@ -60,7 +60,7 @@ class Lease:
         """Return the lease that an item has, expired or not."""
         if OWNER not in item:
             return None
-        return cls(item[OWNER], datetime.fromtimestamp(item[UNTIL] / 1000, UTC))
+        return cls(item[OWNER], clock.from_milliseconds(item[UNTIL]))
 
     def attributes(self) -> dict[str, Any]:
         """Return the attributes of an item that has this lease."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from boto3.dynamodb.conditions import ConditionBase, ConditionExpressionBuilder
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 type_serializer = TypeSerializer()
 type_deserializer = TypeDeserializer()
 Item = dict[str, Any]
+Position = TypeVar("Position")
+Entry = TypeVar("Entry")
 
 #: How long a transaction is retried that met other transactions on the same items.
 CONFLICT_PATIENCE_SECONDS = 15.0
@@ -130,6 +133,15 @@ class Page:
 
     items: list[Item]
     next_key: Item | None
+
+
+def first_page(
+    entries: Iterable[tuple[Position, Entry]], limit: int | None
+) -> tuple[list[Entry], Position | None]:
+    """Return the first entries, all without a limit, and the place of the last one if more follow."""
+    found = list(islice(entries, None if limit is None else limit + 1))
+    shown = found[:limit]
+    return [entry for _, entry in shown], shown[-1][0] if len(shown) < len(found) else None
 
 
 def _serialize(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -37,6 +36,7 @@ from jobticket.web.validation import (
     ShortText,
     fault,
     filled,
+    number,
     one_of,
     short_text,
     text_within,
@@ -48,12 +48,11 @@ SMALLEST_WEIGHT = 1e-100
 
 
 def _weight(value: Any) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise fault("must be a number")
-    if abs(value) > 1_000_000_000:
+    weight = number(value)
+    if abs(weight) > 1_000_000_000:
         raise fault("must be at most 1000000000")
     # The database knows no number this near to zero, and no negative zero.
-    return value if abs(value) > SMALLEST_WEIGHT else 0
+    return weight if abs(weight) > SMALLEST_WEIGHT else 0
 
 
 def _fingerprint(value: Any) -> str | int | None:

@@ -50,13 +50,7 @@ from jobticket.ticketing.explanations import refused_by_jira, sentence
 from jobticket.ticketing.integration import StoredIntegration, issue_type_not_found, project_not_found
 from jobticket.ticketing.layout import ATTEMPT, anomaly_pk
 from jobticket.ticketing.linked_tickets import plain, read_ticket
-from jobticket.ticketing.model import (
-    Anomaly,
-    LinkedTicket,
-    TicketAnswer,
-    TicketDraft,
-    TicketMetadata,
-)
+from jobticket.ticketing.model import Anomaly, LinkedTicket, TicketAnswer, TicketDraft, TicketMetadata
 from jobticket.ticketing.outbox import Event, TicketNotice
 from jobticket.ticketing.recent import USUAL_TYPE, RecentChoices, default_type, find
 from jobticket.ticketing.revisions import load
@@ -92,32 +86,21 @@ def _being_created(seconds: float = COME_BACK_SECONDS) -> UnavailableError:
 
 @dataclass(slots=True)
 class Attempt:
-    """A creation that has begun: what ``CreateOnce`` remembers.
-
-    Attributes
-    ----------
-    mark
-        Names the attempt; the issue's label is made from it.
-    request
-        A digest of the request.
-    by
-        Who made the request.
-    lease
-        Held while its maker is working.
-    settles_at
-        Until when an issue of this attempt may still be found.
-    labelled
-        Whether the issue has the label. The screens of some projects have no labels.
-    """
+    """A creation that has begun: what ``CreateOnce`` remembers."""
 
     table: Table
     anomaly_id: int
+    #: Names the attempt; the issue's label is made from it.
     mark: str
+    #: A digest of the request, and who made it.
     request: str
     by: str
     site: str
+    #: Held while its maker is working.
     lease: Lease
+    #: Until when an issue of this attempt may still be found.
     settles_at: datetime | None = None
+    #: Whether the issue has the label. The screens of some projects have no labels.
     labelled: bool = True
     #: Each creation has an attempt of its own.
     memo: ClassVar[None] = None
@@ -177,10 +160,8 @@ class Attempt:
     def hand_on(self, now: datetime) -> None:
         """End the lease, so that the next request settles the attempt at once."""
         ended = Lease(self.lease.owner, now).attributes()
-        write_if_current(
-            self.table,
-            Update(anomaly_pk(self.anomaly_id), ATTEMPT, set=ended, condition=self.lease.held()),
-        )
+        update = Update(anomaly_pk(self.anomaly_id), ATTEMPT, set=ended, condition=self.lease.held())
+        write_if_current(self.table, update)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +199,7 @@ class TicketCreation:
     ) -> Iterator[CreatedTicket]:
         """Create a ticket, or find the one of an earlier attempt, for a ``with`` block that links it.
 
-        Parameters
-        ----------
-        request
-            By what a repeat is recognised; by default, the draft.
+        A repeat is recognised by its ``request``, by default the draft.
         """
         made = self._create(anomaly_id, draft, request or _digest(draft))
         try:

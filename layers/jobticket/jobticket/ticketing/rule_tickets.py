@@ -40,17 +40,14 @@ from jobticket.ticketing.model import (
 from jobticket.ticketing.new_ticket import RULE, TicketCreation, UnrecoverableError
 from jobticket.ticketing.outbox import Event, TicketNotice
 from jobticket.ticketing.recent import RecentChoices
-from jobticket.ticketing.revisions import Loaded, Revision, load, revise, revising
+from jobticket.ticketing.revisions import Revision, load, revise, revising
 from jobticket.ticketing.text import Wording
 
 
 def plan(work: UnitOfWork, anomaly: Anomaly, former_id: int | None, now: datetime) -> Sequence[Event]:
     """Add the event that makes a new anomaly's ticket, if a rule fits.
 
-    Parameters
-    ----------
-    former_id
-        The anomaly that had the fingerprint before, if it was archived not long ago.
+    The former anomaly had the fingerprint before, and was archived not long ago.
     """
     rule = rules.first_fitting(rules.all_rules(work.table), anomaly)
     stored = None if rule is None else integration.find(work.table)
@@ -145,16 +142,14 @@ class RuleTickets:
     def make(self, event: Event, stored: StoredIntegration, client: JiraClient) -> Sequence[Event] | None:
         """Make an event's ticket and link it; return the events that follow, None if nothing was made.
 
-        Raises
-        ------
-        RefusalError
-            If it cannot be made now.
-        BrokenRuleError
-            If it cannot be made at all.
+        RefusalError if it cannot be made now, BrokenRuleError if it cannot be made at all.
         """
         rule = rules.find_rule(self.table, event.rule_id or 0)
-        loaded = self._loaded(event)
-        if rule is None or not rule.enabled or rule.broken is not None or loaded is None:
+        try:
+            loaded = load(self.table, event.anomaly_id)
+        except NotFoundError:
+            return None
+        if rule is None or not rule.enabled or rule.broken is not None:
             return None
         if any(link.rule_id == rule.id for link in loaded.links):
             return None
@@ -173,12 +168,6 @@ class RuleTickets:
                 raise
             self._break(event, rule, refusal)
             raise BrokenRuleError(refusal.message) from None
-
-    def _loaded(self, event: Event) -> Loaded | None:
-        try:
-            return load(self.table, event.anomaly_id)
-        except NotFoundError:
-            return None
 
     def _create(
         self, event: Event, rule: Rule, anomaly: Anomaly, stored: StoredIntegration, client: JiraClient

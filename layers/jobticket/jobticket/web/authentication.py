@@ -6,17 +6,20 @@ key away. Keys are rotated one by one, and a shop-floor tablet's key opens only 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import json
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from jobticket.errors import ForbiddenError, UnauthenticatedError, UnavailableError
 from jobticket.observability import count, logger
+from jobticket.secret_store import fetch_secret, secrets_client
 
 SCOPES = frozenset({"jobs", "jira", "tokens", "ticketing", "admin"})
 _WORDS = [*sorted(SCOPES), "*"]
@@ -106,6 +109,14 @@ class KeyRing:
             if hmac.compare_digest(sha256, digest):
                 found = caller
         return found
+
+
+def stored_ring(secret_id: str, *, local: bool, lazily: bool = False) -> KeyRing:
+    """Return the ring in Secrets Manager, whose client is made now, or with the first key to check."""
+    secrets = functools.cache(secrets_client)
+    if not lazily:
+        secrets()
+    return KeyRing(lambda: fetch_secret(secrets(), secret_id), time.monotonic, local=local)
 
 
 def _entries(ring: Any) -> list[tuple[str, Caller]]:

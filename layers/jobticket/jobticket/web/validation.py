@@ -103,7 +103,8 @@ def _flag(value: Any) -> bool:
     return value
 
 
-def _number(value: Any) -> int | float:
+def number(value: Any) -> int | float:
+    """Check for a finite number."""
     infinite = isinstance(value, float) and not math.isfinite(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or infinite:
         raise fault("must be a number")
@@ -112,22 +113,20 @@ def _number(value: Any) -> int | float:
 
 def integer(value: Any) -> int:
     """Check for an integer of any size."""
-    number = _number(value)
-    if number != int(number):
+    if number(value) != int(value):
         raise fault("must be an integer")
-    return int(number)
+    return int(value)
 
 
 def whole_number(*, at_most: int = LARGEST_QUANTITY) -> Callable[[Any], int]:
     """Return a check for a quantity. Its order is part of the API: a number, above 0, an integer."""
 
     def check(value: Any) -> int:
-        if _number(value) <= 0:
+        if number(value) <= 0:
             raise fault("must be greater than 0")
-        number = integer(value)
-        if number > at_most:
+        if integer(value) > at_most:
             raise fault(f"must be at most {at_most}")
-        return number
+        return int(value)
 
     return check
 

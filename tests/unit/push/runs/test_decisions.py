@@ -6,6 +6,7 @@ import pytest
 
 from jobticket.connections.errors import ConnectionNotFoundError, ConnectionUnavailableError
 from jobticket.connections.model import ConnectionId
+from jobticket.jira.client import Site
 from jobticket.jira.errors import (
     JiraAddressRefusedError,
     JiraEndlessAnswerError,
@@ -49,7 +50,7 @@ HOPELESS = [
 
 
 def limited(reason: str | None, seconds: float | None) -> JiraRateLimitedError:
-    scope = Scope("oauth", "https://one", "GET /issue", issue="PI-7")
+    scope = Scope(Site("https://one", "https://one", "cloud", "oauth"), "GET /issue", "PI-7")
     return JiraRateLimitedError("", limit=reason, retry_after=seconds, held=scope.limited(reason))
 
 

@@ -6,7 +6,6 @@ import heapq
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
@@ -15,7 +14,7 @@ from jobticket import clock
 from jobticket.jobs.layout import is_id
 from jobticket.jobs.model import Record
 from jobticket.push.runs.push_records import BY_TIME_INDEX, STATUSES, Status, list_pk, pushes_pk, said_of
-from jobticket.store.table import Item, Table
+from jobticket.store.table import Item, Table, first_page
 
 _POSITION = re.compile(r"[0-9-]{10}T[0-9:.]{12}Z#job_[A-Za-z0-9_-]{12}#[0-9TZ:.-]{0,40}")
 
@@ -57,10 +56,7 @@ def list_pushes(
     else:
         found = _of_all(table, STATUSES if status is None else (status,), limit + 1, position)
     present = (item for item in found if item["expires_at"] > clock.epoch(now))
-    # One more than asked for tells whether there is a next page.
-    items = list(islice(present, limit + 1))
-    shown = [_entry(item) for item in items[:limit]]
-    return shown, items[limit - 1]["push_at"] if len(items) > limit else None
+    return first_page(((item["push_at"], _entry(item)) for item in present), limit)
 
 
 def _of_all(table: Table, statuses: Iterable[Status], limit: int, position: str | None) -> Iterator[Item]:

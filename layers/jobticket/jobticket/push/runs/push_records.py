@@ -89,9 +89,10 @@ class PushClaim:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What becomes of a push; ``details`` are Jira's own messages, if it refused.
+    """What becomes of a push or comment; ``error`` tells what the caller should know, also of a success.
 
-    A waiting push may be tried again at ``not_before``, and has used up a try if it ``costs_try``.
+    The details are Jira's own messages, if it refused. A waiting push may be tried again at ``not_before``,
+    and has used up a try if it ``costs_try``. Of a failure that ``is_open``, something may stand at Jira.
     """
 
     status: Status
@@ -101,6 +102,7 @@ class Outcome:
     site: str = NO_SITE
     not_before: datetime | None = None
     costs_try: bool = True
+    is_open: bool = False
 
 
 def pushes_pk(job_id: str) -> str:
@@ -162,8 +164,7 @@ class Records:
         if claim is not None:
             set_["tries"] = claim.tries if outcome.costs_try else claim.tries - 1
         if outcome.status == "waiting":
-            not_before = clock.epoch_milliseconds(outcome.not_before or now)
-            set_ |= {"not_before": not_before, "due_pk": due_pk(outcome.site), "due_at": not_before}
+            set_ |= _due(outcome.site, outcome.not_before or now)
         else:
             remove += ["due_pk", "due_at", "not_before", "mark", "fingerprint"]
         work = UnitOfWork(self.table)
@@ -185,16 +186,9 @@ class Records:
     def revive(self, job_id: str, run_id: str) -> Ref | None:
         """Let a failed job wait for a worker again, with all its tries; None if it has not failed."""
         now = self.now()
-        due_at, moment = clock.epoch_milliseconds(now), clock.iso_milliseconds(now)
-        waiting = {"state": "waiting", "at": moment, "push_list": list_pk("waiting")}
-        due = {"due_pk": due_pk(NO_SITE), "due_at": due_at, "not_before": due_at}
-        update = Update(
-            pushes_pk(job_id),
-            run_id,
-            set={**waiting, **due, "push_at": f"{moment}#{job_id}#{run_id}"},
-            remove=["tries"],
-            condition=Attr("state").eq("failed"),
-        )
+        waiting = _listed(job_id, run_id, "waiting", now) | _due(NO_SITE, now)
+        failed = Attr("state").eq("failed")
+        update = Update(pushes_pk(job_id), run_id, set=waiting, remove=["tries"], condition=failed)
         item = write_if_current(self.table, update)
         return None if item is None else Ref(job_id, run_id, item["by"])
 
@@ -235,15 +229,21 @@ def _constant(ref: Ref, ticket_key: str, now: datetime) -> Item:
     return {**same, **run, "expires_at": clock.epoch(now + KEPT)}
 
 
+def _listed(job_id: str, run_id: str, status: Status, now: datetime) -> Item:
+    """Return a state, and its place in the list of the state."""
+    moment = clock.iso_milliseconds(now)
+    place = {"push_list": list_pk(status), "push_at": f"{moment}#{job_id}#{run_id}"}
+    return {"state": status, "at": moment, **place}
+
+
+def _due(site: str, not_before: datetime) -> Item:
+    moment = clock.epoch_milliseconds(not_before)
+    return {"not_before": moment, "due_pk": due_pk(site), "due_at": moment}
+
+
 def _concluded(ref: Ref, outcome: Outcome, now: datetime) -> Item:
     """Return what every outcome has. The list's index holds ``error`` and nothing more of it."""
-    moment = clock.iso_milliseconds(now)
-    item = _constant(ref, outcome.ticket_key, now) | {
-        "state": outcome.status,
-        "at": moment,
-        "push_list": list_pk(outcome.status),
-        "push_at": f"{moment}#{ref.job_id}#{ref.run_id}",
-    }
+    item = _constant(ref, outcome.ticket_key, now) | _listed(ref.job_id, ref.run_id, outcome.status, now)
     if outcome.error:
         said = {"error": outcome.error, "details": outcome.details}
         item["error"] = said if outcome.details else outcome.error

@@ -12,7 +12,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from boto3.dynamodb.conditions import Attr, Key
@@ -108,11 +108,9 @@ class Sites:
 
     def _stop_of(self, item: Item, authorized_at: datetime | None) -> SiteStop | None:
         """Return the stop of an item, if it is in force. A new authorization ends earlier stops."""
-        until = datetime.fromtimestamp(int(item.get("stopped_until", 0)) / 1000, UTC)
-        earlier = authorized_at is not None and item.get("stopped_at", 0) < clock.epoch_milliseconds(
-            authorized_at
-        )
-        if until <= self.now() or earlier:
+        until = clock.from_milliseconds(item.get("stopped_until", 0))
+        since = 0 if authorized_at is None else clock.epoch_milliseconds(authorized_at)
+        if until <= self.now() or item.get("stopped_at", 0) < since:
             return None
         return SiteStop(site=item["sk"], until=clock.iso_milliseconds(until), reason=str(item["reason"]))
 

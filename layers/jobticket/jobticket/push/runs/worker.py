@@ -25,8 +25,8 @@ from jobticket.jobs.model import JobSettings
 from jobticket.jobs.settings import pushes_are_wanted, read_settings
 from jobticket.observability import logger
 from jobticket.push.appending import Appended, Try
-from jobticket.push.connection import FAILURES, explain
-from jobticket.push.pushing import BUSY, Pusher, details_of, read_pushed, remember_pushed
+from jobticket.push.connection import FAILURES
+from jobticket.push.pushing import NO_PATHS, Pusher, failed, log_failure, read_pushed, remember_pushed
 from jobticket.push.runs.decisions import judge
 from jobticket.push.runs.push_records import (
     NO_SITE,
@@ -120,13 +120,14 @@ class Worker:
         fault, the message must come again.
         """
         settings = read_settings(self.table)
-        if not pushes_are_wanted(settings):
-            return self._drop(message)
-        shift = _Shift(deadline, message.held_back < MOST_HOLD_BACKS)
-        try:
-            tally = self._work(message, settings, shift)
-        finally:
-            self._leave(shift)
+        if pushes_are_wanted(settings):
+            shift = _Shift(deadline, message.held_back < MOST_HOLD_BACKS)
+            try:
+                tally = self._work(message, settings, shift)
+            finally:
+                self._leave(shift)
+        else:
+            tally = self._drop(message)
         count_outcomes(self.table, message.run_id, tally)
         return tally
 
@@ -135,9 +136,7 @@ class Worker:
             # What a dead worker may have overwritten is settled when pushes resume.
             with contextlib.suppress(MarkedError):
                 self.records.drop(Ref(job_id, message.run_id, message.by))
-        tally = Counter(dropped=len(message.job_ids))
-        count_outcomes(self.table, message.run_id, tally)
-        return tally
+        return Counter(dropped=len(message.job_ids))
 
     def _work(self, message: Jobs, settings: JobSettings, shift: _Shift) -> Tally:
         tally: Tally = Counter()
@@ -190,7 +189,7 @@ class Worker:
         """Return the outcome if there is nothing to push, None if there is."""
         shown, last_run = read_pushed(self.table, task.ref.job_id)
         if not task.statuses:
-            why = "Job has no paths"
+            why = NO_PATHS
         elif last_run == task.ref.run_id:
             return Outcome("pushed", task.ticket_key)  # by a worker that died before it could say so
         elif last_run is not None and last_run > task.ref.run_id:
@@ -232,15 +231,11 @@ class Worker:
 
     def _try(self, task: _Task, ticket: PushedTicket, claim: PushClaim, shift: _Shift) -> str:
         ref, site = task.ref, ticket.client.site
+        remember, done = partial(self._remember, task, claim), partial(self._done, task, claim)
+        attempt = Try(f"push {ref.run_id} {ref.job_id}", claim.mark, remember, done, task.only_settle)
+        patience = shift.deadline.sooner(PATIENCE_SECONDS)
         try:
-            appended = self.pusher.append(
-                ticket,
-                task.statuses,
-                Try(f"push {ref.run_id} {ref.job_id}", claim.mark, partial(self._remember, task, claim)),
-                patience=shift.deadline.sooner(PATIENCE_SECONDS),
-                done=partial(self._done, task, claim),
-                only_settle=task.only_settle,
-            )
+            appended = self.pusher.append(ticket, task.statuses, attempt, patience)
         except (HeldError, *FAILURES) as failure:
             return self._failed(task, claim, failure, site)
         except TakenOverError:
@@ -272,19 +267,18 @@ class Worker:
         verdict = judge(failure, claim.tries, self.chance())
         if site is not None:
             self.sites.failed(site, verdict)
-        reason = BUSY if isinstance(failure, HeldError) else explain(failure)
-        outcome = Outcome(verdict.becomes, task.ticket_key, reason, details_of(failure))
+        outcome = failed(failure, task.ticket_key)
         if verdict.becomes == "waiting":
             pause = 0.0 if verdict.stop else verdict.seconds
             outcome = replace(
                 outcome,
+                status="waiting",
                 site=NO_SITE if site is None else way_to(site),
                 not_before=self.now() + timedelta(seconds=pause),
                 costs_try=verdict.costs_try,
             )
         else:
-            job, ticket = task.ref.job_id, task.ticket_key
-            logger.warning("a push failed", job=job, ticket=ticket, cause=reason, details=outcome.details)
+            log_failure(task.ref.job_id, outcome)
         return self._conclude(task, outcome, claim)
 
     def _conclude(self, task: _Task, outcome: Outcome, claim: PushClaim | None = None) -> str:
