@@ -44,7 +44,7 @@ test:
 	@$(MAKE) --no-print-directory -j 4 -O stack-tests unit-tests check
 
 unit-tests: layers
-	nice -n 5 $(PY) -m pytest tests --ignore=tests/stack --ignore=tests/browser -n 2 --dist worksteal
+	nice -n 5 $(PY) -m pytest tests --ignore=tests/stack --ignore=tests/browser -n 3 --dist worksteal
 
 # By file: what the tests of a file share is made once.
 stack-tests: layers chromium
