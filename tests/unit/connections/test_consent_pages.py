@@ -136,7 +136,7 @@ def test_a_site_that_keeps_its_answer_does_not_keep_the_page(
     walk = product.walk()
     walk.to_choice()
     monkeypatch.setattr(atlassian, "ACCOUNT_SECONDS", 0.1)
-    product.atlassian.control(faults=[{"path": "myself", "delay_ms": 400, "times": None}])
+    product.atlassian.control(faults=[{"path": "myself", "held": True, "times": None}])
     page = walk.page()
     assert (page.status, "not known" in page.text) == (200, True)
 

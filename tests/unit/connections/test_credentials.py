@@ -286,7 +286,7 @@ def test_refused_credentials_need_a_person(function: ModuleType, api: Gateway, j
     put(api, jira)
     api.post("/api/backend/connections/team-1/test")
     with pytest.raises(ReauthorizationNeededError) as caught:
-        function.access.client_for("team-1", deadline=Deadline.after(1))
+        function.access.client_for("team-1", deadline=Deadline.after(20))
     assert caught.value.explanation == "The Jira connection team-1 must be authorized again"
 
 

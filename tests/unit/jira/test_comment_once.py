@@ -211,10 +211,10 @@ class TestLostAnswer:
     @pytest.mark.parametrize("late", ["timeout", "gateway"])
     def test_of_a_call_that_may_still_be_at_work_is_never_sent_again(self, jira: Jira, late: str) -> None:
         # The slow one does nothing in the end: it would come into the next test.
-        jira.fault(POST | {"status": 504} | ({"delay_ms": 1500} if late == "timeout" else {}))
+        jira.fault(POST | {"status": 504} | ({"held": True} if late == "timeout" else {}))
         kind = JiraTimeoutError if late == "timeout" else JiraStatusError
         with pytest.raises(kind) as raised:
-            jira.comment(settling=True, seconds=1.0 if late == "timeout" else 20.0)
+            jira.comment(settling=True, seconds=2.0 if late == "timeout" else 20.0)
         assert raised.value.outcome_unknown
         assert len(jira.asked("POST")) <= 1
 

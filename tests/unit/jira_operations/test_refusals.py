@@ -303,7 +303,7 @@ class TestTroubleAtJira:
         self, jira: Jira, atlassian: Atlassian, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
         monkeypatch.setattr("jobticket.web.api.LONGEST_WORK_SECONDS", 0.12)
-        atlassian.fault({"path": "/rest/", "delay_ms": 180, "times": None, "status": 500})
+        atlassian.fault({"path": "/rest/", "held": True, "times": None, "status": 500})
         answer = call(jira, name)
         assert (answer.status, answer.json()["error"]) == (504, "Jira did not answer in time")
 

@@ -205,8 +205,9 @@ class TestTroubleshooting:
     """A problem of each kind has words of its own, when the integration is set up and when it is used."""
 
     @pytest.fixture
-    def texts(self, api: Gateway, atlassian: Atlassian) -> dict[str, str]:
+    def texts(self, api: Gateway, atlassian: Atlassian, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         """What each row's problem is answered with at set-up."""
+        monkeypatch.setattr("jobticket.jira.client.BACKOFF_SECONDS", 0)
         answers = {}
         answers["connection failed"] = api.post(
             INTEGRATION, setup_body(atlassian, api_url="http://127.0.0.1:9")
@@ -219,7 +220,7 @@ class TestTroubleshooting:
         answers["issue type"] = api.post(
             INTEGRATION, setup_body(atlassian, project_key="MISC", issue_type="Wish")
         )
-        atlassian.fault({"path": "/myself", "delay_ms": 400, "times": None})
+        atlassian.fault({"path": "/myself", "held": True, "times": None})
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("jobticket.connections.connector.VERIFY_SECONDS", 0.2)
             answers["timeout"] = api.post(INTEGRATION, setup_body(atlassian))
@@ -257,8 +258,8 @@ class TestTroubleshooting:
         self, texts: dict[str, str], shop: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert texts["timeout"].startswith("Network timeout")
-        monkeypatch.setattr("jobticket.jira.client.READ_SECONDS", 0.1)
-        shop.atlassian.fault({"path": "/issue/", "delay_ms": 300, "times": None})
+        monkeypatch.setattr("jobticket.jira.client.READ_SECONDS", 0.5)
+        shop.atlassian.fault({"path": "/issue/", "held": True, "times": None})
         answer = shop.api.get(f"{INTEGRATION}/tickets/PI-1")
         assert (answer.status, answer.json()["detail"]) == (
             504,
