@@ -15,7 +15,7 @@ from benchmarks.emulated import emulated
 from benchmarks.table import print_table
 from tests.support.tables import recorded
 from tests.unit.conftest import client, gateway, load_function
-from tests.unit.ticketing.conftest import INTEGRATION, Atlassian, Shop, Time, Worker, make_queue
+from tests.unit.ticketing.conftest import INTEGRATION, Atlassian, Shop, Time, Worker, make_queue, refreshed
 
 TICKETS = ("PI-1", "PI-2", "PI-42")
 
@@ -24,8 +24,8 @@ TICKETS = ("PI-1", "PI-2", "PI-42")
 def open_shop() -> Iterator[Shop]:
     """Start the product on an emulated account, with an emulated Jira."""
     with emulated() as url:
-        worker = Worker(load_function("ticket_sync"), make_queue())
-        api = gateway(load_function("ticketing"))
+        worker = Worker(refreshed(load_function("ticket_sync"), url), make_queue())
+        api = gateway(refreshed(load_function("ticketing"), url))
         shop = Shop(api, worker, Atlassian(url), recorded(client("dynamodb"), "ticketing"), Time())
         shop.integrate()
         yield shop
