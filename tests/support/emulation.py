@@ -149,8 +149,9 @@ def _measure_a_new_item_once() -> None:
     def make(own: Any, hash_key: Any, range_key: Any, attrs: dict[str, Any]) -> None:
         own.hash_key, own.range_key, own.attrs = hash_key, range_key, LimitedSizeDict()
         dict.update(own.attrs, {name: DynamoType(value) for name, value in attrs.items()})
-        for name in [*own.attrs][-1:]:
-            own.attrs[name] = own.attrs.pop(name)
+        if attrs:
+            name, value = own.attrs.popitem()
+            own.attrs[name] = value  # measures all of them
 
     item: Any = Item
     item.__init__ = make

@@ -23,6 +23,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+REAUTHORIZE = "Connection is invalid or expired. Please reauthorize the connection."
+
 
 class RefusalError(Exception):
     """The request is refused: a message for the caller, and further members of the error body.

@@ -57,6 +57,11 @@ def person_moves(shop: Shop, status: str, key: str = "PI-2") -> None:
     shop.atlassian.forget()
 
 
+def person_deletes(shop: Shop, ticket: str) -> None:
+    url = f"{shop.atlassian.url}/rest/api/2/issue/{ticket}?deleteSubtasks=true"
+    assert shop.atlassian.session.delete(url, auth=(EMAIL, TOKEN)).ok
+
+
 def anomaly_status(shop: Shop, number: int) -> str:
     return str(shop.api.get(f"/api/anomalies/{number}").json()["status"])
 
@@ -470,8 +475,7 @@ def test_a_conflict_ends_when_either_moves_again(shop: Shop, who: str) -> None:
 def test_a_deleted_ticket_is_said_on_the_link(shop: Shop) -> None:
     maps(shop, status_in=IN)
     number = linked(shop)
-    url = f"{shop.atlassian.url}/rest/api/2/issue/PI-2?deleteSubtasks=true"
-    assert shop.atlassian.session.delete(url, auth=(EMAIL, TOKEN)).ok
+    person_deletes(shop, "PI-2")
     look(shop, number)
     assert shop.links(number)[0]["last_sync_error"].startswith("Ticket not found")
     assert anomaly_status(shop, number) == "Active"
@@ -563,8 +567,7 @@ def test_a_deleted_ticket_does_not_keep_an_anomaly_open(shop: Shop) -> None:
     maps(shop, status_in=IN)
     number = linked(shop, "PI-3")
     linked(shop, "PI-2", number)
-    url = f"{shop.atlassian.url}/rest/api/2/issue/PI-3?deleteSubtasks=true"
-    assert shop.atlassian.session.delete(url, auth=(EMAIL, TOKEN)).ok
+    person_deletes(shop, "PI-3")
     look(shop, number)
     person_moves(shop, "Done")
     sweep(shop)
@@ -598,8 +601,7 @@ def test_an_anomaly_is_archived_once_no_other_ticket_keeps_it_open(
         assert shop.api.delete(f"/api/anomalies/{number}/ticket-links/{open_one['id']}").status == 204
         client("sqs").purge_queue(QueueUrl=shop.worker.queue)
     else:
-        url = f"{shop.atlassian.url}/rest/api/2/issue/PI-3?deleteSubtasks=true"
-        assert shop.atlassian.session.delete(url, auth=(EMAIL, TOKEN)).ok
+        person_deletes(shop, "PI-3")
         see(shop, open_one["ticket_id"])
     sweep(shop)
     expected = "Acknowledged" if since == "a change here" else "Resolved"
@@ -626,8 +628,7 @@ def test_two_tickets_that_end_at_once_do_not_wait_for_each_other(
         if meanwhile == "closed":
             person_moves(shop, "Done", "PI-3")
         else:
-            url = f"{shop.atlassian.url}/rest/api/2/issue/PI-3?deleteSubtasks=true"
-            assert shop.atlassian.session.delete(url, auth=(EMAIL, TOKEN)).ok
+            person_deletes(shop, "PI-3")
         see(shop, second["ticket_id"])
 
     def loaded(*arguments: Any) -> Any:
@@ -675,8 +676,7 @@ def test_two_deleted_tickets_do_not_ask_for_each_other_again_and_again(shop: Sho
     number = linked(shop, "PI-2")
     linked(shop, "PI-3", number)
     for link in shop.links(number):
-        url = f"{shop.atlassian.url}/rest/api/2/issue/{link['ticket_id']}?deleteSubtasks=true"
-        assert shop.atlassian.session.delete(url, auth=(EMAIL, TOKEN)).ok
+        person_deletes(shop, link["ticket_id"])
     look(shop, number)
     sweep(shop)
     sweep(shop)

@@ -20,8 +20,7 @@ from collections.abc import Sequence
 
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.vault import VaultError
-from jobticket.errors import ForbiddenError, UnauthenticatedError, UnavailableError
-from jobticket.jira.refusals import REAUTHORIZE
+from jobticket.errors import REAUTHORIZE, ForbiddenError, UnauthenticatedError, UnavailableError
 
 
 class ConnectionNotFoundError(UnauthenticatedError):

@@ -13,9 +13,8 @@ from jobticket.connections.credentials import Form, advice_on
 from jobticket.connections.errors import SecretUnreadableError
 from jobticket.connections.layout import written
 from jobticket.connections.model import Connection, Kind
-from jobticket.errors import RefusalError
+from jobticket.errors import REAUTHORIZE, RefusalError
 from jobticket.jira.errors import JiraError, JiraRefusedCredentialsError
-from jobticket.jira.refusals import REAUTHORIZE
 
 #: What to advise on is what the caller gave.
 _FORMS: dict[Kind, Form] = {"personal_access_token": "bearer", "client_credentials": "client"}

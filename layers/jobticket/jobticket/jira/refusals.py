@@ -16,7 +16,6 @@ from jobticket.observability import logger
 MISSING_SCOPE = "The connection lacks a scope that this operation needs"
 DENIED = "Jira accepts the credentials, but refuses this call"
 LIMITED = "Jira's rate limit is reached. Try again later."
-REAUTHORIZE = "Connection is invalid or expired. Please reauthorize the connection."
 TIMED_OUT = "Jira did not answer in time"
 
 _KINDS: dict[int, type[refused.RefusalError]] = {
@@ -55,7 +54,7 @@ def refusal_of(error: JiraError, texts: Texts, *, write: bool = False) -> refuse
         case jira.JiraRefusedCredentialsError():
             lacks = {"missing_scopes": list(error.missing_scopes)} if error.missing_scopes else {}
             details = {"needs_reauthorization": True, **lacks, **details}
-            return refused.ForbiddenError(REAUTHORIZE, details=details)
+            return refused.ForbiddenError(refused.REAUTHORIZE, details=details)
         case jira.JiraMissingScopeError():
             return refused.ForbiddenError(MISSING_SCOPE, details={"missing_scope": True})
         case jira.JiraLoginError():
