@@ -187,7 +187,7 @@ class Snapshots:
     def _encode(self, service: str, state: Any) -> str:
         """Return what the emulator's own saving writes, which encodes in Python what C can.
 
-        Layers take 17 MB, and seldom change. Bytes are encoded again only when something about them has changed.
+        Layers take 17 MB and seldom change: bytes are encoded only when something beside them has changed.
         """
         whole = {"__ministack_format__": self._version(service), "payload": state}
         found: list[bytes] = []
