@@ -32,7 +32,7 @@ from local.template import translate_fast
 SECONDS_BETWEEN_SNAPSHOTS = 3.0
 SHARE_OF_TIME = 4  # a large state is saved less often, to bound the share of time that saving takes
 ATTEMPTS = 20
-FILES = ("*.json", "lambda-blobs/*.zip", "large/*")  # code lies beside what names it
+FILES = ("*.json", "lambda-blobs/*.zip", "large/*.bytes")  # code lies beside what names it
 LARGE = 10_000  # bytes
 
 CHANGE_THEIR_COPY = ("lambda", "acm")  # take code and keys out of the copy of their state
@@ -91,32 +91,38 @@ class LargeBytes:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._digests: dict[int, tuple[str, bytes]] = {}  # by id, which is free again once the bytes are gone
+        self._digests: dict[int, tuple[str, bytes]] = {}  # by id, which stays theirs as they are kept
         self._used: set[str] = set()
 
     def put(self, value: bytes) -> dict[str, str]:
         """Write the bytes unless they are there, and return what stands for them in the state."""
         if id(value) not in self._digests:
             digest = hashlib.sha256(value).hexdigest()
-            self._folder.mkdir(parents=True, exist_ok=True)
-            draft = self._folder / "draft"
-            draft.write_bytes(value)
-            draft.replace(self._folder / digest)
+            file = self._file(digest)
+            if not file.exists():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                draft = file.with_suffix(".tmp")
+                draft.write_bytes(value)
+                draft.replace(file)
             self._digests[id(value)] = digest, value
         digest, _ = self._digests[id(value)]
         self._used.add(digest)
         return {self.KEY: digest}
 
     def get(self, reference: Mapping[str, str]) -> bytes:
-        return (self._folder / reference[self.KEY]).read_bytes()
+        return self._file(reference[self.KEY]).read_bytes()
 
     def drop_unused(self) -> None:
         """Remove what has not been put since the last time. Complete snapshots have links of their own."""
         self._digests = {key: kept for key, kept in self._digests.items() if kept[0] in self._used}
+        used = {self._file(digest) for digest in self._used}
         for file in self._folder.glob("*"):
-            if file.name not in self._used:
+            if file not in used:
                 file.unlink()
         self._used.clear()
+
+    def _file(self, digest: str) -> Path:
+        return self._folder / f"{digest}.bytes"
 
 
 class SnapshotError(Exception):
