@@ -25,8 +25,11 @@ else:
         """Make a dataclass; of the standard options, `frozen`, `slots` and `kw_only` are known."""
         if cls is None:
             return lambda cls: dataclass(cls, frozen=frozen, **options)
+        described = cls.__doc__
+        cls.__doc__ = described or " "  # a missing one would be made of the signature, slowly
         own = vars(cls).keys()
         made = dataclasses.dataclass(init=False, repr=False, eq=False, **options)(cls)
+        made.__doc__ = described
         for name, method in (_FROZEN if frozen else _METHODS).items():
             if name not in own:
                 setattr(made, name, method)
