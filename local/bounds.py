@@ -5,11 +5,13 @@ from __future__ import annotations
 import tempfile
 import threading
 import zipfile
-from functools import cached_property
+from contextlib import AbstractContextManager
 from hashlib import file_digest
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+from local.packages import link_built
 
 LOG_EVENTS = 5_000  # of a stream
 STACK_EVENTS = 1_000
@@ -17,37 +19,42 @@ STACK_EVENTS = 1_000
 _unpacking = threading.Lock()
 
 
-class SharedZip(zipfile.ZipFile):
-    """A zip that is unpacked once; every further folder of the same content is a link.
+class SharedZip(AbstractContextManager["SharedZip"]):
+    """A zip for the emulator. It is unpacked once; every further folder of the same content is a link.
 
     Each worker process has its own folder with its function's code and layers, more than 20 MB.
     """
 
+    def __init__(self, name: str | Path) -> None:
+        self._file = Path(name)
+        with self._file.open("rb") as file:
+            self._digest = file_digest(file, "sha256").hexdigest()
+        self._shared = Path(tempfile.gettempdir()) / "unpacked" / self._digest
+
+    def __exit__(self, *_error: object) -> None:
+        """Nothing is kept open."""
+
     def namelist(self) -> list[str]:
         """Return the names to be checked: those of content that is unpacked already have been."""
-        return [] if self._shared.exists() else super().namelist()
+        if self._shared.exists():
+            return []
+        with zipfile.ZipFile(self._file) as archive:
+            return archive.namelist()
 
-    def extractall(self, path: Any = None, *_arguments: Any) -> None:
+    def extractall(self, path: str | Path) -> None:
         """Put a link in an empty folder's place, and free the space of the zip."""
         with _unpacking:
             if not self._shared.exists():
-                draft = self._shared.with_suffix(".new")
-                super().extractall(draft)
-                draft.rename(self._shared)
+                self._unpack(self._shared.with_suffix(".new"))
         Path(path).rmdir()
         Path(path).symlink_to(self._shared)
-        Path(self._name).unlink()
+        self._file.unlink()
 
-    @property
-    def _name(self) -> str:
-        assert isinstance(self.filename, str)
-        return self.filename
-
-    @cached_property
-    def _shared(self) -> Path:
-        with Path(self._name).open("rb") as file:
-            digest = file_digest(file, "sha256").hexdigest()
-        return Path(tempfile.gettempdir()) / "unpacked" / digest
+    def _unpack(self, draft: Path) -> None:
+        if not link_built(self._digest, draft):
+            with zipfile.ZipFile(self._file) as archive:
+                archive.extractall(draft)
+        draft.rename(self._shared)
 
 
 def share_unpacked_code() -> None:

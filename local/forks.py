@@ -25,7 +25,7 @@ from types import SimpleNamespace
 from typing import Any
 
 FROM_OTHERS = (
-    *("boto3.session", "botocore.client", "botocore.handlers", "requests", "pydantic"),
+    *("boto3.session", "botocore.client", "botocore.handlers", "requests", "pydantic.main"),
     *("aws_lambda_powertools.logging", "aws_lambda_powertools.metrics"),
     *("aws_lambda_powertools.utilities.parameters", "aws_lambda_powertools.utilities.batch"),
 )
@@ -34,7 +34,7 @@ LAYERS = "_LAMBDA_LAYERS_DIRS"
 
 
 class Original:
-    """A running process that is copied for the workers of the same layers."""
+    """A running process that is copied for all workers whose layers bring the same."""
 
     def __init__(self, layers: str) -> None:
         self._asking = threading.Lock()
@@ -64,9 +64,10 @@ class Worker:
             os.pipe() for _ in range(4)
         )
         theirs = [stdin, stdout, stderr, alive]
-        layers = os.pathsep.join(os.path.realpath(layer) for layer in environment[LAYERS].split(os.pathsep))
+        layers = map(os.path.realpath, environment[LAYERS].split(os.pathsep))
         try:
-            self.pid = original(layers).copy(script, folder, environment, theirs)
+            imported = os.pathsep.join(filter(_brings_what_is_imported, layers))
+            self.pid = original(imported).copy(script, folder, environment, theirs)
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
@@ -137,12 +138,22 @@ def _received(connection: socket.socket, size: int) -> bytes:
     return data
 
 
+def _brings_what_is_imported(layer: str) -> bool:
+    packages = {name.partition(".")[0] for name in FROM_OTHERS}
+    return any((folder / package).exists() for folder in _folders(layer) for package in packages)
+
+
+def _folders(layer: str) -> list[Path]:
+    return [Path(layer) / "python", *Path(layer).glob("python/lib/*/site-packages")]
+
+
 def _import_from(layers: list[str]) -> None:
     """Import what functions use of a layer, from where their workers find it."""
     path = list(sys.path)
     for layer in layers:
-        sys.path.insert(0, str(Path(layer) / "python"))
-        for folder in Path(layer).glob("python/lib/*/site-packages"):
+        first, *others = _folders(layer)
+        sys.path.insert(0, str(first))
+        for folder in others:
             site.addsitedir(str(folder))
     for name in FROM_OTHERS:
         with contextlib.suppress(ImportError):
@@ -185,5 +196,5 @@ def _become(order: tuple[str, str, dict[str, str]], streams: list[int]) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the emulator sees the end of a worker by itself
-    _import_from(sys.argv[2].split(os.pathsep))
+    _import_from([layer for layer in sys.argv[2].split(os.pathsep) if layer])
     _serve(socket.socket(fileno=int(sys.argv[1])))

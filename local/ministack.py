@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import hashlib
 import json
 import os
 import shutil
@@ -31,7 +32,8 @@ from local.template import translate_fast
 SECONDS_BETWEEN_SNAPSHOTS = 3.0
 SHARE_OF_TIME = 4  # a large state is saved less often, to bound the share of time that saving takes
 ATTEMPTS = 20
-FILES = ("*.json", "lambda-blobs/*.zip")  # the code of functions lies beside what names it
+FILES = ("*.json", "lambda-blobs/*.zip", "large/*.bytes")  # code lies beside what names it
+LARGE = 10_000  # bytes
 
 CHANGE_THEIR_COPY = ("lambda", "acm")  # take code and keys out of the copy of their state
 
@@ -82,6 +84,47 @@ class Generations:
                 os.link(file, linked)
 
 
+class LargeBytes:
+    """Bytes in files beside the state, named by their digests: layers would make 17 MB of text."""
+
+    KEY = "__beside__"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._digests: dict[int, tuple[str, bytes]] = {}  # by id, which stays theirs as they are kept
+        self._used: set[str] = set()
+
+    def put(self, value: bytes) -> dict[str, str]:
+        """Write the bytes unless they are there, and return what stands for them in the state."""
+        if id(value) not in self._digests:
+            digest = hashlib.sha256(value).hexdigest()
+            file = self._file(digest)
+            if not file.exists():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                draft = file.with_suffix(".tmp")
+                draft.write_bytes(value)
+                draft.replace(file)
+            self._digests[id(value)] = digest, value
+        digest, _ = self._digests[id(value)]
+        self._used.add(digest)
+        return {self.KEY: digest}
+
+    def get(self, reference: Mapping[str, str]) -> bytes:
+        return self._file(reference[self.KEY]).read_bytes()
+
+    def drop_unused(self) -> None:
+        """Remove what has not been put since the last time. Complete snapshots have links of their own."""
+        self._digests = {key: kept for key, kept in self._digests.items() if kept[0] in self._used}
+        used = {self._file(digest) for digest in self._used}
+        for file in self._folder.glob("*"):
+            if file not in used:
+                file.unlink()
+        self._used.clear()
+
+    def _file(self, digest: str) -> Path:
+        return self._folder / f"{digest}.bytes"
+
+
 class SnapshotError(Exception):
     """The state could not be collected."""
 
@@ -127,9 +170,10 @@ def _text_of(name: str, get_state: GetState, encode: Callable[[str, Any], str]) 
 class Snapshots:
     """Saves the state every few seconds if there were requests."""
 
-    def __init__(self, ministack: Any, persistence: Any, generations: Generations) -> None:
+    def __init__(self, ministack: Any, persistence: Any, generations: Generations, large: LargeBytes) -> None:
         self._ministack = ministack
         self._generations = generations
+        self._large = large
         self._serve = ministack.app
         self._services: Callable[[], Mapping[str, GetState]] = ministack._build_persistence_save_dict
         self._version: Callable[[str], int] = persistence._state_format_version
@@ -157,8 +201,7 @@ class Snapshots:
     def save_at_the_end(self, services: Mapping[str, GetState]) -> None:
         """Save in MiniStack's own place, which is on the event loop."""
         self._stopping.set()
-        trim_histories()
-        self._save(lambda: collect(services, self._encode), last=True)
+        self._save(lambda: self._collect(services), last=True)
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         pause = SECONDS_BETWEEN_SNAPSHOTS
@@ -170,13 +213,23 @@ class Snapshots:
                 pause = max(SECONDS_BETWEEN_SNAPSHOTS, SHARE_OF_TIME * (time.monotonic() - begun))
 
     async def _collected(self) -> dict[str, str]:
+        return self._collect(self._services())
+
+    def _collect(self, services: Mapping[str, GetState]) -> dict[str, str]:
         trim_histories()
-        return collect(self._services(), self._encode)
+        texts = collect(services, self._encode)
+        self._large.drop_unused()
+        return texts
 
     def _encode(self, service: str, state: Any) -> str:
         """Return what the emulator's own saving writes, which encodes in Python what C can."""
         whole = {"__ministack_format__": self._version(service), "payload": state}
-        return json.dumps(whole, default=self._default)
+        return json.dumps(whole, default=self._plain)
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, bytes) and len(value) >= LARGE:
+            return self._large.put(value)
+        return self._default(value)
 
     def _save(self, collected: Callable[[], dict[str, str]], *, last: bool = False) -> None:
         try:
@@ -196,13 +249,14 @@ class Snapshots:
         """Write what has changed, each file in one step."""
         folder = self._generations.state
         folder.mkdir(parents=True, exist_ok=True)
-        for service, text in states.items():
-            if self._saved.get(service) != text:
-                new = folder / f"{service}.json.tmp"
-                new.write_text(text)
-                new.replace(folder / f"{service}.json")
-                self._saved[service] = text
-        self._generations.keep()
+        changed = {service: text for service, text in states.items() if self._saved.get(service) != text}
+        for service, text in changed.items():
+            new = folder / f"{service}.json.tmp"
+            new.write_text(text)
+            new.replace(folder / f"{service}.json")
+        if changed:
+            self._generations.keep()
+            self._saved |= changed
 
 
 def as_aws_names_it(action: str | None) -> str | None:
@@ -242,18 +296,29 @@ def _read_streams_from_their_start() -> None:
     """MiniStack forgets streams as it ends, but not how far they were read: it would skip new records."""
     from ministack.services import lambda_svc
 
-    load = lambda_svc.load_persisted_state
-    lambda_svc.load_persisted_state = lambda state: load({**state, "dynamodb_stream_positions": {}})
+    get_state = lambda_svc.get_state
+    lambda_svc.get_state = lambda: {**get_state(), "dynamodb_stream_positions": {}}
+
+
+def _read_large_bytes(persistence: Any, large: LargeBytes) -> None:
+    """Let the emulator find the bytes that lie beside its state."""
+    restored = persistence._json_object_hook
+    persistence._json_object_hook = lambda value: (
+        large.get(value) if LargeBytes.KEY in value else restored(value)
+    )
 
 
 def main() -> None:
     generations = Generations(Path(os.environ["STATE_DIR"]))
     generations.restore()
+    large = LargeBytes(generations.state / "large")
     # Imported only now: some services read their state as they are imported.
-    from ministack import app as ministack
     from ministack.core import persistence
 
-    Snapshots(ministack, persistence, generations).install()
+    _read_large_bytes(persistence, large)
+    from ministack import app as ministack
+
+    Snapshots(ministack, persistence, generations, large).install()
     _judge_batches_by_their_messages()
     refuse_malformed_answers()
     share_unpacked_code()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import os
+import shutil
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from local.aws import Aws
 from local.errors import LocalStackError
 from local.template import resources_of_type
-from tools.build_layers import LayerBuildError, build_layers, running_interpreter
+from tools.build_layers import BUILD, LayerBuildError, build_layers, builders_lock, running_interpreter
 
 ROOT = Path(__file__).resolve().parent.parent
 BUCKET = "jobticket-code"
@@ -58,15 +61,46 @@ def _built_layers() -> dict[str, Path]:
 
 def _zip_layer(folder: Path) -> bytes:
     """Zip a built layer once; the stamp beside it tells whether it was built again."""
-    stamp = folder.with_suffix(".stamp").read_text()[:16]
-    kept = folder.with_name(f"{folder.name}-{stamp}.zip")
-    if not kept.exists():
-        for outdated in folder.parent.glob(f"{folder.name}-*.zip"):
-            outdated.unlink(missing_ok=True)
-        unfinished = kept.with_suffix(f".{os.getpid()}")  # another stack may start at the same moment
-        unfinished.write_bytes(_zip_folder(folder, left_out=()))
-        unfinished.replace(kept)
-    return kept.read_bytes()
+    stamp = _stamp(folder)
+    if kept := next(folder.parent.glob(f"{folder.name}-{stamp}-*.zip"), None):
+        return kept.read_bytes()
+    for outdated in folder.parent.glob(f"{folder.name}-*.zip"):
+        outdated.unlink(missing_ok=True)
+    zipped = _zip_folder(folder, left_out=())
+    unfinished = folder.with_name(
+        f"{folder.name}.{os.getpid()}"
+    )  # another stack may start at the same moment
+    unfinished.write_bytes(zipped)
+    unfinished.replace(folder.with_name(f"{folder.name}-{stamp}-{hashlib.sha256(zipped).hexdigest()}.zip"))
+    return zipped
+
+
+def link_built(digest: str, place: Path) -> bool:
+    """Make a folder of what the zip of a layer holds that has been built here; tell whether it has.
+
+    Its files are links to what was built, and stay when that is built anew.
+    """
+    for kept in BUILD.glob(f"*/*-{digest}.zip"):
+        name, stamp, _ = kept.stem.rsplit("-", 2)
+        folder = kept.with_name(name)
+        # A call waits for this: rather unpack the zip than wait for somebody who builds.
+        with suppress(OSError), builders_lock(fcntl.LOCK_SH | fcntl.LOCK_NB):
+            if _stamp(folder) == stamp:
+                shutil.copytree(folder, place, copy_function=_link_or_copy)
+                return True
+        shutil.rmtree(place, ignore_errors=True)
+    return False
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # on another file system
+        shutil.copyfile(source, target)
+
+
+def _stamp(folder: Path) -> str:
+    return folder.with_suffix(".stamp").read_text()[:16]
 
 
 def _zip_folder(folder: Path, left_out: tuple[str, ...] = LEFT_OUT) -> bytes:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from local.atlassian.emulator import CLIENT_ID, CLIENT_SECRET
+from local.atlassian.registered import CLIENT_ID, CLIENT_SECRET
 from local.aws import Aws
 from local.settings import Caller
 

@@ -95,18 +95,18 @@ def build_layers(target: Target) -> dict[str, Path]:
         The folder that becomes each layer's zip, by the layer's name.
     """
     folders = {}
-    with _only_builder():
+    with builders_lock():
         for source in sorted(path for path in SOURCES.iterdir() if path.is_dir()):
             folders[source.name] = _build(source, target)
     return folders
 
 
 @contextmanager
-def _only_builder() -> Iterator[None]:
-    """Two stacks may start at once; the second one finds the layers built."""
+def builders_lock(operation: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Wait until nobody else builds. Two stacks may start at once; the second one finds the layers built."""
     BUILD.mkdir(parents=True, exist_ok=True)
     with (BUILD / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, operation)
         yield
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from local.atlassian.emulator import CLIENT_ID, Emulator, Request
+from local.atlassian.emulator import Emulator, Request
 from local.atlassian.html import page
 from local.atlassian.model import Account
+from local.atlassian.registered import CLIENT_ID
 from local.atlassian.routing import Answer
 from local.atlassian.world import Site
 

@@ -10,16 +10,11 @@ from local.atlassian.controls import Controls, RequestLog
 from local.atlassian.grants import Grants
 from local.atlassian.limits import Limiter
 from local.atlassian.logins import Caller, Logins
+from local.atlassian.registered import CLIENT_ID, CLIENT_SECRET
 from local.atlassian.routing import Answer, Call, Headers, JiraError, Route, Router
 from local.atlassian.search import Searches
 from local.atlassian.webhooks import App, Sender
 from local.atlassian.world import Event, Site, World
-
-CLIENT_ID = "local-client-id"
-CLIENT_SECRET = "local-client-secret"  # noqa: S105  # a fixed secret of a site that exists on loopback only
-
-SERVICE_CLIENT_ID = "local-service-client"
-SERVICE_CLIENT_SECRET = "local-service-secret"  # noqa: S105
 
 _NO_PAGE = "<html><head><title>Not Found (404)</title></head><body>Not Found (404)</body></html>"
 _HTML = {"Content-Type": "text/html;charset=UTF-8"}

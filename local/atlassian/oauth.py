@@ -7,15 +7,9 @@ from typing import Any
 
 from local.atlassian.bodies import parse
 from local.atlassian.default_data import SERVICE
-from local.atlassian.emulator import (
-    CLIENT_ID,
-    CLIENT_SECRET,
-    SERVICE_CLIENT_ID,
-    SERVICE_CLIENT_SECRET,
-    Emulator,
-    Request,
-)
+from local.atlassian.emulator import Emulator, Request
 from local.atlassian.grants import Family, InvalidGrantError, Issued
+from local.atlassian.registered import CLIENT_ID, CLIENT_SECRET, SERVICE_CLIENT_ID, SERVICE_CLIENT_SECRET
 from local.atlassian.routing import Answer, JiraError
 
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}

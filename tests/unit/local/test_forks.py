@@ -57,3 +57,25 @@ def test_a_killed_worker_has_ended(start: Start) -> None:
     assert worker.poll() is not None
     worker.kill()  # is nothing more
     close(worker)
+
+
+def test_workers_whose_layers_bring_the_same_are_copies_of_one_process(tmp_path: Path) -> None:
+    layers = {name: tmp_path / name for name in ("dependencies", "own", "other")}
+    for layer in layers.values():
+        (layer / "python").mkdir(parents=True)
+    for name in ("dependencies", "other"):
+        (layers[name] / "python" / "requests").mkdir()
+    script = tmp_path / "worker.py"
+    script.write_text("import os; print(os.getppid(), flush=True)")
+
+    def parent_of(*names: str) -> str:
+        environment = {LAYERS: os.pathsep.join(str(layers[name]) for name in names)}
+        worker = Worker(str(script), str(tmp_path), environment)
+        told = worker.stdout.readline()
+        worker.wait(30)
+        worker.stdin.close()
+        close(worker)
+        return told
+
+    assert parent_of("dependencies", "own") == parent_of("dependencies")
+    assert parent_of("dependencies", "other") != parent_of("dependencies")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.ministack import Generations
+from local.ministack import Generations, LargeBytes
 
 
 @pytest.fixture
@@ -77,3 +77,24 @@ def test_other_files_of_the_emulator_stay(state: Path) -> None:
     (state / "key.pem").write_text("kept")
     Generations(state).restore()
     assert (state / "key.pem").exists()
+
+
+def test_large_bytes_are_kept_while_they_are_part_of_the_state(tmp_path: Path) -> None:
+    large, code, other = LargeBytes(tmp_path / "large"), b"code" * 9, b"other" * 9
+    references = [large.put(code), large.put(bytes(bytearray(code))), large.put(other)]
+    large.drop_unused()
+    assert [large.get(reference) for reference in references] == [code, code, other]
+    large.put(code)
+    large.drop_unused()
+    (tmp_path / "large" / "any.tmp").touch()  # left by a kill
+    assert large.get(large.put(code)) == code
+    large.drop_unused()
+    assert len(list((tmp_path / "large").iterdir())) == 1
+
+
+def test_large_bytes_that_come_back_are_written_again(tmp_path: Path) -> None:
+    large, code = LargeBytes(tmp_path / "large"), b"code" * 9
+    large.put(code)
+    for _ in range(2):
+        large.drop_unused()
+    assert large.get(large.put(code)) == code
