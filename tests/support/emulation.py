@@ -38,7 +38,7 @@ from moto.kms import models as kms
 from moto.kms.models import kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
-from tests.support import update_expressions
+from tests.support import dynamodb_calls, update_expressions
 
 _process_request = BotocoreStubber.process_request
 
@@ -200,7 +200,8 @@ def _straight_to_dynamodb(own: BotocoreStubber, request: Any) -> Any:
     if not headers.get("X-Amz-Target", "").startswith("DynamoDB_"):
         return _process_request(own, request)
     made = _Request(request.method, request.url, headers, request.body)
-    return DynamoHandler.dispatch(made, request.url, headers)
+    served = dynamodb_calls.serve(made, headers["X-Amz-Target"].partition(".")[2])
+    return served or DynamoHandler.dispatch(made, request.url, headers)
 
 
 def _text(value: str | bytes) -> str:
@@ -228,6 +229,7 @@ def install() -> None:
     _serialize_what_is_there()
     _measure_a_new_item_once()
     update_expressions.install()
+    dynamodb_calls.install()
     vars_of_responses: Any = responses
     request = {"x-amzn-requestid": "REQUEST"}
     vars_of_responses.gen_amzn_requestid_long = lambda headers: headers.update(request)
