@@ -1,8 +1,8 @@
 """Lets moto's DynamoDB read and answer calls for items quicker, with the same outcome.
 
-A client has checked the parameters by the service's model. Moto reads them by it again, and writes its answer by it,
-from which the client then takes what the model names. Here parameters and answers are JSON; errors stay moto's.
-Moto reads a condition two or three times a call; here it is read once for all of its values.
+A client has checked the parameters by the service's model. Moto reads them by it again from an HTTP request, and writes
+its answer by it, from which the client then takes what the model names. Here both are JSON without a request around it.
+Errors are read as the client reads them. Moto reads a condition two or three times a call; here it is read once for all of its values.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import json
 from functools import cache
 from typing import Any
 
-from moto.core.models import DEFAULT_ACCOUNT_ID
+from botocore.awsrequest import AWSResponse
+from botocore.endpoint import Endpoint, convert_to_response_dict
+from moto.core.botocore_stubber import MockRawResponse
+from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores
 from moto.dynamodb import comparisons, responses
@@ -47,19 +50,36 @@ class _Result(ActionResult):
         return DynamoResult(self.result).execute_result(context)
 
 
-def serve(request: Any, operation: str) -> Any:
-    """Return status, headers and body of an answer; nothing if moto shall read the request itself."""
-    method = _OPERATIONS.get(operation)
-    if method is None:
-        return None
+def _serve(method: str, url: str, parameters: bytes) -> tuple[int, dict[str, str], str]:
+    """Return status, headers and body of moto's answer."""
     call: Any = DynamoHandler()
-    call.body = call.params = json.loads(request.data, object_hook=_with_bytes)
-    call.region, call.current_account = call.get_region_from_url(request, request.raw_url), DEFAULT_ACCOUNT_ID
+    call.body = call.params = json.loads(parameters, object_hook=_with_bytes)
+    call.region, call.current_account = _region(url), DEFAULT_ACCOUNT_ID
     try:
         result = getattr(call, method)()
     except HTTPException as refusal:
-        return refusal.code, dict(refusal.get_headers()), refusal.description
+        return refusal.code or 500, dict(refusal.get_headers()), str(refusal.description)
     return 200, {}, json.dumps(result.result, default=_plain)
+
+
+@cache
+def _region(url: str) -> str:
+    found = DynamoHandler.region_regex.search(url)
+    return found["region"] if found else DynamoHandler.default_region
+
+
+def _parsed(own: Any, operation: Any, http: AWSResponse) -> dict[str, Any]:
+    """Return an answer as a client reads it: what the model names and what is not null."""
+    if http.status_code < 300:
+        members = operation.output_shape.members
+        read = json.loads(http.content, object_hook=_with_bytes)
+        answer = {name: value for name, value in read.items() if name in members and value is not None}
+        return answer | {"ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}}
+    response = convert_to_response_dict(http, operation)
+    parser = own._response_parser_factory.create_parser(operation.service_model.resolved_protocol)
+    answer = parser.parse(response, operation.output_shape)
+    own._add_modeled_error_fields(response, answer, operation, parser)
+    return answer
 
 
 def _with_bytes(read: dict[str, Any]) -> dict[str, Any]:
@@ -114,8 +134,22 @@ def _operand(own: Any, node: Any) -> Any:
 _make_operand = _Parser._make_operand
 
 
-def install() -> None:
-    """Change moto, once for the process."""
+def install(lock: Any) -> None:
+    """Change moto, once for the process; serve one call at a time."""
+    make_request = Endpoint.make_request
+
+    def answer(own: Endpoint, operation: Any, request: dict[str, Any]) -> Any:
+        is_known = operation.service_model.service_name == "dynamodb" and operation.name in _OPERATIONS
+        if not (is_known and botocore_stubber.enabled):
+            return make_request(own, operation, request)
+        with lock:
+            status, headers, body = _serve(_OPERATIONS[operation.name], request["url"], request["body"])
+        raw: Any = MockRawResponse(body)
+        http = AWSResponse(request["url"], status, headers, raw)
+        return http, _parsed(own, operation, http)
+
+    vars_of_endpoint: Any = Endpoint
+    vars_of_endpoint.make_request = answer
     vars_of_responses: Any = responses
     vars_of_responses.DynamoResult = _Result
     _Parser.parse, _Parser._make_operand = _read_once, _operand

@@ -200,8 +200,7 @@ def _straight_to_dynamodb(own: BotocoreStubber, request: Any) -> Any:
     if not headers.get("X-Amz-Target", "").startswith("DynamoDB_"):
         return _process_request(own, request)
     made = _Request(request.method, request.url, headers, request.body)
-    served = dynamodb_calls.serve(made, headers["X-Amz-Target"].partition(".")[2])
-    return served or DynamoHandler.dispatch(made, request.url, headers)
+    return DynamoHandler.dispatch(made, request.url, headers)
 
 
 def _text(value: str | bytes) -> str:
@@ -229,13 +228,13 @@ def install() -> None:
     _serialize_what_is_there()
     _measure_a_new_item_once()
     update_expressions.install()
-    dynamodb_calls.install()
     vars_of_responses: Any = responses
     request = {"x-amzn-requestid": "REQUEST"}
     vars_of_responses.gen_amzn_requestid_long = lambda headers: headers.update(request)
     vars_of_responses.method_names_from_class = cache(vars_of_responses.method_names_from_class)
     vars_of_responses.camelcase_to_underscores = cache(vars_of_responses.camelcase_to_underscores)
     lock = threading.RLock()
+    dynamodb_calls.install(lock)
 
     def one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
         with lock:

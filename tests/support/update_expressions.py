@@ -50,17 +50,24 @@ _kind_of: Any = cache(_kind)
 
 
 def _traverse(own: Any, node: Any, child_id: int = -1) -> Any:
-    parent = node.parent
-    for position, child in enumerate(node.children or ()):
-        own.pre_processing_of_child(node, position)
-        if isinstance(child, _nodes.Node):
-            _traverse(own, child, position)
-    if kind := _kind_of(type(own), type(node)):
-        node = own._processing_map()[kind](node)
-        node.parent = parent
-        if parent:
-            parent.children[child_id] = node
-    return node
+    processing, walker = own._processing_map(), type(own)
+    notes = walker.pre_processing_of_child is not _nodes.DepthFirstTraverser.pre_processing_of_child
+
+    def walk(node: Any, child_id: int) -> Any:
+        parent = node.parent
+        for position, child in enumerate(node.children or ()):
+            if notes:
+                own.pre_processing_of_child(node, position)
+            if isinstance(child, _nodes.Node):
+                walk(child, position)
+        if kind := _kind_of(walker, type(node)):
+            node = processing[kind](node)
+            node.parent = parent
+            if parent:
+                parent.children[child_id] = node
+        return node
+
+    return walk(node, child_id)
 
 
 def install() -> None:
