@@ -2,7 +2,8 @@
 
 A client has checked the parameters by the service's model. Moto reads them by it again from an HTTP request, and writes
 its answer by it, from which the client then takes what the model names. Here both are JSON without a request around it.
-Errors are read as the client reads them. Moto reads a condition two or three times a call; here it is read once for all of its values.
+Errors are read as the client reads them. Moto reads a condition two or three times a call; here it is read once for all
+of its values.
 """
 
 from __future__ import annotations
@@ -73,11 +74,11 @@ def _parsed(own: Any, operation: Any, http: AWSResponse) -> dict[str, Any]:
     if http.status_code < 300:
         members = operation.output_shape.members
         read = json.loads(http.content, object_hook=_with_bytes)
-        answer = {name: value for name, value in read.items() if name in members and value is not None}
-        return answer | {"ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}}
+        kept = {name: value for name, value in read.items() if name in members and value is not None}
+        return kept | {"ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}}
     response = convert_to_response_dict(http, operation)
     parser = own._response_parser_factory.create_parser(operation.service_model.resolved_protocol)
-    answer = parser.parse(response, operation.output_shape)
+    answer: dict[str, Any] = parser.parse(response, operation.output_shape)
     own._add_modeled_error_fields(response, answer, operation, parser)
     return answer
 
@@ -134,9 +135,27 @@ def _operand(own: Any, node: Any) -> Any:
 _make_operand = _Parser._make_operand
 
 
+def _typed(own: Any, given: Any) -> None:
+    kind, value = (given.type, given.value) if type(given) is DynamoType else next(iter(given.items()))
+    if kind == "L":
+        value = [DynamoType(member) for member in value]
+    elif kind == "M":
+        value = {name: DynamoType(member) for name, member in value.items()}
+    own.type, own.value = kind, value
+
+
+def _look_at_kinds_once() -> None:
+    """Moto asks each value up to five times of which kind it is; most are strings."""
+    value: Any = DynamoType
+    cast = value.cast_value.fget
+    value.__init__ = _typed
+    value.cast_value = property(lambda own: own.value if own.type == "S" else cast(own))
+
+
 def install(lock: Any) -> None:
     """Change moto, once for the process; serve one call at a time."""
     make_request = Endpoint.make_request
+    _look_at_kinds_once()
 
     def answer(own: Endpoint, operation: Any, request: dict[str, Any]) -> Any:
         is_known = operation.service_model.service_name == "dynamodb" and operation.name in _OPERATIONS
@@ -144,8 +163,8 @@ def install(lock: Any) -> None:
             return make_request(own, operation, request)
         with lock:
             status, headers, body = _serve(_OPERATIONS[operation.name], request["url"], request["body"])
-        raw: Any = MockRawResponse(body)
-        http = AWSResponse(request["url"], status, headers, raw)
+        made: Any = AWSResponse
+        http = made(request["url"], status, headers, MockRawResponse(body))
         return http, _parsed(own, operation, http)
 
     vars_of_endpoint: Any = Endpoint
