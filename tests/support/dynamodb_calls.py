@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -60,7 +61,7 @@ def _serve(method: str, url: str, parameters: bytes) -> tuple[int, dict[str, str
         result = getattr(call, method)()
     except HTTPException as refusal:
         return refusal.code or 500, dict(refusal.get_headers()), str(refusal.description)
-    return 200, {}, json.dumps(result.result, default=_plain)
+    return 200, {}, json.dumps(result.result, default=plain)
 
 
 @cache
@@ -94,7 +95,8 @@ def _with_bytes(read: dict[str, Any]) -> dict[str, Any]:
     return read
 
 
-def _plain(thing: Any) -> Any:
+def plain(thing: Any) -> Any:
+    """Return what JSON writes for one of moto's things (the ``default`` of ``json.dumps``)."""
     if isinstance(thing, DynamoType):
         return {thing.type: thing.value}
     return base64.b64encode(thing).decode() if isinstance(thing, bytes) else thing.to_json()
@@ -144,11 +146,21 @@ def _typed(own: Any, given: Any) -> None:
     own.type, own.value = kind, value
 
 
+def _copied(own: Any, memo: dict[int, Any]) -> Any:
+    made: Any = object.__new__(DynamoType)
+    made.type, made.value = own.type, own.value
+    if own.type == "M":
+        made.value = {name: deepcopy(member, memo) for name, member in own.value.items()}
+    elif type(own.value) is list:
+        made.value = [deepcopy(member, memo) for member in own.value]
+    return made
+
+
 def _look_at_kinds_once() -> None:
     """Moto asks each value up to five times of which kind it is; most are strings."""
     value: Any = DynamoType
     cast = value.cast_value.fget
-    value.__init__ = _typed
+    value.__init__, value.__deepcopy__ = _typed, _copied
     value.cast_value = property(lambda own: own.value if own.type == "S" else cast(own))
 
 
