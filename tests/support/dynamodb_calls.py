@@ -16,6 +16,7 @@ from typing import Any
 
 from botocore.awsrequest import AWSResponse
 from botocore.endpoint import Endpoint, convert_to_response_dict
+from botocore.regions import EndpointRulesetResolver
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.core.responses import ActionResult
@@ -164,10 +165,26 @@ def _look_at_kinds_once() -> None:
     value.cast_value = property(lambda own: own.value if own.type == "S" else cast(own))
 
 
+def _find_the_endpoint_once() -> None:
+    """A client of DynamoDB works out for each call where to send it: always to the same place."""
+    resolver: Any = EndpointRulesetResolver
+    construct = resolver.construct_endpoint
+
+    def endpoint(own: Any, operation_model: Any, call_args: Any, request_context: Any) -> Any:
+        if own._service_model.service_name != "dynamodb" or not botocore_stubber.enabled:
+            return construct(own, operation_model, call_args, request_context)
+        if "found" not in vars(own):
+            own.found = construct(own, operation_model, call_args, request_context)
+        return own.found
+
+    resolver.construct_endpoint = endpoint
+
+
 def install(lock: Any) -> None:
     """Change moto, once for the process; serve one call at a time."""
     make_request = Endpoint.make_request
     _look_at_kinds_once()
+    _find_the_endpoint_once()
 
     def answer(own: Endpoint, operation: Any, request: dict[str, Any]) -> Any:
         is_known = operation.service_model.service_name == "dynamodb" and operation.name in _OPERATIONS
