@@ -26,8 +26,8 @@ from tools.build_layers import build_function, build_layers, running_interpreter
 ROOT = Path(__file__).parent.parent
 ROUNDS = 15
 HEAD = ("init", "of bare", "limit", "processor", "of bare")
-#: What issue and deployment promise, as a multiple of the bare handler's.
-LIMIT_OF_HTTP, LIMIT_OF_EVENTS = 1.6, 1.3
+#: As a multiple of the bare handler's.
+LIMIT = 1.3
 KNOWN = {"Environment": "local", "PublicUrl": "http://127.0.0.1:8000"}
 
 BARE = """
@@ -100,13 +100,12 @@ def _functions(folder: Path, template: dict[str, Any], layers: Mapping[str, Path
     }
     for name, properties in sorted(resources_of_type(template, "AWS::Serverless::Function").items()):
         code = Path(properties["CodeUri"])
-        is_http = any(event["Type"] == "Api" for event in properties.get("Events", {}).values())
         yield Candidate(
             code.name,
             build_function(ROOT / code, folder / code.name, running_interpreter()),
             [built[layer["Ref"]] for layer in properties["Layers"]],
             environment_of(template, name, KNOWN),
-            LIMIT_OF_HTTP if is_http else LIMIT_OF_EVENTS,
+            LIMIT,
         )
 
 

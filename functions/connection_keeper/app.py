@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -10,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from jobticket.clock import Deadline
 from jobticket.connections.access import AccessSettings, JiraAccess
 from jobticket.connections.keeper import Keeper
+from jobticket.dataclass import asdict
 from jobticket.observability import logger
 
 #: Left for storing where a run stops.

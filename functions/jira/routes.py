@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
+from jobticket.dataclass import replace
 from jobticket.web.routes import (
     CURSOR,
     IDEMPOTENCY_KEY,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +25,7 @@ from jobticket.connections.model import PROVIDERS, checked_id
 from jobticket.connections.origins import ReturnOrigins, with_parameter
 from jobticket.connections.sessions import SessionStore, digest
 from jobticket.connections.vault import CONSENTS, Sealer, Vault, VaultError, kms_client
+from jobticket.dataclass import replace
 from jobticket.errors import (
     ForbiddenError,
     InvalidError,

@@ -13,7 +13,7 @@ from jobticket.config import Settings
 from jobticket.errors import InvalidError, NotFoundError
 from jobticket.jobs.settings import read_settings
 from jobticket.observability import logger
-from jobticket.push.bodies import PushRetry, Redrive
+from jobticket.push.runs.bodies import PushRetry, Redrive
 from jobticket.push.runs.overview import Retrying, recent_runs
 from jobticket.push.runs.push_records import Records
 from jobticket.push.runs.queue import PushQueue, sqs_client

@@ -34,7 +34,7 @@ ROUTES = Routes(
             summary="Send the failed messages of a queue again",
             answers={200: object_of(moved=_NUMBER)},
             errors={400: "There is no such queue, or its messages are not sent again."},
-            body=model("push.bodies:Redrive"),
+            body=model("push.runs.bodies:Redrive"),
             description="A message that is sent twice does no harm. What does not fit into the time of a "
             "request stays: ask again until `moved` is 0.",
             example=Example(body={"queue": "pushes"}),
@@ -59,7 +59,7 @@ ROUTES = Routes(
             summary="Try failed pushes of a run again",
             answers={200: object_of(retried=_NUMBER, complete={"type": "boolean"})},
             errors={400: "The body is faulty.", 404: "There is no such run."},
-            body=model("push.bodies:PushRetry"),
+            body=model("push.runs.bodies:PushRetry"),
             description="With `job_ids`, those of these jobs; with `error`, those with exactly this error; "
             "else all of the run. A job that a later run has pushed is skipped. If `complete` is false, time "
             "ran out: send the same request again.",

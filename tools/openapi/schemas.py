@@ -56,9 +56,8 @@ def _describe_body(schema: dict[str, Any], kind: type[Body]) -> None:
 def _describe(schema: dict[str, Any], kind: type[Shown]) -> None:
     """Add what the types of a dataclass's fields do not say."""
     comments = _comments(kind)
-    written = inspect.getdoc(kind) or ""
-    if not written.startswith(f"{kind.__name__}("):  # without a docstring, a dataclass gets its signature
-        schema["description"] = written
+    if kind.__doc__:
+        schema["description"] = inspect.cleandoc(kind.__doc__)
     for name, field in kind.__dataclass_fields__.items():
         described = schema["properties"][kind.shown_name(name)]
         if name in comments:

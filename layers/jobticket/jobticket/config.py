@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING
 from typing import Any, Literal, Self, dataclass_transform, get_args, get_origin, get_type_hints
+
+from jobticket.dataclass import dataclass, fields
 
 
 class SettingsError(Exception):

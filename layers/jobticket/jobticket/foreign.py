@@ -28,7 +28,8 @@ LARGEST = 10**15
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
-_URL = re.compile(r"https?://[^\s\"'<>\\^`{|}@\x00-\x1f\x7f-\U0010ffff]+")
+#: The printable characters of ASCII but for ``"'<>@\^`{|}``.
+_URL = re.compile(r"https?://[!#-&(-;=?A-\[\]_a-z~]+")
 #: An escaped backslash, a whole surrogate pair, or half of one.
 _ESCAPE = re.compile(
     r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"

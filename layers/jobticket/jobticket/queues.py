@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from jobticket.dataclass import dataclass
 from jobticket.shown import Shown
 
 if TYPE_CHECKING:

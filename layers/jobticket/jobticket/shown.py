@@ -7,8 +7,10 @@ that checks no bodies starts a quarter faster without pydantic.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass
+from dataclasses import MISSING, Field
 from typing import Any, ClassVar, Self, dataclass_transform
+
+from jobticket.dataclass import dataclass
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)

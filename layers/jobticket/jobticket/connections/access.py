@@ -17,7 +17,6 @@ import contextlib
 import functools
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobticket import clock
@@ -32,6 +31,7 @@ from jobticket.connections.credentials import bearer, credential_of
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.tokens import IssuedToken, TokenSource
 from jobticket.connections.vault import Vault, VaultError, kms_client
+from jobticket.dataclass import replace
 from jobticket.http.addresses import AddressPolicy
 from jobticket.http.session import PrivateAuthority, new_session
 from jobticket.jira.client import Credential, JiraClient, Pace, Site

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from jobticket.dataclass import dataclass
 from jobticket.jira import shapes
 from jobticket.jira.client import Deployment, JiraClient
 from jobticket.jira.errors import JiraMalformedAnswerError

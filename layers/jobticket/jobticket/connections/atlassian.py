@@ -14,7 +14,6 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -23,6 +22,7 @@ import requests
 from jobticket import clock, foreign
 from jobticket.clock import Deadline
 from jobticket.connections.account import account_at
+from jobticket.dataclass import dataclass, field
 from jobticket.http.errors import NoAnswerError
 from jobticket.http.retry_after import retry_after
 from jobticket.http.transport import HttpAnswer, send

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
 from jobticket import clock
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.sessions import SessionStore, digest, new_secret
+from jobticket.dataclass import dataclass
 from jobticket.errors import ForbiddenError, UnauthenticatedError
 from jobticket.store.table import Item
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from datetime import datetime
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket.connections import layout
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
+from jobticket.dataclass import replace
 from jobticket.history.records import Stamp, record
 from jobticket.store.table import Delete, Put, Table
 from jobticket.store.unit_of_work import (

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 import requests
@@ -30,6 +29,7 @@ from jobticket.connections.hosts import checked_host
 from jobticket.connections.model import Connection, ConnectionId, Kind
 from jobticket.connections.tokens import cached_token
 from jobticket.connections.vault import Vault
+from jobticket.dataclass import dataclass, replace
 from jobticket.errors import InvalidError
 from jobticket.history.records import Stamp
 from jobticket.http.errors import NoAnswerError

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,6 +34,7 @@ from jobticket.connections.model import GRANT_LIFETIME, REFRESH_FIELD, Connectio
 from jobticket.connections.sessions import OUTCOME, SessionStore, digest, new_secret
 from jobticket.connections.tokens import cached_token
 from jobticket.connections.vault import Sealer, Vault
+from jobticket.dataclass import dataclass, field, replace
 from jobticket.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError, UpstreamError
 from jobticket.history.records import Stamp
 from jobticket.observability import count, logger

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from jobticket import foreign
+from jobticket.dataclass import dataclass, field
 from jobticket.errors import InvalidError
 from jobticket.jira import errors
 from jobticket.jira.client import Credential

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +23,7 @@ from jobticket.connections.model import Connection, ConnectionId
 from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.tokens import LEASE, TokenSource
 from jobticket.connections.vault import Vault, VaultError
+from jobticket.dataclass import asdict, dataclass
 from jobticket.errors import RefusalError
 from jobticket.history.records import Stamp
 from jobticket.observability import count, logger

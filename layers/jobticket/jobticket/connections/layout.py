@@ -18,7 +18,6 @@ table's TTL attribute. A connection keeps its end in ``expires_on``: it can be a
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +25,7 @@ from boto3.dynamodb.conditions import Attr, ConditionBase
 
 from jobticket import clock
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
+from jobticket.dataclass import fields
 from jobticket.history.records import Stamp, record
 from jobticket.store.lease import Lease
 from jobticket.store.table import Delete, Item, Put, Update

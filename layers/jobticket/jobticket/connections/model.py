@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from jobticket.dataclass import dataclass
 from jobticket.errors import InvalidError
 from jobticket.jira.client import Deployment
 from jobticket.shown import Shown

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Self
 from urllib.parse import quote
 
+from jobticket.dataclass import dataclass
 from jobticket.errors import InvalidError
 
 LONGEST_URL = 2048

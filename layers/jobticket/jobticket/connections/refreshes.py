@@ -13,7 +13,6 @@ Refreshes that have begun stand in the sparse index ``unfinished_refreshes`` unt
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 
 from boto3.dynamodb.conditions import And, Attr, ConditionBase, Key
@@ -21,6 +20,7 @@ from boto3.dynamodb.conditions import And, Attr, ConditionBase, Key
 from jobticket import clock
 from jobticket.connections import layout
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
+from jobticket.dataclass import replace
 from jobticket.history.records import Stamp
 from jobticket.store.lease import LEASE_ATTRIBUTES, OWNER, HeldError, Lease, take
 from jobticket.store.table import Table, Update, Write

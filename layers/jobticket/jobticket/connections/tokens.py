@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from jobticket import clock
@@ -24,6 +23,7 @@ from jobticket.connections.errors import (
 from jobticket.connections.model import AccessToken, Connection, ConnectionId
 from jobticket.connections.refreshes import RefreshStore
 from jobticket.connections.vault import DataKeyGoneError, Sealer, Vault
+from jobticket.dataclass import dataclass, field
 from jobticket.errors import InvalidError
 from jobticket.jira.client import Pace
 from jobticket.jira.rate_limits import LONGEST_PAUSE_SECONDS

@@ -20,7 +20,6 @@ import itertools
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ import boto3
 
 from jobticket import clock
 from jobticket.aws import configuration, limited
+from jobticket.dataclass import dataclass
 from jobticket.store.table import Item, Put, Table
 from jobticket.store.unit_of_work import ABSENT, StaleError, write
 

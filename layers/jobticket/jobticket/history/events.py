@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import boto3
 
 from jobticket.aws import AWS_FAULTS, configuration, limited
+from jobticket.dataclass import dataclass
 from jobticket.observability import logger
 from jobticket.shown import with_humps
 from jobticket.store.table import Item

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from boto3.dynamodb.conditions import ConditionBase, Key
 
 from jobticket import clock
+from jobticket.dataclass import dataclass, replace
 from jobticket.shown import Shown, jsonable
 from jobticket.store.table import Item, Put, Table, first_page
 from jobticket.store.unit_of_work import UnitOfWork

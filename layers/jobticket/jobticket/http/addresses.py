@@ -6,8 +6,9 @@ function's own credentials, to another service of its network, or to the functio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+from jobticket.dataclass import dataclass
 
 Address = IPv4Address | IPv6Address
 

@@ -15,7 +15,6 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from jobticket.clock import Deadline
+from jobticket.dataclass import dataclass
 from jobticket.http.addresses import AddressPolicy
 
 if TYPE_CHECKING:

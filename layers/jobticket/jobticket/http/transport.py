@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
 from jobticket.clock import Deadline
+from jobticket.dataclass import dataclass
 from jobticket.http.errors import (
     EndlessError,
     ForbiddenAddressError,

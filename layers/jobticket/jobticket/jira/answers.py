@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 from jobticket import clock, foreign
+from jobticket.dataclass import dataclass
 from jobticket.http.retry_after import retry_after
 from jobticket.http.transport import HttpAnswer
 from jobticket.jira import errors, redaction

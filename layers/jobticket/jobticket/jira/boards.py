@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from jobticket import foreign
+from jobticket.dataclass import dataclass
 from jobticket.errors import NotFoundError
 from jobticket.jira import shapes
 from jobticket.jira.answers import has_no_sprints, is_hidden, names_no_project

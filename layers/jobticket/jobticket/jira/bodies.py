@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from jobticket import clock
+from jobticket.dataclass import dataclass, field
 from jobticket.errors import InvalidError
 from jobticket.jira import keys
 from jobticket.jira.model import IssueEdit, NewIssue

@@ -27,7 +27,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
@@ -35,6 +34,7 @@ from urllib.parse import quote, urlsplit
 import requests
 
 from jobticket.clock import Deadline
+from jobticket.dataclass import dataclass, field
 from jobticket.http.errors import NoAnswerError
 from jobticket.http.transport import LEAST_SECONDS, send
 from jobticket.jira import errors, keys

@@ -8,12 +8,12 @@ ours. A Data Center that keeps no properties is asked for a comment of our own a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from jobticket import foreign
+from jobticket.dataclass import dataclass
 from jobticket.jira import shapes
 from jobticket.jira.answers import may_still_arrive
 from jobticket.jira.client import JiraClient

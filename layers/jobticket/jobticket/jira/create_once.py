@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from jobticket.dataclass import dataclass
 from jobticket.errors import RefusalError
 from jobticket.jira import shapes
 from jobticket.jira.answers import is_jiras_own_failure, may_still_arrive, refuses_field

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
 from typing import Any
 
 from jobticket import foreign
+from jobticket.dataclass import dataclass, field
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError, JiraMalformedAnswerError
 from jobticket.jira.parallel import PARALLEL, thread_pool

@@ -13,11 +13,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from jobticket import clock
+from jobticket.dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from jobticket.jira.client import Site

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from jobticket import errors as refused
+from jobticket.dataclass import dataclass
 from jobticket.jira import errors as jira
 from jobticket.jira.errors import JiraError
 from jobticket.observability import logger

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any
 
 from jobticket import foreign
+from jobticket.dataclass import dataclass
 from jobticket.errors import InvalidError
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from jobticket import foreign
+from jobticket.dataclass import dataclass
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraMalformedAnswerError

@@ -8,9 +8,9 @@ even if the shards are read at different moments.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from jobticket.dataclass import dataclass
 from jobticket.jobs.model import Job, JobProgress, Path, PathProgress, StepCount
 
 #: How many shards hold a path's counts. All shards that exist are summed up, so the number can be raised.

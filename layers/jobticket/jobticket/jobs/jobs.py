@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
 from boto3.dynamodb.conditions import Attr, Key
 
+from jobticket.dataclass import dataclass, replace
 from jobticket.errors import InvalidError, NotFoundError
 from jobticket.history.records import Stamp, differences, record
 from jobticket.jobs import layout

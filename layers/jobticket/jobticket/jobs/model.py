@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from jobticket.dataclass import dataclass
 from jobticket.shown import Shown, with_humps
 
 AdvancementMode = Literal["strict", "flexible"]

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
 
 from jobticket.aws import UNAVAILABLE, is_transient
+from jobticket.dataclass import dataclass, replace
 from jobticket.errors import ConflictError, InvalidError, RefusalError
 from jobticket.history.flow import count_flow
 from jobticket.history.records import Stamp, record

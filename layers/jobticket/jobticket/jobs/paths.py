@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
+from jobticket.dataclass import asdict, replace
 from jobticket.errors import InvalidError, NotFoundError
 from jobticket.history.records import Stamp, differences, record
 from jobticket.jobs import layout

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Self
 
 from boto3.dynamodb.conditions import Attr, Key
 
+from jobticket.dataclass import asdict, dataclass
 from jobticket.errors import InvalidError, NotFoundError
 from jobticket.history.flow import count_flow
 from jobticket.history.records import Stamp

@@ -8,11 +8,11 @@ the read and the write: the changelog shows what was replaced.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
 from jobticket import clock
+from jobticket.dataclass import dataclass, field, replace
 from jobticket.jira.answers import may_still_arrive
 from jobticket.jira.documents.limits import LONGEST_TEXT
 from jobticket.jira.documents.model import Document, plain_text

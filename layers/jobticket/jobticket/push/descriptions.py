@@ -10,9 +10,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
+from jobticket.dataclass import dataclass
 from jobticket.jira.documents.adf import Node, to_nodes
 from jobticket.jira.documents.limits import LONGEST_SUMMARY, LONGEST_TEXT, length
 from jobticket.jira.documents.macros import closing

@@ -8,10 +8,10 @@ is the newest that was read, or it is somebody's edit.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from typing import Any, Self
 
+from jobticket.dataclass import asdict, dataclass, replace
 from jobticket.push.descriptions import Description, digest
 from jobticket.push.tables import Content, OwnTable, find_tables_in_markup
 

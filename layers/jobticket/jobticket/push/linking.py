@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr
 
+from jobticket.dataclass import replace
 from jobticket.errors import InvalidError
 from jobticket.history.records import Stamp, record
 from jobticket.jobs.jobs import create_job, get_job, job_not_found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -13,6 +12,7 @@ from jobticket import clock
 from jobticket.aws import AWS_FAULTS
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
+from jobticket.dataclass import dataclass, field, replace
 from jobticket.jira.client import Pace
 from jobticket.jira.errors import JiraError, JiraStatusError
 from jobticket.jira.keys import MalformedKeyError

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, replace
 from datetime import date
 
+from jobticket.dataclass import astuple, dataclass, replace
 from jobticket.jira.documents.adf import to_adf
 from jobticket.jira.documents.limits import LONGEST_TEXT, length
 from jobticket.jira.documents.model import BulletList, Document, Text, one_line, strong

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from typing import Any
 
+from jobticket.dataclass import dataclass
 from jobticket.jira.documents.macros import macros
 from jobticket.jira.documents.model import Document, TextTable, one_line, strong
 from jobticket.jira.documents.wiki import unescape

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from jobticket import clock, foreign
+from jobticket.dataclass import dataclass, field
 from jobticket.jira import shapes
 from jobticket.jira.client import JiraClient, Pace
 from jobticket.jira.comment_once import EventComment, comment_once, was_posted

@@ -11,7 +11,6 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -20,6 +19,7 @@ from boto3.dynamodb.conditions import Attr, ConditionBase
 from jobticket import clock
 from jobticket.aws import AWS_FAULTS
 from jobticket.clock import Deadline
+from jobticket.dataclass import dataclass
 from jobticket.observability import logger
 from jobticket.store.table import Delete, Item, Table, Update
 from jobticket.store.unit_of_work import StaleError, discard, write

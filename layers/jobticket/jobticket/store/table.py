@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +18,7 @@ from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from jobticket.aws import LOST, ConflictTimeoutError, configuration, is_transient, limited, time_limit
+from jobticket.dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

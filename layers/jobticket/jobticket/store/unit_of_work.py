@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from boto3.dynamodb.conditions import Attr
 
+from jobticket.dataclass import replace
 from jobticket.errors import UnavailableError
 from jobticket.store.table import ConditionFailedError, Delete, Item, Put, Table, Update, Write
 

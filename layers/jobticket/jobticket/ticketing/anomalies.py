@@ -8,13 +8,13 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
+from jobticket.dataclass import dataclass, replace
 from jobticket.errors import ConflictError, InvalidError
 from jobticket.history.records import Stamp, record
 from jobticket.store.table import Delete, Item, Put, Table, Update, Write

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from functools import partial
 from typing import Any
 
+from jobticket.dataclass import dataclass, replace
 from jobticket.jira import transitions
 from jobticket.jira.client import JiraClient
 from jobticket.jira.comment_once import EventComment, comment_once, was_posted

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -27,6 +26,7 @@ from jobticket.connections.errors import (
 )
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.report import ask_account
+from jobticket.dataclass import dataclass, replace
 from jobticket.errors import ConflictError, InvalidError, NotFoundError, UpstreamError
 from jobticket.history.records import Stamp
 from jobticket.jira.client import JiraClient

@@ -37,10 +37,10 @@ stamp where clocks disagree.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Self
 
+from jobticket.dataclass import dataclass
 from jobticket.shown import Shown
 from jobticket.store.table import Item, Table, Update
 from jobticket.ticketing.model import ARCHIVED, Anomaly, Container, Datastore, FailedCheck
@@ -64,7 +64,7 @@ UNDELIVERED_INDEX = "undelivered"
 UNDELIVERED = "UNDELIVERED"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Issue:
     """A Jira issue as the outbox names it: by number, which stays when the issue moves."""
 

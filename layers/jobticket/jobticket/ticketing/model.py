@@ -5,9 +5,9 @@ Absent values are shown as null: the bodies of ticketing always have every key.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, get_args
 
+from jobticket.dataclass import dataclass
 from jobticket.shown import Shown
 
 OpenStatus = Literal["Active", "Acknowledged"]

@@ -14,7 +14,6 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -22,6 +21,7 @@ from typing import Any, ClassVar, Self
 from boto3.dynamodb.conditions import Attr
 
 from jobticket import clock
+from jobticket.dataclass import asdict, dataclass
 from jobticket.errors import InvalidError, RefusalError, UnavailableError, UpstreamError
 from jobticket.history.records import Stamp
 from jobticket.jira.client import JiraClient

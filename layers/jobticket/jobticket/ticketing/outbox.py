@@ -7,13 +7,13 @@ queue carries only wake-ups. The sweep repeats a lost wake-up; a superfluous one
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Self
 
 from boto3.dynamodb.conditions import Key
 
 from jobticket import clock
+from jobticket.dataclass import asdict, dataclass
 from jobticket.store.table import Item, Table, Update
 from jobticket.store.unit_of_work import PRESENT, write_if_current
 from jobticket.ticketing.layout import (

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
@@ -19,6 +18,7 @@ from boto3.dynamodb.conditions import Attr, ConditionBase
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
+from jobticket.dataclass import dataclass, field, replace
 from jobticket.errors import RefusalError
 from jobticket.jira.client import JiraClient
 from jobticket.jira.errors import JiraError

@@ -7,13 +7,13 @@ anomaly stand in one order, and its tickets learn of them in that order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
+from jobticket.dataclass import dataclass, field, replace
 from jobticket.errors import NotFoundError, UnavailableError
 from jobticket.history.records import Stamp, record
 from jobticket.store.table import Put, Table, Update

@@ -7,13 +7,13 @@ the event's end commit together.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
+from jobticket.dataclass import dataclass, replace
 from jobticket.errors import ConflictError, InvalidError, NotFoundError, RefusalError
 from jobticket.history.records import Stamp
 from jobticket.jira.client import JiraClient

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
+from jobticket.dataclass import replace
 from jobticket.errors import ConflictError, NotFoundError
 from jobticket.jira.documents.limits import cut_line
 from jobticket.store.table import ConditionFailedError, Delete, Item, Put, Table, Update

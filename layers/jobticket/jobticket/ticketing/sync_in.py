@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -18,6 +17,7 @@ from boto3.dynamodb.conditions import Attr, ConditionBase
 from jobticket import clock
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
+from jobticket.dataclass import dataclass
 from jobticket.errors import ConflictError, NotFoundError
 from jobticket.history.records import Stamp
 from jobticket.jira import transitions

@@ -6,10 +6,10 @@ A ``limit`` is the most characters of a document's markup; see ``documents.limit
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from jobticket import clock
+from jobticket.dataclass import dataclass
 from jobticket.jira.documents.limits import cut, cut_line, length
 from jobticket.jira.documents.model import (
     BulletList,

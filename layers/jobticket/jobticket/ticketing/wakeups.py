@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
 
 from jobticket.aws import AWS_FAULTS, configuration, limited, reason
+from jobticket.dataclass import dataclass
 from jobticket.observability import logger
 from jobticket.ticketing.layout import Issue
 from jobticket.ticketing.model import AnomalyLink

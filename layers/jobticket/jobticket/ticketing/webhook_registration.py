@@ -5,11 +5,11 @@ Nothing here may stop what it belongs to: a registration that fails costs at mos
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from jobticket.clock import Deadline
 from jobticket.connections.access import JiraAccess
+from jobticket.dataclass import dataclass, replace
 from jobticket.errors import RefusalError
 from jobticket.jira import dynamic_webhooks
 from jobticket.jira.client import JiraClient

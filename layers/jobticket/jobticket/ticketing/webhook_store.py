@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from jobticket import clock
 from jobticket.connections.model import ConnectionId
 from jobticket.connections.vault import Purpose, Vault
+from jobticket.dataclass import dataclass
 from jobticket.store.table import Delete, Item, Table, Update
 from jobticket.store.unit_of_work import PRESENT, write, write_if_current
 

@@ -12,13 +12,13 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from jobticket.aws import UNAVAILABLE, is_transient, reason, time_limit
 from jobticket.clock import Deadline
+from jobticket.dataclass import dataclass, field, replace
 from jobticket.errors import InvalidError, NotFoundError, RefusalError, TooLargeError, UnavailableError
 from jobticket.observability import count, logger
 from jobticket.shown import Shown

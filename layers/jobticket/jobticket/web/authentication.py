@@ -14,9 +14,9 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from jobticket.dataclass import dataclass
 from jobticket.errors import ForbiddenError, UnauthenticatedError, UnavailableError
 from jobticket.observability import count, logger
 from jobticket.secret_store import fetch_secret, secrets_client

@@ -16,13 +16,13 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
 
 from jobticket import clock
 from jobticket.aws import AWS_FAULTS
+from jobticket.dataclass import dataclass
 from jobticket.errors import ConflictError, InvalidError, RefusalError, UnprocessableError
 from jobticket.observability import logger
 from jobticket.store.lease import Lease

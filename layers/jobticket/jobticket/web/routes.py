@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from jobticket.dataclass import dataclass, field
 
 Schema = Mapping[str, Any]
 Envelope = Callable[[int, str, Mapping[str, Any]], dict[str, Any]]

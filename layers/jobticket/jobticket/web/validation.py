@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from jobticket.errors import InvalidError
+from jobticket.shown import with_humps
 
 SHORT_TEXT = 255
 LONG_TEXT = 2000
@@ -28,7 +28,7 @@ class Body(BaseModel):
 
     # Built by the first request that needs it: a start with all of them would be slower.
     model_config = ConfigDict(
-        extra="ignore", alias_generator=to_camel, populate_by_name=True, defer_build=True
+        extra="ignore", alias_generator=with_humps, populate_by_name=True, defer_build=True
     )
 
     @model_validator(mode="before")

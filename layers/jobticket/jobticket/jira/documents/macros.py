@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
+
+from jobticket.dataclass import dataclass
 
 #: Macros with a body: Jira's own, and those of apps.
 _NAMES = {"code", "noformat", "quote", "panel", "color", "adf", "expand", "section", "column"}

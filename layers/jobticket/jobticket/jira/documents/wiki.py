@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import groupby
 
+from jobticket.dataclass import dataclass
 from jobticket.jira.documents.model import (
     Block,
     BulletList,

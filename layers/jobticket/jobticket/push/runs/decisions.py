@@ -6,10 +6,10 @@ the same ticket costs no try. Only what went wrong with this very push does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from jobticket.connections.errors import ConnectionUnavailableError
+from jobticket.dataclass import dataclass
 from jobticket.jira.errors import JiraError, JiraRateLimitedError
 from jobticket.jira.rate_limits import LONGEST_PAUSE_SECONDS
 from jobticket.push.appending import UnsettledWriteError

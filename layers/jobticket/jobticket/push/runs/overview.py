@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from boto3.dynamodb.conditions import Key
 
 from jobticket import clock
 from jobticket.clock import Deadline
+from jobticket.dataclass import dataclass
 from jobticket.errors import NotFoundError
 from jobticket.push.runs.push_records import BY_TIME_INDEX, Records, Ref, list_pk, said_of
 from jobticket.push.runs.queue import JOBS_A_MESSAGE, Jobs, PushQueue

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from jobticket import clock
+from jobticket.dataclass import dataclass
 from jobticket.history.records import Stamp, record
 from jobticket.jobs.layout import job_pk
 from jobticket.store.lease import LEASE_ATTRIBUTES, Lease, free

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 
 from jobticket.aws import configuration, limited
+from jobticket.dataclass import dataclass, replace
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
 from jobticket.aws import AWS_FAULTS, configuration, limited
+from jobticket.dataclass import dataclass, replace
 from jobticket.observability import logger
 from jobticket.push.runs.push_records import DUE_INDEX, KEPT, due_pk
 from jobticket.store.lease import LEASE_ATTRIBUTES, Lease

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, groupby, islice
 
@@ -11,6 +10,7 @@ from boto3.dynamodb.conditions import Key
 
 from jobticket import clock
 from jobticket.clock import Deadline
+from jobticket.dataclass import dataclass
 from jobticket.jobs.layout import JOB_SORT, LINKED_INDEX, LINKED_SHARDS, job_pk, linked_pk
 from jobticket.push.runs.push_records import NO_SITE, Records, Ref
 from jobticket.push.runs.queue import JOBS_A_MESSAGE, Jobs, PushQueue

@@ -11,13 +11,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from boto3.dynamodb.conditions import Attr, Key
 
 from jobticket import clock
+from jobticket.dataclass import dataclass, field, replace
 from jobticket.shown import Shown
 from jobticket.store.lease import HeldError, Lease, give_back, take
 from jobticket.store.table import Item, Table, Update

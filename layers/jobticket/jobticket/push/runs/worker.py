@@ -11,13 +11,13 @@ import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from jobticket import clock
 from jobticket.clock import Deadline
+from jobticket.dataclass import dataclass, field, replace
 from jobticket.errors import NotFoundError
 from jobticket.jira.client import Site
 from jobticket.jobs.jobs import load_job
