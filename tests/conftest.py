@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ settings.register_profile(
 )
 settings.register_profile("steady", settings.get_profile("chance"), derandomize=True, max_examples=40)
 settings.load_profile("steady")
+
+# Python would look for garbage after every 700 new objects: one twentieth of the tests' time.
+gc.set_threshold(20_000)
 
 
 @pytest.fixture(scope="session")

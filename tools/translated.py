@@ -19,10 +19,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cfnlint.api import lint
-from cfnlint.config import ManualArgs
-from samtranslator.translator.transform import transform
-
 from local.template import load_template, translate_fast
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,6 +74,8 @@ class _NoPolicies:
 
 def translated(parameters: Mapping[str, str]) -> dict[str, Any]:
     """Return SAM's translation of the template."""
+    from samtranslator.translator.transform import transform  # takes a second, in every test run
+
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")  # SAM asks it for the partition
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
     translate_fast()
@@ -98,6 +96,9 @@ def _uploaded() -> str:
 
 def findings(text: str, *ignored: str) -> list[str]:
     """Return cfn-lint's findings about a template."""
+    from cfnlint.api import lint
+    from cfnlint.config import ManualArgs
+
     return [
         f"{match.rule.id} {match.message} at {'/'.join(map(str, match.path or ()))}"
         for match in lint(text, config=ManualArgs(ignore_checks=list(ignored)))

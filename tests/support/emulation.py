@@ -38,7 +38,7 @@ from moto.kms import models as kms
 from moto.kms.models import kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
-from tests.support import update_expressions
+from tests.support import dynamodb_calls, update_expressions
 
 _process_request = BotocoreStubber.process_request
 
@@ -234,6 +234,7 @@ def install() -> None:
     vars_of_responses.method_names_from_class = cache(vars_of_responses.method_names_from_class)
     vars_of_responses.camelcase_to_underscores = cache(vars_of_responses.camelcase_to_underscores)
     lock = threading.RLock()
+    dynamodb_calls.install(lock)
 
     def one_at_a_time(stubber: BotocoreStubber, request: Any) -> Any:
         with lock:

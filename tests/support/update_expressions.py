@@ -9,6 +9,7 @@ once, its tree is copied as a tree, kinds are looked up by class, and the whole 
 from __future__ import annotations
 
 import abc
+from collections import defaultdict
 from copy import deepcopy
 from functools import cache
 from typing import Any
@@ -46,21 +47,32 @@ def _kind(walker: Any, node: Any) -> Any:
     )
 
 
-_kind_of: Any = cache(_kind)
+#: The kinds that a walker processes, by the class of a node.
+_kinds: dict[type, dict[type, Any]] = defaultdict(dict)
 
 
-def _traverse(own: Any, node: Any, child_id: int = -1) -> Any:
-    parent = node.parent
-    for position, child in enumerate(node.children or ()):
-        own.pre_processing_of_child(node, position)
-        if isinstance(child, _nodes.Node):
-            _traverse(own, child, position)
-    if kind := _kind_of(type(own), type(node)):
-        node = own._processing_map()[kind](node)
-        node.parent = parent
-        if parent:
-            parent.children[child_id] = node
-    return node
+def _traverse(own: Any, root: Any, child_id: int = -1) -> Any:
+    walker, processing = type(own), own._processing_map()
+    notes = walker.pre_processing_of_child is not _nodes.DepthFirstTraverser.pre_processing_of_child
+    kinds, no_node = _kinds[walker], (str, int)
+
+    def walk(node: Any, child_id: int) -> Any:
+        parent, own_class = node.parent, type(node)
+        for position, child in enumerate(node.children or ()):
+            if notes:
+                own.pre_processing_of_child(node, position)
+            if type(child) not in no_node and isinstance(child, _nodes.Node):
+                walk(child, position)
+        if own_class not in kinds:
+            kinds[own_class] = _kind(walker, own_class)
+        if kind := kinds[own_class]:
+            node = processing[kind](node)
+            node.parent = parent
+            if parent:
+                parent.children[child_id] = node
+        return node
+
+    return walk(root, child_id)
 
 
 def install() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samtranslator.translator.transform import transform
 
 from local.deploy import release_of
 from local.template import TEMPLATE, load_template, resources_of_type
@@ -42,6 +41,8 @@ def versions(folder: Path) -> Callable[..., frozenset[str]]:
 
     @cache  # SAM takes seconds
     def made(release: str, *, layers: str = "s3://bucket/key", **parameters: str) -> frozenset[str]:
+        from samtranslator.translator.transform import transform  # takes a second, in every test run
+
         path = folder / "template.yaml"
         path.write_text(built_template(TEMPLATE.read_text(), release))
         resources = transform(uploaded(load_template(path), layers), parameters, NoManagedPolicies())

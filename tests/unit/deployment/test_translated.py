@@ -15,10 +15,12 @@ import pytest
 
 from jobticket.observability import PRODUCT
 from jobticket.web.api import STRICT_TRANSPORT
-from local.template import resources_of_type
+from local.template import load_template, resources_of_type
 from tools.translated import DEPLOYMENTS, findings, translated
 
 ROOT = Path(__file__).parents[3]
+TEMPLATE = load_template()
+FUNCTIONS = resources_of_type(TEMPLATE, "AWS::Serverless::Function")
 ALL_ON = "every switch on"
 ACCOUNT, REGION = "123456789012", "ap-southeast-1"
 #: Lambda's limit is 20,480 bytes; a few more routes must still fit.
@@ -121,7 +123,10 @@ def test_what_a_fixed_name_is(resource: dict[str, Any], fixed: bool) -> None:
 
 
 class TestPolicies:
-    @pytest.mark.parametrize("function", resources_of_type(made(ALL_ON), "AWS::Lambda::Function"))
+    def test_are_those_of_every_function(self) -> None:
+        assert set(resources_of_type(made(ALL_ON), "AWS::Lambda::Function")) == set(FUNCTIONS)
+
+    @pytest.mark.parametrize("function", FUNCTIONS)
     def test_that_of_a_function_has_a_place_at_lambda(self, function: str) -> None:
         """Return the policy as AWS stores it: a statement for each permission, with full names."""
         statements = [
@@ -288,8 +293,7 @@ class TestMetrics:
         assert not any(setting.get("MetricsEnabled") for setting in stage["MethodSettings"])
 
 
-RULES = made("defaults")["Rules"]
-DEFAULTS = {name: str(parameter["Default"]) for name, parameter in made("defaults")["Parameters"].items()}
+DEFAULTS = {name: str(parameter["Default"]) for name, parameter in TEMPLATE["Parameters"].items()}
 
 
 class TestRules:
@@ -297,7 +301,7 @@ class TestRules:
         values = {**DEFAULTS, **parameters, "AWS::AccountId": account}
         return [
             assertion["AssertDescription"]
-            for rule in RULES.values()
+            for rule in made("defaults")["Rules"].values()
             if holds(rule.get("RuleCondition", True), values)
             for assertion in rule["Assertions"]
             if not holds(assertion["Assert"], values)

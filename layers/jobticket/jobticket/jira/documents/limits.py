@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
 from jobticket.jira.documents.adf import to_adf
@@ -100,12 +99,19 @@ def _beginning(block: Block, room: int) -> Iterator[Block]:
 
 
 def _fitting(content: tuple[Inline, ...], room: int) -> tuple[Inline, ...]:
-    """Return as much of a line as fits."""
+    """Return as much of a line as fits. Markup is expensive to measure, so sizes tell where to look next."""
     total = min(sum(len(_text(inline)) for inline in content), max(0, room))
-    sizes = range(1, total + 1)
-    return _characters(
-        content, bisect_right(sizes, room, key=lambda count: _size(_characters(content, count)))
-    )
+    (fits, size), (over, oversize), turn = (0, 0), (total + 1, room + 1), 0
+    while (gap := over - fits) > 1:
+        turn += 1
+        step = gap // 2 if turn % 3 == 0 else (room - size) * gap // (oversize - size)
+        count = fits + min(max(step, 1), gap - 1)
+        measured = _size(_characters(content, count))
+        if measured > room:
+            over, oversize = count, measured
+        else:
+            fits, size = count, measured
+    return _characters(content, fits)
 
 
 def _size(content: tuple[Inline, ...]) -> int:
