@@ -70,7 +70,8 @@ def _init(self: Any, /, *values: Any, **named: Any) -> None:
     plan = _plan(cls)
     given = dict(zip(plan.positional, values, strict=False)) | named
     if len(given) != len(values) + len(named) or not plan.required <= given.keys() <= set(plan.names):
-        raise TypeError(f"{cls.__qualname__}() got {len(values)} values and {sorted(named)}")
+        got = f"{len(values)} values and {', '.join(named) or 'no names'}"
+        raise TypeError(f"{cls.__qualname__}() takes {', '.join(plan.names)}; it got {got}")
     if plan.factories:
         given = {name: make() for name, make in plan.factories.items() if name not in given} | given
     for name, value in (plan.defaults | given).items():
