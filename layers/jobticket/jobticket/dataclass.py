@@ -15,7 +15,7 @@ from dataclasses import field as field
 from dataclasses import fields as fields
 from dataclasses import replace as replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
@@ -36,59 +36,39 @@ else:
         return made
 
 
-class _Plan(NamedTuple):
-    """How objects of a class are made, shown and compared."""
-
-    positional: tuple[str, ...]
-    names: tuple[str, ...]
-    required: frozenset[str]
-    defaults: dict[str, Any]
-    factories: dict[str, Callable[[], Any]]
-    shown: tuple[str, ...]
-    prepare: Callable[[Any], None] | None
-
-
 @cache
-def _plan(cls: Any) -> _Plan:
+def _known(cls: Any) -> tuple[list[str], set[str], dict[str, Any], dict[str, Callable[[], Any]]]:
+    """Return the names that may be given by position, all names, the defaults, and what makes some."""
     found = fields(cls)
     defaults = {each.name: each.default for each in found if each.default is not MISSING}
     factories = {each.name: each.default_factory for each in found if each.default_factory is not MISSING}
-    names = tuple(each.name for each in found)
-    return _Plan(
-        tuple(each.name for each in found if not each.kw_only),
-        names,
-        frozenset(names) - defaults.keys() - factories.keys(),
-        defaults,
-        factories,
-        tuple(each.name for each in found if each.repr),
-        getattr(cls, "__post_init__", None),
-    )
+    positional = [each.name for each in found if not each.kw_only]
+    return positional, {each.name for each in found}, defaults, factories
 
 
 def _init(self: Any, /, *values: Any, **named: Any) -> None:
     cls: Any = type(self)
-    plan = _plan(cls)
-    given = dict(zip(plan.positional, values, strict=False)) | named
-    if len(given) != len(values) + len(named) or not plan.required <= given.keys() <= set(plan.names):
-        got = f"{len(values)} values and {', '.join(named) or 'no names'}"
-        raise TypeError(f"{cls.__qualname__}() takes {', '.join(plan.names)}; it got {got}")
-    if plan.factories:
-        given = {name: make() for name, make in plan.factories.items() if name not in given} | given
-    for name, value in (plan.defaults | given).items():
+    positional, names, defaults, factories = _known(cls)
+    given = dict(zip(positional, values, strict=False)) | named
+    whole = defaults | given
+    for name in factories.keys() - given.keys():
+        whole[name] = factories[name]()
+    if len(given) != len(values) + len(named) or whole.keys() != names:
+        got = f"{len(values)} values and {sorted(named)}"
+        raise TypeError(f"{cls.__qualname__}() takes {sorted(names)}; it got {got}")
+    for name, value in whole.items():
         object.__setattr__(self, name, value)
-    if plan.prepare:
-        plan.prepare(self)
+    if hasattr(cls, "__post_init__"):
+        self.__post_init__()
 
 
 def _repr(self: Any) -> str:
-    cls: Any = type(self)
-    shown = (f"{name}={getattr(self, name)!r}" for name in _plan(cls).shown)
-    return f"{cls.__qualname__}({', '.join(shown)})"
+    shown = (f"{each.name}={getattr(self, each.name)!r}" for each in fields(self) if each.repr)
+    return f"{type(self).__qualname__}({', '.join(shown)})"
 
 
 def _values(it: Any) -> dict[str, Any]:
-    cls: Any = type(it)
-    return {name: getattr(it, name) for name in _plan(cls).names}
+    return {each.name: getattr(it, each.name) for each in fields(it)}
 
 
 def _eq(self: Any, other: object) -> bool:
