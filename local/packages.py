@@ -67,9 +67,8 @@ def _zip_layer(folder: Path) -> bytes:
     for outdated in folder.parent.glob(f"{folder.name}-*.zip"):
         outdated.unlink(missing_ok=True)
     zipped = _zip_folder(folder, left_out=())
-    unfinished = folder.with_name(
-        f"{folder.name}.{os.getpid()}"
-    )  # another stack may start at the same moment
+    # Another stack may start at the same moment.
+    unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
     unfinished.write_bytes(zipped)
     unfinished.replace(folder.with_name(f"{folder.name}-{stamp}-{hashlib.sha256(zipped).hexdigest()}.zip"))
     return zipped

@@ -56,8 +56,6 @@ def _describe_body(schema: dict[str, Any], kind: type[Body]) -> None:
 def _describe(schema: dict[str, Any], kind: type[Shown]) -> None:
     """Add what the types of a dataclass's fields do not say."""
     comments = _comments(kind)
-    if kind.__doc__:
-        schema["description"] = inspect.cleandoc(kind.__doc__)
     for name, field in kind.__dataclass_fields__.items():
         described = schema["properties"][kind.shown_name(name)]
         if name in comments:

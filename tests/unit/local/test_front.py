@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from jobticket.web.routes import Envelope, detail_envelope, error_envelope, message_envelope
-from local.ports import FOR_SERVERS, is_free
+from local.ports import free_port
 from local.proxy import Front
 from local.template import load_template
 
@@ -32,12 +30,6 @@ class Given:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@cache
-def ports() -> Iterator[int]:
-    """Return free ports, drawn once: a draw takes longer than a test."""
-    return filter(is_free, random.SystemRandom().sample(FOR_SERVERS, len(FOR_SERVERS)))
-
-
 def through_the_front(emulators: Given | None, method: str = "GET", body: bytes = b"") -> Given:
     """Send a request through the proxy to an emulator that gives an answer; None is one that is not ready."""
 
@@ -50,9 +42,9 @@ def through_the_front(emulators: Given | None, method: str = "GET", body: bytes 
         behind.router.add_route("*", "/{path:.*}", answer)
         runner = web.AppRunner(behind)
         await runner.setup()
-        port = next(ports())
+        port = free_port()
         await web.TCPSite(runner, "127.0.0.1", port).start()
-        front = Front(next(ports()))
+        front = Front(free_port())
         await front.start()
         if emulators is not None:
             front.serve_api(f"http://127.0.0.1:{port}", "api")
