@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 from secrets import token_urlsafe
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -24,7 +24,6 @@ from jobticket.jobs.settings import read_settings
 from jobticket.observability import logger
 from jobticket.push import linking
 from jobticket.push.appending import Try
-from jobticket.push.bodies import JobLink, JobReference
 from jobticket.push.connection import FAILURES, explain, open_client, require_enabled, require_push_enabled
 from jobticket.push.pushing import REPEATED_WITHIN, Pusher
 from jobticket.push.runs import push_list
@@ -38,6 +37,9 @@ from jobticket.web.authentication import stored_ring
 from jobticket.web.idempotency import claimed
 from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of, word
 from jobticket.web.routes import routes_of
+
+if TYPE_CHECKING:
+    from jobticket.push.bodies import JobLink, JobReference
 
 #: Of a caller who does not say how many.
 PUSHES_A_PAGE = 50
@@ -134,7 +136,8 @@ def _send(
 ) -> Answer:
     settings = read_settings(table)
     require_push_enabled(settings)
-    job_id = request.parse(JobReference).job_id
+    body: JobReference = request.parse()
+    job_id = body.job_id
 
     with claimed(request, table, clock.now()) as claim:
         if claim.answer is not None:
@@ -164,7 +167,7 @@ def _send(
 def link_job(request: Request) -> Answer:
     settings = read_settings(table)
     require_enabled(settings)
-    body = request.parse(JobLink)
+    body: JobLink = request.parse()
     now = clock.now()
 
     with claimed(request, table, now) as claim:

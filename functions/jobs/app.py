@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -12,16 +12,19 @@ from jobticket import clock
 from jobticket.config import Settings
 from jobticket.errors import ConflictError, InvalidError
 from jobticket.history.records import Stamp
-from jobticket.jobs import bodies, jobs, layout, moves, paths, serials, settings, timeline
+from jobticket.jobs import jobs, layout, moves, paths, serials, settings, timeline
 from jobticket.jobs.model import SerialStatus, StepDraft
 from jobticket.observability import logger
 from jobticket.store.table import Journal, Table, dynamodb_client
 from jobticket.store.unit_of_work import CONTENDED, UnitOfWork, attempts
-from jobticket.web.api import Answer, Api, Model, Request
+from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import stored_ring
 from jobticket.web.idempotency import claimed
 from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of, number_of, word
 from jobticket.web.routes import routes_of
+
+if TYPE_CHECKING:
+    from jobticket.jobs import bodies
 
 
 class JobsSettings(Settings):
@@ -67,7 +70,7 @@ def _created(
 
 @api.route("createJob")
 def create_job(request: Request) -> Answer:
-    body = request.parse(bodies.NewJob)
+    body: bodies.NewJob = request.parse()
     return _created(request, lambda work, stamp: jobs.create_job(work, stamp, **body.model_dump()))
 
 
@@ -118,7 +121,7 @@ def get_job(request: Request) -> Answer:
 @api.route("changeJob")
 def change_job(request: Request) -> Answer:
     job_id = request.path("id")
-    body = _parse_for_existing(request, bodies.JobChange, lambda: jobs.get_job(table, job_id))
+    body: bodies.JobChange = _parse_for_existing(request, lambda: jobs.get_job(table, job_id))
     return Answer(body=jobs.change_job(table, job_id, _stamp(request), **body.model_dump()))
 
 
@@ -130,7 +133,7 @@ def delete_job(request: Request) -> Answer:
 
 @api.route("createPath")
 def create_path(request: Request) -> Answer:
-    body = request.parse(bodies.NewPath)
+    body: bodies.NewPath = request.parse()
     return _created(request, lambda work, stamp: paths.create_path(work, stamp, **_path_values(body)))
 
 
@@ -142,7 +145,7 @@ def get_path(request: Request) -> Answer:
 @api.route("changePath")
 def change_path(request: Request) -> Answer:
     path_id = request.path("id")
-    body = _parse_for_existing(request, bodies.PathChange, lambda: paths.job_of_path(table, path_id))
+    body: bodies.PathChange = _parse_for_existing(request, lambda: paths.job_of_path(table, path_id))
     return Answer(body=paths.change_path(table, path_id, _stamp(request), **_path_values(body)))
 
 
@@ -159,7 +162,7 @@ def delete_path(request: Request) -> Answer:
 
 @api.route("createSerials")
 def create_serials(request: Request) -> Answer:
-    body = request.parse(bodies.NewSerials)
+    body: bodies.NewSerials = request.parse()
     numbers = serials.Numbers(table, body.quantity)
     return _created(
         request,
@@ -199,13 +202,13 @@ def get_serial_history(request: Request) -> Answer:
 
 @api.route("advanceSerial")
 def advance_serial(request: Request) -> Answer:
-    body = request.parse(bodies.AdvanceOne)
+    body: bodies.AdvanceOne = request.parse()
     return Answer(body=moves.advance(table, request.path("id"), body.from_step_index, _stamp(request, body)))
 
 
 @api.route("advanceSerialTo")
 def advance_serial_to(request: Request) -> Answer:
-    body = request.parse(bodies.AdvanceTo)
+    body: bodies.AdvanceTo = request.parse()
     stamp = _stamp(request, body)
     moved, bypassed = moves.advance_to(table, request.path("id"), body.target_step_index, stamp)
     return Answer(body={"serial": moved, "bypassed": bypassed})
@@ -213,7 +216,7 @@ def advance_serial_to(request: Request) -> Answer:
 
 @api.route("advanceSerials")
 def advance_serials(request: Request) -> Answer:
-    body = request.parse(bodies.AdvanceBatch)
+    body: bodies.AdvanceBatch = request.parse()
     results = moves.advance_many(table, body.serial_ids, body.from_step_index, _stamp(request, body))
     advanced = sum(result.error is None for result in results)
     return Answer(
@@ -235,15 +238,15 @@ def _result(result: moves.AdvanceResult) -> dict[str, Any]:
 @api.route("scrapSerial")
 def scrap_serial(request: Request) -> Answer:
     serial = request.path("id")
-    body = _parse_for_existing(
-        request, bodies.Scrap, lambda: moves.require_scrappable(serials.find_serial(table, serial).serial)
+    body: bodies.Scrap = _parse_for_existing(
+        request, lambda: moves.require_scrappable(serials.find_serial(table, serial).serial)
     )
     return Answer(body=moves.scrap(table, serial, body.reason, body.explanation, _stamp(request, body)))
 
 
 @api.route("forceCompleteSerial")
 def force_complete_serial(request: Request) -> Answer:
-    body = request.parse(bodies.ForceComplete)
+    body: bodies.ForceComplete = request.parse()
     return Answer(body=moves.force_complete(table, request.path("id"), body.reason, _stamp(request, body)))
 
 
@@ -259,15 +262,15 @@ def get_settings_history(request: Request) -> Answer:
 
 @api.route("changeSettings")
 def change_settings(request: Request) -> Answer:
-    body = request.parse(bodies.SettingsChange)
+    body: bodies.SettingsChange = request.parse()
     return Answer(body=settings.change_settings(table, _stamp(request), **body.model_dump()))
 
 
-def _parse_for_existing(request: Request, model: type[Model], look_up: Callable[[], Any]) -> Model:
+def _parse_for_existing(request: Request, look_up: Callable[[], Any]) -> Any:
     """Return the body; answer 404 before 400 if the body is invalid and its subject does not exist."""
     _ = request.json  # malformed JSON is refused before any look-up
     try:
-        return request.parse(model)
+        return request.parse()
     except InvalidError:
         look_up()
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -13,7 +13,6 @@ from jobticket.config import Settings
 from jobticket.errors import InvalidError, NotFoundError
 from jobticket.jobs.settings import read_settings
 from jobticket.observability import logger
-from jobticket.push.runs.bodies import PushRetry, Redrive
 from jobticket.push.runs.overview import Retrying, recent_runs
 from jobticket.push.runs.push_records import Records
 from jobticket.push.runs.queue import PushQueue, sqs_client
@@ -23,6 +22,9 @@ from jobticket.store.table import Table, dynamodb_client
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import stored_ring
 from jobticket.web.routes import routes_of
+
+if TYPE_CHECKING:
+    from jobticket.push.runs.bodies import PushRetry, Redrive
 
 RUNS_SHOWN = 30
 #: Looks at the same time: each queue, and what the table holds.
@@ -87,7 +89,8 @@ def get_operations(_request: Request) -> Answer:
 
 @api.route("redriveQueue")
 def redrive_queue(request: Request) -> Answer:
-    queue = queues.get(request.parse(Redrive).queue)
+    body: Redrive = request.parse()
+    queue = queues.get(body.queue)
     if queue is None or queue.url is None:
         names = ", ".join(name for name, each in queues.items() if each.url is not None)
         raise InvalidError(f"queue must be one of: {names}")
@@ -107,7 +110,7 @@ def end_stop(request: Request) -> Answer:
 
 @api.route("retryPushes")
 def retry_pushes(request: Request) -> Answer:
-    body = request.parse(PushRetry)
+    body: PushRetry = request.parse()
     retried, complete = retrying.retry(body.run_id, body.job_ids, body.error, request.deadline)
     logger.info("failed pushes are tried again", run=body.run_id, retried=retried, by=request.caller.name)
     return Answer(body={"retried": retried, "complete": complete})

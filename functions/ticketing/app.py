@@ -6,7 +6,7 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -20,13 +20,13 @@ from jobticket.observability import logger
 from jobticket.shown import Shown
 from jobticket.store.table import Table, dynamodb_client
 from jobticket.store.unit_of_work import UnitOfWork
-from jobticket.ticketing import anomalies, bodies, linked_tickets, links, rule_tickets, rules
+from jobticket.ticketing import anomalies, linked_tickets, links, rule_tickets, rules
 from jobticket.ticketing.environment import TicketingSettings
 from jobticket.ticketing.explanations import translated
 from jobticket.ticketing.form import form_specification
 from jobticket.ticketing.integration import Integrations, StoredIntegration, client_of
 from jobticket.ticketing.layout import anomaly_pk
-from jobticket.ticketing.model import ARCHIVED, AnomalyEvent, LinkedTicket, TicketDraft
+from jobticket.ticketing.model import ARCHIVED, STATUSES, TYPES, AnomalyEvent, LinkedTicket, TicketDraft
 from jobticket.ticketing.new_ticket import TicketCreation
 from jobticket.ticketing.outbox import Event
 from jobticket.ticketing.recent import RecentChoices
@@ -38,7 +38,10 @@ from jobticket.web import paging
 from jobticket.web.api import Answer, Api, Request
 from jobticket.web.authentication import stored_ring
 from jobticket.web.idempotency import claimed
-from jobticket.web.routes import routes_of
+from jobticket.web.routes import model_named, routes_of
+
+if TYPE_CHECKING:
+    from jobticket.ticketing import bodies
 
 
 class TicketingApiSettings(TicketingSettings):
@@ -134,7 +137,7 @@ def get_integration(_request: Request) -> Answer:
 
 @api.route("createIntegration")
 def create_integration(request: Request) -> Answer:
-    settings = request.parse(bodies.NewIntegration).settings()
+    settings = request.parse().settings()
     stamp, work = _stamp(request), UnitOfWork(table)
     with claimed(request, table, stamp.at) as claim:
         if claim.answer is not None:
@@ -148,9 +151,9 @@ def create_integration(request: Request) -> Answer:
 
 @api.route("changeIntegration")
 def change_integration(request: Request) -> Answer:
-    settings = request.parse(bodies.IntegrationPatch).settings()
-    changed, now = integrations.change(settings, _stamp(request), request.deadline), clock.now()
-    webhooks.register(now, request.deadline)
+    stamp = _stamp(request)
+    changed = integrations.change(request.parse().settings(), stamp, request.deadline)
+    webhooks.register(stamp.at, request.deadline)
     return _shown(200, changed)
 
 
@@ -192,7 +195,7 @@ def list_rules(request: Request) -> Answer:
 
 @api.route("createRule")
 def create_rule(request: Request) -> Answer:
-    given = request.parse(bodies.NewRule).model_dump(exclude_none=True)
+    given = request.parse().model_dump(exclude_none=True)
     return _once(request, lambda work, stamp: (rules.create_rule(work, given, stamp.at), (), 201))
 
 
@@ -203,7 +206,7 @@ def get_rule(request: Request) -> Answer:
 
 @api.route("changeRule")
 def change_rule(request: Request) -> Answer:
-    given = request.parse(bodies.RulePatch).model_dump(exclude_none=True)
+    given = request.parse().model_dump(exclude_none=True)
     return _shown(200, rules.change_rule(table, _rule_id(request), given, clock.now()))
 
 
@@ -215,9 +218,9 @@ def delete_rule(request: Request) -> Answer:
 
 @api.route("testRule")
 def test_rule(request: Request) -> Answer:
-    body, now = request.parse(bodies.RuleTest), clock.now()
+    number, now = request.parse().anomaly_id, clock.now()
     rule = rules.get_rule(table, _rule_id(request), now)
-    anomaly = anomalies.get_anomaly(table, body.anomaly_id)
+    anomaly = anomalies.get_anomaly(table, number)
     return _shown(200, rule_tickets.try_rule(table, rule, anomaly, wording, now))
 
 
@@ -226,7 +229,7 @@ def test_rule(request: Request) -> Answer:
 
 @api.route("reportAnomaly")
 def report_anomaly(request: Request) -> Answer:
-    report = request.parse(bodies.NewAnomaly).report()
+    report = request.parse().report()
 
     def add(work: UnitOfWork, stamp: Stamp) -> tuple[Shown, Sequence[Event], int]:
         reported = anomalies.report_anomaly(work, report, stamp)
@@ -238,7 +241,13 @@ def report_anomaly(request: Request) -> Answer:
 @api.route("listAnomalies")
 def list_anomalies(request: Request) -> Answer:
     page, size = paging.page_and_size(request.query)
-    found, total = anomalies.list_anomalies(table, bodies.filters_of(request.query), page, size)
+    filters = anomalies.Filters(
+        status=paging.word(request.query, "status", STATUSES),
+        type=paging.word(request.query, "type", TYPES),
+        datastore=paging.number_of(request.query, "datastore", 10**15),
+        archived=paging.flag(request.query, "archived"),
+    )
+    found, total = anomalies.list_anomalies(table, filters, page, size)
     return Answer(body=paging.envelope(found, total, page, size))
 
 
@@ -249,7 +258,7 @@ def get_anomaly(request: Request) -> Answer:
 
 @api.route("changeAnomaly")
 def change_anomaly(request: Request) -> Answer:
-    body = request.parse(bodies.AnomalyPatch)
+    body: bodies.AnomalyPatch = request.parse()
     number, stamp = _anomaly_id(request), _stamp(request)
     _changed(lambda work: anomalies.change_anomaly(work, number, body.status, body.description, stamp))
     return _shown(200, anomalies.get_anomaly(table, number))
@@ -266,8 +275,9 @@ def remove_anomaly(request: Request) -> Answer:
         wakeups.look_after(removed)
         return Answer(204)
     status = paging.word(request.query, "status", ARCHIVED) or "Resolved"
-    body = bodies.Archiving.parse(request.json | request.query)
-    _changed(lambda work: anomalies.archive_anomaly(work, number, status, body.comment, stamp))
+    archiving = model_named("ticketing.bodies:Archiving")
+    comment = archiving.parse(request.json | request.query).comment
+    _changed(lambda work: anomalies.archive_anomaly(work, number, status, comment, stamp))
     return Answer(204)
 
 
@@ -292,7 +302,7 @@ def list_comments(request: Request) -> Answer:
 
 @api.route("addComment")
 def add_comment(request: Request) -> Answer:
-    message = request.parse(bodies.NewComment).message
+    message = request.parse().message
     number = _anomaly_id(request)
     return _once(request, lambda work, stamp: (*anomalies.add_comment(work, number, message, stamp), 201))
 
@@ -314,7 +324,7 @@ def get_ticket(request: Request) -> Answer:
 
 @api.route("createAnomalyTicket")
 def create_anomaly_ticket(request: Request) -> Answer:
-    draft = TicketDraft(**request.parse(bodies.NewAnomalyTicket).model_dump())
+    draft = TicketDraft(**request.parse().model_dump())
     anomaly_id = _anomaly_id(request)
     with claimed(request, table, clock.now()) as claim:
         if claim.answer is not None:
@@ -342,7 +352,7 @@ def list_links(request: Request) -> Answer:
 
 @api.route("addLink")
 def add_link(request: Request) -> Answer:
-    body = request.parse(bodies.NewLink)
+    body: bodies.NewLink = request.parse()
     number = _anomaly_id(request)
     ticket: list[tuple[StoredIntegration, LinkedTicket]] = []
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict
 
 from jobticket import clock
 from jobticket.jira import keys
-from jobticket.ticketing.anomalies import Filters
 from jobticket.ticketing.model import (
     OPEN,
     RECURRENCES,
@@ -24,7 +23,6 @@ from jobticket.ticketing.model import (
     IntegrationSettings,
     Recurrence,
 )
-from jobticket.web import paging
 from jobticket.web.validation import (
     LIST_LENGTH,
     BlankIsNone,
@@ -285,13 +283,3 @@ class NewIntegration(IntegrationPatch):
     """POST /api/integrations/ticketing: its own credentials, or the name of a connection."""
 
     type: Annotated[str, BeforeValidator(one_of(["jira"]))]
-
-
-def filters_of(query: Mapping[str, str]) -> Filters:
-    """Return which anomalies a list shows."""
-    return Filters(
-        status=paging.word(query, "status", STATUSES),
-        type=paging.word(query, "type", TYPES),
-        datastore=paging.number_of(query, "datastore", 10**15),
-        archived=paging.flag(query, "archived"),
-    )
