@@ -23,12 +23,13 @@ gc.set_threshold(20_000)
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage only among what the tests themselves make."""
+    """Collect garbage only among what the tests themselves make."""
+    gc.collect()
     gc.freeze()
 
 
 def pytest_unconfigure() -> None:
-    """Look for garbage a last time, not six times as pytest and Python would: several seconds of each process."""
+    """Collect garbage a last time. What pytest and Python collect after this takes seconds of each process."""
     gc.collect()
     gc.freeze()
     gc.disable()

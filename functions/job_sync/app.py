@@ -32,14 +32,16 @@ from jobticket.push.runs.run import begin_run, lambda_client, start_run
 from jobticket.push.tickets import JiraTicket, get_ticket, unresolved_tickets
 from jobticket.store.table import Table, dynamodb_client
 from jobticket.store.unit_of_work import UnitOfWork, attempts
-from jobticket.web.api import Answer, Api, Request
+from jobticket.web.api import Answer, Api, LateModule, Request
 from jobticket.web.authentication import stored_ring
 from jobticket.web.idempotency import claimed
 from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of, word
 from jobticket.web.routes import routes_of
 
 if TYPE_CHECKING:
-    from jobticket.push.bodies import JobLink, JobReference
+    from jobticket.push import bodies
+else:
+    bodies = LateModule("jobticket.push.bodies")
 
 #: Of a caller who does not say how many.
 PUSHES_A_PAGE = 50
@@ -136,8 +138,7 @@ def _send(
 ) -> Answer:
     settings = read_settings(table)
     require_push_enabled(settings)
-    body: JobReference = request.parse()
-    job_id = body.job_id
+    job_id = request.parse(bodies.JobReference).job_id
 
     with claimed(request, table, clock.now()) as claim:
         if claim.answer is not None:
@@ -167,7 +168,7 @@ def _send(
 def link_job(request: Request) -> Answer:
     settings = read_settings(table)
     require_enabled(settings)
-    body: JobLink = request.parse()
+    body = request.parse(bodies.JobLink)
     now = clock.now()
 
     with claimed(request, table, now) as claim:

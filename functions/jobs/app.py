@@ -17,7 +17,7 @@ from jobticket.jobs.model import SerialStatus, StepDraft
 from jobticket.observability import logger
 from jobticket.store.table import Journal, Table, dynamodb_client
 from jobticket.store.unit_of_work import CONTENDED, UnitOfWork, attempts
-from jobticket.web.api import Answer, Api, Request
+from jobticket.web.api import Answer, Api, LateModule, Model, Request
 from jobticket.web.authentication import stored_ring
 from jobticket.web.idempotency import claimed
 from jobticket.web.paging import Part, decode_cursor, encode_cursor, limit_of, number_of, word
@@ -25,6 +25,8 @@ from jobticket.web.routes import routes_of
 
 if TYPE_CHECKING:
     from jobticket.jobs import bodies
+else:
+    bodies = LateModule("jobticket.jobs.bodies")
 
 
 class JobsSettings(Settings):
@@ -70,7 +72,7 @@ def _created(
 
 @api.route("createJob")
 def create_job(request: Request) -> Answer:
-    body: bodies.NewJob = request.parse()
+    body = request.parse(bodies.NewJob)
     return _created(request, lambda work, stamp: jobs.create_job(work, stamp, **body.model_dump()))
 
 
@@ -121,7 +123,7 @@ def get_job(request: Request) -> Answer:
 @api.route("changeJob")
 def change_job(request: Request) -> Answer:
     job_id = request.path("id")
-    body: bodies.JobChange = _parse_for_existing(request, lambda: jobs.get_job(table, job_id))
+    body = _parse_for_existing(request, bodies.JobChange, lambda: jobs.get_job(table, job_id))
     return Answer(body=jobs.change_job(table, job_id, _stamp(request), **body.model_dump()))
 
 
@@ -133,7 +135,7 @@ def delete_job(request: Request) -> Answer:
 
 @api.route("createPath")
 def create_path(request: Request) -> Answer:
-    body: bodies.NewPath = request.parse()
+    body = request.parse(bodies.NewPath)
     return _created(request, lambda work, stamp: paths.create_path(work, stamp, **_path_values(body)))
 
 
@@ -145,7 +147,7 @@ def get_path(request: Request) -> Answer:
 @api.route("changePath")
 def change_path(request: Request) -> Answer:
     path_id = request.path("id")
-    body: bodies.PathChange = _parse_for_existing(request, lambda: paths.job_of_path(table, path_id))
+    body = _parse_for_existing(request, bodies.PathChange, lambda: paths.job_of_path(table, path_id))
     return Answer(body=paths.change_path(table, path_id, _stamp(request), **_path_values(body)))
 
 
@@ -162,7 +164,7 @@ def delete_path(request: Request) -> Answer:
 
 @api.route("createSerials")
 def create_serials(request: Request) -> Answer:
-    body: bodies.NewSerials = request.parse()
+    body = request.parse(bodies.NewSerials)
     numbers = serials.Numbers(table, body.quantity)
     return _created(
         request,
@@ -202,13 +204,13 @@ def get_serial_history(request: Request) -> Answer:
 
 @api.route("advanceSerial")
 def advance_serial(request: Request) -> Answer:
-    body: bodies.AdvanceOne = request.parse()
+    body = request.parse(bodies.AdvanceOne)
     return Answer(body=moves.advance(table, request.path("id"), body.from_step_index, _stamp(request, body)))
 
 
 @api.route("advanceSerialTo")
 def advance_serial_to(request: Request) -> Answer:
-    body: bodies.AdvanceTo = request.parse()
+    body = request.parse(bodies.AdvanceTo)
     stamp = _stamp(request, body)
     moved, bypassed = moves.advance_to(table, request.path("id"), body.target_step_index, stamp)
     return Answer(body={"serial": moved, "bypassed": bypassed})
@@ -216,7 +218,7 @@ def advance_serial_to(request: Request) -> Answer:
 
 @api.route("advanceSerials")
 def advance_serials(request: Request) -> Answer:
-    body: bodies.AdvanceBatch = request.parse()
+    body = request.parse(bodies.AdvanceBatch)
     results = moves.advance_many(table, body.serial_ids, body.from_step_index, _stamp(request, body))
     advanced = sum(result.error is None for result in results)
     return Answer(
@@ -238,15 +240,15 @@ def _result(result: moves.AdvanceResult) -> dict[str, Any]:
 @api.route("scrapSerial")
 def scrap_serial(request: Request) -> Answer:
     serial = request.path("id")
-    body: bodies.Scrap = _parse_for_existing(
-        request, lambda: moves.require_scrappable(serials.find_serial(table, serial).serial)
+    body = _parse_for_existing(
+        request, bodies.Scrap, lambda: moves.require_scrappable(serials.find_serial(table, serial).serial)
     )
     return Answer(body=moves.scrap(table, serial, body.reason, body.explanation, _stamp(request, body)))
 
 
 @api.route("forceCompleteSerial")
 def force_complete_serial(request: Request) -> Answer:
-    body: bodies.ForceComplete = request.parse()
+    body = request.parse(bodies.ForceComplete)
     return Answer(body=moves.force_complete(table, request.path("id"), body.reason, _stamp(request, body)))
 
 
@@ -262,15 +264,15 @@ def get_settings_history(request: Request) -> Answer:
 
 @api.route("changeSettings")
 def change_settings(request: Request) -> Answer:
-    body: bodies.SettingsChange = request.parse()
+    body = request.parse(bodies.SettingsChange)
     return Answer(body=settings.change_settings(table, _stamp(request), **body.model_dump()))
 
 
-def _parse_for_existing(request: Request, look_up: Callable[[], Any]) -> Any:
+def _parse_for_existing(request: Request, model: type[Model], look_up: Callable[[], Any]) -> Model:
     """Return the body; answer 404 before 400 if the body is invalid and its subject does not exist."""
     _ = request.json  # malformed JSON is refused before any look-up
     try:
-        return request.parse()
+        return request.parse(model)
     except InvalidError:
         look_up()
         raise

@@ -19,12 +19,14 @@ from jobticket.push.runs.queue import PushQueue, sqs_client
 from jobticket.push.runs.sites import Sites
 from jobticket.queues import WorkQueue, level_of, redrive
 from jobticket.store.table import Table, dynamodb_client
-from jobticket.web.api import Answer, Api, Request
+from jobticket.web.api import Answer, Api, LateModule, Request
 from jobticket.web.authentication import stored_ring
 from jobticket.web.routes import routes_of
 
 if TYPE_CHECKING:
-    from jobticket.push.runs.bodies import PushRetry, Redrive
+    from jobticket.push.runs import bodies
+else:
+    bodies = LateModule("jobticket.push.runs.bodies")
 
 RUNS_SHOWN = 30
 #: Looks at the same time: each queue, and what the table holds.
@@ -89,8 +91,7 @@ def get_operations(_request: Request) -> Answer:
 
 @api.route("redriveQueue")
 def redrive_queue(request: Request) -> Answer:
-    body: Redrive = request.parse()
-    queue = queues.get(body.queue)
+    queue = queues.get(request.parse(bodies.Redrive).queue)
     if queue is None or queue.url is None:
         names = ", ".join(name for name, each in queues.items() if each.url is not None)
         raise InvalidError(f"queue must be one of: {names}")
@@ -110,7 +111,7 @@ def end_stop(request: Request) -> Answer:
 
 @api.route("retryPushes")
 def retry_pushes(request: Request) -> Answer:
-    body: PushRetry = request.parse()
+    body = request.parse(bodies.PushRetry)
     retried, complete = retrying.retry(body.run_id, body.job_ids, body.error, request.deadline)
     logger.info("failed pushes are tried again", run=body.run_id, retried=retried, by=request.caller.name)
     return Answer(body={"retried": retried, "complete": complete})

@@ -35,13 +35,15 @@ from jobticket.ticketing.wakeups import Wakeups, sqs_client
 from jobticket.ticketing.webhook_registration import Webhooks
 from jobticket.ticketing.webhook_store import WEBHOOKS, WebhookStore
 from jobticket.web import paging
-from jobticket.web.api import Answer, Api, Request
+from jobticket.web.api import Answer, Api, LateModule, Request
 from jobticket.web.authentication import stored_ring
 from jobticket.web.idempotency import claimed
-from jobticket.web.routes import model_named, routes_of
+from jobticket.web.routes import routes_of
 
 if TYPE_CHECKING:
     from jobticket.ticketing import bodies
+else:
+    bodies = LateModule("jobticket.ticketing.bodies")
 
 
 class TicketingApiSettings(TicketingSettings):
@@ -137,7 +139,7 @@ def get_integration(_request: Request) -> Answer:
 
 @api.route("createIntegration")
 def create_integration(request: Request) -> Answer:
-    settings = request.parse().settings()
+    settings = request.parse(bodies.NewIntegration).settings()
     stamp, work = _stamp(request), UnitOfWork(table)
     with claimed(request, table, stamp.at) as claim:
         if claim.answer is not None:
@@ -151,9 +153,9 @@ def create_integration(request: Request) -> Answer:
 
 @api.route("changeIntegration")
 def change_integration(request: Request) -> Answer:
-    stamp = _stamp(request)
-    changed = integrations.change(request.parse().settings(), stamp, request.deadline)
-    webhooks.register(stamp.at, request.deadline)
+    settings = request.parse(bodies.IntegrationPatch).settings()
+    changed, now = integrations.change(settings, _stamp(request), request.deadline), clock.now()
+    webhooks.register(now, request.deadline)
     return _shown(200, changed)
 
 
@@ -195,7 +197,7 @@ def list_rules(request: Request) -> Answer:
 
 @api.route("createRule")
 def create_rule(request: Request) -> Answer:
-    given = request.parse().model_dump(exclude_none=True)
+    given = request.parse(bodies.NewRule).model_dump(exclude_none=True)
     return _once(request, lambda work, stamp: (rules.create_rule(work, given, stamp.at), (), 201))
 
 
@@ -206,7 +208,7 @@ def get_rule(request: Request) -> Answer:
 
 @api.route("changeRule")
 def change_rule(request: Request) -> Answer:
-    given = request.parse().model_dump(exclude_none=True)
+    given = request.parse(bodies.RulePatch).model_dump(exclude_none=True)
     return _shown(200, rules.change_rule(table, _rule_id(request), given, clock.now()))
 
 
@@ -218,9 +220,9 @@ def delete_rule(request: Request) -> Answer:
 
 @api.route("testRule")
 def test_rule(request: Request) -> Answer:
-    number, now = request.parse().anomaly_id, clock.now()
+    body, now = request.parse(bodies.RuleTest), clock.now()
     rule = rules.get_rule(table, _rule_id(request), now)
-    anomaly = anomalies.get_anomaly(table, number)
+    anomaly = anomalies.get_anomaly(table, body.anomaly_id)
     return _shown(200, rule_tickets.try_rule(table, rule, anomaly, wording, now))
 
 
@@ -229,7 +231,7 @@ def test_rule(request: Request) -> Answer:
 
 @api.route("reportAnomaly")
 def report_anomaly(request: Request) -> Answer:
-    report = request.parse().report()
+    report = request.parse(bodies.NewAnomaly).report()
 
     def add(work: UnitOfWork, stamp: Stamp) -> tuple[Shown, Sequence[Event], int]:
         reported = anomalies.report_anomaly(work, report, stamp)
@@ -258,7 +260,7 @@ def get_anomaly(request: Request) -> Answer:
 
 @api.route("changeAnomaly")
 def change_anomaly(request: Request) -> Answer:
-    body: bodies.AnomalyPatch = request.parse()
+    body = request.parse(bodies.AnomalyPatch)
     number, stamp = _anomaly_id(request), _stamp(request)
     _changed(lambda work: anomalies.change_anomaly(work, number, body.status, body.description, stamp))
     return _shown(200, anomalies.get_anomaly(table, number))
@@ -275,9 +277,8 @@ def remove_anomaly(request: Request) -> Answer:
         wakeups.look_after(removed)
         return Answer(204)
     status = paging.word(request.query, "status", ARCHIVED) or "Resolved"
-    archiving = model_named("ticketing.bodies:Archiving")
-    comment = archiving.parse(request.json | request.query).comment
-    _changed(lambda work: anomalies.archive_anomaly(work, number, status, comment, stamp))
+    body = bodies.Archiving.parse(request.json | request.query)
+    _changed(lambda work: anomalies.archive_anomaly(work, number, status, body.comment, stamp))
     return Answer(204)
 
 
@@ -302,7 +303,7 @@ def list_comments(request: Request) -> Answer:
 
 @api.route("addComment")
 def add_comment(request: Request) -> Answer:
-    message = request.parse().message
+    message = request.parse(bodies.NewComment).message
     number = _anomaly_id(request)
     return _once(request, lambda work, stamp: (*anomalies.add_comment(work, number, message, stamp), 201))
 
@@ -324,7 +325,7 @@ def get_ticket(request: Request) -> Answer:
 
 @api.route("createAnomalyTicket")
 def create_anomaly_ticket(request: Request) -> Answer:
-    draft = TicketDraft(**request.parse().model_dump())
+    draft = TicketDraft(**request.parse(bodies.NewAnomalyTicket).model_dump())
     anomaly_id = _anomaly_id(request)
     with claimed(request, table, clock.now()) as claim:
         if claim.answer is not None:
@@ -352,7 +353,7 @@ def list_links(request: Request) -> Answer:
 
 @api.route("addLink")
 def add_link(request: Request) -> Answer:
-    body: bodies.NewLink = request.parse()
+    body = request.parse(bodies.NewLink)
     number = _anomaly_id(request)
     ticket: list[tuple[StoredIntegration, LinkedTicket]] = []
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from jobticket.jobs.model import ScrapReason
-from jobticket.web.routes import Route, Routes, model_named
+from jobticket.web.routes import Route, Routes
 from tools.openapi.events import sample_events
 from tools.openapi.glossary import GLOSSARY
 from tools.openapi.schemas import Mode, Model, schemas_of
@@ -148,7 +148,7 @@ class Document:
     def _schema(self, schema: Any, mode: Mode) -> Any:
         if isinstance(schema, Mapping):
             if "$ref" in schema:
-                model: Model = model_named(schema["$ref"])
+                model = _model(schema["$ref"])
                 self._models[(model, mode)] = None
                 return {"$ref": f"#/components/schemas/{model.__name__}"}
             return {name: self._schema(value, mode) for name, value in schema.items()}
@@ -180,6 +180,12 @@ def _explained(schema: Any) -> Any:
             if name in GLOSSARY:
                 member.setdefault("description", GLOSSARY[name])
     return explained
+
+
+def _model(name: str) -> Model:
+    module, _, attribute = name.partition(":")
+    model: Model = getattr(importlib.import_module(f"jobticket.{module}"), attribute)
+    return model
 
 
 def _errors(route: Route) -> dict[int, str]:

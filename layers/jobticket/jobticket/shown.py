@@ -1,7 +1,7 @@
 """What the API shows: dataclasses that know their JSON.
 
-They are not pydantic models (``jobticket.web.validation``), because what goes out needs no check. A worker
-that checks no bodies starts a quarter faster without pydantic.
+They are not pydantic models (``jobticket.web.validation``), because what goes out needs no check. No function
+starts with pydantic: its import is a fifth of a start.
 """
 
 from __future__ import annotations

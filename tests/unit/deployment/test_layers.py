@@ -38,7 +38,7 @@ HEAVY = {
     "jsonschema": "",
     "numpy": "",
     "pandas": "",
-    "pydantic": "imported by the first request with a body",
+    "pydantic": "jobticket.web.api.LateModule",
     "pydantic_settings": "jobticket.config",
     "moto": "",
     "pytest": "",

@@ -58,24 +58,6 @@ def test_a_handler_has_the_name_of_its_route(function: str) -> None:
     assert [(route, name) for route, name in named if re.sub("([A-Z])", r"_\1", route).lower() != name] == []
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_handler_takes_the_body_that_its_route_names(function: str) -> None:
-    """To a type checker a body is what the handler says it is."""
-    source = (ROOT / "functions" / function / "app.py").read_text()
-    named = {route.name: (route.body or {}).get("$ref", "") for route in DECLARED.get(function, ())}
-    handlers = re.split(r'^@api\.route\("(\w+)"\)$', source, flags=re.MULTILINE)[1:]
-    taken = {
-        route: model[1]
-        for route, code in zip(handlers[::2], handlers[1::2], strict=True)
-        if (
-            model := re.match(
-                r".*?^    body: (?:\w+\.)?(\w+) = ", code.split("\n\n\n")[0], re.DOTALL | re.MULTILINE
-            )
-        )
-    }
-    assert {route: model for route, model in taken.items() if not named[route].endswith(f":{model}")} == {}
-
-
 def test_the_document_names_every_route_for_callers_and_no_other() -> None:
     written: dict[str, Any] = json.loads(openapi.DOCUMENT.read_text())
     documented = {

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import gzip
+import importlib
 import json
 import re
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from jobticket.aws import UNAVAILABLE, is_transient, reason, time_limit
@@ -23,12 +24,12 @@ from jobticket.errors import InvalidError, NotFoundError, RefusalError, TooLarge
 from jobticket.observability import count, logger
 from jobticket.shown import Shown
 from jobticket.web.authentication import Caller, KeyRing
-from jobticket.web.routes import Route, Routes, model_named
+from jobticket.web.routes import Route, Routes
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    # Not at the start: only functions with such bodies need pydantic.
+    from jobticket.web.validation import Body
 
 #: Lambda's limit for an answer is 6 MB, of which the rest of the answer needs a little.
 LARGEST_ANSWER = 6 * 1024 * 1024 - 64 * 1024
@@ -46,6 +47,8 @@ STRICT_TRANSPORT = "max-age=31536000"
 PREFLIGHT_SECONDS = 600
 
 _MALFORMED_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+Model = TypeVar("Model", bound="Body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,6 @@ class Request:
 
     #: Not on a public route.
     caller: Caller
-    #: Its route as it is declared.
-    declared: Route
 
     def __init__(self, event: Mapping[str, Any], deadline: Deadline) -> None:
         self._event = event
@@ -148,13 +149,19 @@ class Request:
             raise InvalidError("Invalid JSON body")
         return body or {}
 
-    def parse(self) -> Any:
-        """Return the body as the model that its route names; raise ``InvalidError`` if it does not fit.
+    def parse(self, model: type[Model]) -> Model:
+        """Return the body as a model; raise ``InvalidError`` if it does not fit."""
+        return model.parse(self.json)
 
-        The first body brings its model and pydantic: a start without them is a fifth shorter.
-        """
-        named = self.declared.body or {}
-        return model_named(named["$ref"]).parse(self.json)
+
+class LateModule:
+    """A module that is imported when one of its names is first used: no start waits for models of bodies."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self._name), name)
 
 
 def _decoded(segment: str) -> str:
@@ -248,7 +255,6 @@ class Api:
     def _run(self, route: Route, handler: Handler, request: Request) -> ProxyAnswer:
         try:
             with time_limit.until(request.deadline):
-                request.declared = route
                 if route.scope is not None:
                     request.caller = self._authenticate(request, route.scope)
                 request.require_text()

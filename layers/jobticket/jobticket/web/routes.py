@@ -37,12 +37,6 @@ def model(name: str) -> dict[str, Any]:
     return {"$ref": name}
 
 
-def model_named(name: str) -> Any:
-    """Import and return the model."""
-    module, _, kind = name.partition(":")
-    return getattr(importlib.import_module(f"jobticket.{module}"), kind)
-
-
 def query(name: str, description: str, schema: Schema, *, required: bool = False) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": required, "description": description, "schema": schema}
 
