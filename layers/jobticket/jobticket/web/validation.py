@@ -26,7 +26,7 @@ LARGEST_QUANTITY = 1_000_000_000
 class Body(BaseModel):
     """A request body: unknown members are ignored, null counts as missing, names are camel case."""
 
-    # Built by the first request that needs it: a start with all of them would be slower.
+    # Built by the first request that needs it: the first body of a container would wait for all of them.
     model_config = ConfigDict(
         extra="ignore", alias_generator=with_humps, populate_by_name=True, defer_build=True
     )
